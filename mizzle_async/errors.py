@@ -1,0 +1,503 @@
+"""One exception tree by cause, and what is known about each of DynamoDB's error codes.
+
+Everything derives from `MizzleError`. No message contains the value of an attribute. Every error can be pickled and copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.types import Item, Outcome
+
+ModelT = TypeVar("ModelT")
+StoredLoader = Callable[[type[Any], Item], Any]
+
+
+def _rebuild(cls: type[MizzleError], message: str, state: Mapping[str, Any]) -> MizzleError:
+    """Make an error again from its pickled parts, whatever its constructor asks for."""
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class MizzleError(Exception):
+    """Everything this library raises on purpose.
+
+    Attributes:
+        message: What happened and what to do, without the context that ``str`` adds.
+        operation: The API's name, such as ``PutItem``; None outside a call.
+        table: The table or tables.
+        attempts: Requests sent; 0 when none was.
+        request_id: The service's own, for AWS support.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        table: str | None = None,
+        attempts: int = 0,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operation = operation
+        self.table = table
+        self.attempts = attempts
+        self.request_id = request_id
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let our own classes carry the public module's name, in tracebacks and pickles."""
+        super().__init_subclass__(**kwargs)
+        if cls.__module__ == __name__:
+            cls.__module__ = "mizzle_async"
+
+    def __str__(self) -> str:
+        """Say what happened, then where."""
+        where = [part for part in (self.operation, f"table {self.table!r}" if self.table else None) if part]
+        if self.attempts:
+            where.append("1 attempt" if self.attempts == 1 else f"{self.attempts} attempts")
+        if self.request_id:
+            where.append(f"request {self.request_id}")
+        return f"{self.message} [{', '.join(where)}]" if where else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by state, so that keyword-only constructors do not stand in the way."""
+        state = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+        return _rebuild, (type(self), self.args[0] if self.args else "", state)
+
+
+MizzleError.__module__ = "mizzle_async"
+
+# ── the caller's own mistakes, found before anything is sent ──
+
+
+class ModelError(MizzleError, TypeError):
+    """A class cannot be an entity or a document as it is written."""
+
+
+class MarshallingError(MizzleError, ValueError):
+    """A value does not fit its attribute, going out or coming in.
+
+    Attributes:
+        path: Entity and path, such as ``Order.lines[3].price``.
+        key: The key of the item that did not fit, in DynamoDB's JSON, when one was read; never in the text.
+    """
+
+    def __init__(self, message: str, *, path: str = "", key: Item | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.path = path
+        self.key = key
+
+
+class ExpressionError(MizzleError, ValueError):
+    """A condition, an update or a query that DynamoDB would refuse, or that would not mean what it says."""
+
+
+class LimitError(MizzleError, ValueError):
+    """One of DynamoDB's limits, found before sending."""
+
+
+class ClientStateError(MizzleError, RuntimeError):
+    """The client is not open, is closed, belongs to another event loop or to another process."""
+
+
+class InvalidCursorError(MizzleError, ValueError):
+    """A cursor that is foreign to this query, tampered with, or expired."""
+
+
+class CredentialsError(MizzleError):
+    """No credentials were found, or they could not be refreshed."""
+
+
+# ── the way to the service ──
+
+
+class TransportError(MizzleError):
+    """No trustworthy answer came.
+
+    Attributes:
+        outcome: Whether the request may have been applied.
+    """
+
+    def __init__(self, message: str, *, outcome: Outcome = Outcome.NOT_SENT, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.outcome = outcome
+
+
+class CorruptResponseError(TransportError):
+    """An answer that is not DynamoDB's: a redirect, a page of HTML, a cut body, a wrong checksum, too many bytes."""
+
+
+class PoolTimeoutError(TransportError, TimeoutError):
+    """Every connection was busy for as long as the call could wait."""
+
+
+class DeadlineExceededError(TransportError, TimeoutError):
+    """The call's ``timeout`` passed.
+
+    Attributes:
+        timeout: The caller's own number, in seconds.
+    """
+
+    def __init__(self, message: str, *, timeout: float | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.timeout = timeout
+
+
+class OutcomeUnknownError(MizzleError):
+    """A write was sent, its answer was lost, and repeating it could apply it twice: it may or may not have been applied.
+
+    Attributes:
+        item: The stored item in DynamoDB's JSON, where an attempt showed it.
+    """
+
+    _load: StoredLoader | None = None
+
+    def __init__(self, message: str, *, item: Item | None = None, load: StoredLoader | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.item = item
+        self._load = load
+
+    def stored(self, model: type[ModelT]) -> ModelT | None:
+        """Return the stored item as an instance of ``model``, or None where none is known."""
+        return _stored(self.item, self._load, model)
+
+
+# ── what the service said ──
+
+
+class ServiceError(MizzleError):
+    """DynamoDB answered with an error code; the codes worth telling apart have classes of their own.
+
+    Attributes:
+        code: The service's code, such as ``ValidationException``.
+        status: The HTTP status.
+        ambiguous: Whether an earlier attempt of the same call may have been applied.
+        payload: The answer's JSON, in full; never in the text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        status: int = 0,
+        ambiguous: bool = False,
+        payload: Mapping[str, Any] | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        self.code = code
+        self.status = status
+        self.ambiguous = ambiguous
+        self.payload: Mapping[str, Any] = payload or {}
+
+
+@frozen(slots=True)
+class ThrottlingReason:
+    """Why the service throttled: ``reason`` is its word (``TableWriteKeyRangeThroughputExceeded``), ``resource`` the ARN."""
+
+    reason: str
+    resource: str
+
+    @property
+    def hot_key(self) -> bool:
+        """Whether one range of keys is hot, rather than the table, the index or the account as a whole."""
+        return self.reason.endswith("KeyRangeThroughputExceeded")
+
+
+class ThrottledError(ServiceError):
+    """The service refused the request for its rate; it was not applied.
+
+    Attributes:
+        reasons: The service's reasons, in its order; empty where it gave none.
+    """
+
+    @property
+    def reasons(self) -> tuple[ThrottlingReason, ...]:
+        listed = self.payload.get("ThrottlingReasons") or self.payload.get("throttlingReasons") or ()
+        return tuple(ThrottlingReason(str(entry.get("reason", "")), str(entry.get("resource", ""))) for entry in listed)
+
+
+class ConditionalCheckFailedError(ServiceError):
+    """The condition was false; nothing was written.
+
+    Attributes:
+        item: The stored item in DynamoDB's JSON, or None if there was none.
+    """
+
+    _load: StoredLoader | None = None
+
+    def __init__(self, message: str, *, item: Item | None = None, load: StoredLoader | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.item = item
+        self._load = load
+
+    def stored(self, model: type[ModelT]) -> ModelT | None:
+        """Return the stored item as an instance of ``model``, or None if there was none."""
+        return _stored(self.item, self._load, model)
+
+
+class ItemExistsError(ConditionalCheckFailedError):
+    """`insert` found an item under its key."""
+
+
+class VersionConflictError(ConditionalCheckFailedError):
+    """The stored item has another version than the instance: somebody wrote in between."""
+
+
+class UniqueConstraintError(ConditionalCheckFailedError):
+    """Another item holds the value of a unique attribute.
+
+    Attributes:
+        attribute: The attribute's name; its value is not told.
+    """
+
+    attribute: str = ""
+
+
+class ItemNotFoundError(MizzleError, LookupError):
+    """No item lies under the key, where one must."""
+
+
+@frozen(slots=True)
+class CancellationReason:
+    """Why one action of a cancelled transaction was, or was not, the cause.
+
+    Attributes:
+        operation: The operation object of that action, as it was given.
+        code: ``None`` where this action was fine, else the service's code, such as ``ConditionalCheckFailed``.
+        message: The service's words.
+        item: The stored item in DynamoDB's JSON, where the action asked for it; not shown.
+    """
+
+    operation: Any
+    code: str | None
+    message: str = ""
+    item: Item | None = None
+
+    def __repr__(self) -> str:
+        return f"CancellationReason(code={self.code!r}, operation={self.operation!s})"
+
+
+class TransactionCanceledError(ServiceError):
+    """The service cancelled the whole transaction; nothing of it was written.
+
+    Attributes:
+        reasons: One `CancellationReason` per operation, in their order.
+    """
+
+    def __init__(self, message: str, *, reasons: Sequence[CancellationReason] = (), **context: Any) -> None:
+        super().__init__(message, **context)
+        self.reasons = tuple(reasons)
+
+
+class TransactionConflictError(ServiceError):
+    """Another transaction is at work on the item."""
+
+
+class TransactionInProgressError(ServiceError):
+    """The same transaction, by its token, is still at work."""
+
+
+class IdempotentParameterMismatchError(ServiceError):
+    """The same token came with another transaction."""
+
+
+class ReplicatedWriteConflictError(ServiceError):
+    """Another region writes the item at this moment (strongly consistent global tables)."""
+
+
+class ItemCollectionSizeLimitExceededError(ServiceError):
+    """A table with a local secondary index holds 10 GB under one partition key value."""
+
+
+class InternalServerError(ServiceError):
+    """The service failed; a write may have been applied."""
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service cannot answer at this moment."""
+
+
+class ResourceNotFoundError(ServiceError):
+    """The table or index does not exist, or is not active yet."""
+
+
+class ResourceInUseError(ServiceError):
+    """The table is being created, changed or deleted, or exists already."""
+
+
+class ValidationError(ServiceError):
+    """The service refuses the request as it is."""
+
+
+class DuplicateItemError(ServiceError):
+    """A PartiQL INSERT found an item under its key."""
+
+
+class SerializationError(ServiceError):
+    """The service could not read the request."""
+
+
+class LimitExceededError(ServiceError):
+    """Too many table operations at once."""
+
+
+class UnknownOperationError(ServiceError):
+    """This engine does not know the operation."""
+
+
+class AccessDeniedError(ServiceError):
+    """The credentials do not permit this."""
+
+
+class UnrecognizedClientError(ServiceError):
+    """The service does not know the access key."""
+
+
+class InvalidSignatureError(ServiceError):
+    """The signature is wrong, or the clock is."""
+
+
+class IncompleteSignatureError(ServiceError):
+    """The signature lacks a part."""
+
+
+class MissingAuthenticationTokenError(ServiceError):
+    """The request was not signed."""
+
+
+class ExpiredTokenError(ServiceError):
+    """The session token has expired."""
+
+
+class RequestTooLargeError(ServiceError):
+    """The request is larger than the service reads (413)."""
+
+
+# ── many at once ──
+
+
+class BatchError(MizzleError):
+    """Something of a batch was not done.
+
+    Attributes:
+        report: What was done and, exactly, what was not.
+    """
+
+    def __init__(self, message: str, *, report: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.report = report
+
+
+# ── warnings ──
+
+
+class MizzleWarning(UserWarning):
+    """Everything this library warns about on purpose."""
+
+
+class UnindexedFilterWarning(MizzleWarning):
+    """A filter reads, and pays for, more than it returns."""
+
+
+class ItemCollectionLimitWarning(MizzleWarning):
+    """A local secondary index limits every partition key value to 10 GB."""
+
+
+class UnawaitedOperationWarning(MizzleWarning, RuntimeWarning):
+    """An operation was built and never used: was an ``await`` forgotten?"""
+
+
+for _warning in (MizzleWarning, UnindexedFilterWarning, ItemCollectionLimitWarning, UnawaitedOperationWarning):
+    _warning.__module__ = "mizzle_async"
+
+
+def _stored(item: Item | None, load: StoredLoader | None, model: type[ModelT]) -> ModelT | None:
+    if item is None:
+        return None
+    if load is None:
+        msg = "this error was unpickled and has no client: read the item from `error.item`"
+        raise ClientStateError(msg)
+    loaded: ModelT = load(model, item)
+    return loaded
+
+
+# ── codes ──
+
+
+class RetryClass(Enum):
+    """What the retry layer does about a code."""
+
+    NEVER = "never"
+    TRANSIENT = "transient"
+    """The service failed: retried where repeating is safe."""
+
+    THROTTLED = "throttled"
+    """Not applied, for its rate: retried after a longer pause."""
+
+    CONFLICT = "conflict"
+    """Not applied, for another writer: retried after a short pause."""
+
+    IN_PROGRESS = "in progress"
+    """The same transaction is at work: retried over five seconds."""
+
+    EXPIRED_CREDENTIALS = "expired credentials"
+    """Retried once, after a refresh."""
+
+    CLOCK = "clock"
+    """Retried once, with the server's clock."""
+
+    REASONS = "reasons"
+    """A cancelled transaction: its reasons decide."""
+
+
+CODES: Mapping[str, tuple[type[ServiceError], RetryClass]] = {
+    "AccessDeniedException": (AccessDeniedError, RetryClass.NEVER),
+    "ConditionalCheckFailedException": (ConditionalCheckFailedError, RetryClass.NEVER),
+    "DuplicateItemException": (DuplicateItemError, RetryClass.NEVER),
+    "ExpiredToken": (ExpiredTokenError, RetryClass.EXPIRED_CREDENTIALS),
+    "ExpiredTokenException": (ExpiredTokenError, RetryClass.EXPIRED_CREDENTIALS),
+    "IdempotentParameterMismatchException": (IdempotentParameterMismatchError, RetryClass.NEVER),
+    "IncompleteSignature": (IncompleteSignatureError, RetryClass.NEVER),
+    "IncompleteSignatureException": (IncompleteSignatureError, RetryClass.NEVER),
+    "InternalFailure": (InternalServerError, RetryClass.TRANSIENT),
+    "InternalServerError": (InternalServerError, RetryClass.TRANSIENT),
+    "InternalServerErrorException": (InternalServerError, RetryClass.TRANSIENT),
+    "InvalidSignatureException": (InvalidSignatureError, RetryClass.CLOCK),
+    "ItemCollectionSizeLimitExceededException": (ItemCollectionSizeLimitExceededError, RetryClass.NEVER),
+    "LimitExceededException": (LimitExceededError, RetryClass.THROTTLED),
+    "MissingAuthenticationToken": (MissingAuthenticationTokenError, RetryClass.NEVER),
+    "MissingAuthenticationTokenException": (MissingAuthenticationTokenError, RetryClass.NEVER),
+    "ProvisionedThroughputExceededException": (ThrottledError, RetryClass.THROTTLED),
+    "ReplicatedWriteConflictException": (ReplicatedWriteConflictError, RetryClass.CONFLICT),
+    "RequestEntityTooLarge": (RequestTooLargeError, RetryClass.NEVER),
+    "RequestExpired": (InvalidSignatureError, RetryClass.CLOCK),
+    "RequestLimitExceeded": (ThrottledError, RetryClass.THROTTLED),
+    "RequestTimeTooSkewed": (InvalidSignatureError, RetryClass.CLOCK),
+    "ResourceInUseException": (ResourceInUseError, RetryClass.NEVER),
+    "ResourceNotFoundException": (ResourceNotFoundError, RetryClass.NEVER),
+    "SerializationException": (SerializationError, RetryClass.NEVER),
+    "ServiceUnavailable": (ServiceUnavailableError, RetryClass.TRANSIENT),
+    "ServiceUnavailableException": (ServiceUnavailableError, RetryClass.TRANSIENT),
+    "Throttling": (ThrottledError, RetryClass.THROTTLED),
+    "ThrottlingException": (ThrottledError, RetryClass.THROTTLED),
+    "TransactionCanceledException": (TransactionCanceledError, RetryClass.REASONS),
+    "TransactionConflictException": (TransactionConflictError, RetryClass.CONFLICT),
+    "TransactionInProgressException": (TransactionInProgressError, RetryClass.IN_PROGRESS),
+    "UnknownOperationException": (UnknownOperationError, RetryClass.NEVER),
+    "UnrecognizedClientException": (UnrecognizedClientError, RetryClass.NEVER),
+    "ValidationException": (ValidationError, RetryClass.NEVER),
+}
+"""Code → the class that is raised, and what the retry layer does; an unknown code is a plain `ServiceError`, not retried."""
+
+RETRIED_CANCELLATION_CODES = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""A cancelled transaction is retried only if every reason that is not ``None`` is one of these."""

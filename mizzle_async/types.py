@@ -1,0 +1,161 @@
+"""The vocabulary that every layer shares: wire shapes, wire enums, and the Protocols at the borders.
+
+Nothing here does anything; this module imports nothing else of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, StrEnum
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from attrs import frozen
+
+AttributeValue: TypeAlias = dict[str, Any]
+"""One value in DynamoDB's JSON: a dict with one entry, its type descriptor. Binary is base64 text, as on the wire."""
+
+Item: TypeAlias = dict[str, AttributeValue]
+"""An item in DynamoDB's JSON: attribute name to value."""
+
+WirePayload: TypeAlias = dict[str, Any]
+"""The body of a request or of an answer, as DynamoDB's JSON names it."""
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+class ReturnValues(StrEnum):
+    """What a write answers with."""
+
+    NONE = "NONE"
+    ALL_OLD = "ALL_OLD"
+    UPDATED_OLD = "UPDATED_OLD"
+    ALL_NEW = "ALL_NEW"
+    UPDATED_NEW = "UPDATED_NEW"
+
+
+class RepeatSafety(Enum):
+    """What a second sending of the same request may do when the first one's answer was lost."""
+
+    READ = "read"
+    """Nothing is changed: repeat."""
+
+    IDEMPOTENT = "idempotent"
+    """Sent twice it leaves what it leaves when sent once, and it cannot fail for having succeeded: repeat."""
+
+    TOKEN = "token"  # noqa: S105  (not a secret: the service recognises the request by its client request token)
+    """The service recognises the repetition and applies it once: repeat."""
+
+    GUARDED = "guarded"
+    """Cannot be applied twice, but the repetition may fail on its own success: repeat, and let the operation judge the failure."""
+
+    UNSAFE = "unsafe"
+    """Would be applied twice: never repeat once it may have arrived."""
+
+
+class Outcome(Enum):
+    """What is known about a request that failed."""
+
+    NOT_SENT = "not sent"
+    """No byte of it left, or none can have been applied."""
+
+    UNKNOWN = "unknown"
+    """It left, and no trustworthy answer came back."""
+
+    ANSWERED = "answered"
+    """The service answered that it was not applied."""
+
+
+@frozen(slots=True)
+class WireRequest:
+    """One call to the service, before it is signed: all that the I/O stack knows about an operation.
+
+    Attributes:
+        operation: The API's name, such as ``GetItem``.
+        body: The encoded JSON.
+        table: The table it is about, for messages and throttle state; several are joined by ``", "``.
+        safety: Whether it may be repeated after a lost answer.
+        index: The index it reads, for throttle state.
+        timeout: Seconds for the whole call; ``None`` means the client's.
+    """
+
+    operation: str
+    body: bytes
+    table: str
+    safety: RepeatSafety
+    index: str | None = None
+    timeout: float | None = None
+
+
+@frozen(slots=True)
+class WireResponse:
+    """The checked answer to a `WireRequest`.
+
+    Attributes:
+        payload: The parsed JSON.
+        request_id: The service's own, for support; empty when it sent none.
+        attempts: How many requests were sent.
+        ambiguous: Whether an earlier attempt may have been applied without our knowing.
+    """
+
+    payload: WirePayload
+    request_id: str = ""
+    attempts: int = 1
+    ambiguous: bool = False
+
+
+@runtime_checkable
+class Instrument(Protocol):
+    """What a user plugs into ``Client(instrument=…)`` to watch calls; every method is called synchronously on the loop.
+
+    Values of attributes are never passed to it.
+    """
+
+    def call_finished(self, call: CallRecord) -> None:
+        """Hear of a finished call, whether it succeeded or failed."""
+
+
+@frozen(slots=True)
+class CallRecord:
+    """One finished call, as an `Instrument` sees it.
+
+    Attributes:
+        operation: The API's name.
+        table: The table or tables.
+        index: The index, if one was read.
+        seconds: The whole call: waiting, attempts and pauses.
+        attempts: Requests sent.
+        request_id: The service's own.
+        error: The error the call raised, or None.
+        consumed_capacity: ``ConsumedCapacity`` as answered, when it was asked for.
+    """
+
+    operation: str
+    table: str
+    index: str | None
+    seconds: float
+    attempts: int
+    request_id: str
+    error: BaseException | None
+    consumed_capacity: Mapping[str, Any] | None = None
+
+
+class Sender(Protocol):
+    """What an operation is given to be sent with; it is dropped when the operation is pickled."""
+
+    async def send(self, operation: Sendable[ResultT_co], /) -> ResultT_co: ...
+
+
+class Sendable(Protocol[ResultT_co]):
+    """An operation as the composition layer sends it: a wire request out, an answer in, a result back. All three are pure."""
+
+    def to_request(self) -> WireRequest: ...
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co: ...
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co: ...
+
+
+class Caller(Protocol):
+    """The I/O stack as the composition layer sees it."""
+
+    async def call(self, request: WireRequest, /) -> WireResponse: ...

@@ -1,0 +1,74 @@
+"""The vocabulary of the wire: one HTTP exchange, and the Protocol that every transport keeps.
+
+Two transports exist: our own connection pool, and aiobotocore's HTTP session for what our connection does not do (proxies).
+Neither knows operations, retries or deadlines: a call's deadline reaches a transport as a cancellation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from attrs import define, frozen
+
+from mizzle_async.types import Outcome, WirePayload
+
+
+@frozen(slots=True)
+class Endpoint:
+    """Where requests of one kind go. Equal endpoints share a connection pool."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = "/"
+
+    @property
+    def authority(self) -> str:
+        """The ``Host`` header: without the port where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+
+@define(slots=True, eq=False)
+class Exchange:
+    """One request on its way. ``phase`` is set by the transport, and is right at any moment, a cancellation included.
+
+    Attributes:
+        endpoint: Where it goes.
+        headers: Signed headers with ``Host``, without ``Content-Length``, in the order in which they are sent.
+        body: The encoded JSON.
+        phase: ``NOT_SENT`` until the first byte is handed to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole, checked
+            answer is there.
+    """
+
+    endpoint: Endpoint
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    phase: Outcome = Outcome.NOT_SENT
+
+
+@frozen(slots=True)
+class Answer:
+    """A whole answer that passed every check: its checksum is right and its body is a JSON object (or an error status without one).
+
+    Attributes:
+        status: The HTTP status: 200, or 4xx and 5xx.
+        headers: Lower-case names to values.
+        payload: The parsed body; empty where an error status came without JSON.
+        code: The service's error code without namespace, from the body or the header; empty at 200, or where there is none.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    payload: WirePayload
+    code: str = ""
+
+
+class Transport(Protocol):
+    """Carries one exchange. Raises `TransportError` (its ``outcome`` says whether the request may have arrived), never a foreign error."""
+
+    async def exchange(self, exchange: Exchange, /) -> Answer: ...
+
+    async def aclose(self) -> None: ...
