@@ -1,0 +1,1 @@
+"""The way to the service: signing, connections, retries, deadlines. Knows DynamoDB's JSON, never a model."""

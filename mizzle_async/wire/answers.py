@@ -1,0 +1,102 @@
+"""Is this DynamoDB's answer? The one check that every transport makes before it believes, and before it reuses a connection.
+
+It knows bytes and headers; it does not know operations, attempts or connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from mizzle_async.errors import CorruptResponseError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.exchange import Answer
+
+_OK = 200
+_FIRST_ERROR = 400
+_FIRST_REDIRECT = 300
+_LAST_STATUS = 599
+
+
+def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Parse an answer, or refuse it.
+
+    A 200 must be a JSON object; an error status may come without JSON (a load balancer's HTML), and is then judged by its status.
+
+    Args:
+        status: The HTTP status.
+        headers: Lower-case names to values.
+        body: The whole body, with transfer encoding removed.
+
+    Returns:
+        The answer, its error code extracted.
+
+    Raises:
+        CorruptResponseError: A redirect, compressed data nobody asked for, a wrong ``x-amz-crc32``, or a 200 that is not a JSON object.
+            Its outcome is ``UNKNOWN``: whoever sent this, the request may have been applied.
+    """
+    checksum = headers.get("x-amz-crc32")
+    if checksum is not None and checksum != str(crc32(body)):
+        raise _refusal(f"x-amz-crc32 is not the checksum of the {len(body)} bytes that came")
+    if status == _OK:
+        if "content-encoding" in headers:
+            _refuse_encoding(headers["content-encoding"])
+        if checksum is None and "json" not in headers.get("content-type", ""):
+            raise _refusal("a 200 that is neither checksummed nor JSON: something between here and the service answered in its place")
+        if not body and checksum is not None:
+            # TagResource and UntagResource answer with no body at all, and with its checksum.
+            return Answer(status, headers, {})
+        try:
+            payload = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise _refusal(f"a 200 whose {len(body)} bytes are not JSON") from None
+        if type(payload) is not dict:
+            raise _refusal("a 200 whose JSON is not an object")
+        return Answer(status, headers, payload)
+    if not _FIRST_ERROR <= status <= _LAST_STATUS:
+        kind = "a redirect, which is never followed" if _FIRST_REDIRECT <= status < _FIRST_ERROR else "a status that DynamoDB never sends"
+        raise _refusal(f"HTTP {status} is {kind}")
+    if "content-encoding" in headers:
+        _refuse_encoding(headers["content-encoding"])
+    payload = _error_payload(body)
+    return Answer(status, headers, payload, _error_code(payload, headers))
+
+
+def is_bodiless(answer: Answer) -> bool:
+    """Tell whether a 200 had no body at all: right for tagging a table, impossible for an item operation, which sends at least ``{}``."""
+    return not answer.payload and answer.headers.get("x-amz-crc32") == "0"
+
+
+def error_message(payload: Mapping[str, Any]) -> str:
+    """Return the service's own words, which are spelled ``message`` or ``Message`` depending on the error."""
+    text = payload.get("message") or payload.get("Message")
+    return text if isinstance(text, str) else ""
+
+
+def _error_payload(body: bytes) -> dict[str, Any]:
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return payload if type(payload) is dict else {}
+
+
+def _error_code(payload: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Find the code at the top level only: a nested ``__type`` belongs to something else (semantics: "Where the code is")."""
+    for found in (payload.get("__type"), payload.get("code"), headers.get("x-amzn-errortype")):
+        if isinstance(found, str) and found:
+            return found.rpartition("#")[2].partition(":")[0].strip()
+    return ""
+
+
+def _refuse_encoding(encoding: str) -> None:
+    if encoding.strip().lower() not in {"", "identity"}:
+        msg = "the answer is compressed, though only identity was accepted"
+        raise _refusal(msg)
+
+
+def _refusal(reason: str) -> CorruptResponseError:
+    return CorruptResponseError(f"corrupt answer: {reason}", outcome=Outcome.UNKNOWN)
