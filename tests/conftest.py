@@ -1,0 +1,59 @@
+"""What every test gets: one event loop, no AWS settings of this machine, and no way out of loopback."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+pytest_plugins = ["mizzle_async.testing.plugin"]
+
+NO_METADATA = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+def _is_loopback(host: object) -> bool:
+    if isinstance(host, bytes | bytearray):
+        host = bytes(host).decode()
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host).partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise where a test would look up or contact another machine."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if not _is_loopback(host):
+        raise PermissionError(f"a test tried to reach {host!r}: tests contact loopback only")
+
+
+sys.addaudithook(_refuse_the_network)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run asynchronous tests and fixtures on asyncio, all in one loop: the library is asyncio-native."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_aws_settings() -> Iterator[None]:
+    """Hide the machine's own AWS settings, so that a test sees only those that it makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in NO_METADATA.items():
+            patch.setenv(name, value)
+        yield
