@@ -9,7 +9,7 @@ import pytest
 
 pytest_plugins = ["mizzle_async.testing.plugin"]
 
-NO_METADATA = {
+OFFLINE = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -54,6 +54,6 @@ def _no_aws_settings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
-        for name, value in NO_METADATA.items():
+        for name, value in OFFLINE.items():
             patch.setenv(name, value)
         yield
