@@ -14,7 +14,7 @@ from attrs import define, frozen
 from mizzle_async.types import Outcome, WirePayload
 
 
-@frozen(slots=True)
+@frozen(slots=True, cache_hash=True)
 class Endpoint:
     """Where requests of one kind go. Equal endpoints share a connection pool."""
 
@@ -47,6 +47,8 @@ class Exchange:
     headers: Sequence[tuple[str, str]]
     body: bytes
     phase: Outcome = Outcome.NOT_SENT
+    fresh: bool = False
+    stale: bool = False
 
 
 @frozen(slots=True)
