@@ -1,0 +1,93 @@
+"""One engine process: started under a supervisor, stopped by its own handle, its output kept for error messages.
+
+Knows processes and ports, not what the process serves.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+LOOPBACK = "127.0.0.1"
+
+SUPERVISOR = Path(__file__).with_name("_supervisor.py")
+
+STOP_TIMEOUT = 10.0
+"""Seconds that a supervisor is given to end its engine, twice the engine's own grace."""
+
+# All that an engine sees of its user's environment: none of them tells it to persist, to proxy or to call anybody.
+INHERITED_SETTINGS = ("LANG", "LC_ALL", "PATH", "TZ")
+
+
+class EngineProcess:
+    """A running engine. It ends with `stop()`, with this process, or when this object is dropped."""
+
+    def __init__(self, command: list[str], *, settings: Mapping[str, str]) -> None:
+        folder = tempfile.mkdtemp(prefix="mizzle-async-")  # removed by the supervisor
+        environment = {name: os.environ[name] for name in INHERITED_SETTINGS if name in os.environ}
+        environment |= {"HOME": folder, "TMPDIR": folder, **settings}
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        # A session of its own: the interrupt key must reach the tests, which then stop the engine.
+        self._supervisor = subprocess.Popen(  # noqa: S603 - fixed commands, no shell
+            [sys.executable, "-I", "-S", str(SUPERVISOR), folder, *command],
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+
+    @property
+    def exit_status(self) -> int | None:
+        """The status the engine ended with, None while it runs."""
+        return self._supervisor.poll()
+
+    def output(self) -> str:
+        """Return the last lines that the engine printed, standard output and error together."""
+        # Positional reads: the engine shares this file's offset and goes on writing at it.
+        end = os.fstat(self._output.fileno()).st_size
+        text = os.pread(self._output.fileno(), 16_384, max(0, end - 16_384)).decode(errors="replace")
+        return "\n".join(text.strip().splitlines()[-30:])
+
+    def stop(self) -> None:
+        """End the engine and wait until it has ended; harmless when it has."""
+        if self._supervisor.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._supervisor.stdin.close()
+        try:
+            self._supervisor.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            # The supervisor leads a group of its own, not waited for yet: its number cannot be another's.
+            os.killpg(self._supervisor.pid, signal.SIGKILL)
+            self._supervisor.wait()
+        self._output.close()
+
+
+@contextlib.contextmanager
+def reserved_port(port: int | None) -> Iterator[int]:
+    """Keep a loopback port free for an engine that is being started.
+
+    Args:
+        port: The wanted port, or None for a free one.
+
+    Yields:
+        The port's number.
+
+    Raises:
+        OSError: If somebody listens on the wanted port.
+    """
+    with socket.socket() as holder:
+        # A bound socket that does not listen: Linux gives its port to nobody who asks for a free one, while an
+        # engine, which sets SO_REUSEADDR too, may bind and listen on it. Elsewhere the engine could not.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((LOOPBACK, port or 0))
+        number: int = holder.getsockname()[1]
+        if sys.platform != "linux":
+            holder.close()
+        yield number
