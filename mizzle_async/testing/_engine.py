@@ -90,7 +90,7 @@ class Engine(ABC):
             EngineError: If it is not running.
         """
         if self._port is None:
-            raise EngineError(f"{self.name} is not running: start() it, or enter it as a context manager")
+            raise self._not_running()
         return self._port
 
     @property
@@ -176,8 +176,20 @@ class Engine(ABC):
             for name in names:
                 self.call("DeleteTable", {"TableName": name})
 
+    def wait(self) -> None:
+        """Wait until it ends by itself, which an engine does only when something is wrong.
+
+        Raises:
+            EngineError: When it has ended; what it printed is in the text.
+        """
+        process = self._process
+        if process is None:
+            raise self._not_running()
+        status = process.wait()
+        raise self._failure(process, f"ended with status {status}")
+
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._process is not None else self.start()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -186,7 +198,7 @@ class Engine(ABC):
 
     async def __aenter__(self) -> Self:
         try:
-            return await anyio.to_thread.run_sync(self.start)
+            return await anyio.to_thread.run_sync(self.__enter__)
         except BaseException:
             # The caller may have been cancelled while the thread went on: stop() waits for it, then ends the engine.
             await self.__aexit__(None, None, None)
@@ -228,6 +240,9 @@ class Engine(ABC):
             if time.monotonic() > deadline:
                 raise self._failure(process, f"did not answer within {self._ready_timeout:g} seconds ({problem})")
             time.sleep(READY_INTERVAL)
+
+    def _not_running(self) -> EngineError:
+        return EngineError(f"{self.name} is not running: start() it, or enter it as a context manager")
 
     def _failure(self, process: EngineProcess, message: str) -> EngineError:
         output = process.output()

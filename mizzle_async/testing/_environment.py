@@ -60,11 +60,11 @@ def build_environment(name: str, folder: Path) -> None:
         )
     venv.create(folder, symlinks=True, with_pip=not pip_here)
     # Our own pip installs into the new environment where it can: seconds faster than giving it a pip of its own.
-    pip = [sys.executable, "-m", "pip", "--python"] if pip_here else []
+    python = str(interpreter(folder))
+    pip = [sys.executable, "-m", "pip", "--python", python] if pip_here else [python, "-m", "pip"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes"]
     run(
-        [*pip, str(interpreter(folder)), *([] if pip_here else ["-m", "pip"])]
-        + ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--require-virtualenv"]
-        + ["--only-binary=:all:", "--require-hashes", f"--requirement={_lock(name)}"],
+        [*pip, "install", *options, f"--requirement={_lock(name)}"],
         environment={key: value for key, value in os.environ.items() if key not in MISLEADING_SETTINGS},
         purpose=f"install {name} {locked_version(name)}",
     )

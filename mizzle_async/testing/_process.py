@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -48,6 +48,10 @@ class EngineProcess:
         """The status the engine ended with, None while it runs."""
         return self._supervisor.poll()
 
+    def wait(self) -> int:
+        """Wait until the engine has ended, and return its status."""
+        return self._supervisor.wait()
+
     def output(self) -> str:
         """Return the last lines that the engine printed, standard output and error together."""
         # Positional reads: the engine shares this file's offset and goes on writing at it.
@@ -70,7 +74,7 @@ class EngineProcess:
 
 
 @contextlib.contextmanager
-def reserved_port(port: int | None) -> Iterator[int]:
+def reserved_port(port: int | None) -> Generator[int]:
     """Keep a loopback port free for an engine that is being started.
 
     Args:

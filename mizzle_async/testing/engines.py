@@ -1,6 +1,6 @@
 """DynamoDB engines on loopback, for tests, demonstrations and trying things by hand."""
 
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 from mizzle_async.testing._dynamodb_local import DynamoDBLocal
 from mizzle_async.testing._embedded import EmbeddedEngine

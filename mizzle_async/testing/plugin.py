@@ -1,5 +1,6 @@
-"""Engines as pytest fixtures. Ask for it by name, in the top `conftest.py`: `pytest_plugins = ["mizzle_async.testing.plugin"]`.
+"""Engines as pytest fixtures.
 
+Ask for it by name, in the top `conftest.py`: `pytest_plugins = ["mizzle_async.testing.plugin"]`.
 Every fixture lives as long as the test session: tests share an engine and keep apart by the names of their tables.
 """
 

@@ -1,0 +1,55 @@
+"""The commands by name. Each is a function of its name, in a module that is imported when the command is asked for."""
+
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+
+class Place(NamedTuple):
+    """Where a command is, and the extra that it needs beyond `cli`."""
+
+    module: str
+    extra: str | None = None
+
+
+COMMANDS = {
+    "demo": Place("mizzle_async.cli.demo", extra="demo"),
+    "local": Place("mizzle_async.cli.local"),
+}
+
+
+class Commands(click.Group):
+    """A group that finds its commands in the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name the commands, for the help and for completion."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command; one whose extra is missing is there too, and says what it needs."""
+        if cmd_name not in COMMANDS:
+            return None
+        place = COMMANDS[cmd_name]
+        try:
+            command: click.Command = getattr(import_module(place.module), cmd_name)
+        except ModuleNotFoundError as error:
+            if place.extra is None or (error.name or "").startswith("mizzle_async"):
+                raise
+            return _unavailable(cmd_name, place.extra)
+        return command
+
+
+def _unavailable(name: str, extra: str) -> click.Command:
+    remedy = f"needs the extra `{extra}`: pip install 'mizzle-async[{extra}]'"
+
+    def explain() -> None:
+        raise click.ClickException(f"`mizzle-async {name}` {remedy}")
+
+    return click.Command(name, callback=explain, help=f"(This command {remedy}.)")
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mizzle-async")
+def command_line() -> None:
+    """Work with Amazon DynamoDB from the shell."""

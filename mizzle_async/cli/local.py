@@ -1,0 +1,39 @@
+"""`mizzle-async local`: run an engine by hand."""
+
+import signal
+from typing import get_args
+
+import click
+
+from mizzle_async.testing.engines import EngineError, EngineName, start_engine
+
+
+@click.command(
+    help="Run a DynamoDB engine on this machine until Ctrl-C: on 127.0.0.1 only, everything in memory.",
+    epilog=(
+        "The first run downloads the engine into the cache: the folder in MIZZLE_ASYNC_CACHE, else mizzle_async in"
+        " the user's cache folder. Standard output is what a shell needs to use the engine."
+    ),
+)
+@click.option(
+    "--engine",
+    "name",
+    type=click.Choice(get_args(EngineName)),
+    default="embedded",
+    show_default=True,
+    help="ministack, in Python, or Amazon's DynamoDB Local, in Java.",
+)
+@click.option("--port", type=click.IntRange(1, 65_535), help="The port to listen on.  [default: a free one]")
+def local(name: EngineName, port: int | None) -> None:
+    """Run until interrupted; SIGTERM counts as an interruption, so that the engine is stopped in order."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with start_engine(name, port=port) as engine:
+            click.echo(f"{engine.name} {engine.version} listens at {engine.endpoint_url}; Ctrl-C ends it", err=True)
+            for variable, value in engine.environment.items():
+                click.echo(f"export {variable}={value}")
+            engine.wait()
+    except EngineError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
