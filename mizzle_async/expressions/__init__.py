@@ -1,0 +1,51 @@
+"""Expressions: paths, conditions, key conditions, updates, projections, and their compiler."""
+
+from mizzle_async.expressions.compiler import Compiler, Encode
+from mizzle_async.expressions.conditions import (
+    Condition,
+    Conjunction,
+    Disjunction,
+    Negation,
+    PartitionKeyCondition,
+    Predicate,
+    SortKeyCondition,
+)
+from mizzle_async.expressions.operands import Arithmetic, Comparand, IfNotExists, ListAppend, Operand, Size
+from mizzle_async.expressions.paths import (
+    AttributePath,
+    CompositePartitionKeyPath,
+    CompositeSortKeyPath,
+    PartitionKeyPath,
+    SortKeyPath,
+)
+from mizzle_async.expressions.terms import Facet, Place, Segments
+from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
+
+__all__ = [
+    "Arithmetic",
+    "AttributePath",
+    "ClauseKind",
+    "Comparand",
+    "Compiler",
+    "CompositePartitionKeyPath",
+    "CompositeSortKeyPath",
+    "Condition",
+    "Conjunction",
+    "Disjunction",
+    "Encode",
+    "Facet",
+    "IfNotExists",
+    "ListAppend",
+    "Negation",
+    "Operand",
+    "PartitionKeyCondition",
+    "PartitionKeyPath",
+    "Place",
+    "Predicate",
+    "Segments",
+    "Size",
+    "SortKeyCondition",
+    "SortKeyPath",
+    "UpdateClause",
+    "UpdateClauses",
+]

@@ -1,0 +1,197 @@
+"""Conditions: the trees that comparisons and functions of paths build.
+
+A condition is a value: frozen, without I/O, combined by ``&``, ``|`` and ``~``. It has no truth value, so that ``and``, ``or``,
+``not`` and chained comparisons, which would drop half of it, raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
+
+EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
+
+OR_LEVEL = 1
+AND_LEVEL = 2
+NOT_LEVEL = 3
+PREDICATE_LEVEL = 4
+
+
+class Condition(Generic[EntityT_contra]):
+    """Something that is true or false of an item of ``EntityT``.
+
+    A condition of an entity also holds for the entities that inherit from it.
+    """
+
+    __slots__ = ()
+    level: ClassVar[int] = PREDICATE_LEVEL
+    """How tightly it binds in DynamoDB's grammar."""
+
+    def __and__(self, other: Condition[EntityT_contra]) -> Condition[EntityT_contra]:
+        """Return the condition that both are true."""
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return Conjunction((*_parts(self, Conjunction), *_parts(other, Conjunction)))
+
+    def __or__(self, other: Condition[EntityT_contra]) -> Condition[EntityT_contra]:
+        """Return the condition that at least one is true."""
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return Disjunction((*_parts(self, Disjunction), *_parts(other, Disjunction)))
+
+    def __invert__(self) -> Condition[EntityT_contra]:
+        """Return the condition that this one is false."""
+        return Negation(self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} has no truth value: it is evaluated by DynamoDB. Combine conditions with &, | and ~ "
+            "(and parentheses around comparisons) instead of `and`, `or` and `not`, "
+            "and write `path.between(low, high)` instead of a chained comparison"
+        )
+
+    def places(self) -> Iterator[Place]:
+        """Yield every path that this condition reads, in its order, repetitions included."""
+        raise NotImplementedError
+
+    @property
+    def owners(self) -> tuple[Any, ...]:
+        """The owners of its paths, each once, in order of appearance."""
+        found: list[Any] = []
+        for place in self.places():
+            if not any(place.owner is owner for owner in found):
+                found.append(place.owner)
+        return tuple(found)
+
+    def describe(self, show: Show = repr) -> str:
+        """Return the condition as text.
+
+        Args:
+            show: How a value is written; ``repr`` by default, so the text holds values: it is for the caller's eyes.
+        """
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        """Write structure and names, never values."""
+        return self.describe(hidden)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"
+
+
+@frozen(eq=False, repr=False, str=False)
+class Predicate(Condition[EntityT_contra]):
+    """One comparison or function.
+
+    Attributes:
+        operator: DynamoDB's word: ``=``, ``<>``, ``BETWEEN``, ``IN``, ``begins_with``, …
+        left: What is tested.
+        arguments: Values, or terms.
+    """
+
+    operator: str
+    left: Term
+    arguments: tuple[Any, ...] = ()
+
+    def places(self) -> Iterator[Place]:
+        yield from self.left.places()
+        for argument in self.arguments:
+            if isinstance(argument, Term):
+                yield from argument.places()
+
+    def describe(self, show: Show = repr) -> str:
+        left = self.left.describe(show)
+        arguments = [describe_argument(argument, show) for argument in self.arguments]
+        if self.operator == "BETWEEN":
+            return f"{left} BETWEEN {arguments[0]} AND {arguments[1]}"
+        if self.operator == "IN":
+            return f"{left} IN ({', '.join(arguments)})"
+        if self.operator[0].isalpha():
+            return f"{self.operator}({', '.join([left, *arguments])})"
+        return f"{left} {self.operator} {arguments[0]}"
+
+
+class PartitionKeyCondition(Predicate[EntityT_contra]):
+    """An equality of a partition key: it selects one item collection, and a query needs exactly one."""
+
+    __slots__ = ()
+
+    @property
+    def index(self) -> Any:
+        """The index whose key it is, or None for the table's."""
+        return getattr(self.left, "index", None)
+
+
+class SortKeyCondition(Predicate[EntityT_contra]):
+    """A range of a sort key: a query takes at most one."""
+
+    __slots__ = ()
+
+    @property
+    def index(self) -> Any:
+        """The index whose key it is, or None for the table's."""
+        return getattr(self.left, "index", None)
+
+
+@frozen(eq=False, repr=False, str=False)
+class Conjunction(Condition[EntityT_contra]):
+    """All of its parts are true."""
+
+    level: ClassVar[int] = AND_LEVEL
+    parts: tuple[Condition[EntityT_contra], ...]
+
+    def places(self) -> Iterator[Place]:
+        for part in self.parts:
+            yield from part.places()
+
+    def describe(self, show: Show = repr) -> str:
+        return " AND ".join(_nested(part, self.level, show) for part in self.parts)
+
+
+@frozen(eq=False, repr=False, str=False)
+class Disjunction(Condition[EntityT_contra]):
+    """At least one of its parts is true."""
+
+    level: ClassVar[int] = OR_LEVEL
+    parts: tuple[Condition[EntityT_contra], ...]
+
+    def places(self) -> Iterator[Place]:
+        for part in self.parts:
+            yield from part.places()
+
+    def describe(self, show: Show = repr) -> str:
+        return " OR ".join(_nested(part, self.level, show) for part in self.parts)
+
+
+@frozen(eq=False, repr=False, str=False)
+class Negation(Condition[EntityT_contra]):
+    """Its part is false."""
+
+    level: ClassVar[int] = NOT_LEVEL
+    part: Condition[EntityT_contra]
+
+    def __invert__(self) -> Condition[EntityT_contra]:
+        # DynamoDB's conditions are true or false, nothing between: NOT NOT is nothing.
+        return self.part
+
+    def places(self) -> Iterator[Place]:
+        return self.part.places()
+
+    def describe(self, show: Show = repr) -> str:
+        return f"NOT {_nested(self.part, self.level, show)}"
+
+
+def _parts(
+    condition: Condition[EntityT_contra], kind: type[Conjunction[Any] | Disjunction[Any]]
+) -> tuple[Condition[EntityT_contra], ...]:
+    """Return what a chain of the same connective is made of, so that ``a & b & c`` is one list of three."""
+    return condition.parts if isinstance(condition, kind) else (condition,)
+
+
+def _nested(part: Condition[Any], level: int, show: Show) -> str:
+    text = part.describe(show)
+    return f"({text})" if part.level < level else text

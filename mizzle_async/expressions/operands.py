@@ -1,0 +1,181 @@
+"""Operands: what a comparison takes on either side, and what a SET clause may assign.
+
+DynamoDB keeps the two apart: ``size()`` stands only in conditions; arithmetic, ``if_not_exists`` and ``list_append`` only in
+updates. So do the types here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.expressions.conditions import Condition, Predicate
+from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
+
+EntityT = TypeVar("EntityT")
+ValueT = TypeVar("ValueT")
+ValueT_co = TypeVar("ValueT_co", covariant=True)
+
+
+class Comparand(Term, Generic[EntityT, ValueT_co]):
+    """What may stand on the right of a comparison beside a value: a path, or a size."""
+
+    __slots__ = ()
+
+
+class Operand(Term, Generic[EntityT, ValueT_co]):
+    """What a SET clause may assign beside a value: a path, a sum, a difference, ``if_not_exists``, ``list_append``."""
+
+    __slots__ = ()
+
+
+class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
+    """What can be compared: a path, or a size."""
+
+    __slots__ = ()
+
+    # Equality builds a condition, as in every expression language embedded in Python; identity is `is`.
+    def __eq__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:  # type: ignore[override]
+        return Predicate("=", self, (other,))
+
+    def __ne__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:  # type: ignore[override]
+        return Predicate("<>", self, (other,))
+
+    def __lt__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:
+        return Predicate("<", self, (other,))
+
+    def __le__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:
+        return Predicate("<=", self, (other,))
+
+    def __gt__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:
+        return Predicate(">", self, (other,))
+
+    def __ge__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:
+        return Predicate(">=", self, (other,))
+
+    def between(
+        self, low: ValueT | Comparand[EntityT, ValueT | None], high: ValueT | Comparand[EntityT, ValueT | None]
+    ) -> Condition[EntityT]:
+        """Return the condition ``low <= this <= high``, both ends included."""
+        return Predicate("BETWEEN", self, (low, high))
+
+    def is_in(self, values: Iterable[ValueT | Comparand[EntityT, ValueT | None]]) -> Condition[EntityT]:
+        """Return the condition that this equals one of ``values``, at most 100."""
+        return Predicate("IN", self, tuple(values))
+
+    if TYPE_CHECKING:
+        __hash__ = None  # type: ignore[assignment]
+        __iter__ = None
+        __contains__ = None
+    else:
+        __hash__ = None
+        # With `__getitem__` alone Python would iterate by position, without end.
+        __iter__ = None
+
+        def __contains__(self, value: object) -> NoReturn:
+            raise TypeError(f"`in` does not work on {self}: write `path.contains(value)` or `path.is_in(values)`")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self} has no truth value: write `path == True`, `path.exists()` or `path.not_exists()`")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"
+
+
+@frozen(eq=False, repr=False)
+class Size(Comparable[EntityT, int]):
+    """``size(path)``: characters of a text, bytes of a binary, elements of a set, a list or a map."""
+
+    path: Place
+
+    def places(self) -> Iterator[Place]:
+        yield self.path
+
+    def describe(self, show: Show) -> str:
+        return f"size({self.path.describe(show)})"
+
+    def __str__(self) -> str:
+        return self.describe(hidden)
+
+
+@frozen(eq=False, repr=False)
+class Arithmetic(Operand[EntityT, ValueT_co]):
+    """A sum or a difference of two operands; DynamoDB takes one operator, not a chain.
+
+    Attributes:
+        operator: ``+`` or ``-``.
+        left: A term or a number.
+        right: A term or a number.
+        path: The path whose type its numbers have.
+    """
+
+    operator: str
+    left: Any
+    right: Any
+    path: Place
+
+    def places(self) -> Iterator[Place]:
+        for side in (self.left, self.right):
+            if isinstance(side, Term):
+                yield from side.places()
+
+    def describe(self, show: Show) -> str:
+        return f"{describe_argument(self.left, show)} {self.operator} {describe_argument(self.right, show)}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"
+
+
+@frozen(eq=False, repr=False)
+class IfNotExists(Operand[EntityT, ValueT]):
+    """``if_not_exists(path, value)``: what is stored, or else the value."""
+
+    path: Place
+    value: Any
+
+    def __add__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
+        """Return the sum, for a SET clause."""
+        return Arithmetic("+", self, other, self.path)
+
+    def __sub__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
+        """Return the difference, for a SET clause."""
+        return Arithmetic("-", self, other, self.path)
+
+    def places(self) -> Iterator[Place]:
+        yield self.path
+        if isinstance(self.value, Term):
+            yield from self.value.places()
+
+    def describe(self, show: Show) -> str:
+        return f"if_not_exists({self.path.describe(show)}, {describe_argument(self.value, show)})"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"
+
+
+@frozen(eq=False, repr=False)
+class ListAppend(Operand[EntityT, ValueT_co]):
+    """``list_append(first, second)``: one list after the other.
+
+    Attributes:
+        first: A term or a list.
+        second: A term or a list.
+        path: The path whose type its lists have.
+    """
+
+    first: Any
+    second: Any
+    path: Place
+
+    def places(self) -> Iterator[Place]:
+        for side in (self.first, self.second):
+            if isinstance(side, Term):
+                yield from side.places()
+
+    def describe(self, show: Show) -> str:
+        return f"list_append({describe_argument(self.first, show)}, {describe_argument(self.second, show)})"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"

@@ -1,0 +1,49 @@
+"""Overlapping paths: one request may not name a place and something inside it.
+
+DynamoDB refuses such updates and projections; finding it here costs linear time.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions.terms import Place, Segments
+
+
+@define(eq=False)
+class OverlapCheck:
+    """The paths of one expression so far.
+
+    Attributes:
+        entity: For messages.
+    """
+
+    entity: str
+    _ends: dict[Segments, Place] = field(factory=dict, init=False)
+    _insides: dict[Segments, tuple[type, Place]] = field(factory=dict, init=False)
+
+    def add(self, path: Place) -> None:
+        """Take one more path.
+
+        Raises:
+            ExpressionError: If it overlaps one that was taken before, or reads as a list what that one reads as a map.
+        """
+        segments = path.segments
+        other = self._ends.get(segments)
+        if other is not None:
+            raise ExpressionError(f"{path} is named twice in one expression: DynamoDB takes each path once")
+        if segments in self._insides:
+            self._refuse(path, self._insides[segments][1])
+        for depth in range(1, len(segments)):
+            outer = segments[:depth]
+            if outer in self._ends:
+                self._refuse(path, self._ends[outer])
+            kind = type(segments[depth])
+            known, first = self._insides.setdefault(outer, (kind, path))
+            if known is not kind:
+                raise ExpressionError(f"{path} and {first} conflict: one takes a list position where the other takes a name")
+        self._ends[segments] = path
+
+    def _refuse(self, path: Place, other: Place) -> None:
+        raise ExpressionError(f"{path} and {other} overlap: name one of them in an expression, not both")

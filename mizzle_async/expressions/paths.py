@@ -1,0 +1,335 @@
+"""Paths: what class access on an entity gives, and what can be said about it.
+
+``Order.total`` is an `AttributePath[Order, Decimal]`: it knows its owner, its stored name and, for type checkers, its type. Key
+paths are types of their own, so that a query takes key conditions and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, ClassVar, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, overload
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions.conditions import Condition, PartitionKeyCondition, Predicate, SortKeyCondition
+from mizzle_async.expressions.operands import Arithmetic, Comparable, Comparand, IfNotExists, ListAppend, Operand, Size
+from mizzle_async.expressions.terms import Place
+
+EntityT = TypeVar("EntityT")
+ValueT = TypeVar("ValueT")
+ElementT = TypeVar("ElementT")
+DocumentT = TypeVar("DocumentT")
+NumberT = TypeVar("NumberT", bound=float | Decimal | None)
+TextT = TypeVar("TextT", bound=str | bytes | date | None)
+TupleT = TypeVar("TupleT", bound=tuple[Any, ...])
+
+TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
+"""DynamoDB's type descriptors."""
+
+TYPE_CODES: Final[tuple[str, ...]] = get_args(TypeCode)
+
+
+@frozen(eq=False, repr=False)
+class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT], Generic[EntityT, ValueT]):
+    """One attribute of an entity, or a place inside one.
+
+    Attributes:
+        owner: The class it was reached through.
+        segments: Names as they are stored, and list positions.
+        index: The index that made it, or None.
+    """
+
+    # ── conditions in DynamoDB's words ──
+
+    def exists(self) -> Condition[EntityT]:
+        """Return the condition that the item has this attribute, whatever its value."""
+        return Predicate("attribute_exists", self)
+
+    def not_exists(self) -> Condition[EntityT]:
+        """Return the condition that the item lacks this attribute."""
+        return Predicate("attribute_not_exists", self)
+
+    def attribute_type(self, code: TypeCode) -> Condition[EntityT]:
+        """Return the condition that the stored value is of a DynamoDB type.
+
+        Args:
+            code: A type descriptor, such as ``"S"`` or ``"NS"``.
+
+        Raises:
+            ExpressionError: If DynamoDB has no such type.
+        """
+        if code not in TYPE_CODES:
+            raise ExpressionError(f"{self}: DynamoDB has no attribute type {code!r}; its types are {', '.join(TYPE_CODES)}")
+        return Predicate("attribute_type", self, (code,))
+
+    def begins_with(
+        self: AttributePath[EntityT, TextT], prefix: str | bytes | Comparand[EntityT, TextT]
+    ) -> Condition[EntityT]:
+        """Return the condition that the stored text or binary begins with ``prefix``."""
+        return Predicate("begins_with", self, (prefix,))
+
+    @overload
+    def contains(
+        self: AttributePath[EntityT, set[ElementT]] | AttributePath[EntityT, set[ElementT] | None],
+        value: ElementT | Comparand[EntityT, ElementT | None],
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, frozenset[ElementT]] | AttributePath[EntityT, frozenset[ElementT] | None],
+        value: ElementT | Comparand[EntityT, ElementT | None],
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, list[ElementT]] | AttributePath[EntityT, list[ElementT] | None],
+        value: ElementT | Comparand[EntityT, ElementT | None],
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, tuple[ElementT, ...]] | AttributePath[EntityT, tuple[ElementT, ...] | None],
+        value: ElementT | Comparand[EntityT, ElementT | None],
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, str] | AttributePath[EntityT, str | None],
+        value: str | Comparand[EntityT, str | None],
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, bytes] | AttributePath[EntityT, bytes | None],
+        value: bytes | Comparand[EntityT, bytes | None],
+    ) -> Condition[EntityT]: ...
+    def contains(self, value: Any) -> Condition[EntityT]:
+        """Return the condition that the stored set or list has ``value``, or that the stored text has it as a part."""
+        return Predicate("contains", self, (value,))
+
+    def size(self) -> Size[EntityT]:
+        """Return ``size(path)``, to be compared: characters, bytes or elements."""
+        return Size(self)
+
+    # ── operands of updates ──
+
+    def __add__(
+        self: AttributePath[EntityT, NumberT], other: NumberT | int | Operand[EntityT, NumberT]
+    ) -> Operand[EntityT, NumberT]:
+        """Return the sum, for a SET clause."""
+        return Arithmetic("+", self, other, self)
+
+    def __radd__(self: AttributePath[EntityT, NumberT], other: NumberT | int) -> Operand[EntityT, NumberT]:
+        """Return the sum, for a SET clause."""
+        return Arithmetic("+", other, self, self)
+
+    def __sub__(
+        self: AttributePath[EntityT, NumberT], other: NumberT | int | Operand[EntityT, NumberT]
+    ) -> Operand[EntityT, NumberT]:
+        """Return the difference, for a SET clause."""
+        return Arithmetic("-", self, other, self)
+
+    def __rsub__(self: AttributePath[EntityT, NumberT], other: NumberT | int) -> Operand[EntityT, NumberT]:
+        """Return the difference, for a SET clause."""
+        return Arithmetic("-", other, self, self)
+
+    def if_not_exists(self, value: ValueT | Operand[EntityT, ValueT]) -> IfNotExists[EntityT, ValueT]:
+        """Return what is stored here, or ``value`` where nothing is, for a SET clause."""
+        return IfNotExists(self, value)
+
+    def list_append(
+        self: AttributePath[EntityT, list[ElementT]], values: Sequence[ElementT] | Operand[EntityT, list[ElementT]]
+    ) -> Operand[EntityT, list[ElementT]]:
+        """Return this list with ``values`` after it, for a SET clause; the list must exist."""
+        return ListAppend(self, values, self)
+
+    # ── into documents ──
+
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, list[ElementT]] | AttributePath[EntityT, list[ElementT] | None], key: int, /
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, tuple[ElementT, ...]] | AttributePath[EntityT, tuple[ElementT, ...] | None],
+        key: int,
+        /,
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, DocumentT] | AttributePath[EntityT, DocumentT | None],
+        key: AttributePath[DocumentT, ElementT],
+        /,
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, dict[str, ElementT]] | AttributePath[EntityT, dict[str, ElementT] | None],
+        key: str,
+        /,
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(self, key: str | int, /) -> AttributePath[EntityT, Any]: ...
+    def __getitem__(self, key: Any, /) -> AttributePath[EntityT, Any]:
+        """Return the path of what is inside: a member by a document class's path or by its stored name, or a list element.
+
+        A dot in a string is part of the name.
+
+        Raises:
+            ExpressionError: If ``key`` is a negative position, a slice, or no string, position or path at all.
+        """
+        labels = self.labels or self.segments
+        if isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool) and key >= 0):
+            return AttributePath(
+                self.owner,
+                (*self.segments, key),
+                index=self.index,
+                labels=(*labels, key),
+                documents=self.documents,
+            )
+        if isinstance(key, AttributePath) and not key.composite:
+            depth = len(self.segments)
+            return AttributePath(
+                self.owner,
+                (*self.segments, *key.segments),
+                index=self.index,
+                labels=(*labels, *(key.labels or key.segments)),
+                documents=(
+                    *self.documents,
+                    (depth, key.owner),
+                    *((depth + inner, owner) for inner, owner in key.documents),
+                ),
+            )
+        raise ExpressionError(
+            f"{self}[…] takes a member's path (`Order.address[Address.city]`), a stored name, "
+            "or a list position counted from 0; DynamoDB has neither negative positions nor slices"
+        )
+
+
+class PartitionKeyPath(AttributePath[EntityT, ValueT]):
+    """The partition key of a table or of an index: its equality selects what a query reads."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload  # type: ignore[override]
+    def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...
+    @overload
+    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
+    def __eq__(self, other: Any) -> Any:
+        if isinstance(other, Comparand):
+            return Predicate("=", self, (other,))
+        return PartitionKeyCondition("=", self, (other,))
+
+
+class SortKeyPath(AttributePath[EntityT, ValueT]):
+    """The sort key of a table or of an index: its ranges narrow what a query reads."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload  # type: ignore[override]
+    def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
+    def __eq__(self, other: Any) -> Any:
+        return _sort_key_condition("=", self, (other,))
+
+    @overload
+    def __lt__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def __lt__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
+    def __lt__(self, other: Any) -> Any:
+        return _sort_key_condition("<", self, (other,))
+
+    @overload
+    def __le__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def __le__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
+    def __le__(self, other: Any) -> Any:
+        return _sort_key_condition("<=", self, (other,))
+
+    @overload
+    def __gt__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def __gt__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
+    def __gt__(self, other: Any) -> Any:
+        return _sort_key_condition(">", self, (other,))
+
+    @overload
+    def __ge__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def __ge__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
+    def __ge__(self, other: Any) -> Any:
+        return _sort_key_condition(">=", self, (other,))
+
+    @overload
+    def between(self, low: ValueT, high: ValueT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def between(
+        self, low: ValueT | Comparand[EntityT, ValueT | None], high: ValueT | Comparand[EntityT, ValueT | None]
+    ) -> Condition[EntityT]: ...
+    def between(self, low: Any, high: Any) -> Any:
+        """Return the condition ``low <= this <= high``, both ends included."""
+        return _sort_key_condition("BETWEEN", self, (low, high))
+
+    @overload
+    def begins_with(self: SortKeyPath[EntityT, TupleT], prefix: TupleT) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def begins_with(self: SortKeyPath[EntityT, TextT], prefix: str | bytes) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def begins_with(
+        self: SortKeyPath[EntityT, TextT], prefix: Comparand[EntityT, TextT]
+    ) -> Condition[EntityT]: ...
+    def begins_with(self, prefix: Any) -> Any:
+        """Return the condition that the sort key begins with ``prefix``; of several attributes, the last one given."""
+        return _sort_key_condition("begins_with", self, (prefix,))
+
+
+def _sort_key_condition(operator: str, path: SortKeyPath[Any, Any], arguments: tuple[Any, ...]) -> Predicate[Any]:
+    """Build a key condition where every argument is a value; beside another path it is a filter."""
+    for argument in arguments:
+        if isinstance(argument, Comparand):
+            return Predicate(operator, path, arguments)
+    return SortKeyCondition(operator, path, arguments)
+
+
+@frozen(eq=False, repr=False)
+class CompositePartitionKeyPath(PartitionKeyPath[EntityT, ValueT]):
+    """A partition key of several attributes: it equals a tuple of all of them.
+
+    Attributes:
+        parts: The path of each attribute, in the index's order.
+    """
+
+    composite: ClassVar[bool] = True
+    parts: tuple[AttributePath[EntityT, Any], ...] = field(kw_only=True)
+
+    def __getitem__(self, key: Any, /) -> NoReturn:
+        _refuse_inside(self)
+
+    def __str__(self) -> str:
+        return _describe_parts(self.parts)
+
+
+@frozen(eq=False, repr=False)
+class CompositeSortKeyPath(SortKeyPath[EntityT, ValueT]):
+    """A sort key of several attributes: a tuple names its leading parts, all but the last by equality.
+
+    Attributes:
+        parts: The path of each attribute, in the index's order.
+    """
+
+    composite: ClassVar[bool] = True
+    parts: tuple[AttributePath[EntityT, Any], ...] = field(kw_only=True)
+
+    def __getitem__(self, key: Any, /) -> NoReturn:
+        _refuse_inside(self)
+
+    def __str__(self) -> str:
+        return _describe_parts(self.parts)
+
+
+def _describe_parts(parts: Iterable[AttributePath[Any, Any]]) -> str:
+    return f"({', '.join(map(str, parts))})"
+
+
+def _refuse_inside(path: AttributePath[Any, Any]) -> NoReturn:
+    raise ExpressionError(f"{path} is a key of several attributes, all of them scalars: nothing is inside it")

@@ -1,0 +1,122 @@
+"""What stands in an expression beside values: places in an item, and what may be said about them.
+
+Knows names, raw values and opaque owners; not what an entity is, nor how a value is encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from attrs import field, frozen
+
+Segments: TypeAlias = tuple[str | int, ...]
+"""Attribute names as they are stored, and list positions."""
+
+Show: TypeAlias = Callable[[Any], str]
+"""How a value is written in a description."""
+
+
+class Facet(Enum):
+    """How a value relates to the path it is given with."""
+
+    WHOLE = "whole"
+    """It has the path's own type."""
+
+    ELEMENT = "element"
+    """It is an element of the path's set or list, or a part of its text."""
+
+    TEXT = "text"
+    """It is the beginning of the path's text or bytes."""
+
+    NUMBER = "number"
+    """It is a plain number, whatever the path's type: the size of something."""
+
+    DELTA = "delta"
+    """It is added to or subtracted from the path's number: any number that the path's type can hold."""
+
+    KEEP = "keep"
+    """It is an AttributeValue already."""
+
+
+class KeyedIndex(Protocol):
+    """An index, as far as expressions know one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_local(self) -> bool: ...
+
+
+class Term:
+    """A place in an item, or a function of places."""
+
+    __slots__ = ()
+    composite: ClassVar[bool] = False
+
+    def places(self) -> Iterator[Place]:
+        """Yield every place that this term reads."""
+        raise NotImplementedError
+
+    def describe(self, show: Show) -> str:
+        """Return this term as text, values written by ``show``."""
+        raise NotImplementedError
+
+
+@frozen(eq=False, repr=False)
+class Place(Term):
+    """One place in an item: an attribute, or something inside it.
+
+    Attributes:
+        owner: Whose attribute it is, opaque here: an entity class, or what stands for a table without one.
+        segments: Names as they are stored, and list positions.
+        index: The index that made this path, or None for one made by the entity.
+        labels: What the segments are called in Python, for messages.
+        documents: Which class a document path came from, by the number of segments before it.
+    """
+
+    owner: Any
+    segments: Segments
+    index: Any = field(default=None, kw_only=True)
+    labels: Segments = field(default=(), kw_only=True)
+    documents: tuple[tuple[int, Any], ...] = field(default=(), kw_only=True)
+
+    def places(self) -> Iterator[Place]:
+        yield self
+
+    def describe(self, show: Show) -> str:
+        del show
+        return str(self)
+
+    def __str__(self) -> str:
+        """Write the path as it is written in Python, where it can be."""
+        parts = [owner_name(self.owner)]
+        for label in self.labels or self.segments:
+            if isinstance(label, int):
+                parts.append(f"[{label}]")
+            elif label.isidentifier():
+                parts.append(f".{label}")
+            else:
+                parts.append(f"[{label!r}]")
+        return "".join(parts)
+
+
+def owner_name(owner: Any) -> str:
+    """Return what an owner is called in messages."""
+    if owner is None:
+        return "item"
+    name = getattr(owner, "__name__", None) or getattr(owner, "entity", None)
+    return str(name or owner)
+
+
+def hidden(value: Any) -> str:
+    """Write a value as what may be logged: not at all."""
+    del value
+    return "…"
+
+
+def describe_argument(argument: Any, show: Show) -> str:
+    """Return a term or a value as text."""
+    return argument.describe(show) if isinstance(argument, Term) else show(argument)

@@ -1,0 +1,189 @@
+"""Update clauses: what an UpdateItem changes, as a value.
+
+Clauses are collected here and compiled later; nothing here knows how a value is encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from enum import Enum
+from typing import Any
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions.operands import Operand
+from mizzle_async.expressions.paths import AttributePath, PartitionKeyPath, SortKeyPath
+from mizzle_async.expressions.terms import Place, Segments, Show, Term, describe_argument, hidden
+
+
+class ClauseKind(Enum):
+    """What a clause does."""
+
+    SET = "set"
+    SET_DEFAULT = "set_default"
+    ADD = "add"
+    REMOVE = "remove"
+    DISCARD = "discard"
+    APPEND = "append"
+    PREPEND = "prepend"
+
+
+@frozen(eq=False, repr=False)
+class UpdateClause:
+    """One change of one path.
+
+    Attributes:
+        kind: What it does.
+        path: Where.
+        value: With what: a value or an `Operand`; None for REMOVE.
+    """
+
+    kind: ClauseKind
+    path: AttributePath[Any, Any]
+    value: Any = None
+
+    @property
+    def is_repeat_safe(self) -> bool:
+        """Whether applying it twice leaves what applying it once leaves, nobody else writing in between."""
+        ends_in_list = isinstance(self.path.segments[-1], int)
+        match self.kind:
+            case ClauseKind.SET | ClauseKind.SET_DEFAULT:
+                # SET list[9] on a shorter list appends; an operand reads what the update may have changed.
+                return not isinstance(self.value, Term) and not ends_in_list
+            case ClauseKind.REMOVE:
+                # REMOVE list[0] moves the others up.
+                return not ends_in_list
+            case ClauseKind.ADD | ClauseKind.DISCARD:
+                return isinstance(self.value, Set)
+            case ClauseKind.APPEND | ClauseKind.PREPEND:
+                return False
+
+    def describe(self, show: Show = repr) -> str:
+        """Return the clause as text, values written by ``show``."""
+        path = self.path.describe(show)
+        value = describe_argument(self.value, show)
+        match self.kind:
+            case ClauseKind.SET:
+                return f"SET {path} = {value}"
+            case ClauseKind.SET_DEFAULT:
+                return f"SET {path} = if_not_exists({path}, {value})"
+            case ClauseKind.ADD:
+                return f"ADD {path} {value}"
+            case ClauseKind.REMOVE:
+                return f"REMOVE {path}"
+            case ClauseKind.DISCARD:
+                return f"DELETE {path} {value}"
+            case ClauseKind.APPEND:
+                return f"SET {path} = list_append({path}, {value})"
+            case ClauseKind.PREPEND:
+                return f"SET {path} = list_append({value}, {path})"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"
+
+
+@frozen(eq=False, repr=False)
+class UpdateClauses:
+    """The clauses of one update, in the caller's order; every method returns a new value.
+
+    Attributes:
+        clauses: The clauses.
+    """
+
+    clauses: tuple[UpdateClause, ...] = ()
+
+    def set(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
+        """Assign a value or an `Operand`; what encodes to absence (None for an optional, an empty set) removes."""
+        return self._with(ClauseKind.SET, path, value)
+
+    def set_default(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
+        """Assign where nothing is stored."""
+        return self._with(ClauseKind.SET_DEFAULT, path, value)
+
+    def add(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
+        """Add to a number, or elements to a set; an absent number counts as 0."""
+        return self._with(ClauseKind.ADD, path, value)
+
+    def remove(self, path: AttributePath[Any, Any], /) -> UpdateClauses:
+        """Remove an attribute, a map entry or a list element."""
+        return self._with(ClauseKind.REMOVE, path, None)
+
+    def discard(self, path: AttributePath[Any, Any], values: Any, /) -> UpdateClauses:
+        """Take elements out of a set."""
+        return self._with(ClauseKind.DISCARD, path, values)
+
+    def append(self, path: AttributePath[Any, Any], values: Sequence[Any] | Operand[Any, Any], /) -> UpdateClauses:
+        """Put elements at the end of a list; an absent list is created."""
+        return self._with(ClauseKind.APPEND, path, values)
+
+    def prepend(self, path: AttributePath[Any, Any], values: Sequence[Any] | Operand[Any, Any], /) -> UpdateClauses:
+        """Put elements at the beginning of a list; an absent list is created."""
+        return self._with(ClauseKind.PREPEND, path, values)
+
+    def merge(self, other: UpdateClauses, /) -> UpdateClauses:
+        """Return these clauses, then the others."""
+        return UpdateClauses(self.clauses + other.clauses)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was asked for."""
+        return not self.clauses
+
+    @property
+    def is_repeat_safe(self) -> bool:
+        """Whether sending the update twice leaves what sending it once leaves, nobody else writing in between.
+
+        SET of values, REMOVE of attributes, ADD to and DELETE from sets are; sums, appends and list positions are not.
+        """
+        return all(clause.is_repeat_safe for clause in self.clauses)
+
+    @property
+    def owners(self) -> tuple[Any, ...]:
+        """The owners of all paths, operands' included, each once, in order of appearance."""
+        found: list[Any] = []
+        for place in self.places():
+            if not any(place.owner is owner for owner in found):
+                found.append(place.owner)
+        return tuple(found)
+
+    @property
+    def targets(self) -> tuple[Segments, ...]:
+        """The paths that are changed, in order."""
+        return tuple(clause.path.segments for clause in self.clauses)
+
+    @property
+    def top_level_names(self) -> frozenset[str]:
+        """The stored names of the attributes that are changed, wholly or in part."""
+        return frozenset(str(clause.path.segments[0]) for clause in self.clauses)
+
+    def places(self) -> Iterator[Place]:
+        """Yield every path that the clauses write or read."""
+        for clause in self.clauses:
+            yield clause.path
+            if isinstance(clause.value, Term):
+                yield from clause.value.places()
+
+    def describe(self, show: Show = repr) -> str:
+        """Return the clauses as text, values written by ``show``."""
+        return ", ".join(clause.describe(show) for clause in self.clauses)
+
+    def __str__(self) -> str:
+        """Write structure and names, never values."""
+        return self.describe(hidden)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe(hidden)}>"
+
+    def _with(self, kind: ClauseKind, path: Any, value: Any) -> UpdateClauses:
+        return UpdateClauses((*self.clauses, UpdateClause(kind, _checked(kind, path), value)))
+
+
+def _checked(kind: ClauseKind, path: Any) -> AttributePath[Any, Any]:
+    if not isinstance(path, AttributePath):
+        raise ExpressionError(
+            f".{kind.value}() takes an attribute's path first, such as `Order.status`, not {type(path).__name__}"
+        )
+    if path.composite or (path.index is None and isinstance(path, PartitionKeyPath | SortKeyPath)):
+        raise ExpressionError(f"{path} is a key: an update cannot change it. Write a new item, and delete this one")
+    return path
