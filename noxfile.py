@@ -158,10 +158,9 @@ def lint(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, or those in the folders of benchmarks/ that are named after `--`."""
     install(session, "cli", "demo", "speed", "test")
-    folders = session.posargs or sorted(folder.name for folder in (HERE / "benchmarks").iterdir() if folder.is_dir())
+    folders = session.posargs or sorted(script.parent.name for script in (HERE / "benchmarks").glob("*/run.py"))
     for folder in folders:
-        for script in sorted((HERE / "benchmarks" / folder).glob("[!_]*.py")):
-            session.run("python", str(script))
+        session.run("python", str(HERE / "benchmarks" / folder / "run.py"))
 
 
 @nox.session

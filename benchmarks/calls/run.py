@@ -1,0 +1,196 @@
+"""Measure the CPU time of one call, for every client, in turns. See README.md beside this file.
+
+Run: ``python benchmarks/calls/run.py``, or ``--help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # the folder is no installed package
+
+from harness import environments, workload
+from harness.measure import Settings
+from harness.processes import Client, Server
+
+PROJECT = HERE.parents[1]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One row of the table.
+
+    Attributes:
+        name: How the row is called.
+        client: The file that drives it, in ``peers/``.
+        requirements: Its environment, in ``requirements/``.
+        variant: What that file is to do.
+    """
+
+    name: str
+    client: str
+    requirements: str
+    variant: str = ""
+
+
+CONTESTANTS = (
+    Contestant("floor: bare protocol", "floor", "floor"),
+    Contestant("floor: aiohttp", "floor", "floor", "aiohttp"),
+    Contestant("mizzle_async, model", "mizzle_client", "mizzle", "model"),
+    Contestant("mizzle_async, dict", "mizzle_client", "mizzle", "dict"),
+    Contestant("dynamoxy, dict", "dynamoxy_client", "dynamoxy", "dict"),
+    Contestant("dynamoxy, model", "dynamoxy_client", "dynamoxy", "model"),
+    Contestant("pydynox, dict", "pydynox_client", "pydynox", "dict"),
+    Contestant("pydynox, model", "pydynox_client", "pydynox", "model"),
+    Contestant("aiodynamo", "aiodynamo_client", "aiodynamo"),
+    Contestant("capo-dynamodb", "capo_client", "capo"),
+    Contestant("aws-sdk-dynamodb", "aws_sdk_client", "aws-sdk"),
+    Contestant("aioboto3 Table", "aioboto3_table", "aioboto3"),
+    Contestant("aiobotocore + TypeDeserializer", "aiobotocore_client", "aiobotocore"),
+    Contestant("boto3, 64 threads", "boto3_client", "aiobotocore"),
+)
+OURS = "mizzle_async, model"
+BASELINES = ("aiobotocore + TypeDeserializer", "dynamoxy, model", "floor: bare protocol")
+
+
+def report(text: str) -> None:
+    """Tell whoever watches."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def start(contestant: Contestant, settings: Settings, errors: Path | None) -> Client | str:
+    """Start one client, or say why it cannot be."""
+    package = PROJECT if contestant.requirements == "mizzle" else None
+    try:
+        python = environments.interpreter(HERE / "requirements" / f"{contestant.requirements}.txt", package=package)
+    except environments.InstallationError as error:
+        return str(error)
+    log = errors / f"{contestant.name.replace(' ', '_').replace(':', '')}.log" if errors else None
+    return Client(python, HERE / "peers" / f"{contestant.client}.py", settings, log)
+
+
+def measure(
+    clients: dict[str, Client], operation: str, concurrency: int, rounds: int, seconds: float
+) -> dict[str, Any]:
+    """Measure one operation for every client in turns, round by round.
+
+    Returns:
+        For each client the median of each figure over the rounds, and the CPU figures of all rounds.
+    """
+    orders = {
+        name: {"operation": operation, "concurrency": concurrency, "seconds": seconds}
+        for name, client in clients.items()
+        if operation in client.ready
+    }
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in orders}
+    errors: dict[str, str] = {}
+    for _ in range(rounds):
+        for name, order in orders.items():
+            if name in errors:
+                continue
+            answer = clients[name].order(order)
+            if "error" in answer:
+                errors[name] = answer["error"]
+                continue
+            order["count"] = answer["count"]
+            found[name].append(answer)
+    medians: dict[str, Any] = {name: {"failed": error} for name, error in errors.items()}
+    for name, answers in found.items():
+        if answers and name not in errors:
+            medians[name] = {key: round(statistics.median(one[key] for one in answers), 1) for key in answers[0]}
+            medians[name]["rounds_cpu_us"] = [round(one["cpu_us"], 1) for one in answers]
+    return medians
+
+
+def run_case(chosen: list[Contestant], given: argparse.Namespace, *, tls: bool, loop: str) -> dict[str, Any]:
+    """Measure all operations with one transport and one event loop."""
+    case: dict[str, Any] = {"tls": tls, "loop": loop, "results": {}, "failures": {}}
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(tls=tls))
+        clients: dict[str, Client] = {}
+        for contestant in chosen:
+            settings = Settings(server.endpoint, server.certificates, contestant.variant, loop)
+            client = start(contestant, settings, given.logs)
+            if isinstance(client, str):
+                case["failures"][contestant.name] = {"installation": client}
+                continue
+            stack.enter_context(client)
+            if client.failures:
+                case["failures"][contestant.name] = client.failures
+                report(f"  {contestant.name}: not measured: {client.failures}")
+            clients[contestant.name] = client
+        for concurrency in given.concurrency:
+            for operation in given.operations:
+                measured = measure(clients, operation, concurrency, given.rounds, given.seconds)
+                case["results"].setdefault(str(concurrency), {})[operation] = measured
+                report(f"  {'TLS' if tls else 'plain'}, {loop}, {concurrency} at once, {operation}: done")
+    return case
+
+
+def table(case: dict[str, Any]) -> str:
+    """Lay one case out for reading: microseconds of CPU for one operation, and ours as ratios."""
+    lines = []
+    for concurrency, operations in case["results"].items():
+        names = list(dict.fromkeys(name for measured in operations.values() for name in measured))
+        lines += [
+            f"\n{'TLS' if case['tls'] else 'plain'}, {case['loop']}, concurrency {concurrency}: CPU µs per operation",
+            "",
+        ]
+        lines.append(f"{'':34}" + "".join(f"{operation:>13}" for operation in operations))
+        for name in names:
+            figures = (measured.get(name, {}).get("cpu_us") for measured in operations.values())
+            lines.append(
+                f"{name:34}" + "".join(f"{figure:13.1f}" if figure else f"{'fails':>13}" for figure in figures)
+            )
+        for baseline in BASELINES:
+            ratios = []
+            for measured in operations.values():
+                ours, theirs = (measured.get(name, {}).get("cpu_us") for name in (OURS, baseline))
+                ratios.append(f"{ours / theirs:13.3f}" if ours and theirs else f"{'':13}")
+            if any(ratio.strip() for ratio in ratios):
+                lines.append(f"{'  ours of ' + baseline:34.34}" + "".join(ratios))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what was asked for, and write it down."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--only", nargs="+", metavar="WORD", help="clients whose name contains one of these words")
+    options.add_argument("--operations", nargs="+", choices=workload.OPERATIONS, default=workload.OPERATIONS)
+    options.add_argument("--concurrency", nargs="+", type=int, default=[1, 64])
+    options.add_argument("--transport", nargs="+", choices=("plain", "tls"), default=["plain", "tls"])
+    options.add_argument("--loop", nargs="+", choices=("asyncio", "uvloop"), default=["asyncio", "uvloop"])
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=float, default=0.3, help="CPU time of one round")
+    options.add_argument("--output", type=Path, default=HERE / "results.json")
+    options.add_argument("--logs", type=Path, help="a folder for what the clients write to standard error")
+    given = options.parse_args()
+    chosen = [one for one in CONTESTANTS if not given.only or any(word in one.name for word in given.only)]
+    cases = []
+    for transport in given.transport:
+        for loop in given.loop:
+            cases.append(run_case(chosen, given, tls=transport == "tls", loop=loop))
+            print(table(cases[-1]), flush=True)
+    outcome = {
+        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "rounds": given.rounds,
+        "seconds_per_round": given.seconds,
+        "cases": cases,
+    }
+    given.output.write_text(json.dumps(outcome, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

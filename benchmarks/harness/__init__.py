@@ -1,0 +1,1 @@
+"""What the benchmarks share: the work, the loopback server, the client processes and the chart."""
