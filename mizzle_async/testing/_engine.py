@@ -177,16 +177,17 @@ class Engine(ABC):
                 self.call("DeleteTable", {"TableName": name})
 
     def wait(self) -> None:
-        """Wait until it ends by itself, which an engine does only when something is wrong.
+        """Wait until it ends: by `stop()` in another thread, or by itself, which is an error.
 
         Raises:
-            EngineError: When it has ended; what it printed is in the text.
+            EngineError: When it has ended by itself; what it printed is in the text.
         """
         process = self._process
         if process is None:
             raise self._not_running()
         status = process.wait()
-        raise self._failure(process, f"ended with status {status}")
+        if self._process is process:
+            raise self._failure(process, f"ended with status {status}")
 
     def __enter__(self) -> Self:
         return self if self._process is not None else self.start()

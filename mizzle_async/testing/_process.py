@@ -14,12 +14,17 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import IO
 
+from mizzle_async.testing._errors import EngineError
+
 LOOPBACK = "127.0.0.1"
 
 SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 
-STOP_TIMEOUT = 10.0
-"""Seconds that a supervisor is given to end its engine, twice the engine's own grace."""
+STOP_GRACE = 5.0
+"""Seconds between asking an engine to end and ending it."""
+
+STOP_TIMEOUT = 2 * STOP_GRACE
+"""Seconds that a supervisor is given to do so."""
 
 # All that an engine sees of its user's environment: none of them tells it to persist, to proxy or to call anybody.
 INHERITED_SETTINGS = ("LANG", "LC_ALL", "PATH", "TZ")
@@ -35,7 +40,7 @@ class EngineProcess:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         # A session of its own: the interrupt key must reach the tests, which then stop the engine.
         self._supervisor = subprocess.Popen(  # noqa: S603 - fixed commands, no shell
-            [sys.executable, "-I", "-S", str(SUPERVISOR), folder, *command],
+            [sys.executable, "-I", "-S", str(SUPERVISOR), str(STOP_GRACE), folder, *command],
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -84,13 +89,16 @@ def reserved_port(port: int | None) -> Generator[int]:
         The port's number.
 
     Raises:
-        OSError: If somebody listens on the wanted port.
+        EngineError: If somebody listens on the wanted port, or this user may not.
     """
     with socket.socket() as holder:
         # A bound socket that does not listen: Linux gives its port to nobody who asks for a free one, while an
         # engine, which sets SO_REUSEADDR too, may bind and listen on it. Elsewhere the engine could not.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((LOOPBACK, port or 0))
+        try:
+            holder.bind((LOOPBACK, port or 0))
+        except OSError as error:
+            raise EngineError(f"cannot listen on port {port} of {LOOPBACK}: {error.strerror}") from error
         number: int = holder.getsockname()[1]
         if sys.platform != "linux":
             holder.close()

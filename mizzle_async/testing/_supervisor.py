@@ -2,7 +2,7 @@
 
 Run by path with `python -I -S`: it may import the standard library only. It knows its standard input, a folder and a
 command: the input is a pipe that nobody writes to and that ends with the process that holds it; the folder is the
-engine's scratch folder, removed at the end.
+engine's own, removed at the end.
 
 A signal on the parent's death (`PR_SET_PDEATHSIG`) would not do in the parent: it fires when the *thread* that started
 the engine ends, and an asynchronous test run starts engines in threads that come and go. Here there is one thread
@@ -19,15 +19,26 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-GRACE = 5.0
-"""Seconds between asking the engine to end and ending it."""
-
 PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
-    """Run `arguments[1:]` in the folder `arguments[0]` until it ends or standard input does."""
-    folder, *command = arguments
+    """Run a command until it ends or standard input does.
+
+    Args:
+        arguments: Seconds between asking the command to end and ending it; its folder; the command.
+
+    Returns:
+        The command's status, as a shell would give it.
+    """
+    grace, folder, *command = arguments
+    try:
+        return _supervise(float(grace), folder, command)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _supervise(grace: float, folder: str, command: list[str]) -> int:
     try:
         engine = subprocess.Popen(  # noqa: S603 - the engine's own command, no shell
             command,
@@ -44,18 +55,17 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end_on_signal)
-    threading.Thread(target=_end_with_input, args=(engine,), daemon=True).start()
+    threading.Thread(target=_end_with_input, args=(engine, grace), daemon=True).start()
     status = engine.wait()
-    shutil.rmtree(folder, ignore_errors=True)
     return status if status >= 0 else 128 - status
 
 
-def _end_with_input(engine: subprocess.Popen[bytes]) -> None:
+def _end_with_input(engine: subprocess.Popen[bytes], grace: float) -> None:
     while os.read(0, 512):
         pass
     engine.terminate()
     try:
-        engine.wait(GRACE)
+        engine.wait(grace)
     except subprocess.TimeoutExpired:
         engine.kill()
 

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from mizzle_async.cli import commands, entry
+
+
+@pytest.fixture
+def run():
+    """Run the command line with arguments, and return what click says of it."""
+
+    def invoke(*arguments: str):
+        return CliRunner().invoke(commands.command_line, arguments)
+
+    return invoke
+
+
+def test_help_names_every_command(run):
+    """The help lists the commands, each with its first sentence."""
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in commands.COMMANDS:
+        assert f"\n  {name} " in result.output
+
+
+def test_unknown_command_is_refused(run):
+    """A command that does not exist is a usage error."""
+    result = run("dance")
+    assert result.exit_code == 2
+    assert "dance" in result.output
+
+
+def test_command_without_its_extra_says_how_to_get_it(run, monkeypatch):
+    """A command whose library is not installed stays in the list, and names its extra when run."""
+    place = commands.Place("nonexistent_library", extra="demo")
+    monkeypatch.setitem(commands.COMMANDS, "demo", place)
+    assert "needs the extra `demo`" in run("--help").output
+    result = run("demo")
+    assert result.exit_code == 1
+    assert "pip install 'mizzle-async[demo]'" in result.output
+
+
+@pytest.mark.parametrize("module", ["nonexistent_library", "mizzle_async.nonexistent"])
+def test_missing_module_of_ours_is_no_missing_extra(run, monkeypatch, module):
+    """Only a foreign library can be missing for want of an extra; anything else is a mistake and shows."""
+    extra = "demo" if module.startswith("mizzle_async") else None
+    monkeypatch.setitem(commands.COMMANDS, "demo", commands.Place(module, extra))
+    assert isinstance(run("demo").exception, ModuleNotFoundError)
+
+
+def test_command_line_without_its_extra_says_how_to_get_it(monkeypatch):
+    """Without click, `mizzle-async` ends with the remedy instead of a traceback."""
+    monkeypatch.delitem(sys.modules, "mizzle_async.cli.commands")
+    monkeypatch.setitem(sys.modules, "click", None)
+    with pytest.raises(SystemExit, match=r"pip install 'mizzle-async\[cli\]'"):
+        entry.main()
+
+
+def test_other_missing_modules_are_not_hidden(monkeypatch):
+    """A missing module that is none of the extra's raises as it is."""
+    monkeypatch.delitem(sys.modules, "mizzle_async.cli.commands")
+    monkeypatch.setitem(sys.modules, "click", None)
+    monkeypatch.setattr(entry, "EXTRA", frozenset())
+    with pytest.raises(ModuleNotFoundError):
+        entry.main()
+
+
+def test_script_is_installed():
+    """`mizzle-async --version` runs from the shell."""
+    script = [sys.executable, "-c", "from mizzle_async.cli import main; main()", "--version"]
+    done = subprocess.run(script, check=True, capture_output=True, text=True)  # noqa: S603 - ourselves
+    assert done.stdout.startswith("mizzle-async, version ")

@@ -1,0 +1,92 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from mizzle_async.cli import local as module
+from mizzle_async.testing.engines import EngineError
+
+
+class FakeEngine:
+    """An engine that runs until the interrupt key, or ends by itself."""
+
+    name = "embedded"
+    version = "1.0"
+    endpoint_url = "http://127.0.0.1:4711"
+    environment = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint_url}  # noqa: RUF012 - nobody changes it
+
+    def __init__(self, end: BaseException) -> None:
+        self.end = end
+        self.stopped = False
+
+    def wait(self) -> None:
+        raise self.end
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run `mizzle-async local` over a fake engine; returns click's result, the engine and what it was asked for."""
+
+    def invoke(*arguments: str, end: BaseException):
+        engine = FakeEngine(end)
+        asked = {}
+        before = signal.getsignal(signal.SIGTERM)
+        monkeypatch.setattr(module, "start_engine", lambda name, port: asked.update(name=name, port=port) or engine)
+        try:
+            return CliRunner().invoke(module.local, arguments), engine, asked
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    return invoke
+
+
+def test_engine_runs_until_interrupted(run):
+    """What a shell needs is on standard output, the rest is not, and the engine is stopped at the end."""
+    result, engine, asked = run(end=KeyboardInterrupt())
+    assert result.exit_code == 0
+    assert result.stdout == "export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:4711\n"
+    assert result.stderr == "embedded 1.0 listens at http://127.0.0.1:4711; Ctrl-C ends it\nstopped\n"
+    assert asked == {"name": "embedded", "port": None}
+    assert engine.stopped
+
+
+def test_engine_and_port_can_be_chosen(run):
+    """The options reach the engine."""
+    _, _, asked = run("--engine", "dynamodb-local", "--port", "8000", end=KeyboardInterrupt())
+    assert asked == {"name": "dynamodb-local", "port": 8000}
+
+
+def test_engine_that_fails_is_an_error(run):
+    """An engine that ends by itself fails the command, with its words."""
+    result, engine, _ = run(end=EngineError("ended with status 3"))
+    assert result.exit_code == 1
+    assert "Error: ended with status 3" in result.stderr
+    assert engine.stopped
+
+
+def test_termination_stops_the_engine_in_order():
+    """SIGTERM, as a service manager sends it, ends the command like the interrupt key."""
+    program = (
+        "import mizzle_async.cli.local as module, threading\n"
+        "class Engine:\n"
+        "    name = version = endpoint_url = 'x'; environment = {}\n"
+        "    def __enter__(self): return self\n"
+        "    def __exit__(self, *_): print('engine stopped', flush=True)\n"
+        "    def wait(self): print('waiting', flush=True); threading.Event().wait()\n"
+        "module.start_engine = lambda name, port: Engine()\n"
+        "module.local([])\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "engine stopped\n"
+        assert process.wait() == 0
