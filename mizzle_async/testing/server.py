@@ -1,7 +1,7 @@
 """A loopback HTTP/1.1 server that plays a script and keeps a log of every connection, request and byte.
 
-It answers like DynamoDB (``x-amz-crc32``, ``x-amzn-RequestId``, ``Date``) unless the script says otherwise, on any event
-loop, uvloop and the virtual clock's included. It knows no semantics of DynamoDB: what to answer is the script's business.
+It answers like DynamoDB (``x-amz-crc32``, ``x-amzn-RequestId``, ``Date``) unless the script says otherwise, on any
+event loop, uvloop and that of the virtual clock included. It knows nothing of what it says: that is up to the script.
 
 Example:
     async with ScriptedServer([Reply.throttled(), Reply({"Item": item})]) as server:
@@ -269,7 +269,7 @@ class _ServerConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self.end(Ending.CLOSE)
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (why it ended is the client's tale)
         self._transport = None
         if self._pending is not None:
             self._pending.cancel()

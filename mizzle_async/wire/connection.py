@@ -1,0 +1,358 @@
+"""One HTTP/1.1 keep-alive connection that carries one exchange at a time.
+
+It frames, counts and checks; it knows at any moment whether its request was sent. It does not know why a request is
+made, who waits for a connection, or what a deadline is: a call that gives up closes its connection, because a
+connection that has sent a request and not read its whole answer would give that answer to the next caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar, cast
+
+import httptools
+
+from mizzle_async.errors import CODES, CorruptResponseError, MizzleError, RetryClass, TransportError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.exchange import Answer, Exchange
+
+AnswerT = TypeVar("AnswerT")
+Check = Callable[[int, Mapping[str, str], bytes], AnswerT]
+"""Judges a whole answer (status, lower-case headers, body): returns what the caller gets, or raises."""
+
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+"""The largest answer that is believed. The service reads at most 16 MB for one answer; JSON adds names, types and
+base64 to that."""
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""The largest status line and headers; the service's own take a few hundred bytes."""
+
+_READ_BYTES = 64 * 1024
+"""One read of the socket: a page of a hundred small items arrives in one piece."""
+
+_FIRST_FINAL_STATUS = 200
+_FIRST_SERVER_ERROR = 500
+
+_THROTTLING_CODES = frozenset(code for code, (_, kind) in CODES.items() if kind is RetryClass.THROTTLED)
+
+_HEADER_NAMES = {
+    name: name.decode("ascii").lower()
+    for name in (
+        b"Server",
+        b"Date",
+        b"Content-Type",
+        b"Content-Length",
+        b"Connection",
+        b"x-amzn-RequestId",
+        b"x-amz-crc32",
+    )
+}
+"""The spelling of the service's own headers, so that they need not be lowered for each answer."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection, made by ``loop.create_connection``.
+
+    Args:
+        loop: The loop it lives on.
+        on_lost: Called once, when its socket is closed for whatever reason.
+        max_answer_bytes: The largest answer that is believed.
+
+    Attributes:
+        is_open: Whether a request may be sent on it.
+        reusable: Whether it may carry another exchange after the last one.
+        served: How many requests were sent on it.
+        idle_since: When it was last given back; kept by the pool.
+        retire_at: When it should be replaced; kept by the pool.
+        retired: Whether it has been replaced, and is closed when given back; kept by the pool.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_body",
+        "_buffer",
+        "_check",
+        "_exchange",
+        "_head_complete",
+        "_headers",
+        "_loop",
+        "_max_answer_bytes",
+        "_on_lost",
+        "_parser",
+        "_parts",
+        "_poll",
+        "_received",
+        "_transport",
+        "_view",
+        "_waiter",
+        "idle_since",
+        "is_open",
+        "retire_at",
+        "retired",
+        "reusable",
+        "served",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        on_lost: Callable[[Connection], None],
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._loop = loop
+        self._on_lost = on_lost
+        self._max_answer_bytes = max_answer_bytes
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._poll: select.poll | None = None
+        self._buffer = bytearray(_READ_BYTES)
+        self._view = memoryview(self._buffer)
+        self._exchange: Exchange | None = None
+        self._check: Check[Any] | None = None
+        self._waiter: asyncio.Future[Any] | None = None
+        self._headers: dict[str, str] = {}
+        self._body = b""
+        self._parts: list[bytes] = []
+        self._head_complete = False
+        self._received = 0
+        self.is_open = False
+        self.reusable = False
+        self.served = 0
+        self.idle_since = 0.0
+        self.retire_at = 0.0
+        self.retired = False
+
+    def __repr__(self) -> str:
+        state = "closed" if not self.is_open else "idle" if self._waiter is None else "busy"
+        return f"<Connection {state}, {self.served} served>"
+
+    # ── for the pool ──
+
+    def send(self, exchange: Exchange, check: Check[AnswerT]) -> asyncio.Future[AnswerT]:
+        """Send a request, and return the future of its checked answer.
+
+        Whoever stops waiting for that future must `abort` the connection.
+
+        Args:
+            exchange: What to send; its ``phase`` and ``stale`` are kept right from here on.
+            check: Judges the answer before the connection may be used again.
+
+        Returns:
+            The future of what ``check`` returned. It fails with a `TransportError` that says what became of the
+            request.
+
+        Raises:
+            TransportError: Nothing was sent: the connection is closed, or a header cannot be sent.
+        """
+        transport = self._transport
+        if transport is None or not self.is_open:
+            raise TransportError("the connection was closed before the request was sent", outcome=Outcome.NOT_SENT)
+        data = encode_request(exchange)
+        self._exchange = exchange
+        self._check = check
+        waiter: asyncio.Future[AnswerT] = self._loop.create_future()
+        self._waiter = waiter
+        self.reusable = False
+        self.served += 1
+        exchange.phase = Outcome.UNKNOWN
+        transport.write(data)
+        if transport.is_closing():
+            # The very first send failed (EPIPE, ECONNRESET): the kernel took no byte of the request.
+            exchange.phase = Outcome.NOT_SENT
+            self._fail(
+                TransportError("the connection was closed before the request was sent", outcome=Outcome.NOT_SENT)
+            )
+        return waiter
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the socket is not closed yet."""
+        return self._transport is not None
+
+    def abort(self, reason: str = "the connection was closed on this side") -> None:
+        """Close the socket at once. Whoever waits for an answer is told that none came, and why."""
+        self.is_open = False
+        transport = self._transport
+        if transport is not None:
+            transport.abort()
+        if self._waiter is not None:
+            self._fail(self._unanswered(f"{reason} before the answer came"))
+
+    def is_stale(self) -> bool:
+        """Look whether the kernel holds something unread for an idle connection.
+
+        That is its end, or bytes that nobody asked for. The loop notices both at its next turn; this asks between two
+        turns.
+        """
+        if self._poll is None:
+            socket = self._transport.get_extra_info("socket") if self._transport is not None else None
+            if socket is None:
+                return False
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
+
+    # ── asyncio.BufferedProtocol ──
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: the socket is open, and TLS is established."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpResponseParser(self)
+        self.is_open = self.reusable = True
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  (the buffer has one size)
+        """Lend the loop the space to read into."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read on: almost always, one whole answer."""
+        if self._waiter is None or self._parser is None:
+            # Nobody asked. Whatever this is, the next caller must not take it for an answer.
+            self.abort()
+            return
+        self._received += nbytes
+        try:
+            self._parser.feed_data(self._view[:nbytes])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._refuse(f"what came is not HTTP ({error})")
+            return
+        if not self._is_answered():
+            self._check_size()
+
+    def eof_received(self) -> None:
+        """Take the end of an answer that has no other end, or a cut."""
+        self.is_open = False
+        headers = self._headers
+        ends_here = self._head_complete and "content-length" not in headers and "transfer-encoding" not in headers
+        if self._waiter is not None and ends_here:
+            self.on_message_complete()
+            self.reusable = False
+        # Without this a half-written request would keep the socket until the peer had read all of it.
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End: the socket is closed. Whoever waits for an answer learns what is known about the request."""
+        self.is_open = False
+        self._transport = None
+        self._parser = None
+        self._poll = None
+        if self._waiter is not None:
+            reason = f" ({type(exc).__name__})" if exc is not None else ""
+            if self._received:
+                text = f"the connection was closed after {self._received} bytes of an answer{reason}"
+                self._fail(CorruptResponseError(text, outcome=Outcome.UNKNOWN))
+            else:
+                if self._exchange is not None and self.served > 1:
+                    self._exchange.stale = True
+                self._fail(self._unanswered(f"the connection was closed before an answer came{reason}"))
+        self._on_lost(self)
+
+    # ── httptools ──
+
+    def on_message_begin(self) -> None:
+        """See an answer begin; a second one in the same read belongs to nobody."""
+        if self._waiter is None:
+            self.is_open = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note one header."""
+        self._headers[_HEADER_NAMES.get(name) or name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Note that the body begins."""
+        self._head_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take what came of the body: usually all of it."""
+        if self._body:
+            self._parts.append(body)
+        else:
+            self._body = body
+
+    def on_message_complete(self) -> None:
+        """Check the whole answer, and give it to whoever waits for it."""
+        waiter, parser, exchange, check = self._waiter, self._parser, self._exchange, self._check
+        if waiter is None or parser is None or exchange is None or check is None:
+            return
+        status = parser.get_status_code()
+        headers, body = self._headers, self._body
+        self._headers, self._body, self._head_complete = {}, b"", False
+        if self._parts:
+            body = b"".join((body, *self._parts))
+            self._parts = []
+        if status < _FIRST_FINAL_STATUS:
+            return
+        self._waiter = self._exchange = self._check = None
+        self._received = 0
+        try:
+            answer = check(status, headers, body)
+        except Exception as error:  # noqa: BLE001  (whatever a check raises belongs to the caller, not to the loop)
+            if not waiter.done():
+                waiter.set_exception(error)
+            self.abort()
+            return
+        exchange.phase = Outcome.ANSWERED
+        self.reusable = parser.should_keep_alive() and (status < _FIRST_SERVER_ERROR or _is_throttling(answer))
+        if not waiter.done():
+            waiter.set_result(answer)
+
+    # ── failing ──
+
+    def _is_answered(self) -> bool:
+        return self._waiter is None
+
+    def _check_size(self) -> None:
+        """Refuse an answer that is too large: as soon as it says so, or when it has become so."""
+        if not self._head_complete:
+            if self._received > MAX_HEAD_BYTES:
+                self._refuse(f"its headers have more than {MAX_HEAD_BYTES} bytes")
+            return
+        announced = self._headers.get("content-length", "")
+        size = max(self._received, int(announced) if announced.isdecimal() else 0)
+        if size > self._max_answer_bytes + MAX_HEAD_BYTES:
+            self._refuse(f"{size} bytes are more than an answer may have ({self._max_answer_bytes})")
+
+    def _refuse(self, reason: str) -> None:
+        """Fail the exchange for what came, and close: nothing on this connection can be trusted any more."""
+        self.is_open = False
+        if self._waiter is not None:
+            self._fail(CorruptResponseError(f"corrupt answer: {reason}", outcome=Outcome.UNKNOWN))
+        self.abort()
+
+    def _unanswered(self, text: str) -> TransportError:
+        phase = Outcome.UNKNOWN if self._exchange is None else self._exchange.phase
+        return TransportError(text, outcome=phase)
+
+    def _fail(self, error: MizzleError) -> None:
+        waiter = self._waiter
+        self._waiter = self._exchange = self._check = None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+
+
+def encode_request(exchange: Exchange) -> bytes:
+    """Return the request's bytes, head and body in one piece: one write, and for a small request one packet.
+
+    Raises:
+        TransportError: A header holds a line break, or a character that HTTP cannot carry; it is not shown.
+    """
+    body = exchange.body
+    headers = exchange.headers
+    head = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    try:
+        data = f"POST {exchange.endpoint.path} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
+    except UnicodeEncodeError:
+        data = b""
+    if data.count(b"\n") != len(headers) + 3:
+        raise TransportError(
+            "a header holds a line break or a character that HTTP cannot carry", outcome=Outcome.NOT_SENT
+        )
+    return data + body
+
+
+def _is_throttling(answer: object) -> bool:
+    return isinstance(answer, Answer) and answer.code in _THROTTLING_CODES

@@ -1,0 +1,248 @@
+"""The connection pool: our transport to the service.
+
+One set of connections for each host, on one event loop, in one process. It carries exchanges and never repeats one:
+what may be repeated is for the layer above to judge. A call that is cancelled while it waits gives its place, or the
+connection it was just handed, to the next; one that is cancelled later closes its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+from mizzle_async.errors import ClientStateError, TransportError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.answers import check_answer
+from mizzle_async.wire.connection import MAX_ANSWER_BYTES, Check, Connection
+from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
+from mizzle_async.wire.pool_addresses import Addresses, Resolve
+from mizzle_async.wire.pool_config import PoolConfig, PoolStatistics
+from mizzle_async.wire.pool_host import HostPool, Purpose, describe
+from mizzle_async.wire.pool_opening import Opener
+from mizzle_async.wire.tls import make_tls_context
+
+AnswerT = TypeVar("AnswerT")
+TaskT = TypeVar("TaskT")
+
+
+class ConnectionPool:
+    """Keep connections open, and carry exchanges over them.
+
+    It belongs to the event loop on which it is first used.
+
+    Args:
+        config: The settings.
+        tls: Gives the TLS context, once, when the first ``https`` connection is opened.
+        resolve: Looks host names up; None asks the operating system.
+        generator: Draws ages and spreads addresses; given by tests that want to know them.
+        max_answer_bytes: The largest answer that is believed.
+    """
+
+    def __init__(
+        self,
+        config: PoolConfig | None = None,
+        *,
+        tls: Callable[[], ssl.SSLContext] = make_tls_context,
+        resolve: Resolve | None = None,
+        generator: random.Random | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._config = PoolConfig() if config is None else config
+        self._tls = tls
+        self._resolve = resolve
+        self._random = random.Random() if generator is None else generator  # noqa: S311  (spreads load, guards nothing)
+        self._max_answer_bytes = max_answer_bytes
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+        self._opener: Opener | None = None
+        self._hosts: dict[Endpoint, HostPool] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    # ── carrying ──
+
+    def exchange(self, exchange: Exchange, /) -> Coroutine[Any, Any, Answer]:
+        """Carry one exchange to the service and back, its answer checked before the connection is used again.
+
+        Args:
+            exchange: What to send; its ``phase`` and ``stale`` are kept right.
+
+        Returns:
+            The answer: of success, or of an error of the service.
+
+        Raises:
+            TransportError: No trustworthy answer came; its ``outcome`` says whether the request may have been applied.
+            PoolTimeoutError: No connection became free in time.
+            ClientStateError: The pool is closed, or belongs to another event loop or process.
+        """
+        return self.carry(exchange, check_answer)
+
+    async def carry(self, exchange: Exchange, check: Check[AnswerT]) -> AnswerT:
+        """Carry one exchange whose answer is judged by another check; see `exchange`.
+
+        Args:
+            exchange: What to send.
+            check: Is given status, lower-case headers and body, and returns what this returns.
+        """
+        host = self._hosts.get(exchange.endpoint)
+        if host is None or self._closed or _running_loop() is not self._loop:
+            host = self._enter(exchange.endpoint)
+        connection = None if exchange.fresh else host.take()
+        if connection is None:
+            connection = await host.wait(fresh=exchange.fresh)
+        answer: asyncio.Future[AnswerT] | None = None
+        try:
+            answer = connection.send(exchange, check)
+            result = await answer
+        except BaseException:
+            if answer is not None and answer.done() and not answer.cancelled():
+                answer.exception()  # marks it as seen, where the call was cancelled in the moment in which it failed
+            host.discard(connection)
+            raise
+        host.release(connection)
+        return result
+
+    async def warm_up(self, endpoint: Endpoint) -> None:
+        """Open the connections that the settings ask for, so that the first calls find them.
+
+        A failure is not raised here: the first call will meet it, and say what is wrong.
+
+        Args:
+            endpoint: The host.
+        """
+        host = self._enter(endpoint)
+        before = set(self._tasks)
+        host.warm_up()
+        if started := self._tasks - before:
+            await asyncio.wait(started)
+
+    # ── telling ──
+
+    def statistics(self) -> PoolStatistics:
+        """Return the numbers of this moment."""
+        return PoolStatistics(hosts=tuple(host.statistics() for host in self._hosts.values()))
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<ConnectionPool closed>"
+        hosts = "; ".join(describe(host) for host in self.statistics().hosts)
+        return f"<ConnectionPool of at most {self._config.max_connections} to each host; {hosts or 'none used yet'}>"
+
+    # ── ending ──
+
+    async def aclose(self, *, grace: float = 0.0) -> None:
+        """Close every connection; leave no socket, task or timer behind. May be called again.
+
+        Args:
+            grace: Seconds to let calls that are under way finish first. What is then still under way fails: with
+                `ClientStateError` where it waits for a connection, with `TransportError` where its request was sent.
+
+        Raises:
+            ClientStateError: The pool belongs to another event loop or process.
+        """
+        if self._loop is None:
+            self._closed = True
+            return
+        self._check_home(self._loop)
+        self._closed = True
+        hosts = tuple(self._hosts.values())
+        try:
+            if grace > 0 and hosts:
+                await asyncio.wait([host.drain() for host in hosts], timeout=grace)
+        finally:
+            ends: list[asyncio.Future[Any]] = [host.close() for host in hosts]
+            for task in self._tasks:
+                task.cancel()
+        ends += self._tasks
+        if ends:
+            await asyncio.wait(ends)
+
+    # ── the slow parts ──
+
+    def _enter(self, endpoint: Endpoint) -> HostPool:
+        """Find or make the host's connections, after everything that can be wrong with the caller was checked."""
+        if self._closed:
+            raise ClientStateError("the client is closed: open a new one")
+        loop = _running_loop()
+        if self._loop is None and loop is not None:
+            self._bind(loop)
+        elif loop is not self._loop:
+            self._check_home(self._loop)
+        return self._hosts.get(endpoint) or self._add(endpoint)
+
+    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._process = os.getpid()
+        addresses = Addresses(time=loop.time, spawn=self._spawn, resolve=self._resolve, generator=self._random)
+        self._opener = Opener(
+            loop,
+            addresses=addresses,
+            tls=self._tls,
+            connect_timeout=self._config.connect_timeout,
+            max_answer_bytes=self._max_answer_bytes,
+        )
+
+    def _add(self, endpoint: Endpoint) -> HostPool:
+        loop, opener = self._loop, self._opener
+        if loop is None or opener is None:  # pragma: no cover  (`_enter` has bound them)
+            raise ClientStateError("the client is not open")
+        host = HostPool(
+            endpoint,
+            self._config,
+            loop=loop,
+            open_connection=partial(self._open_connection, opener),
+            generator=self._random,
+        )
+        self._hosts[endpoint] = host
+        return host
+
+    def _check_home(self, home: asyncio.AbstractEventLoop | None) -> None:
+        if os.getpid() != self._process:
+            text = f"this client was opened in process {self._process} and is used in {os.getpid()}, after a fork"
+            raise ClientStateError(f"{text}: open a client in each process")
+        if _running_loop() is not home:
+            raise ClientStateError("this client belongs to another event loop: open one client in each loop")
+
+    # ── tasks ──
+
+    def _spawn(self, work: Awaitable[TaskT]) -> asyncio.Task[TaskT]:
+        """Start a task that the pool owns, and ends when it is closed."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _open_connection(self, opener: Opener, host: HostPool, purpose: Purpose) -> None:
+        # A replacement is there to follow DNS: for it, an address known from before is no answer.
+        work = opener.open(host.endpoint, host.lost, trust_memory=purpose is Purpose.DEMAND)
+        self._spawn(work).add_done_callback(partial(_settle, host, purpose))
+
+
+def _settle(host: HostPool, purpose: Purpose, task: asyncio.Task[Connection]) -> None:
+    """Tell the host what became of opening a connection."""
+    if task.cancelled():
+        host.failed(ClientStateError("the client was closed while a connection was being opened"), purpose)
+        return
+    error = task.exception()
+    if error is None:
+        host.opened(task.result(), purpose)
+    elif isinstance(error, TransportError):
+        host.failed(error, purpose)
+    else:
+        text = f"no connection to {host.endpoint.authority}: {type(error).__name__}: {error}"
+        wrapped = TransportError(text, outcome=Outcome.NOT_SENT)
+        wrapped.__cause__ = error
+        host.failed(wrapped, purpose)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the running loop; None in a process that was forked inside one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,452 @@
+"""The connections to one host: who gets which, how many, and for how long.
+
+A state machine without ``await`` in its decisions: every event (a call wants a connection, gives it back, gives up; one
+is opened, lost, too old) is one plain function that leaves the state whole. Opening is asked for through a callback,
+closing is immediate.
+
+Invariants, checked by a state machine of Hypothesis:
+
+- a connection is idle, or held by exactly one call, or handed to exactly one waiter, or closed;
+- while a connection is idle, no call waits that could use it;
+- open and opening connections never exceed ``max_connections``, but for one replacement;
+- while calls wait, a connection is being opened, or one in use will come back, or a pause after a failure is running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from mizzle_async.errors import ClientStateError, MizzleError, PoolTimeoutError, TransportError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.connection import Connection
+from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.pool_config import HostStatistics, PoolConfig
+
+STALE_CHECK_SECONDS: Final = 0.01
+"""A connection that was idle for longer is asked whether its end has come, just before it is used. The loop sees an end
+at its next turn anyway; only one that was kept busy, or frozen, since its last turn can have missed it. Asking costs a
+system call."""
+
+YOUNGEST_AGE: Final = 0.8
+"""A connection's age limit is drawn between this share of ``max_age`` and all of it."""
+
+OPENING_PAUSE_SECONDS: Final = 0.1
+LONGEST_OPENING_PAUSE_SECONDS: Final = 5.0
+"""After a failure to open, none is tried for 0.1, 0.2, 0.4 … 5 s, as long as other connections are there to serve who
+waits."""
+
+REPLACEMENT_PAUSE_SECONDS: Final = 5.0
+"""After a failure to replace an aged connection, none is tried for this long."""
+
+SHORTEST_SWEEP_SECONDS: Final = 0.05
+"""Idle and aged connections are looked for no more often than this."""
+
+Waiter = asyncio.Future[Connection]
+
+
+class Purpose(Enum):
+    """Why a connection is opened."""
+
+    DEMAND = "demand"
+    REPLACEMENT = "replacement"
+
+
+class HostPool:
+    """The connections to one endpoint.
+
+    Args:
+        endpoint: The host.
+        config: The settings.
+        loop: Its loop, whose clock it uses.
+        open_connection: Starts to open a connection; exactly one of `opened` and `failed` is called later, never before
+            it returns.
+        generator: Draws ages and pauses.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        config: PoolConfig,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        open_connection: Callable[[HostPool, Purpose], None],
+        generator: random.Random,
+    ) -> None:
+        self.endpoint = endpoint
+        self._config = config
+        self._loop = loop
+        self._open_connection = open_connection
+        self._random = generator
+        self._connections: set[Connection] = set()
+        self._closing: set[Connection] = set()
+        self._idle: deque[Connection] = deque()
+        self._waiters: OrderedDict[Waiter, None] = OrderedDict()
+        self._fresh_waiters: OrderedDict[Waiter, None] = OrderedDict()
+        self._opening = 0
+        self._replacing: Connection | None = None
+        self._failures = 0
+        self._no_opening_before = float("-inf")
+        self._no_replacing_before = float("-inf")
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._ending = False
+        self._closed = False
+        self._drained: asyncio.Future[None] | None = None
+        self._emptied: asyncio.Future[None] | None = None
+        self._served_before = 0
+        self._counts = dict.fromkeys(("opened", "closed", "failed", "replaced", "waited"), 0)
+        self._waited_seconds = 0.0
+
+    # ── a call ──
+
+    def take(self) -> Connection | None:
+        """Take the connection that was used last; None where the call has to `wait`."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            idle_seconds = self._loop.time() - connection.idle_since
+            if connection.is_open and (
+                idle_seconds < STALE_CHECK_SECONDS
+                or (idle_seconds < self._config.keep_alive and not connection.is_stale())
+            ):
+                return connection
+            self._close(connection)
+        return None
+
+    async def wait(self, *, fresh: bool) -> Connection:
+        """Wait for a connection, first come first served.
+
+        Args:
+            fresh: Only one that has carried nothing yet will do.
+
+        Raises:
+            TransportError: None could be opened.
+            PoolTimeoutError: ``wait_timeout`` passed.
+            ClientStateError: The pool was closed meanwhile.
+        """
+        began = self._loop.time()
+        self._counts["waited"] += 1
+        queue = self._fresh_waiters if fresh else self._waiters
+        first = False
+        try:
+            while True:
+                connection = await self._accept(queue, first=first)
+                if connection.is_open:
+                    return connection
+                # It was lost between being handed over and now: back to the head of the queue.
+                self._close(connection)
+                first = True
+        finally:
+            self._waited_seconds += self._loop.time() - began
+
+    def release(self, connection: Connection) -> None:
+        """Give a connection back after a whole answer."""
+        if self._ending or connection.retired or not connection.reusable or not connection.is_open:
+            self._release_at_end(connection)
+        elif len(self._fresh_waiters) > self._opening:
+            # Every place is taken, and whoever waits needs a connection of its own: this one makes room.
+            self.discard(connection)
+        else:
+            self._hand_over(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Give a connection back after anything else than a whole answer: it is closed."""
+        self._close(connection)
+        self._grow()
+        self._report()
+
+    async def _accept(self, queue: OrderedDict[Waiter, None], *, first: bool) -> Connection:
+        """Stand in the queue once, and take what is handed over."""
+        if self._closed:
+            raise _closed_error()
+        waiter: Waiter = self._loop.create_future()
+        queue[waiter] = None
+        if first:
+            queue.move_to_end(waiter, last=False)
+        limit = self._config.wait_timeout
+        timer = None if limit is None else self._loop.call_later(limit, self._give_up, waiter, queue)
+        try:
+            self._grow()
+            return await waiter
+        except asyncio.CancelledError:
+            queue.pop(waiter, None)
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                # Handed over, and cancelled before it could be taken: the next in the queue gets it.
+                self._pass_on(waiter.result())
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._report()
+
+    def _give_up(self, waiter: Waiter, queue: OrderedDict[Waiter, None]) -> None:
+        queue.pop(waiter, None)
+        if not waiter.done():
+            limit = self._config.wait_timeout
+            text = f"no connection to {self.endpoint.authority} became free within wait_timeout={limit:g} s: {self}"
+            waiter.set_exception(PoolTimeoutError(text, outcome=Outcome.NOT_SENT))
+
+    def _pass_on(self, connection: Connection) -> None:
+        """Take back a connection that its waiter never saw."""
+        if connection.served == 0 and connection.is_open and not self._closed:
+            self._settle(connection)
+        else:
+            self.release(connection)
+
+    def _release_at_end(self, connection: Connection) -> None:
+        """Give back a connection whose end, or whose pool's end, has come."""
+        healthy = connection.reusable and connection.is_open and not connection.retired
+        if healthy and not self._closed and self._waiters:
+            self._hand_over(connection)
+        else:
+            self.discard(connection)
+
+    # ── opening ──
+
+    def opened(self, connection: Connection, purpose: Purpose) -> None:
+        """Take a new connection in."""
+        if not connection.is_open:
+            self._close(connection)
+            text = f"the connection to {self.endpoint.authority} was closed as soon as it was open"
+            self.failed(TransportError(text, outcome=Outcome.NOT_SENT), purpose)
+            return
+        old = self._leave_opening(purpose)
+        if self._closed:
+            self._close(connection)
+            return
+        self._failures = 0
+        self._no_opening_before = float("-inf")
+        self._counts["opened"] += 1
+        age = self._config.max_age * self._random.uniform(YOUNGEST_AGE, 1.0)
+        connection.retire_at = self._loop.time() + age
+        self._connections.add(connection)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self._next_sweep(), self._sweep)
+        crowded = len(self._connections) + self._opening > self._config.max_connections
+        if old is not None and not self._retire(old) and crowded:
+            # The old one was lost meanwhile, and another took its place: this one is one too many.
+            self._close(connection)
+        else:
+            self._settle(connection)
+
+    def failed(self, error: MizzleError, purpose: Purpose) -> None:
+        """Take note that a connection could not be opened.
+
+        Where other connections are there, whoever waits is served by them, and the next attempt waits a little. Where
+        there is none, one failure is one waiter's failure, and its call decides what to do.
+        """
+        self._counts["failed"] += 1
+        if self._leave_opening(purpose) is not None:
+            self._no_replacing_before = self._loop.time() + REPLACEMENT_PAUSE_SECONDS
+            return
+        if self._connections:
+            pause = min(OPENING_PAUSE_SECONDS * 2**self._failures, LONGEST_OPENING_PAUSE_SECONDS)
+            self._no_opening_before = self._loop.time() + pause
+        self._failures = min(self._failures + 1, 10)
+        if not self._fail_one(self._fresh_waiters, error) and not self._connections:
+            self._fail_one(self._waiters, error)
+        self._grow()
+
+    def warm_up(self) -> None:
+        """Begin to open the connections that the settings ask for."""
+        room = self._config.max_connections - len(self._connections) - self._opening
+        wanted = self._config.warm_up - len(self._connections) - self._opening
+        for _ in range(min(room, wanted)):
+            self._begin_opening()
+
+    def _grow(self) -> None:
+        """Open as many connections as calls wait for, as far as there is room."""
+        wanted = len(self._waiters) + len(self._fresh_waiters) - self._opening
+        if wanted <= 0 or self._closed:
+            return
+        pause = self._no_opening_before - self._loop.time()
+        if pause > 0 and self._connections and not self._fresh_waiters:
+            if self._retry is None:
+                self._retry = self._loop.call_later(pause, self._grow_again)
+            return
+        room = self._config.max_connections - len(self._connections) - self._opening
+        while wanted > 0:
+            if room <= 0:
+                if not self._idle or self._opening >= len(self._fresh_waiters):
+                    return
+                # Only fresh waiters wait beside idle connections: the one idle for longest makes room.
+                self._close(self._idle.popleft())
+                room += 1
+            self._begin_opening()
+            wanted -= 1
+            room -= 1
+
+    def _grow_again(self) -> None:
+        self._retry = None
+        self._grow()
+
+    def _begin_opening(self) -> None:
+        self._opening += 1
+        self._open_connection(self, Purpose.DEMAND)
+
+    def _leave_opening(self, purpose: Purpose) -> Connection | None:
+        """Count one opening less; return the connection that was to be replaced, if one was."""
+        if purpose is Purpose.DEMAND:
+            self._opening -= 1
+            return None
+        old, self._replacing = self._replacing, None
+        return old
+
+    def _retire(self, old: Connection) -> bool:
+        """Let a replaced connection go: at once if it is idle, else when it comes back. False if it is gone."""
+        if old not in self._connections:
+            return False
+        self._counts["replaced"] += 1
+        old.retired = True
+        if old in self._idle:
+            self._idle.remove(old)
+            self._close(old)
+        return True
+
+    @staticmethod
+    def _fail_one(queue: OrderedDict[Waiter, None], error: MizzleError) -> bool:
+        while queue:
+            waiter, _ = queue.popitem(last=False)
+            if not waiter.done():
+                waiter.set_exception(error)
+                return True
+        return False
+
+    # ── handing over ──
+
+    def _settle(self, connection: Connection) -> None:
+        """Give a connection that has carried nothing yet to the first in line: fresh waiters have waited before."""
+        while self._fresh_waiters:
+            waiter, _ = self._fresh_waiters.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._hand_over(connection)
+
+    def _hand_over(self, connection: Connection) -> None:
+        """Give a connection to the first in the queue, or keep it."""
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+
+    # ── closing ──
+
+    def lost(self, connection: Connection) -> None:
+        """Take note that a connection's socket is closed, by whichever side."""
+        self._closing.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self._close(connection)
+            self._grow()
+        # Else a call holds it, or is about to: the call is told, and gives it back.
+        self._report()
+
+    def drain(self) -> asyncio.Future[None]:
+        """Keep no connection any more; return the future of the moment when no call holds or awaits one."""
+        self._ending = True
+        self._drained = self._loop.create_future()
+        self._report()
+        return self._drained
+
+    def close(self) -> asyncio.Future[None]:
+        """Close every connection, and fail whoever holds or awaits one; return the future of the last socket's end."""
+        self._ending = self._closed = True
+        for timer in (self._sweeper, self._retry):
+            if timer is not None:
+                timer.cancel()
+        self._sweeper = self._retry = None
+        while self._fail_one(self._fresh_waiters, _closed_error()) or self._fail_one(self._waiters, _closed_error()):
+            pass
+        self._idle.clear()
+        for connection in tuple(self._connections):
+            self._close(connection, "the client was closed")
+        self._emptied = self._loop.create_future()
+        self._report()
+        return self._emptied
+
+    def _close(self, connection: Connection, reason: str = "the connection was closed on this side") -> None:
+        """Close a connection that is not idle any more, and count it out."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._counts["closed"] += 1
+            self._served_before += connection.served
+        if connection.is_attached:
+            self._closing.add(connection)
+            connection.abort(reason)
+
+    def _report(self) -> None:
+        """Tell whoever ends the pool how far that is."""
+        if not self._ending:
+            return
+        if self._drained is not None and not self._drained.done() and not self._is_busy():
+            self._drained.set_result(None)
+        if self._emptied is not None and not self._emptied.done() and not self._connections and not self._closing:
+            self._emptied.set_result(None)
+
+    def _is_busy(self) -> bool:
+        return bool(self._waiters or self._fresh_waiters) or len(self._connections) > len(self._idle)
+
+    # ── age ──
+
+    def _sweep(self) -> None:
+        """Close who was idle for too long, and begin to replace the oldest."""
+        self._sweeper = None
+        now = self._loop.time()
+        while self._idle and self._idle[0].idle_since + self._config.keep_alive <= now:
+            self._close(self._idle.popleft())
+        oldest = min(self._connections, key=_retire_at, default=None)
+        if oldest is None:
+            return
+        if oldest.retire_at <= now and self._replacing is None and now >= self._no_replacing_before:
+            self._replacing = oldest
+            self._open_connection(self, Purpose.REPLACEMENT)
+        self._sweeper = self._loop.call_later(self._next_sweep(), self._sweep)
+
+    def _next_sweep(self) -> float:
+        """Return the seconds until something may be due."""
+        now = self._loop.time()
+        due = self._idle[0].idle_since + self._config.keep_alive if self._idle else now + self._config.keep_alive
+        if self._replacing is None and self._connections:
+            aged = min(connection.retire_at for connection in self._connections)
+            due = min(due, max(aged, self._no_replacing_before))
+        return max(due - now, SHORTEST_SWEEP_SECONDS)
+
+    # ── telling ──
+
+    def statistics(self) -> HostStatistics:
+        """Return the numbers of this moment."""
+        return HostStatistics(
+            host=self.endpoint.authority,
+            idle=len(self._idle),
+            in_use=len(self._connections) - len(self._idle),
+            opening=self._opening + (self._replacing is not None),
+            waiting=len(self._waiters) + len(self._fresh_waiters),
+            requests=self._served_before + sum(connection.served for connection in self._connections),
+            waited_seconds=self._waited_seconds,
+            **self._counts,
+        )
+
+    def __repr__(self) -> str:
+        return describe(self.statistics())
+
+
+def describe(host: HostStatistics) -> str:
+    """Return one host's numbers in words."""
+    return f"{host.host}: {host.in_use} in use, {host.idle} idle, {host.opening} opening, {host.waiting} waiting"
+
+
+def _retire_at(connection: Connection) -> float:
+    return connection.retire_at
+
+
+def _closed_error() -> ClientStateError:
+    return ClientStateError("the client was closed while this call waited for a connection")

@@ -1,0 +1,147 @@
+"""Open one connection to a host: look it up, try its addresses, establish TLS, within one time limit.
+
+Every foreign error ends here: what leaves is a `TransportError` that says that nothing was sent, and what to look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from mizzle_async.errors import TransportError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.connection import Connection
+from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.pool_addresses import Addresses
+
+NEXT_ADDRESS_SECONDS: Final = 0.25
+"""How long one address may take before the next is tried beside it (RFC 8305)."""
+
+
+class Opener:
+    """Opens connections for one pool.
+
+    Args:
+        loop: The loop they live on.
+        addresses: Looks host names up.
+        tls: Gives the TLS context; called once, when it is first needed.
+        connect_timeout: Seconds for everything.
+        max_answer_bytes: The largest answer that its connections believe.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        addresses: Addresses,
+        tls: Callable[[], ssl.SSLContext],
+        connect_timeout: float,
+        max_answer_bytes: int,
+    ) -> None:
+        self._loop = loop
+        self._addresses = addresses
+        self._make_tls = tls
+        self._tls: ssl.SSLContext | None = None
+        self._connect_timeout = connect_timeout
+        self._max_answer_bytes = max_answer_bytes
+
+    async def open(
+        self, endpoint: Endpoint, on_lost: Callable[[Connection], None], *, trust_memory: bool
+    ) -> Connection:
+        """Open a connection.
+
+        Args:
+            endpoint: Where to.
+            on_lost: Called when the connection is closed, later.
+            trust_memory: Whether addresses known from before may be used where the look-up fails. Only ever over TLS,
+                where the certificate proves who answers.
+
+        Raises:
+            TransportError: It could not be opened; nothing was sent.
+        """
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                return await self._open(endpoint, on_lost, trust_memory=trust_memory)
+        except TransportError:
+            raise
+        except TimeoutError:
+            reason = f"no answer within connect_timeout={self._connect_timeout:g} s"
+        except ssl.SSLCertVerificationError as error:
+            reason = f"its certificate is not trusted: {error.verify_message}"
+        except ssl.SSLError as error:
+            reason = f"TLS could not be established ({error.reason or error})"
+        except OSError as error:
+            reason = error.strerror or str(error) or type(error).__name__
+        raise TransportError(f"no connection to {endpoint.authority}: {reason}", outcome=Outcome.NOT_SENT)
+
+    async def _open(
+        self, endpoint: Endpoint, on_lost: Callable[[Connection], None], *, trust_memory: bool
+    ) -> Connection:
+        context: ssl.SSLContext | None = None
+        if endpoint.scheme == "https":
+            if self._tls is None:
+                self._tls = self._make_tls()
+            context = self._tls
+        found, unresolved = await self._addresses.find(endpoint.host, endpoint.port)
+        if unresolved is not None and not (trust_memory and context is not None and found):
+            raise unresolved
+
+        async def connect(address: str) -> Connection:
+            _, connection = await self._loop.create_connection(
+                lambda: Connection(self._loop, on_lost=on_lost, max_answer_bytes=self._max_answer_bytes),
+                address,
+                endpoint.port,
+                ssl=context,
+                server_hostname=endpoint.host if context is not None else None,
+            )
+            return connection
+
+        try:
+            return await _first(found, connect)
+        except OSError:
+            if unresolved is not None:
+                raise unresolved from None
+            raise
+
+
+async def _first(addresses: Sequence[str], connect: Callable[[str], Awaitable[Connection]]) -> Connection:
+    """Try addresses one after another, the next one beside the last if that takes long; the first to connect wins."""
+    if len(addresses) == 1:
+        return await connect(addresses[0])
+    left = list(addresses)
+    attempts: list[asyncio.Future[Connection]] = []
+    running: set[asyncio.Future[Connection]] = set()
+    winner: Connection | None = None
+    error: BaseException | None = None
+    try:
+        while winner is None and (left or running):
+            if left:
+                attempts.append(asyncio.ensure_future(connect(left.pop(0))))
+                running.add(attempts[-1])
+            pause = NEXT_ADDRESS_SECONDS if left else None
+            done, running = await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in done:
+                error = attempt.exception() or error
+                winner = attempt.result() if attempt.exception() is None else winner
+    finally:
+        await _abandon(attempts, winner)
+    if winner is None:
+        raise error or OSError("no address")
+    return winner
+
+
+async def _abandon(attempts: Sequence[asyncio.Future[Connection]], winner: Connection | None) -> None:
+    """Cancel the attempts that lost, and close what they may have opened all the same."""
+    for attempt in attempts:
+        attempt.cancel()
+    try:
+        results = await asyncio.gather(*attempts, return_exceptions=True)
+    except asyncio.CancelledError:
+        if winner is not None:
+            winner.abort()
+        raise
+    for result in results:
+        if isinstance(result, Connection) and result is not winner:
+            result.abort()
