@@ -1,6 +1,6 @@
 """One exception tree by cause, and what is known about each of DynamoDB's error codes.
 
-Everything derives from `MizzleError`. No message contains the value of an attribute. Every error can be pickled and copied.
+Everything derives from `MizzleError`. No message contains the value of an attribute. Every error can be pickled.
 """
 
 from __future__ import annotations
@@ -151,23 +151,35 @@ class DeadlineExceededError(TransportError, TimeoutError):
         self.timeout = timeout
 
 
-class OutcomeUnknownError(MizzleError):
-    """A write was sent, its answer was lost, and repeating it could apply it twice: it may or may not have been applied.
-
-    Attributes:
-        item: The stored item in DynamoDB's JSON, where an attempt showed it.
-    """
+class _StoredItemError(MizzleError):
+    """An error that may know the stored item."""
 
     _load: StoredLoader | None = None
 
-    def __init__(self, message: str, *, item: Item | None = None, load: StoredLoader | None = None, **context: Any) -> None:
+    def __init__(
+        self, message: str, *, item: Item | None = None, load: StoredLoader | None = None, **context: Any
+    ) -> None:
         super().__init__(message, **context)
         self.item = item
         self._load = load
 
     def stored(self, model: type[ModelT]) -> ModelT | None:
-        """Return the stored item as an instance of ``model``, or None where none is known."""
-        return _stored(self.item, self._load, model)
+        """Return the stored item as an instance of ``model``, or None if there was none."""
+        if self.item is None:
+            return None
+        if self._load is None:
+            msg = "this error was unpickled and has no client: read the item from `error.item`"
+            raise ClientStateError(msg)
+        loaded: ModelT = self._load(model, self.item)
+        return loaded
+
+
+class OutcomeUnknownError(_StoredItemError):
+    """A write was sent and its answer lost, and repeating it could apply it twice: it may or may not have been applied.
+
+    Attributes:
+        item: The stored item in DynamoDB's JSON, where an attempt showed it.
+    """
 
 
 # ── what the service said ──
@@ -202,7 +214,7 @@ class ServiceError(MizzleError):
 
 @frozen(slots=True)
 class ThrottlingReason:
-    """Why the service throttled: ``reason`` is its word (``TableWriteKeyRangeThroughputExceeded``), ``resource`` the ARN."""
+    """Why the service throttled: ``reason`` is its word (``TableReadKeyRangeThroughputExceeded``), ``resource`` an ARN."""
 
     reason: str
     resource: str
@@ -214,35 +226,21 @@ class ThrottlingReason:
 
 
 class ThrottledError(ServiceError):
-    """The service refused the request for its rate; it was not applied.
-
-    Attributes:
-        reasons: The service's reasons, in its order; empty where it gave none.
-    """
+    """The service refused the request for its rate; it was not applied."""
 
     @property
     def reasons(self) -> tuple[ThrottlingReason, ...]:
+        """The service's reasons, in its order; empty where it gave none."""
         listed = self.payload.get("ThrottlingReasons") or self.payload.get("throttlingReasons") or ()
         return tuple(ThrottlingReason(str(entry.get("reason", "")), str(entry.get("resource", ""))) for entry in listed)
 
 
-class ConditionalCheckFailedError(ServiceError):
+class ConditionalCheckFailedError(_StoredItemError, ServiceError):
     """The condition was false; nothing was written.
 
     Attributes:
         item: The stored item in DynamoDB's JSON, or None if there was none.
     """
-
-    _load: StoredLoader | None = None
-
-    def __init__(self, message: str, *, item: Item | None = None, load: StoredLoader | None = None, **context: Any) -> None:
-        super().__init__(message, **context)
-        self.item = item
-        self._load = load
-
-    def stored(self, model: type[ModelT]) -> ModelT | None:
-        """Return the stored item as an instance of ``model``, or None if there was none."""
-        return _stored(self.item, self._load, model)
 
 
 class ItemExistsError(ConditionalCheckFailedError):
@@ -421,16 +419,6 @@ for _warning in (MizzleWarning, UnindexedFilterWarning, ItemCollectionLimitWarni
     _warning.__module__ = "mizzle_async"
 
 
-def _stored(item: Item | None, load: StoredLoader | None, model: type[ModelT]) -> ModelT | None:
-    if item is None:
-        return None
-    if load is None:
-        msg = "this error was unpickled and has no client: read the item from `error.item`"
-        raise ClientStateError(msg)
-    loaded: ModelT = load(model, item)
-    return loaded
-
-
 # ── codes ──
 
 
@@ -497,7 +485,7 @@ CODES: Mapping[str, tuple[type[ServiceError], RetryClass]] = {
     "UnrecognizedClientException": (UnrecognizedClientError, RetryClass.NEVER),
     "ValidationException": (ValidationError, RetryClass.NEVER),
 }
-"""Code → the class that is raised, and what the retry layer does; an unknown code is a plain `ServiceError`, not retried."""
+"""Code → the class that is raised, and what the retry layer does; an unknown code is a plain `ServiceError`."""
 
 RETRIED_CANCELLATION_CODES = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """A cancelled transaction is retried only if every reason that is not ``None`` is one of these."""

@@ -1,7 +1,7 @@
 """DynamoDB's limits, each once, with the page that states it.
 
-Sizes are bytes, durations are seconds. Where the service and its documentation disagree, the value that the service enforces stands
-here, and the comment says so.
+Sizes are bytes, durations are seconds. Where the service and its documentation disagree, the value that the service
+enforces stands here, and the comment says so.
 """
 
 from typing import Final
@@ -61,7 +61,7 @@ TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 
 CLIENT_REQUEST_TOKEN_LENGTH: Final = 36
 CLIENT_REQUEST_TOKEN_SECONDS: Final = 540.0
-"""The service remembers a token for ten minutes after the first request with it; one minute is left for the last attempt."""
+"""The service remembers a token for ten minutes after its first request; one minute is left for the last attempt."""
 
 TRANSACTION_IN_PROGRESS_SECONDS: Final = 5.0
 """A retry this long after the first attempt makes the service finish a stuck transaction inline."""

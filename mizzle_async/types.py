@@ -46,7 +46,7 @@ class RepeatSafety(Enum):
     """The service recognises the repetition and applies it once: repeat."""
 
     GUARDED = "guarded"
-    """Cannot be applied twice, but the repetition may fail on its own success: repeat, and let the operation judge the failure."""
+    """Cannot be applied twice, but may fail on its own success: repeat, and let the operation judge the failure."""
 
     UNSAFE = "unsafe"
     """Would be applied twice: never repeat once it may have arrived."""
@@ -142,20 +142,30 @@ class CallRecord:
 class Sender(Protocol):
     """What an operation is given to be sent with; it is dropped when the operation is pickled."""
 
-    async def send(self, operation: Sendable[ResultT_co], /) -> ResultT_co: ...
+    async def send(self, operation: Sendable[ResultT_co], /) -> ResultT_co:
+        """Send one operation and return its result."""
+        ...
 
 
 class Sendable(Protocol[ResultT_co]):
-    """An operation as the composition layer sends it: a wire request out, an answer in, a result back. All three are pure."""
+    """An operation as the composition layer sends it. Its methods are pure."""
 
-    def to_request(self) -> WireRequest: ...
+    def to_request(self) -> WireRequest:
+        """Return what goes out."""
+        ...
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co: ...
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Turn what came back into the result; ``now`` is in seconds since the epoch."""
+        ...
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co: ...
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+        """Judge a failure: raise what it means, or return the result where it means success."""
+        ...
 
 
 class Caller(Protocol):
     """The I/O stack as the composition layer sees it."""
 
-    async def call(self, request: WireRequest, /) -> WireResponse: ...
+    async def call(self, request: WireRequest, /) -> WireResponse:
+        """Make one call: sign, send, check, retry, under one deadline."""
+        ...

@@ -1,6 +1,6 @@
 """The vocabulary of the wire: one HTTP exchange, and the Protocol that every transport keeps.
 
-Two transports exist: our own connection pool, and aiobotocore's HTTP session for what our connection does not do (proxies).
+Two transports exist: our own connection pool, and aiobotocore's HTTP session for what it does not do (proxies).
 Neither knows operations, retries or deadlines: a call's deadline reaches a transport as a cancellation.
 """
 
@@ -39,8 +39,8 @@ class Exchange:
         endpoint: Where it goes.
         headers: Signed headers with ``Host``, without ``Content-Length``, in the order in which they are sent.
         body: The encoded JSON.
-        phase: ``NOT_SENT`` until the first byte is handed to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole, checked
-            answer is there.
+        phase: ``NOT_SENT`` until the first byte is handed to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
+            checked answer is there.
     """
 
     endpoint: Endpoint
@@ -53,13 +53,13 @@ class Exchange:
 
 @frozen(slots=True)
 class Answer:
-    """A whole answer that passed every check: its checksum is right and its body is a JSON object (or an error status without one).
+    """A whole answer that passed every check: its checksum is right, its body is a JSON object (or an error without one).
 
     Attributes:
         status: The HTTP status: 200, or 4xx and 5xx.
         headers: Lower-case names to values.
         payload: The parsed body; empty where an error status came without JSON.
-        code: The service's error code without namespace, from the body or the header; empty at 200, or where there is none.
+        code: The service's error code without namespace, from the body or the header; empty where there is none.
     """
 
     status: int
@@ -69,8 +69,15 @@ class Answer:
 
 
 class Transport(Protocol):
-    """Carries one exchange. Raises `TransportError` (its ``outcome`` says whether the request may have arrived), never a foreign error."""
+    """Carries one exchange.
 
-    async def exchange(self, exchange: Exchange, /) -> Answer: ...
+    It raises `TransportError`, whose ``outcome`` says whether the request may have arrived; never a foreign error.
+    """
 
-    async def aclose(self) -> None: ...
+    async def exchange(self, exchange: Exchange, /) -> Answer:
+        """Send the request and return the whole, checked answer."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...

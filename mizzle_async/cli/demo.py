@@ -1,0 +1,148 @@
+"""``mizzle-async demo``: the main job, end to end, on the embedded engine and real data.
+
+Every airport of the PyPI package ``airportsdata`` is loaded into a table with two indexes and read back through typed
+queries; what is sent is shown beside what was written. Needs the extra ``demo``; contacts nothing but 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import airportsdata
+import anyio
+import click
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.syntax import Syntax
+from rich.table import Table as Grid
+
+from mizzle_async import (
+    Attribute,
+    Client,
+    GlobalSecondaryIndex,
+    PartitionKey,
+    SortKey,
+    Table,
+    attribute,
+    entity,
+)
+from mizzle_async.testing import EmbeddedEngine
+
+
+@entity("airports")
+class Airport:
+    """One airport; airports of one country lie together, in the order of their ICAO codes."""
+
+    country: PartitionKey[str]
+    icao: SortKey[str]
+    name: Attribute[str]
+    city: Attribute[str | None] = attribute(default=None)
+    subdivision: Attribute[str | None] = attribute(default=None)
+    iata: Attribute[str | None] = attribute(default=None)
+    elevation_feet: Attribute[float]
+    latitude: Attribute[float]
+    longitude: Attribute[float]
+    timezone: Attribute[str]
+    visits: Attribute[int] = attribute(default=0)
+
+
+BY_IATA = GlobalSecondaryIndex("by-iata", partition_key=Airport.iata)
+BY_ELEVATION = GlobalSecondaryIndex("by-elevation", partition_key=Airport.timezone, sort_key=Airport.elevation_feet)
+
+
+def airports() -> list[Airport]:
+    """Return every airport of the package; an empty text becomes an absent attribute, which keeps ``by-iata`` sparse."""
+    return [
+        Airport(
+            country=row["country"],
+            icao=row["icao"],
+            name=row["name"],
+            city=row["city"] or None,
+            subdivision=row["subd"] or None,
+            iata=row["iata"] or None,
+            elevation_feet=row["elevation"],
+            latitude=row["lat"],
+            longitude=row["lon"],
+            timezone=row["tz"],
+        )
+        for row in airportsdata.load("ICAO").values()
+    ]
+
+
+@click.command()
+def demo() -> None:
+    """Load every airport of the world into the embedded engine and query it."""
+    console = Console()
+    console.print("[bold]mizzle_async[/bold] · starting the embedded engine (the first run installs it) …")
+    with EmbeddedEngine() as engine:
+        anyio.run(run, console, engine.endpoint_url)
+
+
+async def run(console: Console, endpoint_url: str) -> None:
+    """Do the whole tour against the engine at ``endpoint_url``."""
+    summary = Grid("step", "result", "seconds", title="What was done")
+    clock = _Stopwatch(summary)
+    async with Client(endpoint_url=endpoint_url, region_name="eu-central-1", credentials=("demo", "demo")) as client:
+        table = client.table(Airport)
+        await client.ensure_tables(Airport)
+        clock.lap("create the table", "1 table, 2 indexes")
+
+        written = await _load(console, table)
+        clock.lap("load", f"{written:,} airports")
+
+        frankfurt = await table.get_one(country="DE", icao="EDDF")
+        clock.lap("read one", f"{frankfurt.name}, {frankfurt.elevation_feet:.0f} ft")
+
+        german = [airport async for airport in table.query(Airport.country == "DE", page_size=100)]
+        clock.lap("page through a country", f"{len(german)} airports in DE")
+
+        high = table.query(
+            BY_ELEVATION.partition_key == "Europe/Zurich", BY_ELEVATION.sort_key.between(3000, 9000), reverse=True
+        )
+        highest = await high.all()
+        clock.lap("query an index by range", f"{len(highest)} above 3,000 ft near Zurich, first {highest[0].name}")
+
+        visit = table.update(frankfurt).add(Airport.visits, 1).when(Airport.iata == "FRA")
+        _show(console, "what `update(…).add(…).when(…)` sends", visit.to_wire())
+        visited = await visit
+        clock.lap("update with a condition", f"visits {frankfurt.visits} → {visited.visits}")
+
+        by_iata = await table.query(BY_IATA.partition_key == "LHR").one()
+        clock.lap("find by IATA code", by_iata.name)
+    console.print(summary)
+
+
+async def _load(console: Console, table: Table[Airport]) -> int:
+    items = airports()
+    columns = (TextColumn("loading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("loading", total=len(items))
+
+        def counted() -> Iterator[Airport]:
+            for item in items:
+                yield item
+                progress.advance(task)
+
+        report = await table.put_many(counted(), concurrency=8)
+    return report.written
+
+
+def _show(console: Console, title: str, wire: dict[str, Any]) -> None:
+    console.print(Panel(Syntax(json.dumps(wire, indent=2), "json", background_color="default"), title=title))
+
+
+class _Stopwatch:
+    """Fills the summary: one row per step, with the seconds since the last."""
+
+    def __init__(self, summary: Grid) -> None:
+        self._summary = summary
+        self._last = time.perf_counter()
+
+    def lap(self, step: str, result: str) -> None:
+        now = time.perf_counter()
+        self._summary.add_row(step, result, f"{now - self._last:.2f}")
+        self._last = now

@@ -1,0 +1,64 @@
+"""The README is a program: its Python blocks run, in order, on an engine; its JSON blocks are what is really sent."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
+
+
+def blocks() -> list[tuple[int, str, str]]:
+    """Return line, language and code of each fenced block."""
+    text = README.read_text(encoding="utf-8")
+    found = BLOCK.finditer(text)
+    return [(text.count("\n", 0, match.start("code")), match["language"], match["code"]) for match in found]
+
+
+async def execute(code: str, line: int, names: dict[str, Any]) -> None:
+    """Run one block, whose top level may await; a last bare expression is kept as ``_``."""
+    tree = ast.parse(code)
+    last = tree.body[-1]
+    if isinstance(last, ast.Expr):
+        tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_", ast.Store())], last.value), last)
+        ast.fix_missing_locations(tree)
+    ast.increment_lineno(tree, line)
+    compiled = compile(tree, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(compiled, names)  # noqa: S307  (the code is our own README)
+    if inspect.iscoroutine(result):
+        await result
+
+
+def test_every_block_runs_and_sends_what_it_shows(embedded_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Python block runs after the ones before it; each JSON block is the wire form of the block above it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", embedded_engine.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "readme")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "readme")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    names: dict[str, Any] = {"__name__": "readme"}
+
+    async def everything() -> None:
+        for line, language, code in blocks():
+            if language == "python":
+                await execute(code, line, names)
+            elif language == "json":
+                assert names["_"].to_wire() == json.loads(code), f"README.md:{line}: this is not what is sent"
+        await names["client"].aclose()
+
+    anyio.run(everything)
+
+
+def test_first_screen_shows_the_two_commands() -> None:
+    """The two commands that do all the set-up stand before the first section."""
+    first = SECTION.split(README.read_text(encoding="utf-8"))[0]
+    assert "python3 noxfile.py -s demo" in first
+    assert "python3 noxfile.py -s tests" in first
