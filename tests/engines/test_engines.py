@@ -1,6 +1,7 @@
 """Both engines as they really are: set up on first use, on loopback only, in memory, gone at the end."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,13 @@ def table(name: str) -> dict[str, object]:
 
 def sockets_of(pid: int) -> set[str]:
     """Return the numbers of the sockets that a process has open."""
-    links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:")}
+    numbers = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            link = str(entry.readlink())
+            if link.startswith("socket:["):
+                numbers.add(link.removeprefix("socket:[").removesuffix("]"))
+    return numbers
 
 
 def listening_addresses(pid: int) -> set[str]:
