@@ -214,7 +214,7 @@ class ServiceError(MizzleError):
 
 @frozen(slots=True)
 class ThrottlingReason:
-    """Why the service throttled: ``reason`` is its word (``TableReadKeyRangeThroughputExceeded``), ``resource`` an ARN."""
+    """Why the service throttled: ``reason`` is its word (``TableReadKeyRangeThroughputExceeded``)."""
 
     reason: str
     resource: str

@@ -55,7 +55,7 @@ BY_ELEVATION = GlobalSecondaryIndex("by-elevation", partition_key=Airport.timezo
 
 
 def airports() -> list[Airport]:
-    """Return every airport of the package; an empty text becomes an absent attribute, which keeps ``by-iata`` sparse."""
+    """Return every airport of the package; an empty text is left out, which keeps ``by-iata`` sparse."""
     return [
         Airport(
             country=row["country"],

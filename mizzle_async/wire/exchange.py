@@ -39,7 +39,7 @@ class Exchange:
         endpoint: Where it goes.
         headers: Signed headers with ``Host``, without ``Content-Length``, in the order in which they are sent.
         body: The encoded JSON.
-        phase: ``NOT_SENT`` until the first byte is handed to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
+        phase: ``NOT_SENT`` until a byte is given to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
             checked answer is there.
     """
 
@@ -53,7 +53,7 @@ class Exchange:
 
 @frozen(slots=True)
 class Answer:
-    """A whole answer that passed every check: its checksum is right, its body is a JSON object (or an error without one).
+    """A whole answer that passed every check: its checksum is right, and its body is a JSON object.
 
     Attributes:
         status: The HTTP status: 200, or 4xx and 5xx.
