@@ -12,53 +12,18 @@ import statistics
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the folder is no installed package
 
+from calls.contestants import CONTESTANTS, Contestant
+from calls.draw import draw_calls
 from harness import environments, workload
 from harness.measure import Settings
 from harness.processes import Client, Server
 
-PROJECT = HERE.parents[1]
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """One row of the table.
-
-    Attributes:
-        name: How the row is called.
-        client: The file that drives it, in ``peers/``.
-        requirements: Its environment, in ``requirements/``.
-        variant: What that file is to do.
-    """
-
-    name: str
-    client: str
-    requirements: str
-    variant: str = ""
-
-
-CONTESTANTS = (
-    Contestant("floor: bare protocol", "floor", "floor"),
-    Contestant("floor: aiohttp", "floor", "floor", "aiohttp"),
-    Contestant("mizzle_async, model", "mizzle_client", "mizzle", "model"),
-    Contestant("mizzle_async, dict", "mizzle_client", "mizzle", "dict"),
-    Contestant("dynamoxy, dict", "dynamoxy_client", "dynamoxy", "dict"),
-    Contestant("dynamoxy, model", "dynamoxy_client", "dynamoxy", "model"),
-    Contestant("pydynox, dict", "pydynox_client", "pydynox", "dict"),
-    Contestant("pydynox, model", "pydynox_client", "pydynox", "model"),
-    Contestant("aiodynamo", "aiodynamo_client", "aiodynamo"),
-    Contestant("capo-dynamodb", "capo_client", "capo"),
-    Contestant("aws-sdk-dynamodb", "aws_sdk_client", "aws-sdk"),
-    Contestant("aioboto3 Table", "aioboto3_table", "aioboto3"),
-    Contestant("aiobotocore + TypeDeserializer", "aiobotocore_client", "aiobotocore"),
-    Contestant("boto3, 64 threads", "boto3_client", "aiobotocore"),
-)
 OURS = "mizzle_async, model"
 BASELINES = ("aiobotocore + TypeDeserializer", "dynamoxy, model", "floor: bare protocol")
 
@@ -70,13 +35,12 @@ def report(text: str) -> None:
 
 def start(contestant: Contestant, settings: Settings, errors: Path | None) -> Client | str:
     """Start one client, or say why it cannot be."""
-    package = PROJECT if contestant.requirements == "mizzle" else None
     try:
-        python = environments.interpreter(HERE / "requirements" / f"{contestant.requirements}.txt", package=package)
+        python = contestant.interpreter()
     except environments.InstallationError as error:
         return str(error)
     log = errors / f"{contestant.name.replace(' ', '_').replace(':', '')}.log" if errors else None
-    return Client(python, HERE / "peers" / f"{contestant.client}.py", settings, log)
+    return Client(python, contestant.script, settings, log)
 
 
 def measure(
@@ -190,6 +154,7 @@ def main() -> None:
         "cases": cases,
     }
     given.output.write_text(json.dumps(outcome, indent=1) + "\n")
+    draw_calls(outcome, given.output.with_name("chart.svg"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""mizzle_async as its users have it: retries armed, a deadline on every call, checksums checked, an instrument listening.
+"""mizzle_async as its users have it: retries armed, a deadline, checksums checked, an instrument listening.
 
 ``model`` works with instances, ``dict`` with a table without a class.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from harness import workload
 from harness.measure import Settings
+
 from mizzle_async import Attribute, CallRecord, Client, PartitionKey, PoolConfig, SortKey, attribute, entity
 
 
