@@ -45,7 +45,9 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
         if "content-encoding" in headers:
             _refuse_encoding(headers["content-encoding"])
         if checksum is None and "json" not in headers.get("content-type", ""):
-            raise _refusal("a 200 that is neither checksummed nor JSON: something between here and the service answered in its place")
+            raise _refusal(
+                "a 200 that is neither checksummed nor JSON: something between here and the service answered in its place"
+            )
         if not body and checksum is not None:
             # TagResource and UntagResource answer with no body at all, and with its checksum.
             return Answer(status, headers, {})
@@ -57,7 +59,11 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
             raise _refusal("a 200 whose JSON is not an object")
         return Answer(status, headers, payload)
     if not _FIRST_ERROR <= status <= _LAST_STATUS:
-        kind = "a redirect, which is never followed" if _FIRST_REDIRECT <= status < _FIRST_ERROR else "a status that DynamoDB never sends"
+        kind = (
+            "a redirect, which is never followed"
+            if _FIRST_REDIRECT <= status < _FIRST_ERROR
+            else "a status that DynamoDB never sends"
+        )
         raise _refusal(f"HTTP {status} is {kind}")
     if "content-encoding" in headers:
         _refuse_encoding(headers["content-encoding"])

@@ -1,0 +1,145 @@
+"""What one call remembers while it is under way, and what the clients' numbers are: plain state, changed by the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from attrs import frozen
+
+from mizzle_async.types import Outcome, WireRequest
+from mizzle_async.wire.exchange import Endpoint, Exchange, Transport
+from mizzle_async.wire.retry import RetryQuota
+from mizzle_async.wire.settings import Credentials
+from mizzle_async.wire.signing import RequestSigner
+
+
+class Route:
+    """The prepared way of one operation's requests: where, signed how, carried by whom.
+
+    Attributes:
+        endpoint: Where they go.
+        signer: Signs them.
+        transport: Carries them.
+        credentials: What they are signed with.
+    """
+
+    __slots__ = ("credentials", "endpoint", "signer", "transport")
+
+    def __init__(
+        self, endpoint: Endpoint, signer: RequestSigner, transport: Transport, credentials: Credentials
+    ) -> None:
+        self.endpoint = endpoint
+        self.signer = signer
+        self.transport = transport
+        self.credentials = credentials
+
+
+class Call:
+    """One call under way. Its deadline is one timer of the loop, which cancels the task unless the answer is already there.
+
+    Attributes:
+        request: What is asked.
+        started: When, in loop time.
+        ends: The deadline, in loop time.
+        timeout: The caller's own number.
+        attempts: Requests sent.
+        retries: Retries that the policy counts; a fresh connection, fresh credentials and a corrected clock are free.
+        ambiguous: Whether a write may have been applied.
+        fresh: Whether a connection that has never served is asked for.
+        renewed: Whether credentials were renewed for this call.
+        reclocked: Whether the clock was corrected for this call.
+        expired: Whether the deadline has passed.
+        spent: Quota tokens taken, and from where, in order.
+        exchange: The attempt under way.
+        signed_at: The time it was signed with.
+    """
+
+    __slots__ = (
+        "_cancelled",
+        "_cancelling",
+        "_task",
+        "ambiguous",
+        "attempts",
+        "ends",
+        "exchange",
+        "expired",
+        "fresh",
+        "reclocked",
+        "renewed",
+        "request",
+        "retries",
+        "signed_at",
+        "spent",
+        "started",
+        "timeout",
+    )
+
+    def __init__(self, request: WireRequest, task: asyncio.Task[Any], started: float, timeout: float) -> None:
+        self.request = request
+        self.started = started
+        self.timeout = timeout
+        self.ends = started + timeout
+        self.attempts = 0
+        self.retries = 0
+        self.ambiguous = False
+        self.fresh = False
+        self.renewed = False
+        self.reclocked = False
+        self.expired = False
+        self.spent: list[tuple[RetryQuota, int]] | None = None
+        self.exchange: Exchange | None = None
+        self.signed_at = 0
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._cancelled = False
+
+    def expire(self) -> None:
+        """End the call: the timer's callback."""
+        self.expired = True
+        exchange = self.exchange
+        if exchange is None or exchange.phase is not Outcome.ANSWERED:
+            self._cancelled = True
+            self._task.cancel()
+
+    def ended_by_deadline(self) -> bool:
+        """Tell our own cancellation from anybody else's, as `asyncio.timeout` does; to be asked once."""
+        if not self._cancelled:
+            return False
+        self._cancelled = False
+        return self._task.uncancel() <= self._cancelling
+
+    def refund(self) -> None:
+        """Give every token back: a cancelled call says nothing about the service."""
+        if self.spent is not None:
+            for quota, cost in self.spent:
+                quota.give(cost)
+
+
+@frozen(kw_only=True)
+class PipelineStatistics:
+    """What a client's calls have come to, since it was opened.
+
+    Attributes:
+        calls: Calls begun.
+        requests: Requests sent, retries and hedges included.
+        retries: Requests sent again after a failure.
+        hedges: Reads sent twice for being late.
+        failures: Calls that ended in an error.
+        deadlines: Calls that ended because their time was up.
+        refreshes: How often credentials were asked for.
+        quota: Quota tokens left for retries after failures.
+        throttled: Throttled answers by table, or by table and index.
+        clock_offset: Seconds added to this machine's clock for signatures.
+    """
+
+    calls: int
+    requests: int
+    retries: int
+    hedges: int
+    failures: int
+    deadlines: int
+    refreshes: int
+    quota: int
+    throttled: dict[str, int]
+    clock_offset: float

@@ -1,0 +1,439 @@
+"""One call: sign, send, judge, pause, again, under one deadline.
+
+The only layer that retries. It knows wire JSON, error codes and what a repetition may do; it knows no model, no operation's meaning, and
+no socket.
+
+How a call ends that did not succeed:
+
+- The service refused: a `ServiceError` of the code's class. ``ambiguous`` tells whether an earlier attempt of the same call may have
+  been applied, in which case a failed condition may be the call's own success.
+- No trustworthy answer came, the time is up, or the service failed: `TransportError`, `DeadlineExceededError`,
+  `InternalServerError` and the like. A request that was certainly not sent has ``outcome`` ``NOT_SENT``; a write that may have been applied,
+  and may be sent again without harm, has ``UNKNOWN``.
+- A write that may have been applied, and may *not* be sent again without harm (`RepeatSafety.UNSAFE` and ``GUARDED``):
+  `OutcomeUnknownError`, whatever ended it; the error that did is its ``__cause__``.
+- The caller was cancelled: ``CancelledError``, always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from asyncio import CancelledError, current_task, get_running_loop
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from mizzle_async.errors import (
+    ClientStateError,
+    CorruptResponseError,
+    MizzleError,
+    PoolTimeoutError,
+    RetryClass,
+    TransportError,
+)
+from mizzle_async.limits import CLIENT_REQUEST_TOKEN_SECONDS
+from mizzle_async.types import CallRecord, Outcome, RepeatSafety, WireRequest, WireResponse
+from mizzle_async.wire.answers import is_bodiless
+from mizzle_async.wire.calls import Call, PipelineStatistics, Route
+from mizzle_async.wire.exchange import Answer, Exchange
+from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
+from mizzle_async.wire.hedge import HedgeState
+from mizzle_async.wire.retry import RetryQuota, clock_offset, cost_of, judge, may_repeat
+from mizzle_async.wire.session import Session, open_session
+from mizzle_async.wire.session_adapter import ControlCall
+from mizzle_async.wire.settings import Credentials, WireSettings
+from mizzle_async.wire.signing import RequestSigner, SigningKey
+from mizzle_async.wire.throttles import ThrottleBook
+from mizzle_async.wire.transports import Transports
+
+logger = logging.getLogger("mizzle_async.wire")
+
+_OK = 200
+_TABLE_CLASSES = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
+_BODILESS = frozenset({"TagResource", "UntagResource"})
+
+
+class Pipeline:
+    """Sends calls, and is the only one who sends them again. Made by `open_pipeline`.
+
+    Attributes:
+        region_name: The AWS region.
+    """
+
+    def __init__(self, settings: WireSettings, session: Session, transports: Transports) -> None:
+        self.region_name = session.region_name
+        self._loop = get_running_loop()
+        self._session = session
+        self._transports = transports
+        self._keeper = session.credentials
+        self._policy = settings.retry
+        self._chance = settings.retry.randomness or random.random
+        self._wall_clock = settings.wall_clock
+        self._timeout = settings.timeout
+        self._instruments = settings.instrument
+        self._hedge = HedgeState(settings.hedge) if settings.hedge is not None else None
+        self._quota = RetryQuota(settings.retry.quota)
+        self._throttles = ThrottleBook(settings.retry.quota)
+        self._routes: dict[str, Route] = {}
+        self._keys: dict[str, SigningKey] = {}
+        self._held: Credentials | None = None
+        self._tasks: set[asyncio.Task[Answer]] = set()
+        self._clock_offset = 0.0
+        self._closed = False
+        self._calls = self._requests = self._retries = self._hedges = self._failures = self._deadlines = 0
+
+    async def call(self, request: WireRequest) -> WireResponse:
+        """Send a request until it is answered, refused for good, or out of time.
+
+        Args:
+            request: What to send; its ``timeout`` overrides the client's.
+
+        Returns:
+            The checked answer.
+
+        Raises:
+            MizzleError: As the module says.
+        """
+        loop = get_running_loop()
+        task = current_task()
+        if loop is not self._loop or self._closed or task is None:
+            self._refuse()
+        timeout = self._timeout if request.timeout is None else request.timeout
+        call = Call(request, task, loop.time(), timeout)
+        timer = loop.call_at(call.ends, call.expire)
+        self._calls += 1
+        try:
+            return await self._attempts(call)
+        except CancelledError as cancellation:
+            if not call.ended_by_deadline():
+                call.refund()
+                self._observe(call, cancellation)
+                raise
+            ended: MizzleError = self._deadline(call)
+        except MizzleError as failure:
+            ended = failure
+        finally:
+            timer.cancel()
+        self._failures += 1
+        error = final_error(ended, request, call.attempts, ambiguous=call.ambiguous)
+        self._observe(call, error)
+        raise error
+
+    async def control(
+        self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Send an operation of the control plane, serialised and parsed by aiobotocore, sent and retried as every other call.
+
+        Args:
+            operation: The API's name, such as ``CreateTable``.
+            parameters: Its parameters, as botocore names them.
+            timeout: Seconds for the whole call; None means the client's.
+
+        Returns:
+            The answer as botocore parses it, without ``ResponseMetadata``.
+
+        Raises:
+            MizzleError: As for `call`.
+        """
+        table = parameters.get("TableName")
+        return await self._session.control(
+            operation, parameters, ControlCall(self.call, table if isinstance(table, str) else "", timeout)
+        )
+
+    def statistics(self) -> PipelineStatistics:
+        """Return what the calls have come to so far."""
+        return PipelineStatistics(
+            calls=self._calls,
+            requests=self._requests,
+            retries=self._retries,
+            hedges=self._hedges,
+            failures=self._failures,
+            deadlines=self._deadlines,
+            refreshes=self._keeper.refreshes,
+            quota=self._quota.tokens,
+            throttled=self._throttles.counts(),
+            clock_offset=self._clock_offset,
+        )
+
+    async def aclose(self) -> None:
+        """Close everything that was opened; calls under way end, and later ones are refused."""
+        self._closed = True
+        await self._transports.aclose()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._session.aclose()
+
+    # ── one call ──
+
+    async def _attempts(self, call: Call) -> WireResponse:
+        """Send until there is an answer worth returning; raise whatever ends the call otherwise."""
+        request = call.request
+        while True:
+            route = self._routes.get(request.operation)
+            if route is None or self._loop.time() >= self._keeper.next_look or ":" in request.table:
+                route = await self._route(request)
+            exchange = call.exchange = self._sign(call, route)
+            call.attempts += 1
+            self._requests += 1
+            try:
+                if self._hedge is None or request.safety is not RepeatSafety.READ:
+                    answer = await route.transport.exchange(exchange)
+                else:
+                    answer = await self._hedged(call, route, exchange)
+                if answer.status == _OK:
+                    if answer.payload or not is_bodiless(answer) or request.operation in _BODILESS:
+                        return self._answered(call, answer)
+                    raise CorruptResponseError("corrupt answer: a 200 without a body", outcome=Outcome.UNKNOWN)
+            except TransportError as error:
+                delay = self._after_error(call, error)
+            else:
+                delay = await self._after_refusal(call, answer, route)
+            if delay > 0:
+                await asyncio.sleep(delay)
+
+    def _sign(self, call: Call, route: Route) -> Exchange:
+        body = call.request.body
+        call.signed_at = int(self._wall_clock() + self._clock_offset)
+        return Exchange(route.endpoint, route.signer.sign(body, call.signed_at), body, fresh=call.fresh)
+
+    def _answered(self, call: Call, answer: Answer) -> WireResponse:
+        if call.spent:
+            quota, cost = call.spent[-1]
+            quota.give(cost)
+        else:
+            self._quota.give(1)
+        if self._throttles:
+            self._throttles.succeeded(call.request.table, call.request.index)
+        if self._instruments or logger.isEnabledFor(logging.DEBUG):
+            self._observe(call, None, answer)
+        return WireResponse(answer.payload, answer.headers.get("x-amzn-requestid", ""), call.attempts, call.ambiguous)
+
+    def _after_error(self, call: Call, error: TransportError) -> float:
+        """Return the pause before the next attempt, or raise what ends the call."""
+        exchange, call.exchange = call.exchange, None
+        request = call.request
+        if error.outcome is Outcome.UNKNOWN and request.safety is not RepeatSafety.READ:
+            call.ambiguous = True
+            if not may_repeat(request.safety):
+                raise error
+        if isinstance(error, PoolTimeoutError):
+            raise error
+        if exchange is not None and exchange.stale and not call.fresh and not call.expired:
+            # The server closed an idle connection as it was reused: that says nothing about the service, and costs nothing.
+            call.fresh = True
+            self._again(call, "the connection was stale", 0.0)
+            return 0.0
+        return self._pause(call, error, RetryClass.TRANSIENT)
+
+    async def _after_refusal(self, call: Call, answer: Answer, route: Route) -> float:
+        """Return the pause before the next attempt, or raise what ends the call."""
+        call.exchange = None
+        request = call.request
+        error_class, kind = judge(answer)
+        error = service_error(error_class, answer, request, call.attempts)
+        if kind is RetryClass.TRANSIENT and request.safety is not RepeatSafety.READ:
+            call.ambiguous = True
+            if not may_repeat(request.safety):
+                raise error
+        if kind is RetryClass.NEVER:
+            raise error
+        if kind is RetryClass.EXPIRED_CREDENTIALS:
+            if call.renewed or call.expired:
+                raise error
+            call.renewed = True
+            if await self._keeper.renew(route.credentials) is route.credentials:
+                raise error
+            self._keeper.next_look = float("-inf")
+            self._again(call, error.code, 0.0)
+            return 0.0
+        if kind is RetryClass.CLOCK:
+            ahead = clock_offset(answer.headers.get("date"), call.signed_at)
+            if call.reclocked or call.expired or ahead is None:
+                raise error
+            call.reclocked = True
+            self._clock_offset = call.signed_at + ahead - self._wall_clock()
+            self._again(call, error.code, 0.0)
+            return 0.0
+        if kind is RetryClass.THROTTLED:
+            self._throttles.of(request.table, request.index).throttled += 1
+        return self._pause(call, error, kind, answer.headers.get("x-amz-retry-after"))
+
+    def _pause(self, call: Call, error: MizzleError, kind: RetryClass, retry_after: str | None = None) -> float:
+        """Return the pause before a retry that the policy, the deadline and the quota allow; else raise the error it would follow."""
+        policy = self._policy
+        request = call.request
+        retry = call.retries + 1
+        if retry >= policy.attempts:
+            raise error
+        elapsed = self._loop.time() - call.started
+        if kind is RetryClass.IN_PROGRESS:
+            delay = policy.delay_in_progress(retry, self._chance(), elapsed, last=retry + 1 == policy.attempts)
+        else:
+            delay = policy.delay(retry, kind, self._chance(), retry_after)
+        if elapsed + delay >= call.timeout or call.expired:
+            raise error
+        if request.safety is RepeatSafety.TOKEN and elapsed + delay > CLIENT_REQUEST_TOKEN_SECONDS:
+            raise error
+        quota = self._throttles.of(request.table, request.index).quota if kind in _TABLE_CLASSES else self._quota
+        cost = cost_of(kind)
+        if not quota.take(cost):
+            raise error
+        if call.spent is None:
+            call.spent = []
+        call.spent.append((quota, cost))
+        call.retries = retry
+        self._again(call, getattr(error, "code", "") or type(error).__name__, delay)
+        return delay
+
+    def _again(self, call: Call, reason: str, delay: float) -> None:
+        self._retries += 1
+        request = call.request
+        logger.debug(
+            "%s %s: attempt %d failed (%s), again in %.3f s",
+            request.operation,
+            request.table,
+            call.attempts,
+            reason,
+            delay,
+        )
+
+    def _deadline(self, call: Call) -> MizzleError:
+        self._deadlines += 1
+        error = deadline_error(call.request, call.timeout)
+        if call.exchange is not None:
+            error.outcome = call.exchange.phase
+            if error.outcome is Outcome.UNKNOWN and call.request.safety is not RepeatSafety.READ:
+                call.ambiguous = True
+        return error
+
+    # ── where to ──
+
+    async def _route(self, request: WireRequest) -> Route:
+        """Find the way of an operation's requests; it stays until the credentials change."""
+        held = await self._keeper.current()
+        if held is not self._held:
+            self._held = held
+            self._routes.clear()
+            self._keys.clear()
+        operation = request.operation
+        name = f"{operation} {request.table}" if ":" in request.table else operation
+        route = self._routes.get(name)
+        if route is None:
+            destination = await self._session.destination(operation, request.table)
+            key = self._keys.get(destination.region)
+            if key is None:
+                key = SigningKey(held.access_key_id, held.secret_access_key, held.session_token, destination.region)
+            signer = RequestSigner(destination.endpoint, operation, key, self._session.user_agent)
+            route = Route(destination.endpoint, signer, self._transports.to(destination.endpoint), held)
+            if held is self._held:
+                self._keys[destination.region] = key
+                self._routes[name] = route
+        return route
+
+    # ── hedged reads ──
+
+    async def _hedged(self, call: Call, route: Route, exchange: Exchange) -> Answer:
+        """Send a read a second time when its answer is late; the first good answer wins, and the loser's connection is closed."""
+        hedge = self._hedge
+        if hedge is None:  # pragma: no cover  (asked by the caller already)
+            return await route.transport.exchange(exchange)
+        operation = call.request.operation
+        began = self._loop.time()
+        hedge.begin()
+        racers = {self._race(route, exchange)}
+        try:
+            done, _ = await asyncio.wait(racers, timeout=hedge.late_after(operation))
+            if not done and hedge.spend():
+                self._hedges += 1
+                self._requests += 1
+                call.attempts += 1
+                racers.add(self._race(route, self._sign(call, route)))
+                done, waiting = await asyncio.wait(racers, return_when=asyncio.FIRST_COMPLETED)
+                if waiting and all(racer.exception() is not None for racer in done):
+                    done, _ = await asyncio.wait(waiting)
+            elif not done:
+                done, _ = await asyncio.wait(racers)
+            winner = min(done, key=lambda racer: racer.exception() is not None)
+            answer = winner.result()
+        finally:
+            for racer in racers:
+                racer.cancel()
+        hedge.record(operation, self._loop.time() - began)
+        return answer
+
+    def _race(self, route: Route, exchange: Exchange) -> asyncio.Task[Answer]:
+        task = self._loop.create_task(route.transport.exchange(exchange), name="mizzle_async: hedged read")  # type: ignore[arg-type]  # a coroutine, as all transports are
+        self._tasks.add(task)
+        task.add_done_callback(self._raced)
+        return task
+
+    def _raced(self, task: asyncio.Task[Answer]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Looked at, so that a loser's error is not reported as forgotten.
+            task.exception()
+
+    # ── what others hear ──
+
+    def _observe(self, call: Call, error: BaseException | None, answer: Answer | None = None) -> None:
+        request = call.request
+        seconds = self._loop.time() - call.started
+        payload: Mapping[str, Any] = {} if answer is None else answer.payload
+        identity = request_id({} if answer is None else answer.headers) or getattr(error, "request_id", None) or ""
+        logger.debug(
+            "%s %s: %s after %.4f s and %d attempts, %d bytes sent, request %s",
+            request.operation,
+            request.table,
+            "answered" if error is None else getattr(error, "code", "") or type(error).__name__,
+            seconds,
+            call.attempts,
+            len(request.body),
+            identity or "unknown",
+        )
+        if not self._instruments:
+            return
+        record = CallRecord(
+            operation=request.operation,
+            table=request.table,
+            index=request.index,
+            seconds=seconds,
+            attempts=call.attempts,
+            request_id=identity,
+            error=error,
+            consumed_capacity=payload.get("ConsumedCapacity"),
+        )
+        for instrument in self._instruments:
+            try:
+                instrument.call_finished(record)
+            except Exception:
+                logger.exception("an instrument failed: %s", type(instrument).__name__)
+
+    def _refuse(self) -> NoReturn:
+        if self._closed:
+            raise ClientStateError("the client is closed: open another one")
+        if current_task() is None:
+            raise ClientStateError("a call must be awaited in a task")
+        raise ClientStateError("the client was opened on another event loop: open one on each loop")
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<Pipeline {state}, {self._calls} calls, {self._requests} requests, quota {self._quota.tokens} of {self._quota.capacity}>"
+
+
+async def open_pipeline(settings: WireSettings) -> Pipeline:
+    """Open the I/O stack: session, credentials, transports.
+
+    Args:
+        settings: Everything it needs to know.
+
+    Returns:
+        A pipeline for the running loop; close it with `Pipeline.aclose`.
+
+    Raises:
+        ClientStateError: The AWS configuration or the endpoint cannot be used.
+    """
+    session = await open_session(settings)
+    return Pipeline(settings, session, Transports(settings, session))

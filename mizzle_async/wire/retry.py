@@ -1,0 +1,231 @@
+"""The retry policy, its quota, and what a failure allows: arithmetic only.
+
+Nothing here waits, looks at a clock or draws a random number: the pipeline hands in what it drew and measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Self
+
+from attrs import field, frozen
+from attrs.validators import ge, gt
+
+from mizzle_async.errors import (
+    CODES,
+    RETRIED_CANCELLATION_CODES,
+    InternalServerError,
+    RequestTooLargeError,
+    RetryClass,
+    ServiceError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from mizzle_async.limits import TRANSACTION_IN_PROGRESS_SECONDS
+from mizzle_async.types import RepeatSafety
+from mizzle_async.wire.exchange import Answer
+
+TRANSIENT_COST: Final = 14
+"""Quota tokens for one retry after a failure of the service or of the network."""
+
+THROTTLED_COST: Final = 5
+"""Quota tokens for one retry of a request that was refused for its rate, or for another writer."""
+
+RETRY_AFTER_SPAN: Final = 5.0
+"""``x-amz-retry-after`` may lengthen a pause by this many seconds, and never shorten it."""
+
+CLOCK_SKEW_SECONDS: Final = 240.0
+"""The service accepts clocks that are five minutes off: below four, a refused signature is not the clock's fault."""
+
+_SHORT_CLASSES: Final = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
+_THROTTLING_REASONS: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+_REQUEST_TIMEOUT = 408
+_TOO_LARGE = 413
+_TOO_MANY = 429
+_INTERNAL = 500
+_UNAVAILABLE = 503
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often, and after which pauses, a failed request is sent again.
+
+    Pauses are drawn from zero to ``base_delay * 2 ** (retries - 1)`` seconds (full jitter), at most ``max_delay``. Every retry takes
+    tokens from a quota, so that an outage is not made worse; first attempts never do. A pause that would pass the call's deadline is
+    not begun: the last error is raised at once.
+
+    Attributes:
+        attempts: Requests sent for one call at most, the first included.
+        base_delay: Seconds, after failures of the service or the network, and after conflicts with other writers.
+        throttled_base_delay: Seconds, after the service refused a request for its rate.
+        max_delay: No drawn pause is longer, in seconds.
+        quota: Tokens that all retries of a client share (14 for a retry, and as many again for throttled retries of each
+            table and index, 5 for one); successes give them back.
+        transaction_span: Seconds from the first attempt after which the last retry of a ``TransactionInProgressException`` is
+            sent, so that the service finishes a stuck transaction.
+        randomness: Draws from [0, 1); None means `random.random`.
+
+    Source:
+        https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
+
+    attempts: int = field(default=4, validator=ge(1))
+    base_delay: float = field(default=0.025, validator=ge(0))
+    throttled_base_delay: float = field(default=1.0, validator=ge(0))
+    max_delay: float = field(default=20.0, validator=ge(0))
+    quota: int = field(default=500, validator=gt(0))
+    transaction_span: float = field(default=TRANSACTION_IN_PROGRESS_SECONDS, validator=ge(0))
+    randomness: Callable[[], float] | None = None
+
+    @classmethod
+    def no_backoff(cls, *, attempts: int = 4) -> Self:
+        """Return a policy that retries at once, for tests.
+
+        Args:
+            attempts: Requests sent for one call at most, the first included.
+
+        Returns:
+            A policy whose every pause is zero.
+        """
+        return cls(attempts=attempts, base_delay=0.0, throttled_base_delay=0.0, max_delay=0.0, transaction_span=0.0)
+
+    def delay(self, retry: int, kind: RetryClass, chance: float, retry_after: str | None = None) -> float:
+        """Return the seconds to wait before a retry.
+
+        Args:
+            retry: 1 for the first retry of the call.
+            kind: Why it is retried.
+            chance: A draw from [0, 1).
+            retry_after: The answer's ``x-amz-retry-after``, in milliseconds; what is not a number is ignored.
+
+        Returns:
+            Seconds, zero or more.
+        """
+        base = self.throttled_base_delay if kind in (RetryClass.THROTTLED, RetryClass.IN_PROGRESS) else self.base_delay
+        # 2 ** 1000 does not fit a float: no pause needs more doublings than this.
+        drawn = chance * min(base * 2.0 ** min(retry - 1, 64), self.max_delay)
+        if retry_after is None or not self.max_delay:
+            return drawn
+        try:
+            asked = int(retry_after) / 1000
+        except ValueError:
+            return drawn
+        return min(max(asked, drawn), drawn + RETRY_AFTER_SPAN)
+
+    def delay_in_progress(self, retry: int, chance: float, elapsed: float, *, last: bool) -> float:
+        """Return the seconds to wait for a transaction that is still at work, so that the last retry comes late enough.
+
+        The service finishes a stuck transaction inline if a retry comes at least five seconds after the first attempt.
+
+        Args:
+            retry: 1 for the first retry of the call.
+            chance: A draw from [0, 1).
+            elapsed: Seconds since the call began.
+            last: Whether no further retry follows.
+
+        Returns:
+            Seconds, zero or more.
+        """
+        drawn = self.delay(retry, RetryClass.IN_PROGRESS, chance)
+        if not last:
+            return drawn
+        # A tenth of the span is jitter: transactions that collided do not come back together.
+        return max(drawn, self.transaction_span * (1 + chance / 10) - elapsed)
+
+
+class RetryQuota:
+    """A bucket of tokens that retries take from; decided synchronously, so it needs no lock.
+
+    Attributes:
+        capacity: Tokens at most.
+        tokens: Tokens left.
+    """
+
+    __slots__ = ("capacity", "tokens")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.tokens = capacity
+
+    def take(self, cost: int) -> bool:
+        """Take tokens, all or none; tell whether they were there."""
+        if self.tokens < cost:
+            return False
+        self.tokens -= cost
+        return True
+
+    def give(self, tokens: int) -> None:
+        """Give tokens back, up to the capacity."""
+        self.tokens = min(self.capacity, self.tokens + tokens)
+
+    def __repr__(self) -> str:
+        return f"<RetryQuota {self.tokens} of {self.capacity}>"
+
+
+def cost_of(kind: RetryClass) -> int:
+    """Return the quota tokens that one retry of this class takes."""
+    return THROTTLED_COST if kind in _SHORT_CLASSES else TRANSIENT_COST
+
+
+def judge(answer: Answer) -> tuple[type[ServiceError], RetryClass]:
+    """Say which error an answer is, and what may be done about it: by its code, else by its status.
+
+    Args:
+        answer: An answer that is not a 200.
+
+    Returns:
+        The class to raise, and the retry class, in which cancelled transactions are already judged by their reasons.
+    """
+    known = CODES.get(answer.code)
+    if known is not None:
+        error, kind = known
+        return (error, cancellation_class(answer.payload)) if kind is RetryClass.REASONS else known
+    status = answer.status
+    if status == _UNAVAILABLE:
+        return ServiceUnavailableError, RetryClass.TRANSIENT
+    if status >= _INTERNAL:
+        return InternalServerError, RetryClass.TRANSIENT
+    if status == _TOO_MANY:
+        return ThrottledError, RetryClass.THROTTLED
+    if status == _TOO_LARGE:
+        return RequestTooLargeError, RetryClass.NEVER
+    return ServiceError, RetryClass.TRANSIENT if status == _REQUEST_TIMEOUT else RetryClass.NEVER
+
+
+def cancellation_class(payload: Mapping[str, Any]) -> RetryClass:
+    """Judge a cancelled transaction: retried only if every reason that is not ``None`` may pass by itself."""
+    codes = {str(reason.get("Code")) for reason in cancellation_reasons(payload)} - {"None"}
+    if not codes or not codes <= RETRIED_CANCELLATION_CODES:
+        return RetryClass.NEVER
+    return RetryClass.THROTTLED if codes & _THROTTLING_REASONS else RetryClass.CONFLICT
+
+
+def cancellation_reasons(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the reasons of a cancelled transaction, in the order of its actions."""
+    listed = payload.get("CancellationReasons")
+    return [reason for reason in listed if isinstance(reason, Mapping)] if isinstance(listed, list) else []
+
+
+def may_repeat(safety: RepeatSafety) -> bool:
+    """Tell whether a request may be sent again although it may have been applied."""
+    return safety is not RepeatSafety.UNSAFE
+
+
+def clock_offset(date: str | None, now: float) -> float | None:
+    """Return the seconds by which the service's clock is ahead of ours, or None where the clocks agree or none is shown.
+
+    Args:
+        date: The answer's ``Date`` header.
+        now: The time with which the refused request was signed, in epoch seconds.
+
+    Returns:
+        Seconds to add to ``now``'s clock.
+    """
+    if not date:
+        return None
+    try:
+        offset = parsedate_to_datetime(date).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return offset if abs(offset) >= CLOCK_SKEW_SECONDS else None

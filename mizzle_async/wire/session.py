@@ -1,0 +1,318 @@
+"""What the pipeline asks about AWS: credentials, region, endpoints, the way out, and the control plane.
+
+`open_session` answers from an aiobotocore session (ours or the user's), whose import, service model and TLS context are loaded in a
+thread; `StaticSession` answers from the settings alone, for tests and simulations. Nothing outside of the ``session`` modules knows
+aiobotocore or botocore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import platform
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import metadata
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from mizzle_async.errors import ClientStateError, MizzleError, ValidationError
+from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.session_adapter import ControlCall, HttpSessionAdapter, control_call
+from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
+from mizzle_async.wire.settings import Credentials, WireSettings
+from mizzle_async.wire.tls import make_tls_context
+
+logger = logging.getLogger("mizzle_async.wire")
+
+_LOCAL_REGION: Final = "us-east-1"
+_LOCAL_URL: Final = "http://127.0.0.1:8000"
+_LOCAL_CREDENTIALS: Final = Credentials("local", "local")
+
+
+@frozen(slots=True)
+class Destination:
+    """Where the requests of one operation go.
+
+    Attributes:
+        endpoint: Scheme, host, port and path.
+        region: The region that signatures are scoped to.
+    """
+
+    endpoint: Endpoint
+    region: str
+
+
+class Session(Protocol):
+    """What the pipeline needs to know about AWS."""
+
+    credentials: CredentialKeeper
+    region_name: str
+    user_agent: str
+
+    async def destination(self, operation: str, table: str, /) -> Destination:
+        """Resolve where an operation goes, with the credentials that serve now."""
+        ...
+
+    def fallback_options(self, endpoint: Endpoint, /) -> Mapping[str, Any] | None:
+        """Return what aiobotocore's HTTP session needs to reach an endpoint, or None where our own connections do."""
+        ...
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the TLS context for our own connections."""
+        ...
+
+    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall, /) -> dict[str, Any]:
+        """Send an operation of the control plane, serialised and parsed by aiobotocore."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop what runs in the background."""
+        ...
+
+
+class StaticSession:
+    """A session that asks nobody: everything is in the settings, or a loopback engine's."""
+
+    def __init__(self, settings: WireSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self.region_name = settings.region_name or _LOCAL_REGION
+        self.user_agent = "mizzle_async"
+        self.credentials = CredentialKeeper(StaticSource(settings.credentials or _LOCAL_CREDENTIALS), loop)
+        endpoint = parse_endpoint(settings.endpoint_url or _LOCAL_URL, allow_http=settings.allow_http)
+        self._destination = Destination(endpoint, self.region_name)
+
+    async def destination(self, operation: str, table: str) -> Destination:
+        """Return the one endpoint there is."""
+        del operation, table
+        return self._destination
+
+    def fallback_options(self, endpoint: Endpoint) -> None:
+        """Say that no proxy is known."""
+        del endpoint
+
+    def tls(self) -> ssl.SSLContext:
+        """Refuse: nothing is opened here."""
+        raise ClientStateError("a client with a transport of its own opens no TLS connections")
+
+    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
+        """Refuse: table operations need aiobotocore."""
+        del parameters, call
+        raise ClientStateError(
+            f"{operation} is sent through aiobotocore, which a client with a transport of its own does not open"
+        )
+
+    async def aclose(self) -> None:
+        """Stop what runs in the background."""
+        await self.credentials.aclose()
+
+
+class AiobotocoreSession:
+    """A session over an aiobotocore client that neither signs nor sends: it resolves endpoints, serialises and parses."""
+
+    def __init__(self, client: Any, credentials: CredentialKeeper, user_agent: str, *, allow_http: bool) -> None:
+        self._client = client
+        self._allow_http = allow_http
+        self._options: Mapping[str, Any] = client._endpoint.http_session.options  # noqa: SLF001  (our own adapter, which it made)
+        self._tls: ssl.SSLContext | None = None
+        self.credentials = credentials
+        self.region_name: str = client.meta.region_name
+        self.user_agent = user_agent
+        client.meta.events.register("before-endpoint-resolution.dynamodb", self._tell_account)
+
+    def _tell_account(self, builtins: dict[str, Any], **_: Any) -> None:
+        """Let account-based endpoints be resolved, although this client has no credentials to ask."""
+        held = self.credentials.credentials
+        builtins["AWS::Auth::AccountId"] = held.account_id if held is not None else None
+
+    async def destination(self, operation: str, table: str) -> Destination:
+        """Ask botocore's endpoint rules: FIPS, dual-stack, account-based and search hosts, configured URLs."""
+        from botocore.exceptions import BotoCoreError
+
+        model = self._client.meta.service_model.operation_model(operation)
+        context: dict[str, Any] = {}
+        try:
+            url, _, _ = await self._client._resolve_endpoint_ruleset(model, _arguments(operation, table), context)  # noqa: SLF001
+        except BotoCoreError as error:
+            raise ClientStateError(f"no endpoint for {operation}: {error}", operation=operation, table=table) from error
+        region = context.get("signing", {}).get("region") or self.region_name
+        return Destination(parse_endpoint(url, allow_http=self._allow_http), region)
+
+    def fallback_options(self, endpoint: Endpoint) -> Mapping[str, Any] | None:
+        """Ask aiobotocore's options for a proxy or a client certificate, which our connections do not do."""
+        from botocore.utils import should_bypass_proxies
+
+        url = f"{endpoint.scheme}://{endpoint.authority}"
+        proxied = endpoint.scheme in (self._options.get("proxies") or {}) and not should_bypass_proxies(url)
+        return self._options if proxied or self._options.get("client_cert") else None
+
+    async def load_tls(self) -> None:
+        """Load the certificate authorities, in a thread."""
+        verify = self._options.get("verify")
+        self._tls = await asyncio.to_thread(_tls_context, verify if isinstance(verify, str) else None)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the TLS context that was loaded when the client opened."""
+        if self._tls is None:
+            self._tls = make_tls_context()
+        return self._tls
+
+    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
+        """Let aiobotocore serialise and parse, and our pipeline send."""
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ParamValidationError
+
+        token = control_call.set(call)
+        try:
+            parsed: dict[str, Any] = await getattr(self._client, xform_name(operation))(**parameters)
+        except ParamValidationError as error:
+            raise ValidationError(str(error), operation=operation, table=call.table) from error
+        except BotoCoreError as error:
+            raise MizzleError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
+        finally:
+            control_call.reset(token)
+        parsed.pop("ResponseMetadata", None)
+        return parsed
+
+    async def aclose(self) -> None:
+        """Stop a refresh of credentials; the aiobotocore client holds nothing open."""
+        await self.credentials.aclose()
+        await self._client.__aexit__(None, None, None)
+
+
+async def open_session(settings: WireSettings) -> Session:
+    """Make a session as the settings ask.
+
+    Raises:
+        ClientStateError: No region is known, a profile does not exist, or the endpoint is ``http://`` and not this machine.
+    """
+    loop = asyncio.get_running_loop()
+    if settings.transport is not None:
+        return StaticSession(settings, loop)
+    prepared = await asyncio.to_thread(_prepare, settings.session, settings.profile_name)
+    client = await _client(prepared, settings)
+    source = (
+        StaticSource(settings.credentials)
+        if settings.credentials is not None
+        else AiobotocoreSource(prepared.session, reload=settings.session is None)
+    )
+    session = AiobotocoreSession(
+        client, CredentialKeeper(source, loop), prepared.user_agent, allow_http=settings.allow_http
+    )
+    destination = await session.destination("GetItem", "")
+    logger.debug("DynamoDB in %s, at %s", destination.region, destination.endpoint.authority)
+    if destination.endpoint.scheme == "https":
+        await session.load_tls()
+    return session
+
+
+@frozen(slots=True)
+class _Prepared:
+    session: Any
+    user_agent: str
+
+
+def _prepare(given: Any, profile: str | None) -> _Prepared:
+    """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load DynamoDB's service model."""
+    import aiobotocore
+    import aiobotocore.config
+    import aiobotocore.httpsession
+    import botocore
+    from aiobotocore.session import AioSession
+
+    session = given
+    if session is None:
+        session = AioSession(profile=profile)
+        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    session.warm_up_loader_caches("dynamodb")
+    versions = (
+        f"aiobotocore/{aiobotocore.__version__} botocore/{botocore.__version__} python/{platform.python_version()}"
+    )
+    return _Prepared(session, f"mizzle_async/{metadata.version('mizzle-async')} {versions}")
+
+
+@lru_cache(maxsize=4)
+def _loader(data_path: str | None) -> Any:
+    """Share botocore's loader between clients: what it caches is read from files and never changed, and takes 0.2 seconds to read."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
+
+
+@lru_cache(maxsize=4)
+def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """Share a TLS context between clients: it is never changed once made, and takes tens of milliseconds to make."""
+    return make_tls_context(ca_bundle)
+
+
+async def _client(prepared: _Prepared, settings: WireSettings) -> Any:
+    """Make the aiobotocore client; nothing of it suspends, as it neither has credentials nor opens connections."""
+    from aiobotocore.config import AioConfig
+    from botocore import UNSIGNED
+    from botocore.exceptions import BotoCoreError, NoRegionError, ProfileNotFound
+
+    config = AioConfig(
+        http_session_cls=HttpSessionAdapter,
+        signature_version=UNSIGNED,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        endpoint_discovery_enabled=False,
+        max_pool_connections=settings.pool.max_connections,
+        connect_timeout=settings.pool.connect_timeout,
+        read_timeout=None,
+    )
+    try:
+        creating = prepared.session.create_client(
+            "dynamodb", region_name=settings.region_name, endpoint_url=settings.endpoint_url, config=config
+        )
+        return await creating.__aenter__()  # closed by `AiobotocoreSession.aclose`
+    except NoRegionError as error:
+        raise ClientStateError(
+            "no AWS region: pass region_name=, set AWS_REGION, or name one in the AWS profile"
+        ) from error
+    except ProfileNotFound as error:
+        raise ClientStateError(f"no AWS profile named {settings.profile_name!r}") from error
+    except (BotoCoreError, ValueError) as error:
+        raise ClientStateError(f"the AWS configuration cannot be used: {error}") from error
+
+
+def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
+    """Turn a URL into an endpoint, and refuse to send items in clear text to another machine.
+
+    Raises:
+        ClientStateError: The URL has no host, another scheme, or is ``http://`` to another machine without permission.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ClientStateError(f"not an endpoint: {url!r} is neither http:// nor https:// with a host")
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
+        raise ClientStateError(
+            f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network is trusted"
+        )
+    return Endpoint(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80), parts.path or "/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by its name or number alone."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _arguments(operation: str, table: str) -> dict[str, Any]:
+    """Write the parameters by which endpoint rules see an account: tables that are named by ARN."""
+    arns = [name for name in table.split(", ") if name.startswith("arn:")]
+    if not arns:
+        return {}
+    if operation.startswith("Batch"):
+        return {"RequestItems": {arn: {} for arn in arns}}
+    if operation.startswith("Transact"):
+        member = "Get" if operation == "TransactGetItems" else "Put"
+        return {"TransactItems": [{member: {"TableName": arn}} for arn in arns]}
+    return {"TableName": arns[0]}

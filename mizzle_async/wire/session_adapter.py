@@ -1,0 +1,108 @@
+"""The ``http_session_cls`` that makes an aiobotocore client send through our pipeline.
+
+aiobotocore serialises the parameters of a table operation, and parses the answer; in between, our pipeline signs, sends, checks and
+retries as for every other call. The client it is given to neither signs nor retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+from attrs import frozen
+
+from mizzle_async.types import RepeatSafety, WireRequest, WireResponse
+
+_READS: Final = ("Describe", "List", "Get")
+_REPEATABLE: Final = frozenset({"TagResource", "UntagResource", "PutResourcePolicy"})
+
+
+@frozen(slots=True)
+class ControlCall:
+    """One call of the control plane, on its way through aiobotocore.
+
+    Attributes:
+        send: Sends the request that aiobotocore made.
+        table: The table it is about.
+        timeout: Seconds for the whole call; None means the client's.
+    """
+
+    send: Callable[[WireRequest], Awaitable[WireResponse]]
+    table: str
+    timeout: float | None
+
+
+control_call: ContextVar[ControlCall] = ContextVar("mizzle_async_control_call")
+"""What the adapter cannot know from the HTTP request that aiobotocore hands to it."""
+
+
+def control_safety(operation: str) -> RepeatSafety:
+    """Say what a second sending of a table operation may do: most are refused once the first one worked, for the table exists or is gone."""
+    if operation.startswith(_READS):
+        return RepeatSafety.READ
+    return RepeatSafety.IDEMPOTENT if operation in _REPEATABLE else RepeatSafety.GUARDED
+
+
+class HttpSessionAdapter:
+    """What aiobotocore takes for its HTTP session.
+
+    Args:
+        options: What aiobotocore found out about the way to the service: ``proxies``, ``verify``, ``client_cert`` and more.
+
+    Attributes:
+        options: The same, for whoever opens connections.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Do nothing: the pipeline closes what it opened."""
+
+    async def send(self, request: Any) -> Any:
+        """Send what aiobotocore prepared; errors of ours pass through aiobotocore unchanged.
+
+        Args:
+            request: An ``AWSPreparedRequest`` of botocore.
+
+        Returns:
+            An ``AioAWSResponse`` of aiobotocore.
+        """
+        from aiobotocore.awsrequest import AioAWSResponse
+
+        call = control_call.get()
+        target = request.headers["X-Amz-Target"]
+        operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        body = request.body or b"{}"
+        response = await call.send(
+            WireRequest(
+                operation=operation,
+                body=body if isinstance(body, bytes) else body.encode(),
+                table=call.table,
+                safety=control_safety(operation),
+                timeout=call.timeout,
+            )
+        )
+        headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": response.request_id}
+        return AioAWSResponse(request.url, 200, headers, _Content(orjson.dumps(response.payload)))
+
+
+class _Content:
+    """An answer's body as aiobotocore reads it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self) -> bytes:
+        return self._content

@@ -1,0 +1,117 @@
+"""The second transport: aiobotocore's own HTTP session, for what our connection does not do (HTTP proxies).
+
+Not its client: nothing of botocore's parsing or retrying happens here. Redirects are not followed, although aiohttp would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from mizzle_async.errors import TransportError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.answers import check_answer
+from mizzle_async.wire.exchange import Answer, Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_current: ContextVar[Exchange] = ContextVar("mizzle_async_exchange")
+"""The exchange whose connection aiohttp is looking for, in this task."""
+
+
+class FallbackTransport:
+    """Carries exchanges through aiobotocore's HTTP session.
+
+    Args:
+        options: What aiobotocore gives to its HTTP session: ``proxies``, ``verify``, ``client_cert``, ``max_pool_connections``, ….
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options)
+        self._session: Any = None
+        self._open = contextlib.AsyncExitStack()
+
+    async def exchange(self, exchange: Exchange) -> Answer:
+        """Send one request and check its answer.
+
+        Raises:
+            TransportError: No trustworthy answer came; its outcome says whether the request may have arrived.
+        """
+        from botocore.awsrequest import AWSPreparedRequest
+        from botocore.exceptions import HTTPClientError
+
+        if self._session is None:
+            # Entering it suspends nowhere, so that no second caller comes in between.
+            self._session = await self._open.enter_async_context(_session_class()(**self._options))
+        endpoint = exchange.endpoint
+        url = f"{endpoint.scheme}://{endpoint.authority}{endpoint.path}"
+        request = AWSPreparedRequest("POST", url, dict(exchange.headers), exchange.body, stream_output=False)
+        token = _current.set(exchange)
+        try:
+            response = await self._session.send(request)
+            body = await response.content
+        except HTTPClientError as error:
+            # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left, too.
+            raise TransportError(
+                f"no answer from {endpoint.authority}: {type(_origin(error)).__name__}", outcome=exchange.phase
+            ) from error
+        finally:
+            _current.reset(token)
+        answer = check_answer(response.status_code, response.headers, body)
+        exchange.phase = Outcome.ANSWERED
+        return answer
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await self._open.aclose()
+
+    def __repr__(self) -> str:
+        return "<FallbackTransport over aiobotocore's HTTP session>"
+
+
+def _origin(error: Exception) -> object:
+    """Find what aiohttp said, inside what botocore made of it."""
+    return getattr(error, "kwargs", {}).get("error", error)
+
+
+async def _mark_sent(*_: object) -> None:
+    """Note that a connection was found, so that from here on the request may arrive."""
+    exchange = _current.get(None)
+    if exchange is not None:
+        exchange.phase = Outcome.UNKNOWN
+
+
+def _session_class() -> type[Any]:
+    """Make the subclass of aiobotocore's HTTP session, whose module is imported only when a client opens."""
+    from aiobotocore.httpsession import AIOHTTPSession
+    from aiohttp import TraceConfig
+
+    class HttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore ships no types
+        """An aiobotocore HTTP session that follows no redirect and tells when a request may have left."""
+
+        async def _get_session(self, proxy_url: str | None) -> Any:
+            session = await super()._get_session(proxy_url)
+            if not session.trace_configs:
+                trace = TraceConfig()
+                trace.on_connection_create_end.append(_mark_sent)
+                trace.on_connection_reuseconn.append(_mark_sent)
+                trace.freeze()
+                session.trace_configs.append(trace)
+            return _NoRedirects(session)
+
+    return HttpSession
+
+
+class _NoRedirects:
+    """An aiohttp session whose requests follow no redirect: that would carry items to any host."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    async def request(self, *arguments: Any, **options: Any) -> Any:
+        """Send a request as aiobotocore asks, but never a second one."""
+        return await self._session.request(*arguments, allow_redirects=False, **options)
