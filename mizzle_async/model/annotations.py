@@ -1,0 +1,143 @@
+"""Annotations: from what is written in a class body, strings included, to types.
+
+A name that does not exist yet when the class is made (a class further down, the class itself) is looked up again when the schema
+is first asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from types import FrameType, SimpleNamespace, UnionType
+from typing import Annotated, Any, ForwardRef, NewType, Union, get_args, get_origin, get_type_hints
+
+from attrs import define, field
+
+from mizzle_async.errors import ModelError
+
+
+@define(eq=False)
+class Namespace:
+    """Where the names in a class's annotations are looked up: the class body, the functions around it, its module.
+
+    Attributes:
+        cls: The class.
+    """
+
+    cls: type[Any]
+    _frames: list[FrameType] = field(factory=list, repr=False)
+
+    @classmethod
+    def of(cls, model: type[Any], frame: FrameType | None) -> Namespace:
+        """Return the namespace of a class that is being decorated.
+
+        Args:
+            model: The class.
+            frame: Of the code that decorates it.
+        """
+        frames: list[FrameType] = []
+        # A local class sees the functions around its definition, and those are the callers whose names begin its own.
+        while frame is not None and model.__qualname__.startswith(f"{frame.f_code.co_qualname}."):
+            frames.append(frame)
+            frame = frame.f_back
+        return cls(model, frames)
+
+    def names(self) -> Mapping[str, Any]:
+        """Return what is visible beside the module's names."""
+        model = self.cls
+        nested = {name: value for name, value in vars(model).items() if isinstance(value, type)}
+        own = {model.__name__: model}
+        return ChainMap(nested, *(dict(frame.f_locals) for frame in self._frames), own)
+
+    def forget_frames(self) -> None:
+        """Let go of the functions around the class: everything is resolved."""
+        self._frames.clear()
+
+    def resolve(self, annotation: Any) -> Any:
+        """Return the type that an annotation names.
+
+        Raises:
+            NameError: If a name in it does not exist (yet).
+        """
+        module = sys.modules.get(self.cls.__module__)
+        holder = SimpleNamespace(__annotations__={"it": annotation})
+        hints = get_type_hints(
+            holder, vars(module) if module is not None else {}, dict(self.names()), include_extras=True
+        )
+        return hints["it"]
+
+    def resolve_outer(self, annotation: str) -> Any:
+        """Return what stands before the bracket of an annotation: ``Attribute`` of ``Attribute[Later]``.
+
+        Raises:
+            NameError: If that name does not exist.
+        """
+        expression = ast.parse(annotation.strip(), mode="eval").body
+        if isinstance(expression, ast.Subscript):
+            expression = expression.value
+        return self.resolve(ast.unparse(expression))
+
+
+def needs_resolving(annotation: Any) -> bool:
+    """Whether an annotation is text, or has text in it."""
+    if isinstance(annotation, str | ForwardRef):
+        return True
+    if get_origin(annotation) is Annotated:
+        return needs_resolving(get_args(annotation)[0])
+    # The arguments of Literal are strings by nature.
+    return not is_literal(annotation) and any(map(needs_resolving, get_args(annotation)))
+
+
+def is_literal(annotation: Any) -> bool:
+    """Whether an annotation is a ``Literal``."""
+    return getattr(get_origin(annotation), "_name", None) == "Literal"
+
+
+def plain_type(annotation: Any) -> Any:
+    """Return a type without ``Annotated`` and ``NewType`` around it."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def union_members(annotation: Any) -> Iterator[Any]:
+    """Yield the members of a union, nested ones too; of any other type, itself."""
+    plain = plain_type(annotation)
+    if get_origin(plain) in {Union, UnionType}:
+        for member in get_args(plain):
+            yield from union_members(member)
+    else:
+        yield plain
+
+
+def admits_none(annotation: Any) -> bool:
+    """Whether None is a value of the type."""
+    return any(member is None or member is type(None) for member in union_members(annotation))
+
+
+def without_none(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a type that are not None."""
+    return tuple(member for member in union_members(annotation) if member is not None and member is not type(None))
+
+
+def type_name(annotation: Any) -> str:
+    """Return a type as it is written."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("builtins.", "")
+
+
+def unresolved(cls: type[Any], name: str, error: NameError) -> ModelError:
+    """Return the error for an annotation whose names do not exist."""
+    return ModelError(
+        f"{cls.__name__}.{name}: its annotation cannot be resolved: {error}. Import or define the name where the class is "
+        "defined, outside `if TYPE_CHECKING:`"
+    )

@@ -1,0 +1,229 @@
+"""Attributes as a class declares them: the annotations, the field specifier, and the descriptor that gives paths.
+
+`Attribute`, `PartitionKey` and `SortKey` exist for type checkers, which see typed descriptors; at run time the class carries
+`AttributeDescriptor`s, which have no ``__set__``: an instance's values live in its ``__dict__`` and are read natively.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, overload
+
+import attrs
+from attrs import NOTHING, frozen
+
+from mizzle_async.errors import ModelError
+from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
+from mizzle_async.model.schema import DatetimeFormat
+
+ValueT = TypeVar("ValueT")
+OwnerT = TypeVar("OwnerT")
+
+METADATA_KEY: Final = "mizzle_async"
+"""Where the options lie in an attrs field's metadata."""
+
+Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
+"""An attrs validator: called with the instance, the field and the value."""
+
+
+class Attribute(Generic[ValueT]):
+    """An attribute of an entity or a document: ``total: Attribute[Decimal]``.
+
+    On the class it is an `AttributePath`, on an instance the value.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type[OwnerT]) -> AttributePath[OwnerT, ValueT]: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> ValueT: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: object, value: ValueT) -> None: ...
+
+
+class PartitionKey(Generic[ValueT]):
+    """The attribute that is the table's partition key: ``customer_id: PartitionKey[str]``.
+
+    On the class it is a `PartitionKeyPath`, on an instance the value.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type[OwnerT]) -> PartitionKeyPath[OwnerT, ValueT]: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> ValueT: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: object, value: ValueT) -> None: ...
+
+
+class SortKey(Generic[ValueT]):
+    """The attribute that is the table's sort key: ``order_id: SortKey[str]``.
+
+    On the class it is a `SortKeyPath`, on an instance the value.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type[OwnerT]) -> SortKeyPath[OwnerT, ValueT]: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> ValueT: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: object, value: ValueT) -> None: ...
+
+
+if TYPE_CHECKING:
+
+    class AttributeDefault(Attribute[ValueT], PartitionKey[ValueT], SortKey[ValueT]):  # type: ignore[misc]
+        """What ``attribute(default=…)`` returns to type checkers: it may be assigned to any kind of attribute."""
+
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+
+
+@frozen
+class AttributeOptions:
+    """What ``attribute()`` was told beyond attrs' own."""
+
+    name: str | None = None
+    datetime_format: DatetimeFormat | None = None
+    version: bool = False
+    time_to_live: bool = False
+    created_at: bool = False
+    updated_at: bool = False
+    unique: bool = False
+    shards: int | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that were given, by their keywords."""
+        return tuple(role for role in ROLES if getattr(self, role))
+
+
+ROLES: Final = ("version", "time_to_live", "created_at", "updated_at", "unique")
+NO_OPTIONS: Final = AttributeOptions()
+
+
+class AttributeDescriptor:
+    """Gives an attribute's path where it is read on the class.
+
+    It has no ``__set__``, so that an instance's own value is found first, without a call.
+    """
+
+    __slots__ = ("_owner", "_path")
+
+    def __init__(self, owner: type[Any], path: AttributePath[Any, Any]) -> None:
+        self._owner = owner
+        self._path = path
+
+    def __get__(self, instance: Any, owner: type[Any]) -> AttributePath[Any, Any]:
+        if instance is not None:
+            raise AttributeError(
+                f"this {owner.__name__} has no value for {self._path.labels[0]!r}", name=str(self._path.labels[0]), obj=instance
+            )
+        if owner is self._owner:
+            return self._path
+        # A subclass that is not decorated: its paths are its own all the same.
+        path = self._path
+        return type(path)(owner, path.segments, labels=path.labels)
+
+
+@overload
+def attribute(
+    *,
+    default: ValueT,
+    name: str | None = None,
+    datetime_format: DatetimeFormat | None = None,
+    version: bool = False,
+    time_to_live: bool = False,
+    created_at: bool = False,
+    updated_at: bool = False,
+    unique: bool = False,
+    shards: int | None = None,
+    validator: Validator | Sequence[Validator] | None = None,
+    converter: Callable[[Any], Any] | None = None,
+) -> AttributeDefault[ValueT]: ...
+@overload
+def attribute(
+    *,
+    factory: Callable[[], ValueT],
+    name: str | None = None,
+    datetime_format: DatetimeFormat | None = None,
+    version: bool = False,
+    time_to_live: bool = False,
+    created_at: bool = False,
+    updated_at: bool = False,
+    unique: bool = False,
+    shards: int | None = None,
+    validator: Validator | Sequence[Validator] | None = None,
+    converter: Callable[[Any], Any] | None = None,
+) -> AttributeDefault[ValueT]: ...
+@overload
+def attribute(
+    *,
+    name: str | None = None,
+    datetime_format: DatetimeFormat | None = None,
+    version: bool = False,
+    time_to_live: bool = False,
+    created_at: bool = False,
+    updated_at: bool = False,
+    unique: bool = False,
+    shards: int | None = None,
+    validator: Validator | Sequence[Validator] | None = None,
+    converter: Callable[[Any], Any] | None = None,
+) -> Any: ...
+def attribute(
+    *,
+    default: Any = NOTHING,
+    factory: Callable[[], Any] | None = None,
+    name: str | None = None,
+    datetime_format: DatetimeFormat | None = None,
+    version: bool = False,
+    time_to_live: bool = False,
+    created_at: bool = False,
+    updated_at: bool = False,
+    unique: bool = False,
+    shards: int | None = None,
+    validator: Validator | Sequence[Validator] | None = None,
+    converter: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Describe an attribute: its default, its stored name and its role.
+
+    Args:
+        default: The value of instances that are made without one.
+        factory: Called for a default; for lists, sets and dicts, which must not be shared.
+        name: The name in the table, where it is not the name in Python.
+        datetime_format: How datetimes are stored: ``"iso"`` text (the default), ``"epoch"`` seconds or ``"epoch_ms"``.
+        version: Count the writes, for optimistic locking; an ``int``, with ``default=0``.
+        time_to_live: The item expires at this datetime; stored as epoch seconds.
+        created_at: Set when the item is made.
+        updated_at: Set by every write.
+        unique: No two items may have the same value.
+        shards: Reserved: spread the partition key over this many partitions.
+        validator: attrs' validator or validators.
+        converter: attrs' converter.
+
+    Raises:
+        ModelError: If it has both a default and a factory, or the default is mutable.
+    """
+    if factory is not None:
+        if default is not NOTHING:
+            raise ModelError("attribute() takes `default=` or `factory=`, not both")
+        default = attrs.Factory(factory)
+    options = AttributeOptions(
+        name=name,
+        datetime_format=datetime_format,
+        version=version,
+        time_to_live=time_to_live,
+        created_at=created_at,
+        updated_at=updated_at,
+        unique=unique,
+        shards=shards,
+    )
+    return attrs.field(
+        default=default,
+        validator=validator,  # type: ignore[arg-type]  # attrs takes None and lists at run time
+        converter=converter,
+        metadata={METADATA_KEY: options},
+    )

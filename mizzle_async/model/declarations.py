@@ -1,0 +1,205 @@
+"""Declarations: the attributes of a class as they were written.
+
+A declaration becomes an `AttributeSchema` as soon as its annotation can be resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import datetime
+from typing import Any, Final, get_args, get_origin
+
+import attrs
+from attrs import NOTHING, define
+
+from mizzle_async.errors import ModelError
+from mizzle_async.model.annotations import Namespace, admits_none, type_name, unresolved, without_none
+from mizzle_async.model.attributes import METADATA_KEY, NO_OPTIONS, Attribute, AttributeOptions, PartitionKey, SortKey
+from mizzle_async.model.key_types import check_key_type, check_scalar_type
+from mizzle_async.model.schema import AttributeSchema, KeyRole
+
+ROLE_OF_ANNOTATION: Final[dict[Any, KeyRole | None]] = {Attribute: None, PartitionKey: "partition", SortKey: "sort"}
+KEY_WORDS: Final[dict[KeyRole, str]] = {"partition": "partition key", "sort": "sort key"}
+
+
+@define(eq=False)
+class Declaration:
+    """One attribute as it was written.
+
+    Attributes:
+        where: Class and attribute, for messages.
+        field: Its name in Python.
+        options: What ``attribute()`` was told.
+        default: Its default, an ``attrs.Factory``, or ``attrs.NOTHING``.
+        key: Which key it is.
+        annotation: Its annotation, or its resolved type.
+        namespace: Where the annotation's names are looked up.
+        is_resolved: Whether ``annotation`` is the type, ``Attribute[…]`` taken off.
+    """
+
+    where: str
+    field: str
+    options: AttributeOptions
+    default: Any
+    key: KeyRole | None
+    annotation: Any
+    namespace: Namespace
+    is_resolved: bool
+
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        return self.field if self.options.name is None else self.options.name
+
+    def resolve(self) -> None:
+        """Resolve the annotation, if that is still to be done.
+
+        Raises:
+            NameError: If a name in it does not exist yet.
+        """
+        if not self.is_resolved:
+            self.annotation = get_args(self.namespace.resolve(self.annotation))[0]
+            self.is_resolved = True
+
+    def schema(self) -> AttributeSchema:
+        """Return the attribute's schema.
+
+        Raises:
+            ModelError: If its type does not fit its role, or cannot be resolved.
+        """
+        try:
+            self.resolve()
+        except NameError as error:
+            raise unresolved(self.namespace.cls, self.field, error) from None
+        annotation = self.annotation
+        options = self.options
+        optional = admits_none(annotation)
+        self._check_type(annotation)
+        return AttributeSchema(
+            field=self.field,
+            name=self.name,
+            type=annotation,
+            key=self.key,
+            default=self.default,
+            required=self.default is NOTHING and not optional and not _is_set(annotation),
+            optional=optional,
+            datetime_format="epoch" if options.time_to_live else options.datetime_format,
+            version=options.version,
+            time_to_live=options.time_to_live,
+            created_at=options.created_at,
+            updated_at=options.updated_at,
+            unique=options.unique,
+            shards=options.shards,
+        )
+
+    def _check_type(self, annotation: Any) -> None:
+        options = self.options
+        name = type_name(annotation)
+        if self.key is not None:
+            check_key_type(self.where, annotation, KEY_WORDS[self.key])
+        if options.unique:
+            check_scalar_type(self.where, annotation, "unique attribute")
+        if options.version and annotation is not int:
+            raise ModelError(
+                f"{self.where}: a version is an int, not {name}: "
+                f"write `{self.field}: Attribute[int] = attribute(default=0, version=True)`"
+            )
+        for role in ("time_to_live", "created_at", "updated_at"):
+            if getattr(options, role) and without_none(annotation) != (datetime,):
+                raise ModelError(
+                    f"{self.where}: {role} is a datetime, not {name}: write "
+                    f"`{self.field}: Attribute[datetime | None] = attribute(default=None, {role}=True)`"
+                )
+        if options.datetime_format is not None and not _mentions_datetime(annotation):
+            raise ModelError(f"{self.where}: datetime_format is for datetimes, and {name} has none")
+
+
+def declare(model: type[Any], attribute: attrs.Attribute[Any], namespace: Namespace) -> Declaration:
+    """Return the declaration of an attribute that a class's own body annotates.
+
+    Raises:
+        ModelError: If it is not annotated as an attribute.
+    """
+    where = f"{model.__name__}.{attribute.name}"
+    annotation: Any = attribute.type
+    is_resolved = True
+    try:
+        annotation = namespace.resolve(annotation)
+        outer = get_origin(annotation) or annotation
+    except NameError as error:
+        is_resolved = False
+        outer = _outer(annotation, namespace, unresolved(model, attribute.name, error))
+    role = ROLE_OF_ANNOTATION.get(outer, ...) if _is_hashable(outer) else ...
+    if role is ...:
+        name = type_name(annotation)
+        raise ModelError(f"{where} is annotated {name}: write Attribute[{name}], or ClassVar[{name}] for a constant")
+    if is_resolved:
+        if not get_args(annotation):
+            raise ModelError(f"{where}: write the attribute's type in brackets, such as {outer.__name__}[str]")
+        annotation = get_args(annotation)[0]
+    return _declaration(where, attribute, role, annotation, namespace, is_resolved=is_resolved)
+
+
+def declare_plain(
+    model: type[Any], attribute: attrs.Attribute[Any], namespace: Namespace, key: KeyRole | None = None
+) -> Declaration:
+    """Return the declaration of an attribute that an attrs class of somebody else's annotates with its type alone.
+
+    Raises:
+        ModelError: If its annotation is missing or cannot be resolved.
+    """
+    where = f"{model.__name__}.{attribute.name}"
+    annotation: Any = Any if attribute.type is None else attribute.type
+    try:
+        annotation = namespace.resolve(annotation)
+    except NameError as error:
+        raise unresolved(model, attribute.name, error) from None
+    return _declaration(where, attribute, key, annotation, namespace, is_resolved=True)
+
+
+def _declaration(
+    where: str,
+    attribute: attrs.Attribute[Any],
+    key: KeyRole | None,
+    annotation: Any,
+    namespace: Namespace,
+    *,
+    is_resolved: bool,
+) -> Declaration:
+    options: AttributeOptions = attribute.metadata.get(METADATA_KEY, NO_OPTIONS)
+    return Declaration(
+        where=where,
+        field=attribute.name,
+        options=options,
+        default=attribute.default,
+        key=key,
+        annotation=annotation,
+        namespace=namespace,
+        is_resolved=is_resolved,
+    )
+
+
+def _outer(annotation: Any, namespace: Namespace, failure: ModelError) -> Any:
+    """Return what stands before the bracket of an annotation that cannot be resolved as a whole."""
+    if not isinstance(annotation, str):
+        return get_origin(annotation)
+    try:
+        return namespace.resolve_outer(annotation)
+    except (NameError, SyntaxError):
+        raise failure from None
+
+
+def _is_hashable(value: Any) -> bool:
+    return getattr(type(value), "__hash__", None) is not None
+
+
+def _is_set(annotation: Any) -> bool:
+    members = without_none(annotation)
+    kind = get_origin(members[0]) or members[0] if len(members) == 1 else None
+    return isinstance(kind, type) and issubclass(kind, Set)
+
+
+def _mentions_datetime(annotation: Any) -> bool:
+    if any(isinstance(member, type) and issubclass(member, datetime) for member in without_none(annotation)):
+        return True
+    return any(map(_mentions_datetime, get_args(annotation)))

@@ -1,0 +1,236 @@
+"""The decorators that make entities and documents, and the typed ``evolve`` and ``asdict``.
+
+A decorated class is a keyword-only attrs class whose instances have a ``__dict__``; its attributes give paths on the class.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TypeVar, dataclass_transform, overload
+
+import attrs
+from attrs import define, field
+
+from mizzle_async.errors import ModelError
+from mizzle_async.model.annotations import Namespace
+from mizzle_async.model.attributes import AttributeDescriptor, PartitionKey, SortKey, attribute
+from mizzle_async.model.attributes import Attribute as AttributeAnnotation
+from mizzle_async.model.declarations import Declaration, declare, declare_plain
+from mizzle_async.model.schema import (
+    SCHEMA_ATTRIBUTE,
+    DocumentSchema,
+    EntitySchema,
+    UnknownAttributes,
+    path_class,
+)
+from mizzle_async.model.structure import check_keys, check_names, check_no_keys, check_options
+
+ModelT = TypeVar("ModelT")
+
+
+@define(eq=False)
+class DeclaredClass:
+    """What a decorated class keeps: its declarations, and its schema once their types are known.
+
+    Attributes:
+        cls: The class.
+        table: Its table; None for a document.
+        unknown: What reading does about attributes that are not declared.
+        declarations: By name in Python, inherited ones first.
+    """
+
+    cls: type[Any]
+    table: str | None
+    unknown: UnknownAttributes
+    declarations: dict[str, Declaration]
+    _schema: DocumentSchema | None = field(default=None, init=False)
+
+    def is_resolvable(self) -> bool:
+        """Whether every annotation can be resolved now."""
+        try:
+            for declaration in self.declarations.values():
+                declaration.resolve()
+        except NameError:
+            return False
+        return True
+
+    def schema(self) -> DocumentSchema:
+        """Return the schema, made at the first call that finds every type.
+
+        Raises:
+            ModelError: If a type does not fit its role, or an annotation cannot be resolved.
+        """
+        if self._schema is None:
+            attributes = tuple(declaration.schema() for declaration in self.declarations.values())
+            name = self.cls.__name__
+            if self.table is None:
+                self._schema = DocumentSchema(self.cls, name, attributes, unknown=self.unknown)
+            else:
+                keys = {attribute.key: attribute for attribute in attributes if attribute.key is not None}
+                self._schema = EntitySchema(
+                    self.cls,
+                    name,
+                    attributes,
+                    unknown=self.unknown,
+                    table=self.table,
+                    partition_key=keys["partition"],
+                    sort_key=keys.get("sort"),
+                )
+            for declaration in self.declarations.values():
+                declaration.namespace.forget_frames()
+        return self._schema
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(attribute,))
+def entity(
+    table: str, *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
+) -> Callable[[type[ModelT]], type[ModelT]]:
+    """Make a class the type of a table's items: a keyword-only attrs class whose attributes give paths.
+
+    Args:
+        table: The DynamoDB table's name; ``Client(table_prefix=…, table_names=…)`` adapts it to a deployment.
+        frozen: Whether instances are immutable, and hashable where their values are.
+        unknown: What reading does about stored attributes that the class does not declare: ``"ignore"`` or ``"raise"``.
+
+    Raises:
+        ModelError: If the class's structure is wrong: keys, names, roles.
+    """
+    if not isinstance(table, str) or not table:
+        raise ModelError('@entity takes the table\'s name: write `@entity("orders")` above the class')
+    if unknown not in {"ignore", "raise"}:
+        raise ModelError(f'@entity({table!r}): unknown= is "ignore" or "raise"')
+
+    def decorate(cls: type[ModelT]) -> type[ModelT]:
+        return _build(cls, table, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as typing and attrs do)
+
+    return decorate
+
+
+@overload
+def document(cls: type[ModelT], /) -> type[ModelT]: ...
+@overload
+def document(
+    *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
+) -> Callable[[type[ModelT]], type[ModelT]]: ...
+@dataclass_transform(kw_only_default=True, field_specifiers=(attribute,))
+def document(
+    cls: type[Any] | None = None, /, *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
+) -> Any:
+    """Make a class that is stored as a map inside items, or that entities inherit attributes from.
+
+    Args:
+        cls: The class, where the decorator is written without parentheses.
+        frozen: Whether instances are immutable.
+        unknown: What reading does about stored members that the class does not declare.
+
+    Raises:
+        ModelError: If the class's structure is wrong.
+    """
+    if unknown not in {"ignore", "raise"}:
+        raise ModelError('@document: unknown= is "ignore" or "raise"')
+    if cls is not None:
+        return _build(cls, None, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as typing and attrs do)
+
+    def decorate(cls: type[Any]) -> type[Any]:
+        return _build(cls, None, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as typing and attrs do)
+
+    return decorate
+
+
+def evolve(instance: ModelT, /, **changes: Any) -> ModelT:
+    """Return a copy of an instance with some attributes changed.
+
+    Args:
+        instance: An instance of an entity, a document or any attrs class; it is not changed.
+        **changes: New values by name in Python.
+
+    Raises:
+        TypeError: If it is no such instance, or has no such attribute.
+    """
+    evolved: ModelT = attrs.evolve(instance, **changes)  # type: ignore[misc]  # mypy knows attrs classes by name only
+    return evolved
+
+
+def asdict(instance: Any, /) -> dict[str, Any]:
+    """Return an instance as a dict by names in Python, nested instances as dicts too; sets and tuples stay what they are.
+
+    Args:
+        instance: An instance of an entity, a document or any attrs class.
+
+    Raises:
+        TypeError: If it is no such instance.
+    """
+    return attrs.asdict(instance, retain_collection_types=True)
+
+
+def _build(
+    cls: type[ModelT], table: str | None, unknown: UnknownAttributes, frame: FrameType, *, frozen: bool
+) -> type[ModelT]:
+    if not isinstance(cls, type):
+        raise ModelError(f"@entity and @document decorate classes, not {type(cls).__name__}")
+    if SCHEMA_ATTRIBUTE in vars(cls):
+        raise ModelError(f"{cls.__name__} is decorated twice: keep one of @entity and @document")
+    try:
+        define(slots=False, kw_only=True, frozen=frozen, field_transformer=_name_arguments)(cls)
+    except attrs.exceptions.UnannotatedAttributeError:
+        raise ModelError(
+            f"{cls.__name__} has an attribute() without an annotation: write `name: Attribute[…] = attribute(…)`"
+        ) from None
+    declarations = _declarations(cls, Namespace.of(cls, frame))
+    name = cls.__name__
+    check_names(name, declarations.values())
+    check_options(name, declarations.values())
+    if table is None:
+        check_no_keys(declarations.values())
+    else:
+        check_keys(name, declarations.values())
+    source = DeclaredClass(cls, table, unknown, declarations)
+    setattr(cls, SCHEMA_ATTRIBUTE, source)
+    for declaration in declarations.values():
+        kind = path_class(declaration.key)
+        path = kind(cls, (declaration.name,), labels=(declaration.field,))
+        setattr(cls, declaration.field, AttributeDescriptor(cls, path))
+    if source.is_resolvable():
+        source.schema()
+    return cls
+
+
+def _name_arguments(cls: type[Any], attributes: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Let constructor arguments have their attributes' names, underscores included, as type checkers expect."""
+    del cls
+    return [attribute.evolve(alias=attribute.name) for attribute in attributes]
+
+
+def _declarations(cls: type[Any], namespace: Namespace) -> dict[str, Declaration]:
+    inherited: dict[str, Declaration] = {}
+    for base in reversed(cls.__mro__[1:]):
+        source = vars(base).get(SCHEMA_ATTRIBUTE)
+        if isinstance(source, DeclaredClass):
+            inherited.update(source.declarations)
+        else:
+            _refuse_undecorated(cls, base)
+    declarations: dict[str, Declaration] = {}
+    for found in attrs.fields(cls):
+        if not found.inherited:
+            declarations[found.name] = declare(cls, found, namespace)
+        elif found.name in inherited:
+            declarations[found.name] = inherited[found.name]
+        else:
+            origin = next(base for base in cls.__mro__[1:] if found.name in vars(base).get("__annotations__", {}))
+            declarations[found.name] = declare_plain(cls, found, Namespace(origin))
+    return declarations
+
+
+def _refuse_undecorated(cls: type[Any], base: type[Any]) -> None:
+    """Refuse a base class whose attributes would silently not exist."""
+    if attrs.has(base):
+        return
+    for name, annotation in vars(base).get("__annotations__", {}).items():
+        text = annotation if isinstance(annotation, str) else getattr(annotation, "__origin__", None)
+        kinds = (AttributeAnnotation, PartitionKey, SortKey)
+        if text in kinds or (isinstance(text, str) and text.startswith(tuple(f"{kind.__name__}[" for kind in kinds))):
+            raise ModelError(
+                f"{cls.__name__} inherits {name} from {base.__name__}, which is not decorated: put @document on {base.__name__}"
+            )

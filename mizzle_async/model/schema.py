@@ -1,0 +1,313 @@
+"""Schemas: what a class says about its items, as frozen values.
+
+The rooms above read these and never the classes' annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NoReturn, Protocol, TypeAlias
+
+from attrs import NOTHING, Factory, field, frozen, has
+
+from mizzle_async.errors import ExpressionError, ModelError
+from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
+
+DatetimeFormat: TypeAlias = Literal["iso", "epoch", "epoch_ms"]
+"""How a datetime is stored: fixed-width text in UTC, or a number of seconds or of milliseconds."""
+
+UnknownAttributes: TypeAlias = Literal["ignore", "raise"]
+"""What reading does about stored attributes that the class does not declare."""
+
+KeyRole: TypeAlias = Literal["partition", "sort"]
+
+SCHEMA_ATTRIBUTE = "__mizzle_schema__"
+"""Where a decorated class keeps what its schema is made from."""
+
+
+@frozen
+class AttributeSchema:
+    """One attribute of an entity or a document.
+
+    Attributes:
+        field: Its name in Python.
+        name: Its name in the table.
+        type: Its resolved type, ``Attribute[…]`` taken off.
+        key: Which key of the table it is, if one.
+        default: Its default, an ``attrs.Factory``, or ``attrs.NOTHING``.
+        required: Whether an item must have it: no default, no ``None``, no set, which an empty one would leave out.
+        optional: Whether its type admits ``None``.
+        datetime_format: How its datetimes are stored; None where not said, which means ``"iso"``.
+        version: Whether it counts the writes, for optimistic locking.
+        time_to_live: Whether the item expires at it.
+        created_at: Whether it is set when the item is made.
+        updated_at: Whether it is set by every write.
+        unique: Whether no two items may have the same value.
+        shards: Over how many partitions the partition key is spread; reserved.
+    """
+
+    field: str
+    name: str
+    type: Any
+    key: KeyRole | None = None
+    default: Any = Factory(lambda: NOTHING)
+    required: bool = True
+    optional: bool = False
+    datetime_format: DatetimeFormat | None = None
+    version: bool = False
+    time_to_live: bool = False
+    created_at: bool = False
+    updated_at: bool = False
+    unique: bool = False
+    shards: int | None = None
+
+    @property
+    def has_default(self) -> bool:
+        """Whether an instance can be made without it."""
+        return self.default is not NOTHING
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the library sets it: the version and the two timestamps."""
+        return self.version or self.created_at or self.updated_at
+
+
+@frozen(eq=False)
+class DocumentSchema:
+    """What is known about a class that is stored as a map.
+
+    Attributes:
+        cls: The class.
+        entity: What messages call it.
+        attributes: In the order of definition, inherited ones first.
+        unknown: What reading does about attributes that are not declared.
+    """
+
+    cls: type[Any]
+    entity: str
+    attributes: tuple[AttributeSchema, ...]
+    unknown: UnknownAttributes = field(default="ignore", kw_only=True)
+    by_field: Mapping[str, AttributeSchema] = field(init=False, repr=False)
+    by_name: Mapping[str, AttributeSchema] = field(init=False, repr=False)
+
+    @by_field.default
+    def _index_by_field(self) -> Mapping[str, AttributeSchema]:
+        return {attribute.field: attribute for attribute in self.attributes}
+
+    @by_name.default
+    def _index_by_name(self) -> Mapping[str, AttributeSchema]:
+        return {attribute.name: attribute for attribute in self.attributes}
+
+
+@frozen(eq=False)
+class EntitySchema(DocumentSchema):
+    """What is known about the items of a table: a decorated class, a class mapped from outside, or plain dicts.
+
+    Attributes:
+        table: The table's name, before any prefix or replacement.
+        partition_key: The partition key's attribute.
+        sort_key: The sort key's attribute, if the table has one.
+    """
+
+    table: str = field(kw_only=True)
+    partition_key: AttributeSchema = field(kw_only=True)
+    sort_key: AttributeSchema | None = field(default=None, kw_only=True)
+    key_attributes: tuple[AttributeSchema, ...] = field(init=False, repr=False)
+    version: AttributeSchema | None = field(init=False, repr=False)
+    time_to_live: AttributeSchema | None = field(init=False, repr=False)
+    created_at: AttributeSchema | None = field(init=False, repr=False)
+    updated_at: AttributeSchema | None = field(init=False, repr=False)
+    unique: tuple[AttributeSchema, ...] = field(init=False, repr=False)
+    required_fields: tuple[str, ...] = field(init=False, repr=False)
+
+    @key_attributes.default
+    def _collect_keys(self) -> tuple[AttributeSchema, ...]:
+        return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
+
+    @version.default
+    def _find_version(self) -> AttributeSchema | None:
+        return next((attribute for attribute in self.attributes if attribute.version), None)
+
+    @time_to_live.default
+    def _find_time_to_live(self) -> AttributeSchema | None:
+        return next((attribute for attribute in self.attributes if attribute.time_to_live), None)
+
+    @created_at.default
+    def _find_created_at(self) -> AttributeSchema | None:
+        return next((attribute for attribute in self.attributes if attribute.created_at), None)
+
+    @updated_at.default
+    def _find_updated_at(self) -> AttributeSchema | None:
+        return next((attribute for attribute in self.attributes if attribute.updated_at), None)
+
+    @unique.default
+    def _find_unique(self) -> tuple[AttributeSchema, ...]:
+        return tuple(attribute for attribute in self.attributes if attribute.unique)
+
+    @required_fields.default
+    def _find_required(self) -> tuple[str, ...]:
+        """Name what an upsert must give: required, no key, not set by the library."""
+        return tuple(
+            attribute.field
+            for attribute in self.attributes
+            if attribute.required and attribute.key is None and not attribute.is_automatic
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether items are plain dicts, with any attributes."""
+        return self.cls is dict
+
+    @property
+    def owner(self) -> Any:
+        """Whose the paths are: the class, or for plain dicts this schema."""
+        return self if self.is_open else self.cls
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The stored names of the key attributes."""
+        return tuple(attribute.name for attribute in self.key_attributes)
+
+    def owns(self, owner: Any) -> bool:
+        """Whether paths of ``owner`` are about these items: of the class itself, or of one it inherits from."""
+        if owner is self.owner:
+            return True
+        if isinstance(owner, type):
+            return not self.is_open and issubclass(self.cls, owner)
+        return (
+            isinstance(owner, EntitySchema)
+            and owner.is_open
+            and self.is_open
+            and (owner.table, owner.key_names) == (self.table, self.key_names)
+        )
+
+    def path(self, name: str, /) -> AttributePath[Any, Any]:
+        """Return an attribute's path.
+
+        Args:
+            name: Its name in Python, or else its stored name; for plain dicts any stored name.
+
+        Raises:
+            ExpressionError: If the class has no such attribute.
+        """
+        attribute = self.by_field.get(name) or self.by_name.get(name)
+        if attribute is None:
+            if self.is_open:
+                return AttributePath(self.owner, (name,))
+            raise ExpressionError(f"{self.entity} has no attribute {name!r}; it has {', '.join(self.by_field)}")
+        kind = path_class(attribute.key)
+        return kind(self.owner, (attribute.name,), labels=(attribute.field,))
+
+    @property
+    def partition_key_path(self) -> PartitionKeyPath[Any, Any]:
+        """The path of the partition key."""
+        attribute = self.partition_key
+        return PartitionKeyPath(self.owner, (attribute.name,), labels=(attribute.field,))
+
+    @property
+    def sort_key_path(self) -> SortKeyPath[Any, Any]:
+        """The path of the sort key.
+
+        Raises:
+            ExpressionError: If the table has none.
+        """
+        attribute = self.sort_key
+        if attribute is None:
+            raise ExpressionError(f"{self.entity} has no sort key: its key is {self.partition_key.field} alone")
+        return SortKeyPath(self.owner, (attribute.name,), labels=(attribute.field,))
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        """Pickle the schema of a decorated class by its class, so that identity survives; others by value."""
+        if SCHEMA_ATTRIBUTE in vars(self.cls) and schema_of(self.cls) is self:
+            return schema_of, (self.cls,)
+        return _restore, (
+            self.cls,
+            self.entity,
+            self.attributes,
+            self.unknown,
+            self.table,
+            self.partition_key,
+            self.sort_key,
+        )
+
+
+def _restore(
+    cls: type[Any],
+    entity: str,
+    attributes: tuple[AttributeSchema, ...],
+    unknown: UnknownAttributes,
+    table: str,
+    partition_key: AttributeSchema,
+    sort_key: AttributeSchema | None,
+) -> EntitySchema:
+    return EntitySchema(
+        cls, entity, attributes, unknown=unknown, table=table, partition_key=partition_key, sort_key=sort_key
+    )
+
+
+class SchemaSource(Protocol):
+    """What a decorated class keeps: its schema, or what makes it once every annotation can be resolved."""
+
+    def schema(self) -> DocumentSchema:
+        """Return the schema; a `ModelError` says what stands in its way."""
+        ...
+
+
+def path_class(key: KeyRole | None) -> type[AttributePath[Any, Any]]:
+    """Return the kind of path that an attribute of this role has."""
+    if key == "partition":
+        return PartitionKeyPath
+    return SortKeyPath if key == "sort" else AttributePath
+
+
+def schema_of(cls: type[Any]) -> EntitySchema:
+    """Return the schema of an entity class.
+
+    Raises:
+        ModelError: If it is not one, or an annotation cannot be resolved.
+    """
+    schema = _declared(cls)
+    if isinstance(schema, EntitySchema):
+        return schema
+    if schema is not None:
+        raise ModelError(f"{cls.__name__} is a document: it is stored inside items. Decorate it with @entity to give it a table")
+    _refuse_undecorated(cls, "entity")
+
+
+def document_schema_of(cls: type[Any]) -> DocumentSchema:
+    """Return the schema of a document class; of an entity, which can be nested too, its own.
+
+    Raises:
+        ModelError: If it is neither, or an annotation cannot be resolved.
+    """
+    schema = _declared(cls)
+    if schema is None:
+        _refuse_undecorated(cls, "document")
+    return schema
+
+
+def is_entity(cls: Any) -> bool:
+    """Whether a class is decorated with ``@entity`` itself, not just one it inherits from."""
+    return isinstance(cls, type) and getattr(vars(cls).get(SCHEMA_ATTRIBUTE), "table", None) is not None
+
+
+def is_document(cls: Any) -> bool:
+    """Whether a class is decorated with ``@document`` itself."""
+    return isinstance(cls, type) and SCHEMA_ATTRIBUTE in vars(cls) and not is_entity(cls)
+
+
+def _declared(cls: type[Any]) -> DocumentSchema | None:
+    source: SchemaSource | None = vars(cls).get(SCHEMA_ATTRIBUTE) if isinstance(cls, type) else None
+    return None if source is None else source.schema()
+
+
+def _refuse_undecorated(cls: Any, kind: Literal["entity", "document"]) -> NoReturn:
+    decorator = '@entity("table-name")' if kind == "entity" else "@document"
+    name = getattr(cls, "__name__", repr(cls))
+    if not isinstance(cls, type):
+        raise ModelError(f"{name} is not a class: give the class that is decorated with {decorator}")
+    base = next((base for base in cls.__mro__[1:] if SCHEMA_ATTRIBUTE in vars(base)), None)
+    if base is not None:
+        raise ModelError(f"{name} inherits from {base.__name__} but is not decorated itself: put {decorator} on it")
+    hint = ', or map it from outside: client.table(cls, name="…", partition_key="…")' if has(cls) else ""
+    raise ModelError(f"{name} is no {kind}: decorate it with {decorator}{hint}")

@@ -1,0 +1,142 @@
+"""The structure of a class: what must be right about its attributes together, whatever their types.
+
+Every error names class and attribute and says what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from attrs import NOTHING
+
+from mizzle_async.errors import ExpressionError, LimitError, ModelError
+from mizzle_async.expressions.placeholders import check_name
+from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
+from mizzle_async.model.declarations import KEY_WORDS, Declaration
+from mizzle_async.model.schema import KeyRole
+
+KEY_OPTION_NAMES: Final = frozenset({"attempts", "change", "consistent_read", "include_expired", "retry", "timeout"})
+"""Keywords of ``get``, ``update``, ``delete``, ``modify`` and ``check``, which take the key by keywords too."""
+
+DATETIME_FORMATS: Final = ("iso", "epoch", "epoch_ms")
+MIN_SHARDS: Final = 2
+
+
+def check_names(model: str, declarations: Collection[Declaration]) -> None:
+    """Check the stored names.
+
+    Raises:
+        ModelError: If two attributes share one, or DynamoDB would refuse one.
+    """
+    seen: dict[str, Declaration] = {}
+    for declaration in declarations:
+        name = declaration.name
+        if not isinstance(name, str):
+            raise ModelError(f"{declaration.where}: its stored name must be text, not {type(name).__name__}")
+        try:
+            check_name(name)
+        except (ExpressionError, LimitError) as error:
+            raise ModelError(f"{declaration.where}: {error.message}") from None
+        if (declaration.key or declaration.options.time_to_live) and len(name.encode()) > KEY_ATTRIBUTE_NAME_BYTES:
+            raise ModelError(
+                f"{declaration.where}: the name of a key or of the time to live has at most {KEY_ATTRIBUTE_NAME_BYTES} "
+                f"bytes, this one has {len(name.encode())}"
+            )
+        other = seen.setdefault(name, declaration)
+        if other is not declaration:
+            raise ModelError(
+                f"{model}: {other.field} and {declaration.field} are both stored as {name!r}: "
+                f'give one of them another name, `attribute(name="…")`'
+            )
+
+
+def check_keys(model: str, declarations: Collection[Declaration]) -> tuple[Declaration, Declaration | None]:
+    """Check the key of an entity, and return its partition key and its sort key.
+
+    Raises:
+        ModelError: If there is no partition key, two of one kind, or one that cannot be one.
+    """
+    keys: dict[KeyRole, Declaration] = {}
+    for declaration in declarations:
+        if declaration.key is None:
+            continue
+        _check_key(declaration)
+        other = keys.setdefault(declaration.key, declaration)
+        if other is not declaration:
+            word = KEY_WORDS[declaration.key]
+            raise ModelError(
+                f"{model} has two {word}s, {other.field} and {declaration.field}: "
+                "make one of them an Attribute, or both one key by an index"
+            )
+    if "partition" not in keys:
+        raise ModelError(f"{model} has no partition key: annotate one attribute with PartitionKey, `id: PartitionKey[str]`")
+    return keys["partition"], keys.get("sort")
+
+
+def check_no_keys(declarations: Collection[Declaration]) -> None:
+    """Check that a document has no key.
+
+    Raises:
+        ModelError: If it has one.
+    """
+    for declaration in declarations:
+        if declaration.key is not None:
+            raise ModelError(
+                f"{declaration.where}: a document has no key, because it is stored inside items: "
+                "write Attribute[…], or decorate the class with @entity"
+            )
+
+
+def check_options(model: str, declarations: Collection[Declaration]) -> None:
+    """Check what ``attribute()`` was told.
+
+    Raises:
+        ModelError: If a role is given twice, to a key, or together with one it excludes.
+    """
+    holders: dict[str, Declaration] = {}
+    for declaration in declarations:
+        options = declaration.options
+        where = declaration.where
+        roles = options.roles
+        if len(roles) > 1:
+            raise ModelError(f"{where} cannot be {' and '.join(roles)} at once: make an attribute for each")
+        if roles and declaration.key is not None:
+            raise ModelError(f"{where} is the {KEY_WORDS[declaration.key]}: it cannot be {roles[0]} too")
+        for role in roles:
+            other = holders.setdefault(role, declaration)
+            if other is not declaration and role != "unique":
+                raise ModelError(f"{model}: {other.field} and {declaration.field} are both {role}: keep one")
+        if options.datetime_format is not None and options.datetime_format not in DATETIME_FORMATS:
+            raise ModelError(f"{where}: datetime_format is one of {', '.join(DATETIME_FORMATS)}")
+        if options.time_to_live and options.datetime_format not in {None, "epoch"}:
+            raise ModelError(f"{where}: DynamoDB reads a time to live in epoch seconds: leave datetime_format out")
+        if options.shards is not None:
+            _check_shards(declaration)
+        _check_default(declaration)
+
+
+def _check_key(declaration: Declaration) -> None:
+    if declaration.field in KEY_OPTION_NAMES:
+        raise ModelError(
+            f"{declaration.where}: get(…) and the other verbs have an option of that name: "
+            f'rename the attribute and keep the stored name, `attribute(name="{declaration.name}")`'
+        )
+
+
+def _check_shards(declaration: Declaration) -> None:
+    shards: Any = declaration.options.shards
+    if declaration.key != "partition":
+        raise ModelError(f"{declaration.where}: shards= spreads a partition key: take it off this attribute")
+    if not isinstance(shards, int) or isinstance(shards, bool) or shards < MIN_SHARDS:
+        raise ModelError(f"{declaration.where}: shards= takes an int of at least {MIN_SHARDS}")
+
+
+def _check_default(declaration: Declaration) -> None:
+    default = declaration.default
+    if default is not NOTHING and isinstance(default, list | set | dict | bytearray):
+        kind = type(default).__name__
+        raise ModelError(
+            f"{declaration.where}: every instance would share this {kind}: write `attribute(factory={kind})`"
+            + ("" if not default else ", with a function that makes a new one")
+        )
