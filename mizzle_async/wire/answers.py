@@ -1,4 +1,4 @@
-"""Is this DynamoDB's answer? The one check that every transport makes before it believes, and before it reuses a connection.
+"""Is this DynamoDB's answer? The one check that a transport makes before it believes, and reuses a connection.
 
 It knows bytes and headers; it does not know operations, attempts or connections.
 """
@@ -24,7 +24,8 @@ _LAST_STATUS = 599
 def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """Parse an answer, or refuse it.
 
-    A 200 must be a JSON object; an error status may come without JSON (a load balancer's HTML), and is then judged by its status.
+    A 200 must be a JSON object; an error status may come without JSON (a load balancer's HTML), and is then judged by
+    its status.
 
     Args:
         status: The HTTP status.
@@ -35,8 +36,8 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
         The answer, its error code extracted.
 
     Raises:
-        CorruptResponseError: A redirect, compressed data nobody asked for, a wrong ``x-amz-crc32``, or a 200 that is not a JSON object.
-            Its outcome is ``UNKNOWN``: whoever sent this, the request may have been applied.
+        CorruptResponseError: A redirect, compressed data nobody asked for, a wrong ``x-amz-crc32``, or a 200 that is
+            not a JSON object. Its outcome is ``UNKNOWN``: whoever sent this, the request may have been applied.
     """
     checksum = headers.get("x-amz-crc32")
     if checksum is not None and checksum != str(crc32(body)):
@@ -45,9 +46,7 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
         if "content-encoding" in headers:
             _refuse_encoding(headers["content-encoding"])
         if checksum is None and "json" not in headers.get("content-type", ""):
-            raise _refusal(
-                "a 200 that is neither checksummed nor JSON: something between here and the service answered in its place"
-            )
+            raise _refusal("a 200 that is neither checksummed nor JSON: something in between answered for the service")
         if not body and checksum is not None:
             # TagResource and UntagResource answer with no body at all, and with its checksum.
             return Answer(status, headers, {})
@@ -72,7 +71,7 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
 
 
 def is_bodiless(answer: Answer) -> bool:
-    """Tell whether a 200 had no body at all: right for tagging a table, impossible for an item operation, which sends at least ``{}``."""
+    """Tell whether a 200 had no body at all: tagging a table answers so, item operations send at least ``{}``."""
     return not answer.payload and answer.headers.get("x-amz-crc32") == "0"
 
 
@@ -91,7 +90,7 @@ def _error_payload(body: bytes) -> dict[str, Any]:
 
 
 def _error_code(payload: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """Find the code at the top level only: a nested ``__type`` belongs to something else (semantics: "Where the code is")."""
+    """Find the code, at the top level only: a nested ``__type`` belongs to something else."""
     for found in (payload.get("__type"), payload.get("code"), headers.get("x-amzn-errortype")):
         if isinstance(found, str) and found:
             return found.rpartition("#")[2].partition(":")[0].strip()

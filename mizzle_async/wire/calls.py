@@ -1,4 +1,4 @@
-"""What one call remembers while it is under way, and what the clients' numbers are: plain state, changed by the pipeline."""
+"""What one call remembers while it is under way, and a client's numbers: plain state, changed by the pipeline."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from attrs import frozen
 
 from mizzle_async.types import Outcome, WireRequest
 from mizzle_async.wire.exchange import Endpoint, Exchange, Transport
+from mizzle_async.wire.pool_config import PoolStatistics
 from mizzle_async.wire.retry import RetryQuota
 from mizzle_async.wire.settings import Credentials
 from mizzle_async.wire.signing import RequestSigner
@@ -36,7 +37,7 @@ class Route:
 
 
 class Call:
-    """One call under way. Its deadline is one timer of the loop, which cancels the task unless the answer is already there.
+    """One call under way. Its deadline is one timer, which cancels the task unless the answer is already there.
 
     Attributes:
         request: What is asked.
@@ -131,6 +132,7 @@ class PipelineStatistics:
         quota: Quota tokens left for retries after failures.
         throttled: Throttled answers by table, or by table and index.
         clock_offset: Seconds added to this machine's clock for signatures.
+        pool: The connection pool's numbers.
     """
 
     calls: int
@@ -143,3 +145,4 @@ class PipelineStatistics:
     quota: int
     throttled: dict[str, int]
     clock_offset: float
+    pool: PoolStatistics

@@ -6,8 +6,8 @@ Neither knows operations, retries or deadlines: a call's deadline reaches a tran
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 from attrs import define, frozen
 

@@ -1,4 +1,4 @@
-"""From an answer or a transport's error to the error that a caller sees: which class, which words, what is known about the outcome.
+"""From an answer or a transport's error to the error that a caller sees: its class, its words, and the outcome.
 
 It builds errors and raises none; whether something is tried again is decided elsewhere.
 """
@@ -75,8 +75,9 @@ def service_error(error: type[ServiceError], answer: Answer, request: WireReques
 def final_error(error: MizzleError, request: WireRequest, attempts: int, *, ambiguous: bool) -> MizzleError:
     """Say everything that is known at the end of a call that failed.
 
-    A write that may have been applied, and that may not simply be sent again, ends in `OutcomeUnknownError` whatever stopped it: its
-    cause is the error given here. Where sending it again does no harm the error itself is raised, and says that the outcome is unknown.
+    A write that may have been applied, and that may not simply be sent again, ends in `OutcomeUnknownError` whatever
+    stopped it: its cause is the error given here. Where sending it again does no harm the error itself is raised, and
+    says that the outcome is unknown.
 
     Args:
         error: What ended the call.
@@ -100,8 +101,8 @@ def final_error(error: MizzleError, request: WireRequest, attempts: int, *, ambi
     if not ambiguous or request.safety not in _UNRESOLVED:
         return error
     unknown = OutcomeUnknownError(
-        f"{request.operation} may or may not have been applied, and sending it again could apply it twice or be refused for its own"
-        " success: read the item before deciding",
+        f"{request.operation} may or may not have been applied, and sending it again could apply it twice, or be"
+        " refused for its own success: read the item before deciding",
     )
     _locate(unknown, request, attempts)
     unknown.request_id = error.request_id

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 from attrs.validators import and_, ge, gt, le, lt, optional
 
 SAMPLES: Final = 512
@@ -20,19 +20,15 @@ MOST_SAVED: Final = 10.0
 """Hedges that may be saved up: a burst of slow reads is not answered with a burst of hedges."""
 
 
-def _only_one(policy: HedgePolicy, attribute: Attribute[float | None], value: float | None) -> None:
-    del attribute
-    if value is not None and policy.percentile is not None:
-        msg = "HedgePolicy: give percentile= or after=, not both"
-        raise ValueError(msg)
-
-
 @frozen(kw_only=True)
 class HedgePolicy:
-    """Send a read again, on another connection, when its answer is late; the first answer wins. Writes are never hedged.
+    """Send a read again, on another connection, when its answer is late; the first answer wins.
+
+    Writes are never hedged.
 
     Attributes:
-        percentile: A read is late when it is slower than this share of the last reads of its operation; 0.95 if neither is given.
+        percentile: A read is late when it is slower than this share of the last reads of its operation; 0.95 if neither
+            is given.
         after: A read is late after this many seconds.
         budget: Hedges per read at most, over time: each costs what a read costs.
 
@@ -41,8 +37,13 @@ class HedgePolicy:
     """
 
     percentile: float | None = field(default=None, validator=optional(and_(gt(0), lt(1))))
-    after: float | None = field(default=None, validator=[optional(ge(0)), _only_one])
+    after: float | None = field(default=None, validator=optional(ge(0)))
     budget: float = field(default=0.05, validator=and_(gt(0), le(1)))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse two answers to one question."""
+        if self.after is not None and self.percentile is not None:
+            raise ValueError("HedgePolicy: give percentile= or after=, not both")
 
 
 class _Window:

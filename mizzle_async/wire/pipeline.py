@@ -1,15 +1,15 @@
 """One call: sign, send, judge, pause, again, under one deadline.
 
-The only layer that retries. It knows wire JSON, error codes and what a repetition may do; it knows no model, no operation's meaning, and
-no socket.
+The only layer that retries. It knows wire JSON, error codes and what a repetition may do; it knows no model, no
+operation's meaning, and no socket.
 
 How a call ends that did not succeed:
 
-- The service refused: a `ServiceError` of the code's class. ``ambiguous`` tells whether an earlier attempt of the same call may have
-  been applied, in which case a failed condition may be the call's own success.
+- The service refused: a `ServiceError` of the code's class. ``ambiguous`` tells whether an earlier attempt of the same
+  call may have been applied, in which case a failed condition may be the call's own success.
 - No trustworthy answer came, the time is up, or the service failed: `TransportError`, `DeadlineExceededError`,
-  `InternalServerError` and the like. A request that was certainly not sent has ``outcome`` ``NOT_SENT``; a write that may have been applied,
-  and may be sent again without harm, has ``UNKNOWN``.
+  `InternalServerError` and the like. A request that was certainly not sent has ``outcome`` ``NOT_SENT``; a write that
+  may have been applied, and may be sent again without harm, has ``UNKNOWN``.
 - A write that may have been applied, and may *not* be sent again without harm (`RepeatSafety.UNSAFE` and ``GUARDED``):
   `OutcomeUnknownError`, whatever ended it; the error that did is its ``__cause__``.
 - The caller was cancelled: ``CancelledError``, always.
@@ -123,7 +123,7 @@ class Pipeline:
     async def control(
         self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Send an operation of the control plane, serialised and parsed by aiobotocore, sent and retried as every other call.
+        """Send an operation of the control plane: aiobotocore serialises and parses, the rest is as for `call`.
 
         Args:
             operation: The API's name, such as ``CreateTable``.
@@ -141,6 +141,11 @@ class Pipeline:
             operation, parameters, ControlCall(self.call, table if isinstance(table, str) else "", timeout)
         )
 
+    async def warm_up(self) -> None:
+        """Open the connections that the settings ask for; a failure is left for the first call to meet."""
+        destination = await self._session.destination("GetItem", "")
+        await self._transports.warm_up(destination.endpoint)
+
     def statistics(self) -> PipelineStatistics:
         """Return what the calls have come to so far."""
         return PipelineStatistics(
@@ -154,6 +159,7 @@ class Pipeline:
             quota=self._quota.tokens,
             throttled=self._throttles.counts(),
             clock_offset=self._clock_offset,
+            pool=self._transports.statistics(),
         )
 
     async def aclose(self) -> None:
@@ -222,7 +228,8 @@ class Pipeline:
         if isinstance(error, PoolTimeoutError):
             raise error
         if exchange is not None and exchange.stale and not call.fresh and not call.expired:
-            # The server closed an idle connection as it was reused: that says nothing about the service, and costs nothing.
+            # The server closed an idle connection as it was reused: that says nothing about the service, and costs
+            # nothing.
             call.fresh = True
             self._again(call, "the connection was stale", 0.0)
             return 0.0
@@ -262,7 +269,7 @@ class Pipeline:
         return self._pause(call, error, kind, answer.headers.get("x-amz-retry-after"))
 
     def _pause(self, call: Call, error: MizzleError, kind: RetryClass, retry_after: str | None = None) -> float:
-        """Return the pause before a retry that the policy, the deadline and the quota allow; else raise the error it would follow."""
+        """Return the pause before a retry that policy, deadline and quota allow; else raise the error."""
         policy = self._policy
         request = call.request
         retry = call.retries + 1
@@ -336,7 +343,7 @@ class Pipeline:
     # ── hedged reads ──
 
     async def _hedged(self, call: Call, route: Route, exchange: Exchange) -> Answer:
-        """Send a read a second time when its answer is late; the first good answer wins, and the loser's connection is closed."""
+        """Send a read a second time when its answer is late; the first good answer wins, the other is cancelled."""
         hedge = self._hedge
         if hedge is None:  # pragma: no cover  (asked by the caller already)
             return await route.transport.exchange(exchange)
@@ -365,7 +372,7 @@ class Pipeline:
         return answer
 
     def _race(self, route: Route, exchange: Exchange) -> asyncio.Task[Answer]:
-        task = self._loop.create_task(route.transport.exchange(exchange), name="mizzle_async: hedged read")  # type: ignore[arg-type]  # a coroutine, as all transports are
+        task = self._loop.create_task(route.transport.exchange(exchange), name="mizzle_async: hedged read")
         self._tasks.add(task)
         task.add_done_callback(self._raced)
         return task
@@ -420,7 +427,8 @@ class Pipeline:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
-        return f"<Pipeline {state}, {self._calls} calls, {self._requests} requests, quota {self._quota.tokens} of {self._quota.capacity}>"
+        quota = f"quota {self._quota.tokens} of {self._quota.capacity}"
+        return f"<Pipeline {state}, {self._calls} calls, {self._requests} requests, {quota}>"
 
 
 async def open_pipeline(settings: WireSettings) -> Pipeline:
@@ -436,4 +444,7 @@ async def open_pipeline(settings: WireSettings) -> Pipeline:
         ClientStateError: The AWS configuration or the endpoint cannot be used.
     """
     session = await open_session(settings)
-    return Pipeline(settings, session, Transports(settings, session))
+    pipeline = Pipeline(settings, session, Transports(settings, session))
+    if settings.pool.warm_up:
+        await pipeline.warm_up()
+    return pipeline

@@ -51,19 +51,19 @@ _UNAVAILABLE = 503
 class RetryPolicy:
     """How often, and after which pauses, a failed request is sent again.
 
-    Pauses are drawn from zero to ``base_delay * 2 ** (retries - 1)`` seconds (full jitter), at most ``max_delay``. Every retry takes
-    tokens from a quota, so that an outage is not made worse; first attempts never do. A pause that would pass the call's deadline is
-    not begun: the last error is raised at once.
+    Pauses are drawn from zero to ``base_delay * 2 ** (retries - 1)`` seconds (full jitter), at most ``max_delay``.
+    Every retry takes tokens from a quota, so that an outage is not made worse; first attempts never do. A pause that
+    would pass the call's deadline is not begun: the last error is raised at once.
 
     Attributes:
         attempts: Requests sent for one call at most, the first included.
         base_delay: Seconds, after failures of the service or the network, and after conflicts with other writers.
         throttled_base_delay: Seconds, after the service refused a request for its rate.
         max_delay: No drawn pause is longer, in seconds.
-        quota: Tokens that all retries of a client share (14 for a retry, and as many again for throttled retries of each
-            table and index, 5 for one); successes give them back.
-        transaction_span: Seconds from the first attempt after which the last retry of a ``TransactionInProgressException`` is
-            sent, so that the service finishes a stuck transaction.
+        quota: Tokens that all retries of a client share (14 for a retry, and as many again for throttled retries of
+            each table and index, 5 for one); successes give them back.
+        transaction_span: Seconds from the first attempt after which the last retry of a
+            ``TransactionInProgressException`` is sent, so that the service finishes a stuck transaction.
         randomness: Draws from [0, 1); None means `random.random`.
 
     Source:
@@ -213,7 +213,7 @@ def may_repeat(safety: RepeatSafety) -> bool:
 
 
 def clock_offset(date: str | None, now: float) -> float | None:
-    """Return the seconds by which the service's clock is ahead of ours, or None where the clocks agree or none is shown.
+    """Return the seconds by which the service's clock is ahead of ours; None where they agree, or it shows none.
 
     Args:
         date: The answer's ``Date`` header.

@@ -1,8 +1,8 @@
 """What the pipeline asks about AWS: credentials, region, endpoints, the way out, and the control plane.
 
-`open_session` answers from an aiobotocore session (ours or the user's), whose import, service model and TLS context are loaded in a
-thread; `StaticSession` answers from the settings alone, for tests and simulations. Nothing outside of the ``session`` modules knows
-aiobotocore or botocore.
+`open_session` answers from an aiobotocore session (ours or the user's), whose import, service model and TLS context are
+loaded in a thread; `StaticSession` answers from the settings alone, for tests and simulations. Nothing outside of the
+``session`` modules knows aiobotocore or botocore.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import platform
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -111,12 +111,13 @@ class StaticSession:
 
 
 class AiobotocoreSession:
-    """A session over an aiobotocore client that neither signs nor sends: it resolves endpoints, serialises and parses."""
+    """A session over an aiobotocore client that neither signs nor sends: it resolves, serialises and parses."""
 
     def __init__(self, client: Any, credentials: CredentialKeeper, user_agent: str, *, allow_http: bool) -> None:
         self._client = client
         self._allow_http = allow_http
-        self._options: Mapping[str, Any] = client._endpoint.http_session.options  # noqa: SLF001  (our own adapter, which it made)
+        endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with what aiobotocore found out)
+        self._options: Mapping[str, Any] = endpoint.http_session.options
         self._tls: ssl.SSLContext | None = None
         self.credentials = credentials
         self.region_name: str = client.meta.region_name
@@ -135,7 +136,8 @@ class AiobotocoreSession:
         model = self._client.meta.service_model.operation_model(operation)
         context: dict[str, Any] = {}
         try:
-            url, _, _ = await self._client._resolve_endpoint_ruleset(model, _arguments(operation, table), context)  # noqa: SLF001
+            resolve = self._client._resolve_endpoint_ruleset  # noqa: SLF001  (there is no public way to ask)
+            url, _, _ = await resolve(model, _arguments(operation, table), context)
         except BotoCoreError as error:
             raise ClientStateError(f"no endpoint for {operation}: {error}", operation=operation, table=table) from error
         region = context.get("signing", {}).get("region") or self.region_name
@@ -187,7 +189,8 @@ async def open_session(settings: WireSettings) -> Session:
     """Make a session as the settings ask.
 
     Raises:
-        ClientStateError: No region is known, a profile does not exist, or the endpoint is ``http://`` and not this machine.
+        ClientStateError: No region is known, a profile does not exist, or the endpoint is ``http://`` and not this
+            machine.
     """
     loop = asyncio.get_running_loop()
     if settings.transport is not None:
@@ -216,13 +219,13 @@ class _Prepared:
 
 
 def _prepare(given: Any, profile: str | None) -> _Prepared:
-    """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load DynamoDB's service model."""
+    """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load the service model."""
     import aiobotocore
-    import aiobotocore.config
-    import aiobotocore.httpsession
     import botocore
     from aiobotocore.session import AioSession
 
+    for name in ("aiobotocore.config", "aiobotocore.httpsession", "botocore.utils"):
+        import_module(name)
     session = given
     if session is None:
         session = AioSession(profile=profile)
@@ -236,7 +239,7 @@ def _prepare(given: Any, profile: str | None) -> _Prepared:
 
 @lru_cache(maxsize=4)
 def _loader(data_path: str | None) -> Any:
-    """Share botocore's loader between clients: what it caches is read from files and never changed, and takes 0.2 seconds to read."""
+    """Share botocore's loader between clients: what it read from files is never changed, and takes 0.2 s to read."""
     from botocore.loaders import create_loader
 
     return create_loader(data_path)
@@ -290,7 +293,8 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
         raise ClientStateError(f"not an endpoint: {url!r} is neither http:// nor https:// with a host")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ClientStateError(
-            f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network is trusted"
+            f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network"
+            " is trusted"
         )
     return Endpoint(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80), parts.path or "/")
 

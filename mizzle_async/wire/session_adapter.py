@@ -1,7 +1,7 @@
 """The ``http_session_cls`` that makes an aiobotocore client send through our pipeline.
 
-aiobotocore serialises the parameters of a table operation, and parses the answer; in between, our pipeline signs, sends, checks and
-retries as for every other call. The client it is given to neither signs nor retries.
+aiobotocore serialises the parameters of a table operation, and parses the answer; in between, our pipeline signs,
+sends, checks and retries as for every other call. The client it is given to neither signs nor retries.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ control_call: ContextVar[ControlCall] = ContextVar("mizzle_async_control_call")
 
 
 def control_safety(operation: str) -> RepeatSafety:
-    """Say what a second sending of a table operation may do: most are refused once the first one worked, for the table exists or is gone."""
+    """Say what a second sending of a table operation may do: most are refused once the first one worked."""
     if operation.startswith(_READS):
         return RepeatSafety.READ
     return RepeatSafety.IDEMPOTENT if operation in _REPEATABLE else RepeatSafety.GUARDED
@@ -50,7 +50,8 @@ class HttpSessionAdapter:
     """What aiobotocore takes for its HTTP session.
 
     Args:
-        options: What aiobotocore found out about the way to the service: ``proxies``, ``verify``, ``client_cert`` and more.
+        options: What aiobotocore found out about the way to the service: ``proxies``, ``verify``, ``client_cert`` and
+            more.
 
     Attributes:
         options: The same, for whoever opens connections.

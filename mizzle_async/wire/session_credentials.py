@@ -1,4 +1,4 @@
-"""Credentials that are always at hand: one refresh in flight, which no caller can cancel, and old ones that serve until they expire.
+"""Credentials at hand: one refresh in flight, which no caller can cancel, and old ones that serve until they expire.
 
 `CredentialKeeper` decides when; a `CredentialSource` knows how. Only the aiobotocore source knows a foreign library.
 """
@@ -16,10 +16,10 @@ from mizzle_async.wire.settings import Credentials
 logger = logging.getLogger("mizzle_async.wire")
 
 LOOK_SECONDS: Final = 1.0
-"""How often a source is asked whether its credentials still serve, and how often a failing refresh is tried again, at most."""
+"""How often a source is asked whether its credentials still serve, and a failing refresh is tried again, at most."""
 
 RENEWED_SECONDS: Final = 60.0
-"""Credentials so short-lived that they are due as soon as they come are renewed this often, while they have not expired."""
+"""Credentials so short-lived that they are due as they come are renewed this often, while they serve."""
 
 
 class CredentialSource(Protocol):
@@ -27,12 +27,15 @@ class CredentialSource(Protocol):
 
     async def load(self, *, force: bool) -> Credentials:
         """Return credentials that serve, refreshed where that is due, and in any case with ``force``."""
+        ...
 
     def is_due(self) -> bool:
         """Tell whether the loaded credentials ought to be refreshed by now."""
+        ...
 
     def is_expired(self) -> bool:
         """Tell whether the loaded credentials no longer serve."""
+        ...
 
 
 class StaticSource:
@@ -60,8 +63,9 @@ class AiobotocoreSource:
 
     Args:
         session: The aiobotocore session.
-        reload: Whether credentials without an end may be read again, from wherever they came, when the service refuses them as expired:
-            for our own sessions, whose chain is all there is. A user's session may have been given others by hand.
+        reload: Whether credentials without an end may be read again, from wherever they came, when the service refuses
+            them as expired: for our own sessions, whose chain is all there is. A user's session may have been given
+            others by hand.
     """
 
     def __init__(self, session: Any, *, reload: bool) -> None:
@@ -88,7 +92,7 @@ class AiobotocoreSource:
         )
 
     async def _force(self, provider: Any) -> Any:
-        """Make the provider refresh although it believes that its credentials are good; aiobotocore has no public word for that."""
+        """Make the provider refresh although it thinks its credentials good: there is no public word for that."""
         if hasattr(provider, "refresh_needed"):
             async with provider._refresh_lock:  # noqa: SLF001
                 await provider._protected_refresh(is_mandatory=True)  # noqa: SLF001

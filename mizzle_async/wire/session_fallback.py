@@ -1,6 +1,7 @@
 """The second transport: aiobotocore's own HTTP session, for what our connection does not do (HTTP proxies).
 
-Not its client: nothing of botocore's parsing or retrying happens here. Redirects are not followed, although aiohttp would.
+Not its client: nothing of botocore's parsing or retrying happens here. Redirects are not followed, although aiohttp
+would.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class FallbackTransport:
     """Carries exchanges through aiobotocore's HTTP session.
 
     Args:
-        options: What aiobotocore gives to its HTTP session: ``proxies``, ``verify``, ``client_cert``, ``max_pool_connections``, ….
+        options: What aiobotocore gives to its HTTP session: ``proxies``, ``verify``, ``client_cert``,
+            ``max_pool_connections``, ….
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -53,7 +55,8 @@ class FallbackTransport:
             response = await self._session.send(request)
             body = await response.content
         except HTTPClientError as error:
-            # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left, too.
+            # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left,
+            # too.
             raise TransportError(
                 f"no answer from {endpoint.authority}: {type(_origin(error)).__name__}", outcome=exchange.phase
             ) from error

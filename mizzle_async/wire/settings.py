@@ -45,7 +45,10 @@ CredentialsLike: TypeAlias = Credentials | tuple[str, str] | tuple[str, str, str
 
 
 def _credentials(given: CredentialsLike | None) -> Credentials | None:
-    return Credentials(*given) if isinstance(given, tuple) else given
+    if not isinstance(given, tuple):
+        return given
+    access_key_id, secret_access_key, *token = given
+    return Credentials(access_key_id, secret_access_key, *token)
 
 
 def _instruments(given: Instrument | tuple[Instrument, ...] | list[Instrument]) -> tuple[Instrument, ...]:
@@ -68,7 +71,8 @@ class WireSettings:
         hedge: Whether late reads are sent twice.
         instrument: Who hears of finished calls.
         allow_http: Permit ``http://`` to hosts other than this machine.
-        transport: Carries every exchange in place of pool and session, for tests and simulations; nothing else is opened.
+        transport: Carries every exchange in place of pool and session, for tests and simulations; nothing else is
+            opened.
         wall_clock: Epoch seconds, for signatures.
     """
 

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for DynamoDB's requests: POST, one path, no query, a handful of headers that hardly change.
 
-What changes once a day (the key), once a second (the date and all that is hashed before the body) and with every request (the body)
-is kept apart, so that signing a request hashes its body and little else.
+What changes once a day (the key), once a second (the date, and all that is hashed before the body) and with every
+request (the body) is kept apart, so that signing a request hashes its body and little else.
 
 Source:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -133,8 +133,9 @@ class RequestSigner:
         lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed)
         # Everything up to the body's hash, which is the canonical request's last line.
         self._canonical = sha256(f"POST\n{_canonical_path(self.endpoint.path)}\n\n{lines}\n{names}\n".encode())
-        # HMAC is H(key ^ outer pad, H(key ^ inner pad, message)): both keyed states are the same all day long, and the message is the
-        # same all second long up to the canonical request's hash. Copying states costs less than keying HMAC anew.
+        # HMAC is H(key ^ outer pad, H(key ^ inner pad, message)): both keyed states are the same all day long, and the
+        # message is the same all second long up to the canonical request's hash. Copying states costs less than keying
+        # HMAC anew.
         key = self.key.of_day(day).ljust(_BLOCK, b"\0")
         self._inner = sha256(key.translate(_INNER_PAD) + f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode())
         self._outer = sha256(key.translate(_OUTER_PAD))
@@ -149,7 +150,7 @@ class RequestSigner:
 
 
 def _canonical_path(path: str) -> str:
-    """Write a path as the service does before it checks a signature: without ``.``, ``..`` and empty segments, and encoded."""
+    """Write a path as the service does before it checks a signature: dots and empty segments resolved, encoded."""
     if not path:
         return "/"
     kept: list[str] = []

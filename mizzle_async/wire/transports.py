@@ -1,8 +1,10 @@
-"""Which transport carries the requests to an endpoint: our own connection pool, or aiobotocore's HTTP session where a proxy is asked for."""
+"""Which transport carries an endpoint's requests: our own pool, or aiobotocore's HTTP session through proxies."""
 
 from __future__ import annotations
 
 from mizzle_async.wire.exchange import Endpoint, Transport
+from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.pool_config import PoolStatistics
 from mizzle_async.wire.session import Session
 from mizzle_async.wire.session_fallback import FallbackTransport
 from mizzle_async.wire.settings import WireSettings
@@ -19,6 +21,7 @@ class Transports:
     def __init__(self, settings: WireSettings, session: Session) -> None:
         self._given = settings.transport
         self._session = session
+        self._pool = ConnectionPool(settings.pool, tls=session.tls)
         self._fallback: FallbackTransport | None = None
 
     def to(self, endpoint: Endpoint) -> Transport:
@@ -26,12 +29,26 @@ class Transports:
         if self._given is not None:
             return self._given
         options = self._session.fallback_options(endpoint)
+        if options is None:
+            return self._pool
         if self._fallback is None:
-            self._fallback = FallbackTransport(options or {})
+            self._fallback = FallbackTransport(options)
         return self._fallback
+
+    async def warm_up(self, endpoint: Endpoint) -> None:
+        """Open the connections that the settings ask for, where they go through the pool."""
+        if self.to(endpoint) is self._pool:
+            await self._pool.warm_up(endpoint)
+
+    def statistics(self) -> PoolStatistics:
+        """Return the pool's numbers."""
+        return self._pool.statistics()
 
     async def aclose(self) -> None:
         """Close every connection of every transport, a given one included."""
-        for transport in (self._given, self._fallback):
+        for transport in (self._given, self._fallback, self._pool):
             if transport is not None:
                 await transport.aclose()
+
+    def __repr__(self) -> str:
+        return repr(self._given or self._fallback or self._pool)
