@@ -29,9 +29,6 @@ base64 to that."""
 MAX_HEAD_BYTES: Final = 64 * 1024
 """The largest status line and headers; the service's own take a few hundred bytes."""
 
-_READ_BYTES = 64 * 1024
-"""One read of the socket: a page of a hundred small items arrives in one piece."""
-
 _FIRST_FINAL_STATUS = 200
 _FIRST_SERVER_ERROR = 500
 
@@ -52,7 +49,7 @@ _HEADER_NAMES = {
 """The spelling of the service's own headers, so that they need not be lowered for each answer."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.Protocol):
     """One connection, made by ``loop.create_connection``.
 
     Args:
@@ -72,7 +69,6 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "__weakref__",
         "_body",
-        "_buffer",
         "_check",
         "_exchange",
         "_head_complete",
@@ -85,7 +81,6 @@ class Connection(asyncio.BufferedProtocol):
         "_poll",
         "_received",
         "_transport",
-        "_view",
         "_waiter",
         "idle_since",
         "is_open",
@@ -108,8 +103,6 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._poll: select.poll | None = None
-        self._buffer = bytearray(_READ_BYTES)
-        self._view = memoryview(self._buffer)
         self._exchange: Exchange | None = None
         self._check: Check[Any] | None = None
         self._waiter: asyncio.Future[Any] | None = None
@@ -195,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
             self._poll.register(socket.fileno(), select.POLLIN)
         return bool(self._poll.poll(0))
 
-    # ── asyncio.BufferedProtocol ──
+    # ── asyncio.Protocol ──
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the socket is open, and TLS is established."""
@@ -203,19 +196,15 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self.is_open = self.reusable = True
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  (the buffer has one size)
-        """Lend the loop the space to read into."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Read on: almost always, one whole answer."""
         if self._waiter is None or self._parser is None:
             # Nobody asked. Whatever this is, the next caller must not take it for an answer.
             self.abort()
             return
-        self._received += nbytes
+        self._received += len(data)
         try:
-            self._parser.feed_data(self._view[:nbytes])
+            self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._refuse(f"what came is not HTTP ({error})")
             return
