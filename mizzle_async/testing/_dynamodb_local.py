@@ -116,7 +116,9 @@ def _build(folder: Path) -> None:
                 f" (its SHA-512 is {digest}, not {PACKAGE_SHA512}): nothing of it was run"
             )
         with tarfile.open(archive) as package:
-            package.extractall(scratch, filter="data")
+            # Python 3.11.0 to 3.11.3 have no filters; the checksum has said whose archive this is.
+            package.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            package.extractall(scratch)  # noqa: S202 - filtered by the line above
         (Path(scratch) / "package" / "emulator").rename(folder)
     (folder / "server.xml").write_text(SERVER)
 
