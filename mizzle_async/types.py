@@ -162,6 +162,19 @@ class Sendable(Protocol[ResultT_co]):
         """Judge a failure: raise what it means, or return the result where it means success."""
         ...
 
+    @property
+    def settled(self) -> bool:
+        """Whether the result is known without a request."""
+        ...
+
+    def result(self) -> ResultT_co:
+        """Return the result of a settled operation."""
+        ...
+
+    def follow_up(self, error: Exception, now: float, /) -> Sendable[Any] | None:
+        """Return what must be sent before this one is sent once more, or None where the failure stands."""
+        ...
+
 
 class Caller(Protocol):
     """The I/O stack as the composition layer sees it."""

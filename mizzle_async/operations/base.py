@@ -1,0 +1,204 @@
+"""What the operation of every verb is: an immutable, typed request that can be shown, priced, awaited, or handed on.
+
+An operation knows its table and its encoded parts. It knows neither loop nor clock: what sends it comes from the table handle.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
+
+import orjson
+from attrs import evolve, field, frozen
+
+from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
+from mizzle_async.operations.explain import Capacity, Explanation, explain_request, outline
+from mizzle_async.operations.target import Target
+from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+OperationT = TypeVar("OperationT", bound="Operation[Any]")
+
+
+@frozen(eq=False, repr=False)
+class Operation(Generic[ResultT_co]):
+    """A request to the service, built and checked, not yet sent.
+
+    ``await`` sends it and gives its result; it may be awaited again, and is then sent again. Sending costs one request, retries aside.
+
+    Attributes:
+        timeout: Seconds for the whole call, or None for the client's.
+    """
+
+    api: ClassVar[str]
+    """The API's name, such as ``GetItem``."""
+
+    _target: Target[Any]
+    timeout: float | None = field(default=None, kw_only=True)
+    _used: bool = field(default=False, init=False)
+
+    # ── what an operation is for ──
+
+    def __await__(self) -> Generator[Any, Any, ResultT_co]:
+        return self.send().__await__()
+
+    def send(self) -> Coroutine[Any, Any, ResultT_co]:
+        """Return a coroutine that sends this operation and returns its result: for ``create_task`` and task groups."""
+        _use(self)
+        sender = self._target.sender
+        if sender is None:
+            raise ClientStateError(f"{self} came out of a pickle and has no client: send it with `await client.send(operation)`")
+        return sender.send(self)
+
+    def to_wire(self) -> WirePayload:
+        """Return the request's exact DynamoDB JSON, as a plain dict of its own."""
+        _use(self)
+        wire: WirePayload = orjson.loads(orjson.dumps(self._body()))
+        return wire
+
+    def explain(self) -> Explanation:
+        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        _use(self)
+        return explain_request(
+            self.api, self.to_wire(), index=self._index(), capacity=self._capacity(), warnings=self._warnings()
+        )
+
+    # ── what the composition layer asks ──
+
+    @property
+    def target(self) -> Target[Any]:
+        """Return the table that this is about."""
+        return self._target
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return whether this may be repeated after a lost answer."""
+        return RepeatSafety.READ
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether the result is known without a request; then `result` returns it."""
+        return False
+
+    def result(self) -> ResultT_co:
+        """Return the result of a settled operation."""
+        raise NotImplementedError
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        _use(self)
+        return WireRequest(
+            self.api, orjson.dumps(self._body()), self._target.table, self.safety, self._index(), self.timeout
+        )
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Turn the answer into the result.
+
+        Args:
+            response: The checked answer.
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+        raise NotImplementedError
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (writes judge with the time)
+        """Judge a failure: raise what it means for this verb, or return the result where it means success."""
+        raise error
+
+    def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:  # noqa: ARG002
+        """Return what must be sent before this is sent once more, or None where the failure stands."""
+        return None
+
+    # ── what each verb fills in ──
+
+    def _body(self) -> WirePayload:
+        raise NotImplementedError
+
+    def _index(self) -> str | None:
+        return None
+
+    def _capacity(self) -> Capacity:
+        return Capacity()
+
+    def _warnings(self) -> tuple[str, ...]:
+        return ()
+
+    # ── a forgotten await, and other accidents ──
+
+    def __str__(self) -> str:
+        try:
+            return outline(self.api, self._body())
+        except MizzleError:  # it is not complete, or not right: its description must not fail for that
+            return outline(self.api, {"TableName": self._target.table})
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without what sends; a pickled operation counts as used."""
+        _use(self)
+        return _restore, (type(self), _state(self))
+
+    def __del__(self) -> None:
+        # A constructor that raised leaves slots unset: nothing was forgotten then.
+        if not getattr(self, "_used", True) and not sys.is_finalizing():
+            warnings.warn(
+                f"{self} was built and never used: was an `await` forgotten?",
+                UnawaitedOperationWarning,
+                stacklevel=2,
+                source=self,  # with tracemalloc on, Python says where it was built
+            )
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+
+        def __bool__(self) -> NoReturn:
+            raise self._forgotten("has no truth value")
+
+        def __len__(self) -> NoReturn:
+            raise self._forgotten("has no length")
+
+        def __iter__(self) -> NoReturn:
+            raise self._forgotten("cannot be iterated")
+
+        def __getitem__(self, key: object) -> NoReturn:
+            raise self._forgotten("holds no items")
+
+    def _forgotten(self, what: str) -> TypeError:
+        _use(self)
+        return TypeError(f"{self} {what}: it is an operation that was not sent; did you forget `await`?")
+
+
+_set = object.__setattr__
+
+
+def _use(operation: Operation[Any]) -> None:
+    """Note that somebody did something with it."""
+    _set(operation, "_used", True)  # noqa: FBT003
+
+
+def derive(operation: OperationT, **changes: Any) -> OperationT:
+    """Return a copy with changed attributes; the original counts as used."""
+    _use(operation)
+    return evolve(operation, **changes)
+
+
+def use(operation: Operation[Any]) -> None:
+    """Note that an operation was handed on: to a transaction, a batch, or `client.send_all`."""
+    _use(operation)
+
+
+def _slots(cls: type[Operation[Any]]) -> list[str]:
+    return [attribute.name for attribute in cls.__attrs_attrs__ if attribute.name != "_used"]  # type: ignore[attr-defined]  # attrs adds it
+
+
+def _state(operation: Operation[Any]) -> dict[str, Any]:
+    return {name: getattr(operation, name) for name in _slots(type(operation))}
+
+
+def _restore(cls: type[Operation[Any]], state: dict[str, Any]) -> Operation[Any]:
+    operation = cls.__new__(cls)
+    for name, value in state.items():
+        _set(operation, name, value)
+    _set(operation, "_used", True)  # noqa: FBT003
+    return operation

@@ -1,0 +1,19 @@
+"""What requests cost, estimated from sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from mizzle_async.limits import READ_UNIT_BYTES, WRITE_UNIT_BYTES
+from mizzle_async.operations.explain import Capacity
+
+
+def read_capacity(size: int, *, consistent: bool, at_least: bool = False, note: str = "") -> Capacity:
+    """Estimate a read of ``size`` bytes: one unit per 4 KB, half of it where the read may be eventually consistent."""
+    units = max(1, ceil(size / READ_UNIT_BYTES))
+    return Capacity(read_units=units if consistent else units / 2, at_least=at_least, note=note)
+
+
+def write_capacity(size: int, *, at_least: bool = False, note: str = "") -> Capacity:
+    """Estimate a write of an item of ``size`` bytes: one unit per KB."""
+    return Capacity(write_units=max(1, ceil(size / WRITE_UNIT_BYTES)), at_least=at_least, note=note)

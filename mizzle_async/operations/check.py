@@ -1,0 +1,55 @@
+"""ConditionCheck: a condition on an item that a transaction does not write."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.operations.capacity import write_capacity
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.write import Write
+from mizzle_async.types import Item, WirePayload, WireRequest
+
+ModelT = TypeVar("ModelT")
+
+
+@frozen(eq=False, repr=False)
+class CheckItem(Write[ModelT, None]):
+    """Hold a transaction to a condition on one more item; only `Client.transact_write` can send it.
+
+    Cost: as a transactional write of the item: two write units for each KB.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConditionCheck.html
+    """
+
+    api = "ConditionCheck"
+    action = "ConditionCheck"
+
+    key: Item
+
+    def _compile(self) -> WirePayload:
+        condition = self._condition()
+        if condition is None:
+            raise ExpressionError(f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`")
+        compiler = self._target.compiler()
+        return {
+            "TableName": self._target.table,
+            "Key": self.key,
+            "ConditionExpression": compiler.condition(condition),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **compiler.finish(),
+        }
+
+    def to_request(self) -> WireRequest:
+        """Refuse to be sent alone.
+
+        Raises:
+            ExpressionError: Always.
+        """
+        raise ExpressionError(
+            f"{self._target.schema.entity}: a check is part of a transaction: `await client.transact_write(check, …)`"
+        )
+
+    def _capacity(self) -> Capacity:
+        return write_capacity(1025, at_least=True, note="in a transaction, per KB of the item")

@@ -1,0 +1,90 @@
+"""The condition of a write: the caller's, the verb's own, and the rule that an expired item does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, TypeVar
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import Condition, Conjunction, Disjunction, Negation, Predicate
+from mizzle_async.operations.expiry import expiry_bounds
+from mizzle_async.operations.target import Encoded, Target
+
+ModelT = TypeVar("ModelT")
+
+
+class Presence(Enum):
+    """What a verb asks of the item under its key."""
+
+    ANY = "any"
+    ABSENT = "absent"
+    PRESENT = "present"
+
+
+def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[ModelT]:
+    """Return a caller's condition, or say at once what is wrong with it.
+
+    Raises:
+        ExpressionError: It is no condition, is about another entity, or DynamoDB would refuse it.
+        MarshallingError: A value does not fit its attribute.
+    """
+    if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ExpressionError(
+            f"{target.schema.entity}: a condition is made from attributes, such as `Order.status == Status.OPEN`, "
+            f"not from {type(condition).__name__}"
+        )
+    target.check_owners(condition.owners, condition)
+    target.compiler().condition(condition)
+    return condition
+
+
+def write_condition(
+    target: Target[Any], presence: Presence, conditions: Sequence[Condition[Any]], now: float
+) -> Condition[Any] | None:
+    """Return the whole condition of a write, or None where it has none.
+
+    Args:
+        target: The table.
+        presence: What the verb asks.
+        conditions: What the caller and the version ask, all of which must hold.
+        now: The time when the operation was built.
+    """
+    parts = list(conditions)
+    if presence is not Presence.ANY:
+        key = target.schema.partition_key_path
+        parts.insert(0, key.exists() if presence is Presence.PRESENT else key.not_exists())
+    if not parts:
+        return None
+    whole = parts[0] if len(parts) == 1 else Conjunction(tuple(parts))
+    expired = expired_condition(target, now)
+    if expired is None:
+        return whole
+    return expired | whole if holds_without_item(whole) else ~expired & whole
+
+
+def expired_condition(target: Target[Any], now: float) -> Condition[Any] | None:
+    """Return the condition that the stored item is expired, or None for an entity without a time to live."""
+    lifetime = target.schema.time_to_live
+    if lifetime is None:
+        return None
+    earliest, latest = expiry_bounds(now)
+    return target.schema.path(lifetime.field).between(Encoded(earliest), Encoded(latest))
+
+
+def holds_without_item(condition: Condition[Any]) -> bool:
+    """Tell whether DynamoDB finds a condition true where there is no item.
+
+    Of what is absent, ``attribute_not_exists`` is true, and so is ``<>``; every other comparison and function is false.
+    """
+    match condition:
+        case Predicate(operator=operator):
+            return operator in {"attribute_not_exists", "<>"}
+        case Conjunction(parts=parts):
+            return all(map(holds_without_item, parts))
+        case Disjunction(parts=parts):
+            return any(map(holds_without_item, parts))
+        case Negation(part=part):
+            return not holds_without_item(part)
+        case _:
+            raise ExpressionError(f"{condition!r} is no condition that this version knows")

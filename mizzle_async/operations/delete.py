@@ -1,0 +1,70 @@
+"""DeleteItem: remove an item, and hand back what it was."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from attrs import frozen
+
+from mizzle_async.operations.capacity import write_capacity
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.failures import living, raise_unknown
+from mizzle_async.operations.write import Write
+from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
+
+ModelT = TypeVar("ModelT")
+
+
+@frozen(eq=False, repr=False)
+class DeleteItem(Write[ModelT, "ModelT | None"]):
+    """Delete an item; the result is the deleted instance, or None if there was none. Deleting nothing succeeds.
+
+    Cost: one request; a write unit for each KB of the deleted item, one if there was none.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
+    """
+
+    api = "DeleteItem"
+    action = "Delete"
+
+    key: Item
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return that a repetition may find nothing, for having succeeded before."""
+        return RepeatSafety.GUARDED
+
+    def _compile(self) -> WirePayload:
+        body: WirePayload = {"TableName": self._target.table, "Key": self.key}
+        condition = self._condition()
+        if condition is not None:
+            compiler = self._target.compiler()
+            body["ConditionExpression"] = compiler.condition(condition)
+            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            body.update(compiler.finish())
+        return body
+
+    def _finish(self, body: WirePayload) -> None:
+        body["ReturnValues"] = "ALL_OLD"
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:
+        """Return the deleted instance, or None.
+
+        Raises:
+            OutcomeUnknownError: Nothing was there, but the answer to an earlier attempt was lost: that one may have deleted it.
+        """
+        item: Item | None = response.payload.get("Attributes")
+        if not item:
+            if response.ambiguous:
+                raise_unknown(
+                    self._target,
+                    response,
+                    None,
+                    "no item lies under this key now, and the answer to an earlier attempt was lost: "
+                    "that attempt may have deleted the item, and it cannot be handed back",
+                )
+            return None
+        found = living(self._target, item, now)
+        return None if found is None else self._target.codec.decode(found)
+
+    def _capacity(self) -> Capacity:
+        return write_capacity(1, at_least=True, note="per KB of the deleted item; index writes come on top")

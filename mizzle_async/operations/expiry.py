@@ -1,0 +1,32 @@
+"""When an item counts as expired, by its time-to-live attribute: exactly DynamoDB's rule, on the client's clock.
+
+The service deletes expired items within days. Until then they are hidden: an item is expired when the attribute is a number of
+seconds that lies in the past, but less than five years
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html); any other type, and a time further back, is
+ignored by the service, and so by us.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Final
+
+from mizzle_async.limits import TIME_TO_LIVE_YEARS
+from mizzle_async.types import AttributeValue, Item
+
+IGNORED_AFTER_SECONDS: Final = TIME_TO_LIVE_YEARS * 365 * 86_400
+
+
+def expiry_bounds(now: float) -> tuple[AttributeValue, AttributeValue]:
+    """Return the earliest and the latest time to live of an item that is expired at ``now``, as numbers of the wire."""
+    latest = floor(now)
+    return {"N": str(latest - IGNORED_AFTER_SECONDS)}, {"N": str(latest)}
+
+
+def is_expired(item: Item, attribute: str, now: float) -> bool:
+    """Tell whether an item is expired at ``now``, by its attribute of this name."""
+    value = item.get(attribute)
+    if value is None or "N" not in value:
+        return False
+    latest = floor(now)
+    return latest - IGNORED_AFTER_SECONDS <= float(value["N"]) <= latest

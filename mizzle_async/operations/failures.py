@@ -1,0 +1,129 @@
+"""What a failed condition means, verb by verb: never a false failure, and always the stored item."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from mizzle_async.errors import (
+    ConditionalCheckFailedError,
+    ItemExistsError,
+    ItemNotFoundError,
+    MizzleError,
+    OutcomeUnknownError,
+    VersionConflictError,
+)
+from mizzle_async.operations.conditions import Presence
+from mizzle_async.operations.expiry import is_expired
+from mizzle_async.operations.stamps import item_version
+from mizzle_async.operations.target import Target
+from mizzle_async.types import Item, WireResponse
+
+
+def living(target: Target[Any], item: Item | None, now: float) -> Item | None:
+    """Return an item, or None where it is expired."""
+    lifetime = target.schema.time_to_live
+    if item is not None and lifetime is not None and is_expired(item, lifetime.name, now):
+        return None
+    return item
+
+
+def raise_condition_failure(
+    target: Target[Any],
+    error: ConditionalCheckFailedError,
+    now: float,
+    *,
+    presence: Presence,
+    condition: str,
+    version: int | None = None,
+) -> NoReturn:
+    """Raise what a false condition means.
+
+    Args:
+        target: The table.
+        error: What the service said.
+        now: The time by the client's clock.
+        presence: What the verb asked of the item.
+        condition: The caller's condition as text without values; empty for none.
+        version: The version that was checked.
+
+    Raises:
+        OutcomeUnknownError: An earlier attempt may have been applied, and made the condition false itself.
+        ItemExistsError: The item is there and must not be.
+        ItemNotFoundError: The item is not there and must be.
+        VersionConflictError: The stored version is another one.
+        ConditionalCheckFailedError: The caller's condition was false.
+    """
+    entity = target.schema.entity
+    item = living(target, error.item, now)
+    if error.ambiguous:
+        raise_unknown(
+            target,
+            error,
+            item,
+            "the answer to an earlier attempt was lost and the condition is false now, perhaps because that attempt was applied: "
+            "compare what is stored, or read the item again",
+        )
+    if presence is Presence.ABSENT and item is not None:
+        raise _translated(error, target, item, ItemExistsError, f"{entity}: an item exists under this key already; nothing was written")
+    if presence is Presence.PRESENT and item is None:
+        raise ItemNotFoundError(
+            f"{entity}: no item lies under this key; nothing was written",
+            operation=error.operation,
+            table=error.table,
+            attempts=error.attempts,
+            request_id=error.request_id,
+        ) from error
+    if version is not None and (item is None or item_version(target.schema, item) != str(version)):
+        raise _translated(
+            error,
+            target,
+            item,
+            VersionConflictError,
+            f"{entity}: somebody wrote this item since the instance was read; read it again, and repeat the change",
+        )
+    text = f"the condition was false: {condition}" if condition else "the condition was false"
+    raise _translated(error, target, item, ConditionalCheckFailedError, f"{entity}: {text}; nothing was written")
+
+
+def raise_unknown(target: Target[Any], context: MizzleError | WireResponse, item: Item | None, text: str) -> NoReturn:
+    """Raise that a write may or may not have been applied.
+
+    Args:
+        target: The table.
+        context: What failed, or the answer.
+        item: The stored item, where it is known.
+        text: What is known.
+    """
+    raise OutcomeUnknownError(
+        f"{target.schema.entity}: {text}",
+        item=item,
+        load=target.load,
+        operation=getattr(context, "operation", None),
+        table=target.table,
+        attempts=context.attempts,
+        request_id=context.request_id,
+    ) from (context if isinstance(context, MizzleError) else None)
+
+
+def _translated(
+    error: ConditionalCheckFailedError,
+    target: Target[Any],
+    item: Item | None,
+    kind: type[ConditionalCheckFailedError],
+    message: str,
+) -> ConditionalCheckFailedError:
+    translated = kind(
+        message,
+        item=item,
+        load=target.load,
+        code=error.code,
+        status=error.status,
+        payload=error.payload,
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    )
+    # The service's own words add nothing, and a chain of two tracebacks hides ours.
+    translated.__suppress_context__ = True
+    return translated

@@ -1,0 +1,81 @@
+"""GetItem: one item by its key."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ItemNotFoundError
+from mizzle_async.limits import READ_UNIT_BYTES
+from mizzle_async.operations.base import Operation
+from mizzle_async.operations.capacity import read_capacity
+from mizzle_async.operations.expiry import is_expired
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.types import Item, WirePayload, WireResponse
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@frozen(eq=False, repr=False)
+class GetItem(Operation[ResultT_co]):
+    """Read one item; the result is the instance, or None (`get`) or an error (`get_one`) where there is none.
+
+    Cost: one request; a read unit for each 4 KB of the item when consistent, half of it otherwise.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
+    """
+
+    api = "GetItem"
+
+    key: Item
+    consistent_read: bool = field(default=False, kw_only=True)
+    include_expired: bool = field(default=False, kw_only=True)
+    required: bool = field(default=False, kw_only=True)
+
+    def _body(self) -> WirePayload:
+        target = self._target
+        body: WirePayload = {"TableName": target.table, "Key": self.key}
+        if self.consistent_read:
+            body["ConsistentRead"] = True
+        if target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Return the instance, or what stands for none."""
+        return self.from_item(response.payload.get("Item"), now, response)
+
+    def from_item(self, item: Item | None, now: float, response: WireResponse | None = None) -> ResultT_co:
+        """Return the result for an item that a request returned: this one, a batch or a transaction.
+
+        Args:
+            item: The item, or None if there was none.
+            now: The time by the client's clock.
+            response: The answer, for an error's context.
+
+        Raises:
+            ItemNotFoundError: From `get_one`, where there is no item.
+            MarshallingError: The item does not fit its class.
+        """
+        codec = self._target.codec
+        lifetime = codec.schema.time_to_live
+        if item is None or (lifetime is not None and not self.include_expired and is_expired(item, lifetime.name, now)):
+            return self._absent(response)
+        result: Any = codec.decode(item)
+        return result
+
+    def _absent(self, response: WireResponse | None) -> ResultT_co:
+        if self.required:
+            raise ItemNotFoundError(
+                f"no {self._target.schema.entity} lies under this key",
+                operation=self.api,
+                table=self._target.table,
+                attempts=response.attempts if response else 0,
+                request_id=response.request_id if response else None,
+            )
+        none: Any = None
+        return none
+
+    def _capacity(self) -> Capacity:
+        each = f"per {READ_UNIT_BYTES // 1024} KB of the item"
+        return read_capacity(1, consistent=self.consistent_read, at_least=True, note=each)

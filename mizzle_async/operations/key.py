@@ -1,0 +1,102 @@
+"""The key of one item: typed, hashable, picklable; and the ways in which verbs accept one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.marshalling import EntityCodec, canonical_key
+from mizzle_async.model import EntitySchema
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+
+class _Missing(Enum):
+    """A type of its own for "no argument", because None may be a mistake that must be named."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = _Missing.MISSING
+Missing = _Missing
+
+
+@frozen(eq=False, repr=False)
+class Key(Generic[ModelT]):
+    """The key of an item of one entity, from ``table.key(…)``.
+
+    Two keys are equal when DynamoDB would find the same item: ``1``, ``1.0`` and ``1e0`` are one number. Values do not appear in its
+    repr.
+
+    Attributes:
+        entity: The entity's class, or the name of a table without one.
+        item: The key attributes in DynamoDB's JSON.
+    """
+
+    entity: type[ModelT] | str
+    item: Item
+    _canonical: Hashable = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_canonical", canonical_key(self.item))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Key):
+            return NotImplemented
+        return self.entity == other.entity and self._canonical == other._canonical  # pyright: ignore[reportUnknownMemberType]
+
+    def __hash__(self) -> int:
+        return hash((self.entity, self._canonical))
+
+    def __repr__(self) -> str:
+        return f"<Key of {_entity_name(self.entity)}: {', '.join(self.item)}>"
+
+
+def entity_identity(schema: EntitySchema) -> type[Any] | str:
+    """Return what keys of this entity carry: its class, or its name where there is no class."""
+    return schema.entity if schema.cls is dict else schema.cls
+
+
+def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, Any]) -> Item:
+    """Return the key in DynamoDB's JSON, from any form that a verb accepts.
+
+    Args:
+        codec: The entity's.
+        key: A `Key`, an instance, the one value of a key of one attribute, or `MISSING`.
+        attributes: The key attributes by name, where ``key`` is missing.
+
+    Raises:
+        ExpressionError: Both forms at once, a key of another entity, or one value for a key of two attributes.
+        MarshallingError: A value that does not fit its key attribute.
+    """
+    if key is MISSING:
+        return codec.encode_key(attributes)
+    schema = codec.schema
+    if attributes:
+        raise ExpressionError(
+            f"{schema.entity}: the key was given twice, as an argument and by name ({', '.join(attributes)}): give one of them"
+        )
+    if isinstance(key, Key):
+        identity = entity_identity(schema)
+        if key.entity != identity:
+            raise ExpressionError(f"{schema.entity}: this is a key of {_entity_name(key.entity)}")
+        return dict(key.item)
+    if isinstance(key, schema.cls):
+        return codec.key_of(key)
+    partition_key = schema.partition_key
+    if schema.sort_key is not None:
+        names = f"{partition_key.field}=…, {schema.sort_key.field}=…"
+        raise ExpressionError(
+            f"{schema.entity} has a key of two attributes: write {names}, or give an instance or a key from `.key({names})`, "
+            f"not one {type(key).__name__}"
+        )
+    return codec.encode_key({partition_key.field: key})
+
+
+def _entity_name(entity: type[Any] | str) -> str:
+    return entity if isinstance(entity, str) else entity.__name__

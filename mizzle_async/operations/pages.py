@@ -1,0 +1,105 @@
+"""One request of a query or a scan, and the page that it brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from mizzle_async.operations.base import Operation
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.types import Item, WirePayload, WireResponse
+
+
+@frozen(eq=False)
+class RawPage:
+    """What one Query or Scan request returned, items undecoded.
+
+    Attributes:
+        items: In the service's order; expired ones may be among them.
+        last_key: Where the next page starts; None on the last page. A page without items may have one.
+        count: Items after the filter.
+        scanned: Items before the filter: what was paid for.
+        read_units: Consumed read units, where they were asked for.
+        origins: The items as the index holds them, in step with ``items``, where ``items`` came from the table instead.
+    """
+
+    items: list[Item]
+    last_key: Item | None = None
+    count: int = 0
+    scanned: int = 0
+    read_units: float | None = None
+    origins: list[Item] | None = None
+
+    def hydrated(self, items: list[Item | None]) -> RawPage:
+        """Return this page with the table's items in place of the index's; those that are gone are left out."""
+        pairs = [(item, origin) for item, origin in zip(items, self.items, strict=True) if item is not None]
+        return evolve(self, items=[item for item, _ in pairs], origins=[origin for _, origin in pairs])
+
+
+@frozen(eq=False, repr=False)
+class ReadPage(Operation[RawPage]):
+    """One page of a query or a scan; a reading iterator sends as many as it needs.
+
+    Cost: one request; a read unit for each 4 KB evaluated, filtered-out items included, half of it when eventually consistent.
+    """
+
+    compiled: WirePayload
+    start_key: Item | None = field(default=None, kw_only=True)
+    limit: int | None = field(default=None, kw_only=True)
+    segment: tuple[int, int] | None = field(default=None, kw_only=True)
+    capacity: Capacity = field(factory=Capacity, kw_only=True)
+    warnings: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def _body(self) -> WirePayload:
+        body = dict(self.compiled)
+        if self.limit is not None:
+            body["Limit"] = self.limit
+        if self.start_key is not None:
+            body["ExclusiveStartKey"] = self.start_key
+        if self.segment is not None:
+            body["Segment"], body["TotalSegments"] = self.segment
+        return body
+
+    def _index(self) -> str | None:
+        index: str | None = self.compiled.get("IndexName")
+        return index
+
+    def _capacity(self) -> Capacity:
+        return self.capacity
+
+    def _warnings(self) -> tuple[str, ...]:
+        return self.warnings
+
+    def from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
+        """Return the page."""
+        payload = response.payload
+        items: list[Item] = payload.get("Items") or []
+        consumed: Any = payload.get("ConsumedCapacity")
+        return RawPage(
+            items,
+            payload.get("LastEvaluatedKey") or None,
+            payload.get("Count", len(items)),
+            payload.get("ScannedCount", len(items)),
+            None if consumed is None else consumed.get("CapacityUnits"),
+        )
+
+
+@frozen(eq=False, repr=False)
+class QueryPage(ReadPage):
+    """One page of a query.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
+    """
+
+    api = "Query"
+
+
+@frozen(eq=False, repr=False)
+class ScanPage(ReadPage):
+    """One page of a scan, or of one of its segments.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
+    """
+
+    api = "Scan"

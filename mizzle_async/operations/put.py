@@ -1,0 +1,58 @@
+"""PutItem: a whole item, new (`insert`) or in place of whatever was there (`put`)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from mizzle_async.limits import ITEM_BYTES
+from mizzle_async.marshalling import check_item_size, item_size
+from mizzle_async.operations.capacity import write_capacity
+from mizzle_async.operations.conditions import Presence
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.write import Write
+from mizzle_async.types import Item, WirePayload, WireResponse
+
+ModelT = TypeVar("ModelT")
+
+
+@frozen(eq=False, repr=False)
+class PutItem(Write[ModelT, ModelT]):
+    """Write a whole item; the result is the instance as stored.
+
+    Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
+    """
+
+    api = "PutItem"
+    action = "Put"
+
+    item: Item = field(kw_only=True)
+
+    def _compile(self) -> WirePayload:
+        body: WirePayload = {"TableName": self._target.table, "Item": self.item}
+        condition = self._condition()
+        if condition is not None:
+            compiler = self._target.compiler()
+            body["ConditionExpression"] = compiler.condition(condition)
+            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            body.update(compiler.finish())
+        return body
+
+    def _check_size(self, encoded: int) -> None:
+        if encoded > ITEM_BYTES:
+            check_item_size(self.item, self._target.schema.entity)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+        """Return the instance as it is stored now."""
+        return self.stored()
+
+    def stored(self) -> ModelT:
+        """Return the instance as this write stores it: in the normal form of its types, with its times and its version."""
+        return self._target.codec.decode(self.item)
+
+    def _capacity(self) -> Capacity:
+        replaces = self.presence is not Presence.ABSENT
+        note = "more if a larger item is replaced; index writes come on top" if replaces else "index writes come on top"
+        return write_capacity(item_size(self.item), at_least=True, note=note)

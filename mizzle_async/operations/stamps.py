@@ -1,0 +1,117 @@
+"""Attributes that the library maintains: ``created_at``, ``updated_at``, and the version of optimistic locking.
+
+Their values are fixed when an operation is built.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import Condition, UpdateClauses
+from mizzle_async.marshalling import encode_timestamp
+from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.types import AttributeValue, Item
+
+
+def is_stamped(schema: EntitySchema) -> bool:
+    """Tell whether operations on this entity depend on the time."""
+    return schema.created_at is not None or schema.updated_at is not None or schema.time_to_live is not None
+
+
+def stamp_new(schema: EntitySchema, item: Item, now: float) -> None:
+    """Complete an item that comes into being: both times, and the first version."""
+    if schema.created_at is not None:
+        item[schema.created_at.name] = encode_timestamp(schema.created_at, now)
+    if schema.updated_at is not None:
+        item[schema.updated_at.name] = encode_timestamp(schema.updated_at, now)
+    if schema.version is not None:
+        item[schema.version.name] = {"N": "1"}
+
+
+def stamp_put(schema: EntitySchema, item: Item, now: float) -> None:
+    """Complete an item that is put over whatever was there: it keeps the creation time that it brings."""
+    created, updated = schema.created_at, schema.updated_at
+    if created is not None and _is_absent(item.get(created.name)):
+        item[created.name] = encode_timestamp(created, now)
+    if updated is not None:
+        item[updated.name] = encode_timestamp(updated, now)
+
+
+def stamp_update(
+    target: Target[Any], clauses: UpdateClauses, now: float, *, creates: bool, version: int | None
+) -> UpdateClauses:
+    """Return an update's clauses with the maintained attributes.
+
+    Args:
+        target: The table.
+        clauses: The caller's; a timestamp that they set themselves is left to them.
+        now: The time when the operation was built.
+        creates: Whether the item may come into being.
+        version: The version that is checked, so that the next one can be stored; None where none is checked.
+    """
+    schema = target.schema
+    touched = clauses.top_level_names
+    created, updated, counted = schema.created_at, schema.updated_at, schema.version
+    if created is not None and creates and created.name not in touched:
+        clauses = clauses.set_default(schema.path(created.field), Encoded(encode_timestamp(created, now)))
+    if updated is not None and updated.name not in touched:
+        clauses = clauses.set(schema.path(updated.field), Encoded(encode_timestamp(updated, now)))
+    if counted is not None:
+        path = schema.path(counted.field)
+        if version is None:
+            clauses = clauses.add(path, Encoded({"N": "1"}))
+        else:
+            clauses = clauses.set(path, Encoded({"N": str(version + 1)}))
+    return clauses
+
+
+def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
+    """Refuse clauses that write the version.
+
+    Raises:
+        ExpressionError: The version is among them.
+    """
+    if schema.version is not None and schema.version.name in clauses.top_level_names:
+        raise ExpressionError(
+            f"{schema.entity}.{schema.version.field} is the version: every write advances it, and no clause may change it"
+        )
+
+
+def version_condition(target: Target[Any], version: int) -> Condition[Any]:
+    """Return the condition that the stored item has this version."""
+    counted = _version_of(target.schema)
+    return target.schema.path(counted.field) == Encoded({"N": str(version)})
+
+
+def stored_version(schema: EntitySchema, instance: Any, verb: str) -> int:
+    """Return the version of an instance that was read from the table.
+
+    Raises:
+        ExpressionError: It was never stored.
+    """
+    version: int | None = getattr(instance, _version_of(schema).field)
+    if not version:
+        raise ExpressionError(
+            f"{schema.entity}: this instance has version {version!r}, so it was never stored: .{verb}() checks the version that "
+            "was read. Use .insert() for a new item, or what a read or a write returned"
+        )
+    return version
+
+
+def item_version(schema: EntitySchema, item: Item) -> str | None:
+    """Return the version number of a stored item as text, or None without one."""
+    value = item.get(_version_of(schema).name)
+    number: str | None = None if value is None else value.get("N")
+    return number
+
+
+def _version_of(schema: EntitySchema) -> AttributeSchema:
+    if schema.version is None:
+        raise ExpressionError(f"{schema.entity} has no version: declare one with `attribute(default=0, version=True)`")
+    return schema.version
+
+
+def _is_absent(value: AttributeValue | None) -> bool:
+    return value is None or "NULL" in value

@@ -1,0 +1,88 @@
+"""What a table handle tells its operations: which entity, which table, how values are encoded, and who sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ExpressionError, StoredLoader
+from mizzle_async.expressions import AttributePath, Compiler, Facet
+from mizzle_async.marshalling import EntityCodec, Marshaller
+from mizzle_async.model import EntitySchema
+from mizzle_async.types import AttributeValue, Sender
+
+ModelT = TypeVar("ModelT")
+
+
+@frozen(eq=False, repr=False)
+class Encoded:
+    """A value that was encoded when the operation was built, so that what is shown is what is sent; None stands for absence."""
+
+    value: AttributeValue | None
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+@frozen(eq=False, repr=False)
+class Target(Generic[ModelT]):
+    """One entity in one table; made once per handle, shared by its operations.
+
+    Attributes:
+        codec: Turns instances into items and back.
+        table: The table's name at the service, prefix included.
+        sender: What sends; None after pickling.
+        load: How an error reads a stored item as an instance.
+        report_capacity: Whether requests ask for the capacity that they consume.
+        schema: The entity's schema.
+    """
+
+    codec: EntityCodec[ModelT]
+    table: str
+    sender: Sender | None = None
+    load: StoredLoader | None = None
+    report_capacity: bool = False
+    schema: EntitySchema = field(init=False)
+
+    @schema.default
+    def _take_schema(self) -> EntitySchema:
+        return self.codec.schema
+
+    def compiler(self) -> Compiler:
+        """Return a compiler for the expressions of one request."""
+        return Compiler(self.encode, self.schema.entity, key_names=self.schema.key_names)
+
+    def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
+        """Encode a value of an expression; what was encoded before is kept."""
+        if type(value) is Encoded:
+            return value.value
+        return self.codec.encode_operand(value, path, facet)
+
+    def check_owners(self, owners: Iterable[Any], what: object) -> None:
+        """Refuse paths of another entity.
+
+        Args:
+            owners: Whose the paths are.
+            what: The condition or clause, for the message.
+
+        Raises:
+            ExpressionError: A path belongs to a class that this entity is not, and does not inherit from.
+        """
+        schema = self.schema
+        for owner in owners:
+            if not schema.owns(owner):
+                name = getattr(owner, "__name__", None) or getattr(owner, "entity", owner)
+                raise ExpressionError(f"{what} is about {name}, but this table holds {schema.entity}: use attributes of {schema.entity}")
+
+    def __repr__(self) -> str:
+        return f"<Target {self.schema.entity} in {self.table!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the table is, not what sends: the codec is made again, with the default converter."""
+        return _restore, (self.schema, self.table, self.report_capacity)
+
+
+def _restore(schema: EntitySchema, table: str, report_capacity: bool) -> Target[Any]:  # noqa: FBT001  (pickle passes by position)
+    return Target(Marshaller().codec(schema), table, report_capacity=report_capacity)

@@ -1,0 +1,287 @@
+"""UpdateItem: change attributes of one item, leaving the others as they are (`update`, `upsert`, `replace`, `patch`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, Self, TypeVar, overload
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
+from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Facet, Operand, UpdateClause, UpdateClauses
+from mizzle_async.expressions.terms import Term
+from mizzle_async.marshalling import item_size, value_size
+from mizzle_async.operations.base import Operation, derive, use
+from mizzle_async.operations.capacity import write_capacity
+from mizzle_async.operations.conditions import Presence, expired_condition
+from mizzle_async.operations.delete import DeleteItem
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.failures import living
+from mizzle_async.operations.stamps import check_maintained, stamp_update
+from mizzle_async.operations.target import Encoded
+from mizzle_async.operations.write import Write
+from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
+
+ModelT = TypeVar("ModelT")
+ValueT = TypeVar("ValueT")
+ElementT = TypeVar("ElementT")
+
+_CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
+
+
+@frozen(eq=False, repr=False)
+class UpdateItem(Write[ModelT, ModelT]):
+    """Change one item; the result is the instance as stored afterwards.
+
+    Every clause returns a new operation.
+
+    Cost: one request; a write unit for each KB of the larger of the item before and after.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+    """
+
+    api = "UpdateItem"
+    action = "Update"
+
+    key: Item
+    clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True)
+    creates: bool = field(default=False, kw_only=True)
+    verb: str = field(default="update", kw_only=True)
+    unchanged: ModelT | None = field(default=None, kw_only=True)
+
+    # ── clauses ──
+
+    @overload
+    def set(self, path: AttributePath[ModelT, ValueT], value: ValueT | Operand[ModelT, ValueT], /) -> Self: ...
+    @overload
+    def set(self, values: Mapping[str, Any], /) -> Self: ...
+    def set(self, path: Any, value: Any = None, /) -> Self:
+        """Assign values.
+
+        Args:
+            path: An attribute's path; or a mapping of attribute names to values, such as the body of an HTTP PATCH.
+            value: A value, or an operand such as ``Order.total + 5``. None for an optional attribute removes it.
+
+        Raises:
+            ExpressionError: The path is a key, is another entity's, or overlaps with another clause's.
+            MarshallingError: The value does not fit the attribute.
+        """
+        use(self)
+        if not isinstance(path, Mapping):
+            return self._with(self._assignment(path, value))
+        schema = self._target.schema
+        clauses = UpdateClauses()
+        for name, each in path.items():
+            clauses = clauses.merge(self._assignment(schema.path(name), each))
+        return self._with(clauses)
+
+    def set_default(self, path: AttributePath[ModelT, ValueT], value: ValueT, /) -> Self:
+        """Assign a value where nothing is stored (``if_not_exists``)."""
+        use(self)
+        clauses = UpdateClauses().set_default(path, value)
+        if not isinstance(value, Term | Condition):
+            clauses = UpdateClauses().set_default(path, Encoded(self._target.encode(value, path, Facet.WHOLE)))
+        return self._with(clauses)
+
+    @overload
+    def add(
+        self,
+        path: AttributePath[ModelT, set[ElementT]] | AttributePath[ModelT, set[ElementT] | None],
+        value: Set[ElementT],
+        /,
+    ) -> Self: ...
+    @overload
+    def add(
+        self,
+        path: AttributePath[ModelT, frozenset[ElementT]] | AttributePath[ModelT, frozenset[ElementT] | None],
+        value: Set[ElementT],
+        /,
+    ) -> Self: ...
+    @overload
+    def add(self, path: AttributePath[ModelT, ValueT], value: ValueT | int, /) -> Self: ...
+    def add(self, path: Any, value: Any, /) -> Self:
+        """Add to a number, or elements to a set; an absent number counts as 0, an absent set as empty."""
+        use(self)
+        return self._with(UpdateClauses().add(path, _own(value)))
+
+    def remove(self, path: AttributePath[ModelT, Any], /, *more: AttributePath[ModelT, Any]) -> Self:
+        """Remove attributes, map entries or list elements."""
+        use(self)
+        clauses = UpdateClauses().remove(path)
+        for each in more:
+            clauses = clauses.remove(each)
+        return self._with(clauses)
+
+    @overload
+    def discard(
+        self,
+        path: AttributePath[ModelT, set[ElementT]] | AttributePath[ModelT, set[ElementT] | None],
+        values: Set[ElementT],
+        /,
+    ) -> Self: ...
+    @overload
+    def discard(
+        self,
+        path: AttributePath[ModelT, frozenset[ElementT]] | AttributePath[ModelT, frozenset[ElementT] | None],
+        values: Set[ElementT],
+        /,
+    ) -> Self: ...
+    @overload
+    def discard(self, path: AttributePath[ModelT, Any], values: Set[Any], /) -> Self: ...
+    def discard(self, path: Any, values: Any, /) -> Self:
+        """Take elements out of a set."""
+        use(self)
+        return self._with(UpdateClauses().discard(path, _own(values)))
+
+    def append(
+        self,
+        path: AttributePath[ModelT, list[ElementT]]
+        | AttributePath[ModelT, list[ElementT] | None]
+        | AttributePath[ModelT, tuple[ElementT, ...]],
+        values: Sequence[ElementT],
+        /,
+    ) -> Self:
+        """Put elements at the end of a list; an absent list is created."""
+        use(self)
+        return self._with(UpdateClauses().append(path, _own(values)))
+
+    def prepend(
+        self,
+        path: AttributePath[ModelT, list[ElementT]]
+        | AttributePath[ModelT, list[ElementT] | None]
+        | AttributePath[ModelT, tuple[ElementT, ...]],
+        values: Sequence[ElementT],
+        /,
+    ) -> Self:
+        """Put elements at the beginning of a list; an absent list is created."""
+        use(self)
+        return self._with(UpdateClauses().prepend(path, _own(values)))
+
+    def _assignment(self, path: Any, value: Any) -> UpdateClauses:
+        clauses = UpdateClauses().set(path, value)  # refuses what is no path
+        if isinstance(value, Term | Condition):
+            return clauses
+        return UpdateClauses().set(path, Encoded(self._target.encode(value, path, Facet.WHOLE)))
+
+    def _with(self, added: UpdateClauses) -> Self:
+        """Return this update with more clauses, each checked now, so that a mistake shows where it was written."""
+        target = self._target
+        target.check_owners(added.owners, added)
+        check_maintained(target.schema, added)
+        target.compiler().update(added)
+        return derive(self, clauses=self.clauses.merge(added))
+
+    # ── sending ──
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
+        return self.unchanged is not None and self.clauses.is_empty and not self.conditions
+
+    def result(self) -> ModelT:
+        """Return the instance that needs no change."""
+        if self.unchanged is None:
+            return super().result()
+        return self.unchanged
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return whether this may be repeated after a lost answer.
+
+        The version that is checked makes a second application fail; assignments of values can be repeated; sums, appends and
+        list positions cannot. Advancing an unchecked version twice is harmless: it only has to differ.
+        """
+        if self.version is not None:
+            return RepeatSafety.GUARDED
+        return super().safety if self.clauses.is_repeat_safe else RepeatSafety.UNSAFE
+
+    @property
+    def _revives(self) -> bool:
+        return self.creates
+
+    def _compile(self) -> WirePayload:
+        target = self._target
+        if self.settled:
+            return {}
+        if self.clauses.is_empty and self.unchanged is None:
+            raise ExpressionError(
+                f"{target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(), .remove(), .discard(), "
+                ".append() or .prepend()"
+            )
+        if self.creates:
+            self._check_complete()
+        clauses = stamp_update(target, self.clauses, self.now, creates=self.creates, version=self.version)
+        compiler = target.compiler()
+        body: WirePayload = {"TableName": target.table, "Key": self.key}
+        update = compiler.update(clauses)
+        if update:
+            body["UpdateExpression"] = update
+        condition = self._condition()
+        if condition is not None:
+            body["ConditionExpression"] = compiler.condition(condition)
+            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        body.update(compiler.finish())
+        return body
+
+    def _finish(self, body: WirePayload) -> None:
+        if body:
+            body["ReturnValues"] = "ALL_NEW"
+
+    def _check_complete(self) -> None:
+        """Refuse an upsert that could create an item which no read could decode."""
+        schema = self._target.schema
+        given = {clause.path.segments[0] for clause in self.clauses.clauses if _gives(clause)}
+        missing = [name for name in schema.required_fields if schema.by_field[name].name not in given]
+        if missing:
+            raise ExpressionError(
+                f"{schema.entity}: .upsert() may create the item, so its clauses must give every required attribute; "
+                f"missing: {', '.join(missing)}. Give them with .set() or .set_default(), or use .update()"
+            )
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+        """Return the instance as it is stored now."""
+        return self._target.codec.decode(response.payload["Attributes"])
+
+    def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
+        """Return the deletion of an expired item that stands in the way of an upsert; then the upsert is sent once more."""
+        if (
+            self.creates
+            and isinstance(error, ConditionalCheckFailedError)
+            and error.item is not None
+            and living(self._target, error.item, now) is None
+        ):
+            return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
+        return None
+
+    def _capacity(self) -> Capacity:
+        size = item_size(self.key)
+        size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
+        return write_capacity(size, at_least=True, note="per KB of the whole item, before or after; index writes come on top")
+
+
+@frozen(eq=False, repr=False)
+class PurgeExpired(DeleteItem[ModelT]):
+    """Delete an item if it is expired: it does not exist for anybody, so this changes nothing that can be seen."""
+
+    def _condition(self) -> Condition[Any] | None:
+        return expired_condition(self._target, self.now)
+
+    def recover(self, error: Exception, now: float, /) -> ModelT | None:
+        """Return None where the item is no longer the expired one: somebody wrote it, or it is gone."""
+        if isinstance(error, ConditionalCheckFailedError):
+            return None
+        return super().recover(error, now)
+
+
+def _gives(clause: UpdateClause) -> bool:
+    """Tell whether a clause makes sure that a top-level attribute exists."""
+    absent = isinstance(clause.value, Encoded) and clause.value.value is None
+    return clause.kind in _CREATING and len(clause.path.segments) == 1 and not absent
+
+
+def _own(value: Any) -> Any:
+    """Return a copy of a container that the caller may change later."""
+    if isinstance(value, set | list | bytearray):
+        return value.copy()
+    return value
+
+

@@ -1,0 +1,133 @@
+"""What every write has in common: conditions, a request that is compiled once, and the judgement of failures."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import orjson
+from attrs import field, frozen
+
+from mizzle_async.errors import ConditionalCheckFailedError
+from mizzle_async.expressions import Condition
+from mizzle_async.operations.base import Operation, derive, use
+from mizzle_async.operations.conditions import Presence, checked, expired_condition, write_condition
+from mizzle_async.operations.failures import raise_condition_failure
+from mizzle_async.operations.stamps import version_condition
+from mizzle_async.types import RepeatSafety, WirePayload, WireRequest
+
+ModelT = TypeVar("ModelT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@frozen(eq=False, repr=False)
+class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
+    """A write of one item.
+
+    Attributes:
+        presence: What the verb asks of the item under its key.
+        version: The version of the instance, where it is checked.
+        now: The time when it was built.
+        conditions: What the caller asks; all must hold.
+    """
+
+    action: ClassVar[str]
+    """What the write is called inside a transaction: ``Put``, ``Update``, ``Delete`` or ``ConditionCheck``."""
+
+    presence: Presence = field(default=Presence.ANY, kw_only=True)
+    version: int | None = field(default=None, kw_only=True)
+    now: float = field(default=0.0, kw_only=True)
+    conditions: tuple[Condition[ModelT], ...] = field(default=(), kw_only=True)
+    _compiled: WirePayload | None = field(default=None, init=False)
+
+    def when(self, condition: Condition[ModelT], /) -> Self:
+        """Write only if a condition is true of the stored item; several are joined by AND.
+
+        Args:
+            condition: Made from the entity's attributes, such as ``Order.status == Status.OPEN``.
+
+        Raises:
+            ExpressionError: DynamoDB would refuse it, or it is about another entity.
+        """
+        use(self)
+        return derive(self, conditions=(*self.conditions, checked(self._target, condition)))
+
+    def to_action(self) -> tuple[str, WirePayload]:
+        """Return the write as a transaction takes it: the kind of action, and its request."""
+        use(self)
+        return self.action, dict(self._request())
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return whether this may be repeated after a lost answer."""
+        return RepeatSafety.GUARDED if self._condition() is not None else RepeatSafety.IDEMPOTENT
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded.
+
+        Raises:
+            LimitError: The item is larger than DynamoDB stores.
+        """
+        use(self)
+        body = orjson.dumps(self._body())
+        self._check_size(len(body))
+        return WireRequest(self.api, body, self._target.table, self.safety, None, self.timeout)
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+        """Raise what a failure means for this verb."""
+        if isinstance(error, ConditionalCheckFailedError):
+            raise_condition_failure(
+                self._target,
+                error,
+                now,
+                presence=self.presence,
+                condition=" AND ".join(map(str, self.conditions)),
+                version=self.version,
+            )
+        raise error
+
+    def _request(self) -> WirePayload:
+        """Return what both the single request and a transaction send, compiled once."""
+        compiled = self._compiled
+        if compiled is None:
+            compiled = self._compile()
+            object.__setattr__(self, "_compiled", compiled)
+        return compiled
+
+    def _body(self) -> WirePayload:
+        body = dict(self._request())
+        self._finish(body)
+        if self._target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def _condition(self) -> Condition[Any] | None:
+        conditions: tuple[Condition[Any], ...] = self.conditions
+        if self.version is not None:
+            conditions = (version_condition(self._target, self.version), *conditions)
+        if self._revives and (expired := expired_condition(self._target, self.now)) is not None:
+            # What an expired item holds must not come back: a first request finds that out, see `UpdateItem.follow_up`.
+            conditions = (~expired, *conditions)
+            return conditions[0] if len(conditions) == 1 else conditions[0] & _all(conditions[1:])
+        return write_condition(self._target, self.presence, conditions, self.now)
+
+    @property
+    def _revives(self) -> bool:
+        return False
+
+    # ── what each write fills in ──
+
+    def _compile(self) -> WirePayload:
+        raise NotImplementedError
+
+    def _finish(self, body: WirePayload) -> None:
+        """Add what a single request has and an action of a transaction has not."""
+
+    def _check_size(self, encoded: int) -> None:
+        """Refuse an item that is too large; the encoded request is never shorter than the item."""
+
+
+def _all(conditions: tuple[Condition[Any], ...]) -> Condition[Any]:
+    whole = conditions[0]
+    for condition in conditions[1:]:
+        whole = whole & condition
+    return whole
