@@ -41,6 +41,9 @@ class Exchange:
         body: The encoded JSON.
         phase: ``NOT_SENT`` until a byte is given to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
             checked answer is there.
+        fresh: Asks for a connection that has not served before.
+        stale: Set by the transport where the server closed a connection, that had served before, without a byte of an
+            answer: usually it was idle for too long.
     """
 
     endpoint: Endpoint
@@ -74,7 +77,7 @@ class Transport(Protocol):
     It raises `TransportError`, whose ``outcome`` says whether the request may have arrived; never a foreign error.
     """
 
-    async def exchange(self, exchange: Exchange, /) -> Answer:
+    def exchange(self, exchange: Exchange, /) -> Coroutine[Any, Any, Answer]:
         """Send the request and return the whole, checked answer."""
         ...
 
