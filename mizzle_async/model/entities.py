@@ -162,7 +162,7 @@ def asdict(instance: Any, /) -> dict[str, Any]:
     Raises:
         TypeError: If it is no such instance.
     """
-    return attrs.asdict(instance, retain_collection_types=True)
+    return attrs.asdict(instance)
 
 
 def _build(

@@ -3,3 +3,404 @@
 An index belongs to the entity whose attributes it names and is found through it; its own paths know it, so a query knows which
 index its key conditions are about.
 """
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, Final, Generic, Literal, Never, TypeAlias, TypeVar, overload
+
+from mizzle_async.errors import ItemCollectionLimitWarning, ModelError
+from mizzle_async.expressions import (
+    AttributePath,
+    CompositePartitionKeyPath,
+    CompositeSortKeyPath,
+    PartitionKeyPath,
+    SortKeyPath,
+)
+from mizzle_async.model.index_keys import (
+    KeyPaths,
+    Projection,
+    check_index_name,
+    check_key_paths,
+    common_owner,
+    key_paths,
+    projected_names,
+)
+from mizzle_async.model.schema import EntitySchema, schema_of
+
+EntityT = TypeVar("EntityT")
+PartitionT = TypeVar("PartitionT")
+SortT = TypeVar("SortT")
+P1 = TypeVar("P1")
+P2 = TypeVar("P2")
+P3 = TypeVar("P3")
+P4 = TypeVar("P4")
+S1 = TypeVar("S1")
+S2 = TypeVar("S2")
+S3 = TypeVar("S3")
+S4 = TypeVar("S4")
+
+INDEXES_ATTRIBUTE: Final = "__mizzle_indexes__"
+"""Where a class keeps the indexes over its attributes, by name."""
+
+# Keys of several attributes: type checkers need one overload per number of them, and tuples shorter than a sort key name its
+# leading parts.
+Paths2: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2]]
+Paths3: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3]]
+Paths4: TypeAlias = tuple[
+    AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3], AttributePath[EntityT, P4]
+]
+Leading2: TypeAlias = tuple[S1] | tuple[S1, S2]
+Leading3: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3]
+Leading4: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3] | tuple[S1, S2, S3, S4]
+
+
+class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
+    """A global or a local secondary index.
+
+    Attributes:
+        name: Its name in the table.
+        owner: Whose attributes it names: a class, or what stands for a table without one.
+        sort_paths: The paths of the attributes of its sort key; empty if it has none.
+        projection: ``"all"``, ``"keys_only"``, or the stored names of what it holds beside keys.
+    """
+
+    is_local: ClassVar[bool]
+
+    def __init__(self, name: str, key: KeyPaths, sort_paths: KeyPaths, projection: Projection) -> None:
+        """Check and register the index.
+
+        Args:
+            name: Its name in the table.
+            key: The paths of all its own key attributes.
+            sort_paths: Those of them that are its sort key.
+            projection: What it holds beside keys.
+        """
+        check_index_name(name)
+        self.name = name
+        self.owner: Any = common_owner(name, key)
+        check_key_paths(name, self.owner, key)
+        self.sort_paths = tuple(_of_index(path, self) for path in sort_paths)
+        self.projection: Literal["all", "keys_only"] | tuple[str, ...] = projected_names(name, self.owner, projection)
+        if isinstance(self.owner, type):
+            # A class keeps its own: one inherited under the same name is replaced for this class only.
+            registry: dict[str, SecondaryIndex[Any, Any, Any]] = vars(self.owner).get(INDEXES_ATTRIBUTE) or {}
+            setattr(self.owner, INDEXES_ATTRIBUTE, {**registry, name: self})
+
+    @property
+    def partition_paths(self) -> KeyPaths:
+        """The paths of the attributes of its partition key."""
+        raise NotImplementedError
+
+    @property
+    def partition_key(self) -> PartitionKeyPath[EntityT, PartitionT]:
+        """The path of its partition key; of several attributes, to be compared with a tuple."""
+        paths = self.partition_paths
+        if len(paths) > 1:
+            return CompositePartitionKeyPath(self.owner, (), index=self, parts=paths)
+        return PartitionKeyPath(self.owner, paths[0].segments, index=self, labels=paths[0].labels)
+
+    @property
+    def sort_key(self) -> SortKeyPath[EntityT, SortT]:
+        """The path of its sort key; of several attributes, to be compared with a tuple of the leading ones.
+
+        Raises:
+            ModelError: If it has none.
+        """
+        paths = self.sort_paths
+        if not paths:
+            raise ModelError(f"index {self.name!r} has no sort key: query it by its partition_key alone")
+        if len(paths) > 1:
+            return CompositeSortKeyPath(self.owner, (), index=self, parts=paths)
+        return SortKeyPath(self.owner, paths[0].segments, index=self, labels=paths[0].labels)
+
+    def key_names(self) -> tuple[str, ...]:
+        """Return the stored names of its key attributes, partition key first."""
+        return tuple(str(path.segments[0]) for path in (*self.partition_paths, *self.sort_paths))
+
+    def held_names(self, schema: EntitySchema) -> frozenset[str] | None:
+        """Return the stored names of all attributes that it holds, None where it holds everything.
+
+        Args:
+            schema: The schema of the table that it is an index of.
+        """
+        if self.projection == "all":
+            return None
+        included = () if self.projection == "keys_only" else self.projection
+        return frozenset((*schema.key_names, *self.key_names(), *included))
+
+    def __repr__(self) -> str:
+        keys = ", ".join(map(str, (*self.partition_paths, *self.sort_paths)))
+        return f"<{type(self).__name__} {self.name!r} on {keys}>"
+
+    def __reduce__(self) -> Any:
+        """Pickle by entity and name, so that an index stays the same object."""
+        if isinstance(self.owner, type):
+            return find_index, (self.owner, self.name)
+        return object.__reduce__(self)
+
+
+class GlobalSecondaryIndex(SecondaryIndex[EntityT, PartitionT, SortT]):
+    """A global secondary index: the same items under another key, read with eventual consistency.
+
+    Args:
+        name: Its name in the table.
+        partition_key: The path of the attribute that is its partition key, or a tuple of two to four.
+        sort_key: The path of the attribute that is its sort key, or a tuple of two to four.
+        projection: What it holds beside keys: ``"all"``, ``"keys_only"``, or the paths of some attributes.
+
+    Raises:
+        ModelError: If the paths cannot be such a key.
+    """
+
+    is_local: ClassVar[bool] = False
+
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, PartitionT, Never],
+        name: str,
+        *,
+        partition_key: AttributePath[EntityT, PartitionT],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, PartitionT, SortT],
+        name: str,
+        *,
+        partition_key: AttributePath[EntityT, PartitionT],
+        sort_key: AttributePath[EntityT, SortT],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, PartitionT, Leading2[S1, S2]],
+        name: str,
+        *,
+        partition_key: AttributePath[EntityT, PartitionT],
+        sort_key: Paths2[EntityT, S1, S2],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, PartitionT, Leading3[S1, S2, S3]],
+        name: str,
+        *,
+        partition_key: AttributePath[EntityT, PartitionT],
+        sort_key: Paths3[EntityT, S1, S2, S3],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, PartitionT, Leading4[S1, S2, S3, S4]],
+        name: str,
+        *,
+        partition_key: AttributePath[EntityT, PartitionT],
+        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Never],
+        name: str,
+        *,
+        partition_key: Paths2[EntityT, P1, P2],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], SortT],
+        name: str,
+        *,
+        partition_key: Paths2[EntityT, P1, P2],
+        sort_key: AttributePath[EntityT, SortT],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Leading2[S1, S2]],
+        name: str,
+        *,
+        partition_key: Paths2[EntityT, P1, P2],
+        sort_key: Paths2[EntityT, S1, S2],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Leading3[S1, S2, S3]],
+        name: str,
+        *,
+        partition_key: Paths2[EntityT, P1, P2],
+        sort_key: Paths3[EntityT, S1, S2, S3],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Leading4[S1, S2, S3, S4]],
+        name: str,
+        *,
+        partition_key: Paths2[EntityT, P1, P2],
+        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Never],
+        name: str,
+        *,
+        partition_key: Paths3[EntityT, P1, P2, P3],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], SortT],
+        name: str,
+        *,
+        partition_key: Paths3[EntityT, P1, P2, P3],
+        sort_key: AttributePath[EntityT, SortT],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Leading2[S1, S2]],
+        name: str,
+        *,
+        partition_key: Paths3[EntityT, P1, P2, P3],
+        sort_key: Paths2[EntityT, S1, S2],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Leading3[S1, S2, S3]],
+        name: str,
+        *,
+        partition_key: Paths3[EntityT, P1, P2, P3],
+        sort_key: Paths3[EntityT, S1, S2, S3],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Leading4[S1, S2, S3, S4]],
+        name: str,
+        *,
+        partition_key: Paths3[EntityT, P1, P2, P3],
+        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Never],
+        name: str,
+        *,
+        partition_key: Paths4[EntityT, P1, P2, P3, P4],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], SortT],
+        name: str,
+        *,
+        partition_key: Paths4[EntityT, P1, P2, P3, P4],
+        sort_key: AttributePath[EntityT, SortT],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Leading2[S1, S2]],
+        name: str,
+        *,
+        partition_key: Paths4[EntityT, P1, P2, P3, P4],
+        sort_key: Paths2[EntityT, S1, S2],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Leading3[S1, S2, S3]],
+        name: str,
+        *,
+        partition_key: Paths4[EntityT, P1, P2, P3, P4],
+        sort_key: Paths3[EntityT, S1, S2, S3],
+        projection: Projection = "all",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Leading4[S1, S2, S3, S4]],
+        name: str,
+        *,
+        partition_key: Paths4[EntityT, P1, P2, P3, P4],
+        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        projection: Projection = "all",
+    ) -> None: ...
+    def __init__(self, name: str, *, partition_key: Any, sort_key: Any = None, projection: Projection = "all") -> None:
+        partition_paths = key_paths(name, "partition_key", partition_key)
+        sort_paths = () if sort_key is None else key_paths(name, "sort_key", sort_key)
+        super().__init__(name, (*partition_paths, *sort_paths), sort_paths, projection)
+        self._partition_paths = tuple(_of_index(path, self) for path in partition_paths)
+
+    @property
+    def partition_paths(self) -> KeyPaths:
+        """The paths of the attributes of its partition key."""
+        return self._partition_paths
+
+
+class LocalSecondaryIndex(SecondaryIndex[EntityT, Any, SortT]):
+    """A local secondary index: the items of one partition key value under another sort key.
+
+    It limits all items under one partition key value to 10 GB, for ever: an `ItemCollectionLimitWarning` says so.
+
+    Args:
+        name: Its name in the table.
+        sort_key: The path of the attribute that is its sort key.
+        projection: What it holds beside keys: ``"all"``, ``"keys_only"``, or the paths of some attributes.
+
+    Raises:
+        ModelError: If the path cannot be such a key.
+    """
+
+    is_local: ClassVar[bool] = True
+
+    def __init__(self, name: str, *, sort_key: AttributePath[EntityT, SortT], projection: Projection = "all") -> None:
+        sort_paths = key_paths(name, "sort_key", sort_key)
+        if len(sort_paths) > 1:
+            raise ModelError(f"index {name!r}: a local secondary index has one sort key attribute: use a global one")
+        super().__init__(name, sort_paths, sort_paths, projection)
+        warnings.warn(
+            f"local secondary index {name!r} limits every partition key value of the table to 10 GB of items: "
+            "a GlobalSecondaryIndex does not",
+            ItemCollectionLimitWarning,
+            stacklevel=2,
+        )
+
+    @property
+    def partition_paths(self) -> KeyPaths:
+        """The path of the table's partition key, which is its own too.
+
+        Raises:
+            ModelError: If the class is mapped from outside, so that only its table handle knows its key.
+        """
+        schema = self.owner if isinstance(self.owner, EntitySchema) else schema_of(self.owner)
+        return (_of_index(schema.partition_key_path, self),)
+
+
+def indexes_of(cls: type[Any]) -> tuple[SecondaryIndex[Any, Any, Any], ...]:
+    """Return the indexes over a class's attributes, inherited ones first; a later one under the same name replaces."""
+    found: dict[str, SecondaryIndex[Any, Any, Any]] = {}
+    for base in reversed(cls.__mro__):
+        found.update(vars(base).get(INDEXES_ATTRIBUTE, {}))
+    return tuple(found.values())
+
+
+def find_index(cls: type[Any], name: str) -> SecondaryIndex[Any, Any, Any]:
+    """Return a class's index by name.
+
+    Raises:
+        ModelError: If it has none of that name.
+    """
+    for index in indexes_of(cls):
+        if index.name == name:
+            return index
+    raise ModelError(f"{cls.__name__} has no index {name!r}")
+
+
+def _of_index(path: AttributePath[Any, Any], index: Any) -> AttributePath[Any, Any]:
+    return AttributePath(path.owner, path.segments, index=index, labels=path.labels)

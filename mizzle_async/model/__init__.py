@@ -1,0 +1,51 @@
+"""Models: entities, documents, their attributes and indexes, and the schemas that the rooms above read."""
+
+from mizzle_async.model.attributes import Attribute, PartitionKey, SortKey, attribute
+from mizzle_async.model.entities import asdict, document, entity, evolve
+from mizzle_async.model.indexes import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex, find_index, indexes_of
+from mizzle_async.model.key_types import ScalarCode, scalar_code
+from mizzle_async.model.mapping import dict_schema, map_class
+from mizzle_async.model.path_types import type_at
+from mizzle_async.model.schema import (
+    AttributeSchema,
+    DatetimeFormat,
+    DocumentSchema,
+    EntitySchema,
+    UnknownAttributes,
+    document_schema_of,
+    is_document,
+    is_entity,
+    schema_of,
+)
+from mizzle_async.model.structure import KEY_OPTION_NAMES
+
+__all__ = [
+    "KEY_OPTION_NAMES",
+    "Attribute",
+    "AttributeSchema",
+    "DatetimeFormat",
+    "DocumentSchema",
+    "EntitySchema",
+    "GlobalSecondaryIndex",
+    "LocalSecondaryIndex",
+    "PartitionKey",
+    "ScalarCode",
+    "SecondaryIndex",
+    "SortKey",
+    "UnknownAttributes",
+    "asdict",
+    "attribute",
+    "dict_schema",
+    "document",
+    "document_schema_of",
+    "entity",
+    "evolve",
+    "find_index",
+    "indexes_of",
+    "is_document",
+    "is_entity",
+    "map_class",
+    "scalar_code",
+    "schema_of",
+    "type_at",
+]
