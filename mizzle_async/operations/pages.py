@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
 
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.types import Item, WirePayload, WireResponse
+
+
+class PageAdvisor(Protocol):
+    """What a page request asks about the query that it belongs to, to explain itself."""
+
+    def capacity(self) -> Capacity: ...
+
+    def advice(self) -> str | None: ...
 
 
 @frozen(eq=False)
@@ -48,8 +56,7 @@ class ReadPage(Operation[RawPage]):
     start_key: Item | None = field(default=None, kw_only=True)
     limit: int | None = field(default=None, kw_only=True)
     segment: tuple[int, int] | None = field(default=None, kw_only=True)
-    capacity: Capacity = field(factory=Capacity, kw_only=True)
-    warnings: tuple[str, ...] = field(default=(), kw_only=True)
+    plan: PageAdvisor | None = field(default=None, kw_only=True)
 
     def _body(self) -> WirePayload:
         body = dict(self.compiled)
@@ -66,10 +73,11 @@ class ReadPage(Operation[RawPage]):
         return index
 
     def _capacity(self) -> Capacity:
-        return self.capacity
+        return Capacity() if self.plan is None else self.plan.capacity()
 
     def _warnings(self) -> tuple[str, ...]:
-        return self.warnings
+        advice = None if self.plan is None else self.plan.advice()
+        return () if advice is None else (advice,)
 
     def from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page."""

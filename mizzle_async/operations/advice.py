@@ -1,0 +1,73 @@
+"""Advice about reads that pay for more than they return: which index would serve a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mizzle_async.expressions import AttributePath, Condition, Conjunction, Predicate
+from mizzle_async.model import EntitySchema, SecondaryIndex, indexes_of
+
+_RANGES = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
+
+
+def unindexed_filter(
+    schema: EntitySchema,
+    filters: Iterable[Condition[Any]],
+    *,
+    partition_names: frozenset[str],
+    used: SecondaryIndex[Any, Any, Any] | None,
+) -> str | None:
+    """Return what to say about a filter, or None where nothing better is at hand.
+
+    Args:
+        schema: The entity's.
+        filters: The caller's conditions, all of which must hold.
+        partition_names: Attributes that the key condition compares by equality; empty for a scan.
+        used: The index that is read already.
+    """
+    compared = [each for condition in filters for each in _compared(condition)]
+    if not compared:
+        filtered = any(True for _ in filters)
+        return f"{schema.entity}: a filtered scan reads the whole table, and is charged for it" if filtered and not partition_names else None
+    equal = partition_names | {name for name, operator in compared if operator == "="}
+    named = {name for name, _ in compared}
+    better = None if schema.is_open else _better(schema, equal, named, used)
+    names = ", ".join(dict.fromkeys(name for name, _ in compared))
+    if better is not None:
+        return f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: index {better!r} would serve it"
+    if partition_names:
+        return None
+    return (
+        f"{schema.entity}: a filtered scan reads the whole table, and is charged for it: an index with {names} as its key would "
+        "serve a query instead"
+    )
+
+
+def _better(
+    schema: EntitySchema, equal: frozenset[str] | set[str], named: set[str], used: SecondaryIndex[Any, Any, Any] | None
+) -> str | None:
+    """Return the name of an index whose partition key is bound, and whose key takes something off the filter."""
+    for index in indexes_of(schema.cls):
+        if index is used:
+            continue
+        partition = {str(path.segments[0]) for path in _partition_paths(schema, index)}
+        sort = [str(path.segments[0]) for path in index.sort_paths[:1]]
+        if partition <= equal and (partition & named or any(name in named for name in sort)):
+            return index.name
+    return None
+
+
+def _partition_paths(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> Iterable[AttributePath[Any, Any]]:
+    return (schema.partition_key_path,) if index.is_local else index.partition_paths
+
+
+def _compared(condition: Condition[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the attributes that a condition compares in a way that a key can, with the operator."""
+    if isinstance(condition, Conjunction):
+        for part in condition.parts:
+            yield from _compared(part)
+    elif isinstance(condition, Predicate) and condition.operator in _RANGES:
+        left: Any = condition.left
+        if isinstance(left, AttributePath) and not left.composite and len(left.segments) == 1:
+            yield str(left.segments[0]), condition.operator

@@ -1,0 +1,80 @@
+"""Rows of some attributes only: what is asked for, and how each row is read from what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import AttributePath, Segments
+from mizzle_async.marshalling import EntityCodec
+from mizzle_async.types import AttributeValue, Item
+
+
+@frozen(eq=False)
+class Projection:
+    """The paths of a row, in order."""
+
+    paths: tuple[AttributePath[Any, Any], ...]
+
+    def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
+        """Return what to ask the service for: these paths and the others, none inside another.
+
+        A list is asked for as a whole: of ``lines[2]`` the service returns a list of one, and two of those cannot be told apart
+        where the list is shorter. Projecting saves no read units either way.
+
+        Args:
+            also: Paths that paging needs.
+        """
+        wanted: dict[Segments, AttributePath[Any, Any]] = {}
+        for path in (*self.paths, *also):
+            segments = _up_to_list(path.segments)
+            wanted.setdefault(segments, path if segments == path.segments else AttributePath(path.owner, segments))
+        return [
+            path
+            for segments, path in wanted.items()
+            if not any(segments[:length] in wanted for length in range(1, len(segments)))
+        ]
+
+    def row(self, codec: EntityCodec[Any], item: Item) -> tuple[Any, ...]:
+        """Return one row; what is absent is None, or the empty set."""
+        return tuple(codec.decode_at(path.segments, value_at(item, path.segments)) for path in self.paths)
+
+
+def projection_of(entity: str, paths: Sequence[Any]) -> Projection:
+    """Check the paths of ``.project()``.
+
+    Raises:
+        ExpressionError: None was given, or one is no path.
+    """
+    if not paths:
+        raise ExpressionError(f"{entity}: .project() takes the attributes of a row, such as .project(Order.status, Order.total)")
+    for path in paths:
+        if not isinstance(path, AttributePath) or path.composite:
+            raise ExpressionError(
+                f"{entity}: .project() takes attributes' paths, such as Order.status, not {type(path).__name__}"
+            )
+    return Projection(tuple(paths))
+
+
+def value_at(item: Item, segments: Segments) -> AttributeValue | None:
+    """Return the value at a path of an item, or None."""
+    found: AttributeValue | None = {"M": item}
+    for segment in segments:
+        if found is None:
+            return None
+        if isinstance(segment, str):
+            found = found.get("M", {}).get(segment)
+        else:
+            elements = found.get("L", ())
+            found = elements[segment] if segment < len(elements) else None
+    return found
+
+
+def _up_to_list(segments: Segments) -> Segments:
+    for position, segment in enumerate(segments):
+        if isinstance(segment, int):
+            return segments[:position]
+    return segments

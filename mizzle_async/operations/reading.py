@@ -1,0 +1,344 @@
+"""What a query or a scan reads: key conditions, filters, options; checked when it is built, compiled into page requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from attrs import evolve, field, frozen
+
+from mizzle_async.errors import ExpressionError, InvalidCursorError, MarshallingError
+from mizzle_async.expressions import AttributePath, Condition, Conjunction
+from mizzle_async.limits import SCAN_SEGMENTS
+from mizzle_async.model import SecondaryIndex
+from mizzle_async.operations.advice import unindexed_filter
+from mizzle_async.operations.capacity import read_capacity
+from mizzle_async.operations.conditions import expired_condition
+from mizzle_async.operations.cursors import query_digest
+from mizzle_async.operations.expiry import is_expired
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.pages import QueryPage, ReadPage, ScanPage
+from mizzle_async.operations.projection import Projection
+from mizzle_async.operations.target import Target
+from mizzle_async.types import Item, WirePayload
+
+ModelT = TypeVar("ModelT")
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+AnyIndex: TypeAlias = SecondaryIndex[Any, Any, Any]
+OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
+"""What happens to an item that does not fit its class: it raises, is skipped, or goes to a function."""
+
+
+@frozen(kw_only=True)
+class ReadOptions:
+    """The options of a query or a scan.
+
+    Attributes:
+        max_items: How many are returned in all.
+        page_size: How many are evaluated per request, before the filter: the service's ``Limit``.
+        max_evaluated: How many are evaluated in all.
+        consistent_read: Whether every write that was finished before is seen.
+        include_expired: Whether expired items are shown.
+        on_error: What happens to an item that does not fit its class.
+        reverse: Whether the sort order is descending.
+        segments: How many segments of a scan are read at once.
+        timeout: Seconds for each page, or None for the client's.
+    """
+
+    max_items: int | None = None
+    page_size: int | None = None
+    max_evaluated: int | None = None
+    consistent_read: bool = False
+    include_expired: bool = False
+    on_error: OnError = "raise"
+    reverse: bool = False
+    segments: int = 1
+    timeout: float | None = None
+
+    def check(self, entity: str) -> None:
+        """Refuse what the service would refuse.
+
+        Raises:
+            ExpressionError: A number that must be at least one is not, or ``on_error`` is neither a word nor a function.
+        """
+        for name in ("max_items", "page_size", "max_evaluated"):
+            value = getattr(self, name)
+            least = 0 if name == "max_items" else 1
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ExpressionError(f"{entity}: {name}={value!r} must be an integer of {least} or more, or None for no limit")
+        if not 1 <= self.segments <= SCAN_SEGMENTS:
+            raise ExpressionError(f"{entity}: segments={self.segments!r} must be between 1 and {SCAN_SEGMENTS:,}")
+        if self.on_error not in ("raise", "skip") and not callable(self.on_error):
+            raise ExpressionError(f"{entity}: on_error= is 'raise', 'skip' or a function of the error, not {self.on_error!r}")
+
+
+@frozen(eq=False, repr=False)
+class ReadPlan(Generic[ModelT, RowT_co]):
+    """Everything about a query (with a partition key condition) or a scan (without), as a value."""
+
+    target: Target[ModelT]
+    options: ReadOptions
+    partition: Condition[Any] | None = field(default=None, kw_only=True)
+    sort: Condition[Any] | None = field(default=None, kw_only=True)
+    index: AnyIndex | None = field(default=None, kw_only=True)
+    filters: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
+    projection: Projection | None = field(default=None, kw_only=True)
+    hydrated: bool = field(default=False, kw_only=True)
+    hydrated_consistently: bool = field(default=False, kw_only=True)
+    _compiled: WirePayload = field(init=False)
+    _digest: bytes | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        """Check everything that can be known before a request, and compile."""
+        self.options.check(self.target.schema.entity)
+        self._check_index()
+        object.__setattr__(self, "_compiled", self._compile(None, count_only=False))
+
+    # ── builders ──
+
+    def filtered_by(self, condition: Condition[Any]) -> ReadPlan[ModelT, RowT_co]:
+        """Return the plan with one more filter, which is checked."""
+        entity = self.target.schema.entity
+        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ExpressionError(
+                f"{entity}: .filter() takes a condition, such as Order.status == Status.OPEN, not {type(condition).__name__}"
+            )
+        self.target.check_owners(condition.owners, condition)
+        if self.partition is not None:
+            self._check_filter(condition)
+        return evolve(self, filters=(*self.filters, condition))
+
+    def _check_filter(self, condition: Condition[Any]) -> None:
+        keys = self._read_key_names()
+        for place in condition.places():
+            if place.segments and place.segments[0] in keys:
+                raise ExpressionError(
+                    f"{place} is a key of {self._source()}, and DynamoDB filters a query by other attributes only: "
+                    "put it into the key condition, as the second argument of .query()"
+                )
+
+    # ── what is read ──
+
+    def _source(self) -> str:
+        return f"table {self.target.table!r}" if self.index is None else f"index {self.index.name!r}"
+
+    def _read_key_names(self) -> tuple[str, ...]:
+        return self.target.schema.key_names if self.index is None else self.index.key_names()
+
+    def _position_names(self) -> tuple[str, ...]:
+        """Return what a start key consists of: the table's key, and the index's."""
+        keys = self.target.schema.key_names
+        return keys if self.index is None else tuple(dict.fromkeys((*self.index.key_names(), *keys)))
+
+    def _check_index(self) -> None:
+        index, schema = self.index, self.target.schema
+        if index is None:
+            if self.hydrated:
+                raise ExpressionError(f"{schema.entity}: .hydrate() reads what an index lacks: a query of the table lacks nothing")
+            return
+        self.target.check_owners((index.owner,), f"index {index.name!r}")
+        if self.options.consistent_read and not index.is_local:
+            raise ExpressionError(
+                f"{schema.entity}: index {index.name!r} is global, and DynamoDB reads it with eventual consistency only: leave "
+                "consistent_read out, or use .hydrate(consistent_read=True) to read the items from the table"
+            )
+        held = index.held_names(schema)
+        if held is None or schema.is_open:
+            return
+        needed = {str(place.segments[0]): str(place) for each in self.filters for place in each.places()}
+        if not self.hydrated:
+            if self.projection is not None:
+                needed |= {str(path.segments[0]): str(path) for path in self.projection.paths}
+                if schema.time_to_live is not None and not self.options.include_expired:
+                    needed[schema.time_to_live.name] = f"the time to live, {schema.time_to_live.field}"
+            else:
+                needed |= {name: f"{schema.entity}.{each.field}" for name, each in schema.by_name.items()}
+        missing = [label for name, label in needed.items() if name not in held]
+        if missing:
+            raise ExpressionError(
+                f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}: use .hydrate() to read the items from "
+                "the table, .project() to read what the index holds, or another projection= of the index"
+            )
+
+    # ── requests ──
+
+    def _compile(self, now: float | None, *, count_only: bool) -> WirePayload:
+        target, options = self.target, self.options
+        compiler = target.compiler()
+        body: WirePayload = {"TableName": target.table}
+        if self.index is not None:
+            body["IndexName"] = self.index.name
+        if self.partition is not None:
+            target.check_owners(self.partition.owners, self.partition)
+            body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
+        filters = self.filters
+        if now is not None and self.expiry_filtered and (expired := expired_condition(target, now)) is not None:
+            filters = (*filters, ~expired)
+        if filters:
+            whole = filters[0] if len(filters) == 1 else Conjunction(filters)
+            body["FilterExpression"] = compiler.condition(whole, "FilterExpression")
+        if count_only:
+            body["Select"] = "COUNT"
+        elif self.projection is not None or self.hydrated:
+            projection = self.projection if self.projection is not None and not self.hydrated else Projection(())
+            body["ProjectionExpression"] = compiler.projection(projection.wire_paths(self._paging_paths()))
+        body.update(compiler.finish())
+        if options.reverse:
+            body["ScanIndexForward"] = False
+        if options.consistent_read:
+            body["ConsistentRead"] = True
+        if target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def _paging_paths(self) -> list[AttributePath[Any, Any]]:
+        """Return the paths that must come back whatever is projected: for cursors, and to see what is expired."""
+        schema = self.target.schema
+        names = list(self._position_names())
+        if self.hides_expired and not self.hydrated and schema.time_to_live is not None:
+            names.append(schema.time_to_live.name)
+        return [AttributePath(schema.owner, (name,)) for name in dict.fromkeys(names)]
+
+    @property
+    def hides_expired(self) -> bool:
+        """Tell whether expired items may come and must not be shown."""
+        return self.target.schema.time_to_live is not None and not self.options.include_expired
+
+    @property
+    def expiry_filtered(self) -> bool:
+        """Tell whether the service leaves out expired items: not where it cannot filter by the attribute."""
+        lifetime = self.target.schema.time_to_live
+        if lifetime is None or self.options.include_expired:
+            return False
+        if self.partition is not None and lifetime.name in self._read_key_names():
+            return False
+        held = None if self.index is None else self.index.held_names(self.target.schema)
+        return held is None or lifetime.name in held
+
+    @property
+    def countable(self) -> bool:
+        """Tell whether the service's own count is right."""
+        return not self.hides_expired or self.expiry_filtered
+
+    def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
+        """Return what all page requests have in common.
+
+        Args:
+            now: The time by the client's clock: what is expired now is not asked for.
+            count_only: Whether numbers are wanted instead of items.
+        """
+        if count_only or self.expiry_filtered:
+            return self._compile(now, count_only=count_only)
+        return self._compiled
+
+    def page(
+        self,
+        compiled: WirePayload,
+        *,
+        start_key: Item | None = None,
+        limit: int | None = None,
+        segment: tuple[int, int] | None = None,
+    ) -> ReadPage:
+        """Return the request of one page."""
+        kind = ScanPage if self.partition is None else QueryPage
+        return kind(
+            self.target, compiled, start_key=start_key, limit=limit, segment=segment, timeout=self.options.timeout, plan=self
+        )
+
+    # ── rows ──
+
+    def row(self, item: Item) -> RowT_co:
+        """Return the row of an item.
+
+        Raises:
+            MarshallingError: It does not fit its class.
+        """
+        codec = self.target.codec
+        found: Any = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
+        return found
+
+    def judge(self, error: MarshallingError) -> None:
+        """Do with an item that does not fit what the caller wants done: return to leave it out, or raise."""
+        on_error = self.options.on_error
+        if on_error == "raise":
+            raise error
+        if callable(on_error):
+            on_error(error)
+
+    def expired(self, now: float) -> Callable[[Item], bool] | None:
+        """Return what tells whether an item is expired, or None where none is, or all may be shown."""
+        lifetime = self.target.schema.time_to_live
+        if lifetime is None or self.options.include_expired:
+            return None
+        name = lifetime.name
+        return lambda item: is_expired(item, name, now)
+
+    # ── positions ──
+
+    @property
+    def digest(self) -> bytes:
+        """Return what tells this query from another, for cursors: options that do not move positions do not count."""
+        if self._digest is None:
+            compiler = self.target.compiler()
+            body: WirePayload = {"TableName": self.target.table, "ScanIndexForward": not self.options.reverse}
+            if self.index is not None:
+                body["IndexName"] = self.index.name
+            if self.partition is not None:
+                body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
+            if self.filters:
+                body["FilterExpression"] = compiler.condition(Conjunction(self.filters), "FilterExpression")
+            body.update(compiler.finish())
+            object.__setattr__(self, "_digest", query_digest(body))
+        found: bytes = self._digest or b""
+        return found
+
+    def position(self, item: Item) -> Item:
+        """Return the start key that stands for "after this item"."""
+        return {name: item[name] for name in self._position_names()}
+
+    def check_position(self, key: Item) -> Item:
+        """Return a cursor's key if it can be a start key here.
+
+        Raises:
+            InvalidCursorError: It has other attributes.
+        """
+        if self.options.segments > 1:
+            raise InvalidCursorError("a parallel scan has no single position: leave segments= out to page through it with cursors")
+        if key.keys() != set(self._position_names()):
+            raise InvalidCursorError("this cursor belongs to another query")
+        return key
+
+    # ── what it says about itself ──
+
+    def capacity(self) -> Capacity:
+        """Estimate one page."""
+        note = "per 4 KB evaluated, up to 1 MB a page"
+        if self.hydrated:
+            note += ", and a read of each item from the table"
+        return read_capacity(1, consistent=self.options.consistent_read, at_least=True, note=note)
+
+    def advice(self) -> str | None:
+        """Return what to say about its filter."""
+        if not self.filters:
+            return None
+        names = frozenset[str]()
+        if self.partition is not None:
+            names = frozenset(str(place.segments[0]) for place in self._partition_places())
+        return unindexed_filter(self.target.schema, self.filters, partition_names=names, used=self.index)
+
+    def _partition_places(self) -> tuple[AttributePath[Any, Any], ...]:
+        if self.index is not None and not self.index.is_local:
+            return self.index.partition_paths
+        return (self.target.schema.partition_key_path,)
+
+    def __repr__(self) -> str:
+        return f"<{'scan' if self.partition is None else 'query'} of {self.target.schema.entity}, {self._source()}>"
+
+
+def query_index(partition: Condition[Any], sort: Condition[Any] | None) -> AnyIndex | None:
+    """Return the index that key conditions are about, or None for the table."""
+    index: AnyIndex | None = getattr(partition, "index", None)
+    if index is None and sort is not None:
+        index = getattr(sort, "index", None)
+    return index
