@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Callable
+from typing import Final, TypeAlias, cast
 
 import httptools
 
-from mizzle_async.errors import CODES, CorruptResponseError, MizzleError, RetryClass, TransportError
+from mizzle_async.errors import CorruptResponseError, MizzleError, TransportError
 from mizzle_async.types import Outcome
-from mizzle_async.wire.exchange import Answer, Exchange
+from mizzle_async.wire.exchange import Exchange
 
-AnswerT = TypeVar("AnswerT")
-Check = Callable[[int, Mapping[str, str], bytes], AnswerT]
-"""Judges a whole answer (status, lower-case headers, body): returns what the caller gets, or raises."""
+RawAnswer: TypeAlias = tuple[int, dict[str, str], bytes]
+"""A whole answer before it is judged: status, lower-case names to values, body."""
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """The largest answer that is believed. The service reads at most 16 MB for one answer; JSON adds names, types and
@@ -30,9 +29,6 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """The largest status line and headers; the service's own take a few hundred bytes."""
 
 _FIRST_FINAL_STATUS = 200
-_FIRST_SERVER_ERROR = 500
-
-_THROTTLING_CODES = frozenset(code for code, (_, kind) in CODES.items() if kind is RetryClass.THROTTLED)
 
 _HEADER_NAMES = {
     name: name.decode("ascii").lower()
@@ -59,7 +55,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         is_open: Whether a request may be sent on it.
-        reusable: Whether it may carry another exchange after the last one.
+        reusable: Whether it may carry another exchange after the last one; its holder may take that back.
         served: How many requests were sent on it.
         idle_since: When it was last given back; kept by the pool.
         retire_at: When it should be replaced; kept by the pool.
@@ -69,7 +65,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "__weakref__",
         "_body",
-        "_check",
         "_exchange",
         "_head_complete",
         "_headers",
@@ -104,8 +99,7 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._poll: select.poll | None = None
         self._exchange: Exchange | None = None
-        self._check: Check[Any] | None = None
-        self._waiter: asyncio.Future[Any] | None = None
+        self._waiter: asyncio.Future[RawAnswer] | None = None
         self._headers: dict[str, str] = {}
         self._body = b""
         self._parts: list[bytes] = []
@@ -124,17 +118,16 @@ class Connection(asyncio.Protocol):
 
     # ── for the pool ──
 
-    def send(self, exchange: Exchange, check: Check[AnswerT]) -> asyncio.Future[AnswerT]:
-        """Send a request, and return the future of its checked answer.
+    def send(self, exchange: Exchange) -> asyncio.Future[RawAnswer]:
+        """Send a request, and return the future of its whole answer.
 
-        Whoever stops waiting for that future must `abort` the connection.
+        Whoever stops waiting for that future, or does not believe the answer, must `abort` the connection.
 
         Args:
             exchange: What to send; its ``phase`` and ``stale`` are kept right from here on.
-            check: Judges the answer before the connection may be used again.
 
         Returns:
-            The future of what ``check`` returned. It fails with a `TransportError` that says what became of the
+            The future of the answer. It fails with a `TransportError` that says what became of the
             request.
 
         Raises:
@@ -145,8 +138,7 @@ class Connection(asyncio.Protocol):
             raise TransportError("the connection was closed before the request was sent", outcome=Outcome.NOT_SENT)
         data = encode_request(exchange)
         self._exchange = exchange
-        self._check = check
-        waiter: asyncio.Future[AnswerT] = self._loop.create_future()
+        waiter: asyncio.Future[RawAnswer] = self._loop.create_future()
         self._waiter = waiter
         self.reusable = False
         self.served += 1
@@ -263,9 +255,12 @@ class Connection(asyncio.Protocol):
             self._body = body
 
     def on_message_complete(self) -> None:
-        """Check the whole answer, and give it to whoever waits for it."""
-        waiter, parser, exchange, check = self._waiter, self._parser, self._exchange, self._check
-        if waiter is None or parser is None or exchange is None or check is None:
+        """Give the whole answer to whoever waits for it, who parses it when its turn comes.
+
+        Parsing here would fill memory with the parsed answers of all connections that were read in one turn.
+        """
+        waiter, parser = self._waiter, self._parser
+        if waiter is None or parser is None:
             return
         status = parser.get_status_code()
         headers, body = self._headers, self._body
@@ -275,19 +270,11 @@ class Connection(asyncio.Protocol):
             self._parts = []
         if status < _FIRST_FINAL_STATUS:
             return
-        self._waiter = self._exchange = self._check = None
+        self._waiter = self._exchange = None
         self._received = 0
-        try:
-            answer = check(status, headers, body)
-        except Exception as error:  # noqa: BLE001  (whatever a check raises belongs to the caller, not to the loop)
-            if not waiter.done():
-                waiter.set_exception(error)
-            self.abort()
-            return
-        exchange.phase = Outcome.ANSWERED
-        self.reusable = parser.should_keep_alive() and (status < _FIRST_SERVER_ERROR or _is_throttling(answer))
+        self.reusable = parser.should_keep_alive()
         if not waiter.done():
-            waiter.set_result(answer)
+            waiter.set_result((status, headers, body))
 
     # ── failing ──
 
@@ -318,7 +305,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: MizzleError) -> None:
         waiter = self._waiter
-        self._waiter = self._exchange = self._check = None
+        self._waiter = self._exchange = None
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
 
@@ -341,7 +328,3 @@ def encode_request(exchange: Exchange) -> bytes:
             "a header holds a line break or a character that HTTP cannot carry", outcome=Outcome.NOT_SENT
         )
     return data + body
-
-
-def _is_throttling(answer: object) -> bool:
-    return isinstance(answer, Answer) and answer.code in _THROTTLING_CODES

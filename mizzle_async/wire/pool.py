@@ -11,14 +11,14 @@ import asyncio
 import os
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from mizzle_async.errors import ClientStateError, TransportError
+from mizzle_async.errors import CODES, ClientStateError, RetryClass, TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.answers import check_answer
-from mizzle_async.wire.connection import MAX_ANSWER_BYTES, Check, Connection
+from mizzle_async.wire.connection import MAX_ANSWER_BYTES, Connection, RawAnswer
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
 from mizzle_async.wire.pool_addresses import Addresses, Resolve
 from mizzle_async.wire.pool_config import PoolConfig, PoolStatistics
@@ -28,6 +28,11 @@ from mizzle_async.wire.tls import make_tls_context
 
 AnswerT = TypeVar("AnswerT")
 TaskT = TypeVar("TaskT")
+Check: TypeAlias = Callable[[int, Mapping[str, str], bytes], AnswerT]
+"""Judges a whole answer (status, lower-case headers, body): returns what the caller gets, or raises."""
+
+_FIRST_SERVER_ERROR = 500
+_THROTTLING_CODES = frozenset(code for code, (_, kind) in CODES.items() if kind is RetryClass.THROTTLED)
 
 
 class ConnectionPool:
@@ -95,17 +100,22 @@ class ConnectionPool:
         connection = None if exchange.fresh else host.take()
         if connection is None:
             connection = await host.wait(fresh=exchange.fresh)
-        answer: asyncio.Future[AnswerT] | None = None
+        pending: asyncio.Future[RawAnswer] | None = None
         try:
-            answer = connection.send(exchange, check)
-            result = await answer
+            pending = connection.send(exchange)
+            status, headers, body = await pending
+            answer = check(status, headers, body)
         except BaseException:
-            if answer is not None and answer.done() and not answer.cancelled():
-                answer.exception()  # marks it as seen, where the call was cancelled in the moment in which it failed
+            if pending is not None and pending.done() and not pending.cancelled():
+                pending.exception()  # marks it as seen, where the call was cancelled in the moment in which it failed
             host.discard(connection)
             raise
+        exchange.phase = Outcome.ANSWERED
+        if status >= _FIRST_SERVER_ERROR and not _is_throttling(answer):
+            # Whoever answers so may go on doing so: the next call gets another connection, and perhaps another host.
+            connection.reusable = False
         host.release(connection)
-        return result
+        return answer
 
     async def warm_up(self, endpoint: Endpoint) -> None:
         """Open the connections that the settings ask for, so that the first calls find them.
@@ -238,6 +248,10 @@ def _settle(host: HostPool, purpose: Purpose, task: asyncio.Task[Connection]) ->
         wrapped = TransportError(text, outcome=Outcome.NOT_SENT)
         wrapped.__cause__ = error
         host.failed(wrapped, purpose)
+
+
+def _is_throttling(answer: object) -> bool:
+    return isinstance(answer, Answer) and answer.code in _THROTTLING_CODES
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
