@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         """
         if self._poll is None:
             socket = self._transport.get_extra_info("socket") if self._transport is not None else None
-            if socket is None:
+            if socket is None or socket.fileno() < 0:
                 return False
             self._poll = select.poll()
             self._poll.register(socket.fileno(), select.POLLIN)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import random
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,9 +36,9 @@ class _Known:
     """What is known of one name."""
 
     addresses: tuple[str, ...] = ()
-    answered_at: float = float("-inf")
+    answered_at: float = -math.inf
     error: OSError | None = None
-    failed_at: float = float("-inf")
+    failed_at: float = -math.inf
     pending: asyncio.Task[None] | None = None
 
 

@@ -15,6 +15,7 @@ Invariants, checked by a state machine of Hypothesis:
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -90,8 +91,8 @@ class HostPool:
         self._opening = 0
         self._replacing: Connection | None = None
         self._failures = 0
-        self._no_opening_before = float("-inf")
-        self._no_replacing_before = float("-inf")
+        self._no_opening_before = -math.inf
+        self._no_replacing_before = -math.inf
         self._sweeper: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._ending = False
@@ -220,7 +221,7 @@ class HostPool:
             self._close(connection)
             return
         self._failures = 0
-        self._no_opening_before = float("-inf")
+        self._no_opening_before = -math.inf
         self._counts["opened"] += 1
         age = self._config.max_age * self._random.uniform(YOUNGEST_AGE, 1.0)
         connection.retire_at = self._loop.time() + age
@@ -303,6 +304,7 @@ class HostPool:
             return False
         self._counts["replaced"] += 1
         old.retired = True
+        old.retire_at = math.inf
         if old in self._idle:
             self._idle.remove(old)
             self._close(old)
@@ -403,9 +405,9 @@ class HostPool:
         now = self._loop.time()
         while self._idle and self._idle[0].idle_since + self._config.keep_alive <= now:
             self._close(self._idle.popleft())
-        oldest = min(self._connections, key=_retire_at, default=None)
-        if oldest is None:
+        if not self._connections:
             return
+        oldest = min(self._connections, key=_retire_at)
         if oldest.retire_at <= now and self._replacing is None and now >= self._no_replacing_before:
             self._replacing = oldest
             self._open_connection(self, Purpose.REPLACEMENT)

@@ -1,0 +1,254 @@
+"""A network in memory, for the virtual clock: listeners, connections, names, latency, refusals and silence.
+
+What is sent arrives in order, after the network's latency, in the turn of the loop in which it is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+Address = tuple[str, int]
+
+_FIRST_PORT = 49152
+
+
+class MemoryNetwork:
+    """Who listens where, and how far away they are.
+
+    Attributes:
+        names: Host names to addresses; an empty tuple is a name without an address. Addresses need no entry.
+        latency: Gives the seconds that the next message takes one way; a function, so that it can be random or change.
+        silent: Addresses that swallow everything: connecting to them never ends.
+        look_ups: Every name that was asked for, in order.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, tuple[str, ...]] = {"localhost": ("127.0.0.1",)}
+        self.latency: Callable[[], float] = lambda: 0.0
+        self.silent: set[str] = set()
+        self.look_ups: list[str] = []
+        self._servers: dict[Address, MemoryServer] = {}
+        self._next_port = _FIRST_PORT
+
+    def listen(self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> MemoryServer:
+        """Listen at an address; port 0 takes a free one."""
+        if not port:
+            port, self._next_port = self._next_port, self._next_port + 1
+        if (host, port) in self._servers:
+            raise OSError(98, f"{host}:{port} is in use")
+        server = self._servers[host, port] = MemoryServer(self, factory, (host, port))
+        return server
+
+    def listens(self, server: MemoryServer) -> bool:
+        """Return whether a listener is open."""
+        return self._servers.get(server.address) is server
+
+    def forget(self, server: MemoryServer) -> None:
+        """Listen no more."""
+        self._servers.pop(server.address, None)
+
+    async def resolve(self, host: str, port: int) -> tuple[str, ...]:  # noqa: ARG002  (as the pool's resolvers are called)
+        """Look a name up.
+
+        Raises:
+            OSError: It has no address.
+        """
+        self.look_ups.append(host)
+        addresses = self.names.get(host, (host,) if host[:1].isdigit() else ())
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return addresses
+
+    async def connect(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        factory: Callable[[], asyncio.BaseProtocol],
+        host: str,
+        port: int,
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Connect two protocols, after one round trip."""
+        await asyncio.sleep(self.latency() * 2)
+        if host in self.silent:
+            await loop.create_future()
+        server = self._servers.get((host, port))
+        if server is None:
+            raise ConnectionRefusedError(111, f"{host}:{port} refuses connections")
+        near = MemoryTransport(loop, factory(), self, (host, port))
+        far = MemoryTransport(loop, server.factory(), self, (host, port))
+        near.peer, far.peer = far, near
+        far.begin()
+        near.begin()
+        return near, near.get_protocol()
+
+
+class MemoryServer(asyncio.AbstractServer):
+    """A listener in memory."""
+
+    def __init__(self, network: MemoryNetwork, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> None:
+        self.factory = factory
+        self.address = address
+        self._network = network
+
+    @property
+    def sockets(self) -> tuple[_MemorySocket, ...]:
+        """One socket-like object, which knows its address."""
+        return (_MemorySocket(self.address),)
+
+    def close(self) -> None:
+        """Listen no more; connections stay."""
+        self._network.forget(self)
+
+    async def wait_closed(self) -> None:
+        """Return at once: nothing is left to wait for."""
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop that runs now: there is no other."""
+        return asyncio.get_running_loop()
+
+    def is_serving(self) -> bool:
+        """Return whether it listens."""
+        return self._network.listens(self)
+
+    async def start_serving(self) -> None:
+        """Do nothing: it listens since it was made."""
+
+    async def serve_forever(self) -> None:
+        """Wait until cancelled, then close."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.close()
+
+
+class _MemorySocket:
+    """The little of a socket that is asked of it."""
+
+    def __init__(self, address: Address, transport: MemoryTransport | None = None) -> None:
+        self._address = address
+        self._transport = transport
+
+    def getsockname(self) -> Address:
+        return self._address
+
+    def getpeername(self) -> Address:
+        return self._address
+
+    def fileno(self) -> int:
+        return -1
+
+    def setsockopt(self, level: int, option: int, _value: object) -> None:
+        """Take note of a lingering time of zero: closing then resets."""
+        if self._transport is not None and (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+            self._transport.resets = True
+
+
+class MemoryTransport(asyncio.Transport):
+    """One end of a connection in memory.
+
+    Attributes:
+        peer: The other end.
+        resets: Whether aborting it resets the other end, rather than ending the stream.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol, network: MemoryNetwork, address: Address
+    ) -> None:
+        super().__init__({"socket": _MemorySocket(address, self), "peername": address})
+        self.peer: MemoryTransport | None = None
+        self.resets = False
+        self._loop = loop
+        self._protocol = cast("asyncio.Protocol", protocol)
+        self._network = network
+        self._arriving: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._due = 0.0
+        self._closing = False
+        self._lost = False
+
+    def begin(self) -> None:
+        """Tell the protocol that it is connected."""
+        self._protocol.connection_made(self)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the protocol."""
+        return self._protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Take another protocol."""
+        self._protocol = cast("asyncio.Protocol", protocol)
+
+    def is_closing(self) -> bool:
+        """Return whether it was closed on this side."""
+        return self._closing
+
+    def is_reading(self) -> bool:
+        """Return whether data is taken in."""
+        return not self._closing
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes to the other end; what is sent after closing is lost, as on a socket."""
+        if self.peer is not None and data and not self._closing:
+            self.peer.arrive(self.peer.receive, bytes(data))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Send all these bytes."""
+        self.write(b"".join(list_of_data))
+
+    def can_write_eof(self) -> bool:
+        """Say that one direction alone cannot be closed."""
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        """Return 0: nothing waits here."""
+        return 0
+
+    def close(self) -> None:
+        """Close this end; the other end sees the end of the stream."""
+        self._end(ended=True)
+
+    def abort(self) -> None:
+        """Close this end; the other end sees the end of the stream, or a reset where that was asked for."""
+        self._end(ended=not self.resets)
+
+    def arrive(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Let something happen here after the network's latency, and after everything that was sent before it."""
+        self._due = max(self._due, self._loop.time() + self._network.latency())
+        self._arriving.append((action, arguments))
+        self._loop.call_at(self._due, self._take_next)
+
+    def receive(self, data: bytes) -> None:
+        """Hand bytes to the protocol."""
+        if not self._closing:
+            self._protocol.data_received(data)
+
+    def receive_end(self) -> None:
+        """Tell the protocol that the stream has ended, and close unless it asks to go on."""
+        if not self._closing and not self._protocol.eof_received():
+            self.close()
+
+    def receive_reset(self) -> None:
+        """Tell the protocol that the connection was reset."""
+        if not self._lost:
+            self._closing = True
+            self._lose(ConnectionResetError(104, "Connection reset by peer"))
+
+    def _end(self, *, ended: bool) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if self.peer is not None:
+            self.peer.arrive(self.peer.receive_end if ended else self.peer.receive_reset)
+        self._loop.call_soon(self._lose, None)
+
+    def _take_next(self) -> None:
+        """Do what arrived first: timers that are due at one moment may fire in any order."""
+        action, arguments = self._arriving.popleft()
+        action(*arguments)
+
+    def _lose(self, error: Exception | None) -> None:
+        if not self._lost:
+            self._lost = True
+            self._protocol.connection_lost(error)
