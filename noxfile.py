@@ -158,9 +158,8 @@ def lint(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, or those in the folders of benchmarks/ that are named after `--`."""
     install(session, "cli", "demo", "speed", "test")
-    folders = session.posargs or sorted(script.parent.name for script in (HERE / "benchmarks").glob("*/run.py"))
-    for folder in folders:
-        session.run("python", str(HERE / "benchmarks" / folder / "run.py"))
+    for folder in session.posargs or sorted(script.parent.name for script in HERE.glob("benchmarks/*/run.py")):
+        session.run("python", f"benchmarks/{folder}/run.py")
 
 
 @nox.session
