@@ -152,8 +152,15 @@ class Client(Process):
         failures: Why the others are not measured.
     """
 
-    def __init__(self, python: Path, client: Path, settings: Settings, errors: Path | None = None) -> None:
-        command = [str(python), "-P", str(HERE / "measure.py"), str(client), "--settings", json.dumps(asdict(settings))]
+    def __init__(
+        self,
+        python: Path,
+        client: Path,
+        settings: Settings,
+        errors: Path | None = None,
+        probe: Path = HERE / "measure.py",
+    ) -> None:
+        command = [str(python), "-P", str(probe), str(client), "--settings", json.dumps(asdict(settings))]
         authority = Path(settings.certificates) if settings.certificates else None
         super().__init__(command, clean_environment(authority), errors)
         try:
