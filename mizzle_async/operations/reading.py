@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
@@ -143,23 +143,36 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 f"{schema.entity}: index {index.name!r} is global, and DynamoDB reads it with eventual consistency only: leave "
                 "consistent_read out, or use .hydrate(consistent_read=True) to read the items from the table"
             )
-        held = index.held_names(schema)
-        if held is None or schema.is_open:
+        self._check_held({str(place.segments[0]): str(place) for each in self.filters for place in each.places()})
+
+    def _check_held(self, needed: Mapping[str, str]) -> None:
+        """Refuse what the index does not hold.
+
+        Args:
+            needed: Stored names, and what they are called in messages.
+        """
+        index, schema = self.index, self.target.schema
+        held = None if index is None else index.held_names(schema)
+        if index is None or held is None or schema.is_open:
             return
-        needed = {str(place.segments[0]): str(place) for each in self.filters for place in each.places()}
-        if not self.hydrated:
-            if self.projection is not None:
-                needed |= {str(path.segments[0]): str(path) for path in self.projection.paths}
-                if schema.time_to_live is not None and not self.options.include_expired:
-                    needed[schema.time_to_live.name] = f"the time to live, {schema.time_to_live.field}"
-            else:
-                needed |= {name: f"{schema.entity}.{each.field}" for name, each in schema.by_name.items()}
         missing = [label for name, label in needed.items() if name not in held]
         if missing:
             raise ExpressionError(
                 f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}: use .hydrate() to read the items from "
                 "the table, .project() to read what the index holds, or another projection= of the index"
             )
+
+    def _row_names(self) -> dict[str, str]:
+        """Return the attributes that a row is made of, by stored name, and what they are called in messages."""
+        schema = self.target.schema
+        if self.hydrated:
+            return {}
+        if self.projection is None:
+            return {name: f"{schema.entity}.{each.field}" for name, each in schema.by_name.items()}
+        needed = {str(path.segments[0]): str(path) for path in self.projection.paths}
+        if schema.time_to_live is not None and not self.options.include_expired:
+            needed[schema.time_to_live.name] = f"{schema.entity}.{schema.time_to_live.field}, the time to live"
+        return needed
 
     # ── requests ──
 
@@ -227,7 +240,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         Args:
             now: The time by the client's clock: what is expired now is not asked for.
             count_only: Whether numbers are wanted instead of items.
+
+        Raises:
+            ExpressionError: The index does not hold what a row needs.
         """
+        if self.index is not None and not count_only:
+            self._check_held(self._row_names())
         if count_only or self.expiry_filtered:
             return self._compile(now, count_only=count_only)
         return self._compiled

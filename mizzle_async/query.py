@@ -1,0 +1,254 @@
+"""Queries and scans as the caller holds them: immutable builders, and the ways to read what they describe.
+
+A query is not awaitable, because it may take any number of requests: say which, with ``async for``, `all`, `first`, `one`, `count`,
+`pages` or `page`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+
+from attrs import evolve, frozen
+
+from mizzle_async.errors import ItemNotFoundError, MultipleItemsError, UnindexedFilterWarning
+from mizzle_async.expressions import AttributePath, Condition
+from mizzle_async.operations import Explanation, ReadPlan, projection_of
+from mizzle_async.pagination import (
+    ItemIterator,
+    Page,
+    PageIterator,
+    Reader,
+    Stream,
+    count_items,
+    read_all,
+    read_page,
+)
+from mizzle_async.types import WirePayload
+
+ModelT = TypeVar("ModelT")
+RowT_co = TypeVar("RowT_co", covariant=True)
+V1 = TypeVar("V1")
+V2 = TypeVar("V2")
+V3 = TypeVar("V3")
+V4 = TypeVar("V4")
+V5 = TypeVar("V5")
+V6 = TypeVar("V6")
+
+
+@frozen(eq=False, repr=False)
+class Read(Generic[ModelT, RowT_co]):
+    """What queries, scans and their projections have in common.
+
+    Cost: a read unit for each 4 KB that is evaluated, filtered-out items included; half of it where the read is eventually consistent.
+    """
+
+    _reader: Reader
+    _plan: ReadPlan[ModelT, RowT_co]
+    _advised: set[Any]
+
+    def filter(self, condition: Condition[ModelT], /) -> Self:
+        """Return only items of which a condition is true; several are joined by AND.
+
+        The service reads, and charges for, what it then drops: an `UnindexedFilterWarning` says where an index would do better.
+
+        Args:
+            condition: Made from the entity's attributes. In a query, not from its key: that belongs into the key condition.
+
+        Raises:
+            ExpressionError: DynamoDB would refuse it, or it is about another entity.
+        """
+        plan = self._plan.filtered_by(condition)
+        self._advise(plan)
+        return evolve(self, plan=plan)
+
+    def _advise(self, plan: ReadPlan[Any, Any]) -> None:
+        """Warn once for each place in the caller's code."""
+        frame = sys._getframe(2)  # noqa: SLF001  (the caller of `filter`, as `warnings` itself finds it)
+        place = (frame.f_code, frame.f_lineno)
+        if place in self._advised:
+            return
+        self._advised.add(place)
+        advice = plan.advice()
+        if advice is not None:
+            warnings.warn(advice, UnindexedFilterWarning, stacklevel=3)
+
+    # ── reading ──
+
+    def __aiter__(self) -> ItemIterator[RowT_co]:
+        return ItemIterator(self._reader, self._plan)
+
+    async def all(self) -> list[RowT_co]:
+        """Read everything into a list."""
+        return await read_all(self._reader, self._plan)
+
+    async def first(self) -> RowT_co | None:
+        """Read the first item, or None where there is none. Evaluates no more than it takes."""
+        rows = await read_all(self._reader, self._limited(1))
+        return rows[0] if rows else None
+
+    async def one(self) -> RowT_co:
+        """Read the only item.
+
+        Raises:
+            ItemNotFoundError: There is none.
+            MultipleItemsError: There are several.
+        """
+        rows = await read_all(self._reader, self._limited(2))
+        target = self._plan.target
+        if not rows:
+            raise ItemNotFoundError(f"no {target.schema.entity} was found where one was expected", table=target.table)
+        if len(rows) > 1:
+            raise MultipleItemsError(
+                f"more than one {target.schema.entity} was found where one was expected: use .first() or .all()", table=target.table
+            )
+        return rows[0]
+
+    async def count(self) -> int:
+        """Count the items. They are evaluated, and charged for, but do not travel."""
+        return await count_items(self._reader, self._plan)
+
+    def pages(self) -> PageIterator[RowT_co]:
+        """Return an iterator over pages as the service cuts them, each with a cursor that continues after it."""
+        return PageIterator(self._reader, self._plan)
+
+    async def page(self, cursor: str | None = None, *, max_items: int | None = None) -> Page[RowT_co]:
+        """Read one page, for a caller that comes back with its cursor.
+
+        Args:
+            cursor: `Page.cursor` of the page before; None for the first.
+            max_items: Rows on the page; as many requests are sent as it takes. None for what one request brings.
+
+        Raises:
+            InvalidCursorError: The cursor belongs to another query, was tampered with, or has expired.
+        """
+        return await read_page(self._reader, self._plan, cursor, max_items)
+
+    def stream(self) -> Stream[RowT_co]:
+        """Return a context whose end is the end of reading: ``async with query.stream() as items: async for item in items``."""
+        return Stream(self._reader, self._plan)
+
+    def _limited(self, most: int) -> ReadPlan[ModelT, RowT_co]:
+        plan = self._plan
+        limit = plan.options.max_items
+        return evolve(plan, options=evolve(plan.options, max_items=most if limit is None else min(limit, most)))
+
+    # ── looking at it ──
+
+    def to_wire(self) -> WirePayload:
+        """Return the first request's exact DynamoDB JSON."""
+        return self._first_page().to_wire()
+
+    def explain(self) -> Explanation:
+        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        return self._first_page().explain()
+
+    def _first_page(self) -> Any:
+        plan = self._plan
+        options = plan.options
+        limits = [limit for limit in (options.page_size, options.max_items, options.max_evaluated) if limit]
+        segment = (0, options.segments) if options.segments > 1 else None
+        return plan.page(plan.compile(self._reader.now()), limit=min(limits) if limits else None, segment=segment)
+
+    def __str__(self) -> str:
+        return str(self._first_page())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(
+                f"{self._plan} is not awaitable, because it may take several requests: use `async for`, "
+                "`await ….all()`, `.first()`, `.one()`, `.count()` or `.page()`"
+            )
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(f"{self._plan} is read over the network: use `async for`")
+
+        def __len__(self) -> NoReturn:
+            raise TypeError(f"{self._plan} has no length before it is read: use `await ….count()`")
+
+        def __bool__(self) -> NoReturn:
+            raise TypeError(f"{self._plan} has no truth value before it is read: use `await ….first()`")
+
+
+@frozen(eq=False, repr=False)
+class Query(Read[ModelT, ModelT]):
+    """A query or a scan whose rows are instances."""
+
+    @overload
+    def project(self, first: AttributePath[ModelT, V1], /) -> ProjectedQuery[ModelT, tuple[V1]]: ...
+    @overload
+    def project(
+        self, first: AttributePath[ModelT, V1], second: AttributePath[ModelT, V2], /
+    ) -> ProjectedQuery[ModelT, tuple[V1, V2]]: ...
+    @overload
+    def project(
+        self, first: AttributePath[ModelT, V1], second: AttributePath[ModelT, V2], third: AttributePath[ModelT, V3], /
+    ) -> ProjectedQuery[ModelT, tuple[V1, V2, V3]]: ...
+    @overload
+    def project(
+        self,
+        first: AttributePath[ModelT, V1],
+        second: AttributePath[ModelT, V2],
+        third: AttributePath[ModelT, V3],
+        fourth: AttributePath[ModelT, V4],
+        /,
+    ) -> ProjectedQuery[ModelT, tuple[V1, V2, V3, V4]]: ...
+    @overload
+    def project(
+        self,
+        first: AttributePath[ModelT, V1],
+        second: AttributePath[ModelT, V2],
+        third: AttributePath[ModelT, V3],
+        fourth: AttributePath[ModelT, V4],
+        fifth: AttributePath[ModelT, V5],
+        /,
+    ) -> ProjectedQuery[ModelT, tuple[V1, V2, V3, V4, V5]]: ...
+    @overload
+    def project(
+        self,
+        first: AttributePath[ModelT, V1],
+        second: AttributePath[ModelT, V2],
+        third: AttributePath[ModelT, V3],
+        fourth: AttributePath[ModelT, V4],
+        fifth: AttributePath[ModelT, V5],
+        sixth: AttributePath[ModelT, V6],
+        /,
+    ) -> ProjectedQuery[ModelT, tuple[V1, V2, V3, V4, V5, V6]]: ...
+    @overload
+    def project(self, *paths: AttributePath[ModelT, Any]) -> ProjectedQuery[ModelT, tuple[Any, ...]]: ...
+    def project(self, *paths: Any) -> Any:
+        """Read rows of some attributes only, as tuples in the order given; what is absent is None.
+
+        It saves what travels and what is decoded, not read units. Keys travel too: cursors need them.
+
+        Raises:
+            ExpressionError: A path is another entity's, or the index that is read does not hold it.
+        """
+        plan = self._plan
+        projection = projection_of(plan.target.schema.entity, paths)
+        for path in projection.paths:
+            plan.target.check_owners((path.owner,), path)
+        return ProjectedQuery(self._reader, evolve(plan, projection=projection), self._advised)
+
+    def hydrate(self, *, consistent_read: bool = False) -> Self:
+        """Read the items of an index's entries from the table, for an index that does not hold all attributes.
+
+        Args:
+            consistent_read: Whether the items are read consistently; the index itself never is.
+
+        Cost: on top, one BatchGetItem request for each 100 items, with the read units of the whole items.
+
+        Raises:
+            ExpressionError: No index is read.
+        """
+        return evolve(self, plan=evolve(self._plan, hydrated=True, hydrated_consistently=consistent_read))
+
+
+@frozen(eq=False, repr=False)
+class ProjectedQuery(Read[ModelT, RowT_co]):
+    """A query or a scan whose rows are tuples of some attributes."""

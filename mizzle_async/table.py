@@ -1,0 +1,452 @@
+"""The table handle: an entity in a table of a client, and the verbs on it.
+
+It gives operations what they cannot know, the time and the sender, and builds them. It sends nothing itself.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+
+from mizzle_async.errors import ExpressionError, StoredLoader
+from mizzle_async.expressions import (
+    AttributePath,
+    PartitionKeyCondition,
+    PartitionKeyPath,
+    SortKeyCondition,
+    SortKeyPath,
+    UpdateClauses,
+)
+from mizzle_async.marshalling import EntityCodec, diff
+from mizzle_async.model import EntitySchema, SecondaryIndex
+from mizzle_async.operations import (
+    MISSING,
+    CheckItem,
+    DeleteItem,
+    Encoded,
+    GetItem,
+    Key,
+    Missing,
+    OnError,
+    Presence,
+    PutItem,
+    ReadOptions,
+    ReadPlan,
+    Target,
+    UpdateItem,
+    entity_identity,
+    is_stamped,
+    query_index,
+    resolve_key,
+    stamp_new,
+    stamp_put,
+    stored_version,
+)
+from mizzle_async.pagination import Reader
+from mizzle_async.query import Query
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+KeyScalar: TypeAlias = str | bytes | int | Decimal | date | UUID | Enum
+"""What can be the one value of a key of one attribute."""
+
+KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
+"""What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
+
+
+class TableOwner(Reader, Protocol):
+    """What a table handle needs of its client."""
+
+    @property
+    def load_stored(self) -> StoredLoader: ...
+
+    @property
+    def reports_capacity(self) -> bool: ...
+
+
+class Table(Generic[ModelT]):
+    """The items of one entity in one table; made by `Client.table`.
+
+    Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by name
+    (``customer_id="c1", order_id="7"``), as one value where the key has one attribute, as a `Key`, or as an instance.
+    """
+
+    def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
+        self._owner = owner
+        self._target: Target[ModelT] = Target(
+            codec, name, owner, load=owner.load_stored, report_capacity=owner.reports_capacity
+        )
+        self._stamped = is_stamped(codec.schema)
+        self._advised: set[Any] = set()
+
+    @property
+    def name(self) -> str:
+        """Return the table's name at the service, prefix included."""
+        return self._target.table
+
+    @property
+    def schema(self) -> EntitySchema:
+        """Return what is known about the entity."""
+        return self._target.schema
+
+    @property
+    def target(self) -> Target[ModelT]:
+        """Return what this handle gives its operations."""
+        return self._target
+
+    # ── paths, for tables whose class has none ──
+
+    @property
+    def partition_key(self) -> PartitionKeyPath[ModelT, Any]:
+        """Return the path of the partition key, to be compared in a query."""
+        return self.schema.partition_key_path
+
+    @property
+    def sort_key(self) -> SortKeyPath[ModelT, Any]:
+        """Return the path of the sort key, to be compared in a query."""
+        return self.schema.sort_key_path
+
+    def attribute(self, name: str, /, *inside: str | int) -> AttributePath[ModelT, Any]:
+        """Return the path of an attribute, or of something inside it, by stored names and list positions.
+
+        Args:
+            name: The attribute; a dot is part of the name.
+            *inside: Members of maps and positions in lists, outermost first.
+        """
+        path: AttributePath[ModelT, Any] = self.schema.path(name)
+        for segment in inside:
+            path = path[segment]
+        return path
+
+    # ── keys ──
+
+    def key(self, value: ModelT | KeyScalar | Missing = MISSING, /, **attributes: Any) -> Key[ModelT]:
+        """Return a key: typed, hashable, picklable.
+
+        Args:
+            value: An instance, or the value of a key of one attribute.
+            **attributes: The key attributes by name.
+
+        Raises:
+            MarshallingError: A value does not fit its key attribute, or one is missing.
+        """
+        item = resolve_key(self._target.codec, value, attributes)
+        return Key(entity_identity(self.schema), item)
+
+    def _key(self, key: object, attributes: dict[str, Any]) -> Item:
+        return resolve_key(self._target.codec, key, attributes)
+
+    def _now(self) -> float:
+        return self._owner.now() if self._stamped else 0.0
+
+    # ── reading one ──
+
+    def get(
+        self,
+        key: KeyLike[ModelT] = MISSING,
+        /,
+        *,
+        consistent_read: bool = False,
+        include_expired: bool = False,
+        timeout: float | None = None,
+        **attributes: Any,
+    ) -> GetItem[ModelT | None]:
+        """Read an item, or None where there is none.
+
+        Args:
+            key: A `Key`, an instance, or the value of a key of one attribute.
+            consistent_read: Whether every write that was finished before is seen; twice the cost.
+            include_expired: Whether an expired item is shown.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+
+        Cost: a read unit for each 4 KB of the item when consistent, half of it otherwise.
+        """
+        item = self._key(key, attributes)
+        return GetItem(
+            self._target, item, timeout=timeout, consistent_read=consistent_read, include_expired=include_expired
+        )
+
+    def get_one(
+        self,
+        key: KeyLike[ModelT] = MISSING,
+        /,
+        *,
+        consistent_read: bool = False,
+        include_expired: bool = False,
+        timeout: float | None = None,
+        **attributes: Any,
+    ) -> GetItem[ModelT]:
+        """Read an item that must be there: as `get`, but a missing item raises `ItemNotFoundError`."""
+        return GetItem(
+            self._target,
+            self._key(key, attributes),
+            timeout=timeout,
+            consistent_read=consistent_read,
+            include_expired=include_expired,
+            required=True,
+        )
+
+    # ── whole items ──
+
+    def insert(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
+        """Write a new item; one that exists under its key raises `ItemExistsError`.
+
+        Args:
+            item: The instance; it is not changed.
+            timeout: Seconds for the whole call, or None for the client's.
+        """
+        now = self._now()
+        encoded = self._target.codec.encode(item)
+        stamp_new(self.schema, encoded, now)
+        return PutItem(self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout)
+
+    def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
+        """Write a whole item, whatever was there before, undeclared attributes included.
+
+        Args:
+            item: The instance; it is not changed.
+            timeout: Seconds for the whole call, or None for the client's.
+
+        Raises:
+            ExpressionError: The entity has a version, which this could not check.
+        """
+        schema = self.schema
+        if schema.version is not None:
+            raise ExpressionError(
+                f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a new item, "
+                ".replace() for one that was read"
+            )
+        now = self._now()
+        encoded = self._target.codec.encode(item)
+        stamp_put(schema, encoded, now)
+        return PutItem(self._target, item=encoded, now=now, timeout=timeout)
+
+    def replace(self, item: ModelT, /, *, timeout: float | None = None) -> UpdateItem[ModelT]:
+        """Write every declared attribute of an item that must exist; attributes that the class does not declare survive.
+
+        A missing item raises `ItemNotFoundError`; where the entity has a version, another stored one raises `VersionConflictError`.
+
+        Args:
+            item: The instance; it is not changed.
+            timeout: Seconds for the whole call, or None for the client's.
+        """
+        schema = self.schema
+        if schema.is_open:
+            raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
+        encoded = self._target.codec.encode(item)
+        clauses = UpdateClauses()
+        for attribute in schema.attributes:
+            if attribute.key is None and not attribute.is_automatic:
+                clauses = clauses.set(schema.path(attribute.field), Encoded(encoded.get(attribute.name)))
+        return UpdateItem(
+            self._target,
+            self._target.codec.key_of(item),
+            clauses=clauses,
+            presence=Presence.PRESENT,
+            version=self._version(item, "replace"),
+            now=self._now(),
+            timeout=timeout,
+            verb="replace",
+            unchanged=item if clauses.is_empty else None,
+        )
+
+    # ── changes ──
+
+    def update(
+        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+    ) -> UpdateItem[ModelT]:
+        """Change attributes of an item that must exist, by the clauses that follow; a missing one raises `ItemNotFoundError`.
+
+        Args:
+            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+        """
+        return UpdateItem(
+            self._target,
+            self._key(key, attributes),
+            presence=Presence.PRESENT,
+            version=self._version(key, "update"),
+            now=self._now(),
+            timeout=timeout,
+        )
+
+    def upsert(
+        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+    ) -> UpdateItem[ModelT]:
+        """Change attributes of an item, creating it if it is missing; the clauses must give every required attribute.
+
+        Args:
+            key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+
+        Cost: one request; two more where an expired item is in the way.
+        """
+        return UpdateItem(
+            self._target, self._key(key, attributes), creates=True, now=self._now(), timeout=timeout, verb="upsert"
+        )
+
+    def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
+        """Turn one state of an item into another by the smallest update; where they are equal, nothing is sent.
+
+        Args:
+            old: The instance as it was read.
+            to: The instance as it shall be.
+            timeout: Seconds for the whole call, or None for the client's.
+
+        Raises:
+            ExpressionError: Both are the same object, or their keys differ.
+        """
+        schema, codec = self.schema, self._target.codec
+        if old is to:
+            raise ExpressionError(
+                f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: change a copy, "
+                "`evolve(old, …)`"
+            )
+        before, after = codec.encode(old), codec.encode(to)
+        for attribute in schema.attributes:
+            if attribute.is_automatic:
+                before.pop(attribute.name, None)
+                after.pop(attribute.name, None)
+        key = codec.key_of(old)
+        if key != codec.key_of(to):
+            raise ExpressionError(f"{schema.entity}: .patch() cannot change the key: insert the new item and delete the old one")
+        return UpdateItem(
+            self._target,
+            key,
+            clauses=diff(codec, before, after),
+            presence=Presence.PRESENT,
+            version=self._version(old, "patch"),
+            now=self._now(),
+            timeout=timeout,
+            verb="patch",
+            unchanged=to,
+        )
+
+    def delete(
+        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+    ) -> DeleteItem[ModelT]:
+        """Delete an item and return it, or None if there was none.
+
+        Args:
+            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+        """
+        return DeleteItem(
+            self._target,
+            self._key(key, attributes),
+            version=self._version(key, "delete"),
+            now=self._now(),
+            timeout=timeout,
+        )
+
+    def check(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> CheckItem[ModelT]:
+        """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``."""
+        return CheckItem(self._target, self._key(key, attributes), now=self._now())
+
+    def _version(self, given: object, verb: str) -> int | None:
+        """Return the version of an instance; None where no instance was given, or its entity counts none."""
+        schema = self.schema
+        if schema.version is None or not isinstance(given, schema.cls):
+            return None
+        return stored_version(schema, given, verb)
+
+    # ── reading many ──
+
+    def query(
+        self,
+        partition: PartitionKeyCondition[ModelT],
+        sort: SortKeyCondition[ModelT] | None = None,
+        /,
+        *,
+        reverse: bool = False,
+        max_items: int | None = None,
+        page_size: int | None = None,
+        max_evaluated: int | None = None,
+        consistent_read: bool = False,
+        include_expired: bool = False,
+        on_error: OnError = "raise",
+        timeout: float | None = None,
+    ) -> Query[ModelT]:
+        """Read the items of one partition key value, of the table or of an index, in the order of the sort key.
+
+        Args:
+            partition: ``Order.customer_id == "c1"``, or the same of an index: ``BY_STATUS.partition_key == Status.OPEN``.
+            sort: A comparison of the sort key, of the table or of the same index.
+            reverse: Whether the order is descending.
+            max_items: How many are returned in all.
+            page_size: How many are evaluated per request, before the filter.
+            max_evaluated: How many are evaluated in all.
+            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global index.
+            include_expired: Whether expired items are shown.
+            on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
+            timeout: Seconds for each page, or None for the client's.
+
+        Raises:
+            ExpressionError: The conditions are not those of one key, or DynamoDB would refuse them.
+        """
+        options = ReadOptions(
+            reverse=reverse,
+            max_items=max_items,
+            page_size=page_size,
+            max_evaluated=max_evaluated,
+            consistent_read=consistent_read,
+            include_expired=include_expired,
+            on_error=on_error,
+            timeout=timeout,
+        )
+        index = query_index(partition, sort)
+        plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, partition=partition, sort=sort, index=index)
+        return Query(self._owner, plan, self._advised)
+
+    def scan(
+        self,
+        *,
+        segments: int = 1,
+        index: SecondaryIndex[ModelT, Any, Any] | None = None,
+        max_items: int | None = None,
+        page_size: int | None = None,
+        max_evaluated: int | None = None,
+        consistent_read: bool = False,
+        include_expired: bool = False,
+        on_error: OnError = "raise",
+        timeout: float | None = None,
+    ) -> Query[ModelT]:
+        """Read every item of the table, or of an index, in no particular order.
+
+        Args:
+            segments: How many parts are read at once.
+            index: Read this index instead of the table.
+            max_items: How many are returned in all.
+            page_size: How many are evaluated per request, before the filter.
+            max_evaluated: How many are evaluated in all.
+            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global index.
+            include_expired: Whether expired items are shown.
+            on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
+            timeout: Seconds for each page, or None for the client's.
+
+        Cost: a read unit for each 8 KB of the whole table, for each 4 KB when consistent.
+        """
+        options = ReadOptions(
+            segments=segments,
+            max_items=max_items,
+            page_size=page_size,
+            max_evaluated=max_evaluated,
+            consistent_read=consistent_read,
+            include_expired=include_expired,
+            on_error=on_error,
+            timeout=timeout,
+        )
+        plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, index=index)
+        return Query(self._owner, plan, self._advised)
+
+    def __repr__(self) -> str:
+        return f"<Table {self.schema.entity} in {self.name!r}>"
