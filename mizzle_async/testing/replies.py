@@ -57,6 +57,7 @@ class Reply:
         drip: Send that many bytes at a time.
         pause: Seconds before the first byte and, with ``drip``, before each further portion.
         ending: What becomes of the connection.
+        own_headers: Whether the headers that DynamoDB always sends are added.
     """
 
     payload: Any = field(factory=dict)
@@ -70,6 +71,7 @@ class Reply:
     drip: int | None = None
     pause: float = 0.0
     ending: Ending = Ending.KEEP
+    own_headers: bool = True
 
     @classmethod
     def error(cls, code: str, message: str = "", *, status: int = 400, **members: Any) -> Reply:
@@ -122,24 +124,31 @@ class Reply:
     def encode(self, request_id: str = "", date: str = "") -> bytes:
         """Return the whole answer as bytes, ``cut`` not applied."""
         body = self.body()
-        head: dict[str, str | None] = {"Server": "Server"}
-        if date:
-            head["Date"] = date
-        head["Content-Type"] = _CONTENT_TYPE
-        if self.framing == "length":
-            head["Content-Length"] = str(len(body))
-        elif self.framing == "chunked":
-            head["Transfer-Encoding"] = "chunked"
-        head["Connection"] = "close" if self.framing == "close" or self.ending is Ending.CLOSE else "keep-alive"
-        if request_id:
-            head["x-amzn-RequestId"] = request_id
-        if self.checksum != "absent":
-            head["x-amz-crc32"] = str(crc32(body) ^ (self.checksum == "wrong"))
-        head.update(self.headers)
         lines = [f"HTTP/1.1 {self.status} {_REASONS.get(self.status, 'Status')}"]
-        lines += [f"{name}: {value}" for name, value in head.items() if value is not None]
+        lines += [f"{name}: {value}" for name, value in self._head(body, request_id, date).values()]
         framed = _chunked(body) if self.framing == "chunked" else body
         return b"".join((self.prefix, "\r\n".join(lines).encode("latin-1"), b"\r\n\r\n", framed, self.trailing))
+
+    def parts(self, request_id: str = "", date: str = "") -> tuple[int, dict[str, str], bytes]:
+        """Return status, lower-case names to values, and body: what a client makes of the bytes."""
+        body = self.body()
+        return self.status, {name: entry[1] for name, entry in self._head(body, request_id, date).items()}, body
+
+    def _head(self, body: bytes, request_id: str, date: str) -> dict[str, tuple[str, str]]:
+        """Return the headers: lower-case names to the name as sent, and its value."""
+        closing = self.framing == "close" or self.ending is Ending.CLOSE
+        own: dict[str, str | None] = {
+            "Server": "Server" if self.own_headers else None,
+            "Date": date if self.own_headers and date else None,
+            "Content-Type": _CONTENT_TYPE if self.own_headers else None,
+            "Content-Length": str(len(body)) if self.framing == "length" else None,
+            "Transfer-Encoding": "chunked" if self.framing == "chunked" else None,
+            "Connection": "close" if closing else "keep-alive",
+            "x-amzn-RequestId": request_id if self.own_headers and request_id else None,
+            "x-amz-crc32": str(crc32(body) ^ (self.checksum == "wrong")) if self.checksum != "absent" else None,
+        }
+        head = {name.lower(): (name, value) for name, value in (*own.items(), *self.headers.items())}
+        return {name: (spelled, value) for name, (spelled, value) in head.items() if value is not None}
 
     def cut_at(self, count: int, ending: Ending = Ending.CLOSE) -> Reply:
         """Return the same answer, cut after ``count`` bytes of the whole."""

@@ -1,0 +1,259 @@
+"""A proxy on loopback that stands before an engine and does to requests and answers what networks and services do.
+
+It understands HTTP, so that it can tell «applied, and the answer lost» from «lost before it was applied», and counts
+what the engine was really given: the truth that a test compares its client's story with.
+
+Example:
+    async with FaultProxy(engine.url, faults=sometimes(Fault.drop_after(), 0.2, random.Random(7))) as proxy:
+        ...
+    assert proxy.forwarded["UpdateItem"] == applied
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self, TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import evolve, frozen
+
+from mizzle_async.errors import TransportError
+from mizzle_async.testing.replies import Ending, Reply
+from mizzle_async.testing.server import Event, Request, ScriptedServer
+from mizzle_async.wire.exchange import Endpoint, Exchange
+from mizzle_async.wire.pool import ConnectionPool
+
+_HOP_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "expect"})
+_BAD_GATEWAY = 502
+
+
+def _unchanged(reply: Reply) -> Reply:
+    return reply
+
+
+@frozen
+class Fault:
+    """One thing that goes wrong with one request.
+
+    Attributes:
+        name: For counting.
+        forwards: Whether the engine is given the request, and so may apply it.
+        change: Makes what the client is given out of what the engine answered (out of an empty answer, if it was not
+            asked).
+    """
+
+    name: str
+    forwards: bool = True
+    change: Callable[[Reply], Reply] = _unchanged
+
+    @classmethod
+    def drop_before(cls, ending: Ending = Ending.CLOSE) -> Fault:
+        """Lose the request: the engine never sees it, and the connection is closed."""
+        return cls("drop before", forwards=False, change=lambda _reply: Reply(cut=0, ending=ending))
+
+    @classmethod
+    def drop_after(cls, ending: Ending = Ending.CLOSE) -> Fault:
+        """Lose the answer: the engine has applied the request, and the connection is closed."""
+        return cls("drop after", change=lambda _reply: Reply(cut=0, ending=ending))
+
+    @classmethod
+    def reset(cls) -> Fault:
+        """Lose the answer by resetting the connection."""
+        return cls("reset", change=lambda _reply: Reply.reset())
+
+    @classmethod
+    def hang_before(cls) -> Fault:
+        """Keep the request, and say nothing."""
+        return cls("hang before", forwards=False, change=lambda _reply: Reply.hang())
+
+    @classmethod
+    def hang_after(cls) -> Fault:
+        """Keep the answer, and say nothing."""
+        return cls("hang after", change=lambda _reply: Reply.hang())
+
+    @classmethod
+    def delay(cls, seconds: float) -> Fault:
+        """Give the answer that much later."""
+        return cls("delay", change=lambda reply: evolve(reply, pause=seconds))
+
+    @classmethod
+    def cut(cls, count: int, ending: Ending = Ending.CLOSE) -> Fault:
+        """Cut the answer after that many bytes of head and body."""
+        return cls("cut", change=lambda reply: reply.cut_at(count, ending))
+
+    @classmethod
+    def corrupt(cls) -> Fault:
+        """Change one byte of the body, and leave its checksum and length."""
+        return cls("corrupt", change=_corrupted)
+
+    @classmethod
+    def drip(cls, count: int, seconds: float = 0.0) -> Fault:
+        """Give the answer a few bytes at a time."""
+        return cls("drip", change=lambda reply: evolve(reply, drip=count, pause=seconds))
+
+    @classmethod
+    def chunked(cls) -> Fault:
+        """Give the answer in chunks: not a fault, and to be understood."""
+        return cls("chunked", change=lambda reply: evolve(reply, framing="chunked"))
+
+    @classmethod
+    def instead(cls, reply: Reply, *, forwards: bool = False, name: str = "instead") -> Fault:
+        """Answer something else: `Reply.throttled`, `Reply.html`, `Reply.redirect`, …."""
+        return cls(name, forwards=forwards, change=lambda _reply: reply)
+
+    @classmethod
+    def throttle(cls) -> Fault:
+        """Answer that the request's rate is too high; the engine never sees it."""
+        return cls.instead(Reply.throttled(), name="throttle")
+
+    @classmethod
+    def html(cls, status: int = 503) -> Fault:
+        """Answer with a page of HTML; the engine never sees the request."""
+        return cls.instead(Reply.html(status), name="html")
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 307) -> Fault:
+        """Answer that the request should be sent elsewhere; the engine never sees it."""
+        return cls.instead(Reply.redirect(location, status), name="redirect")
+
+
+Faults: TypeAlias = Iterable[Fault | None] | Callable[[Request], Fault | None]
+"""Faults in the order of the requests (None: none), or a function that chooses one for each request."""
+
+
+class FaultProxy:
+    """Stand before an engine, and let things go wrong.
+
+    Args:
+        upstream: The engine's URL.
+        faults: What goes wrong. When a list is used up, nothing does any more.
+
+    Attributes:
+        forwarded: How often the engine was given each operation.
+        faulted: How often each fault, by name, was used.
+    """
+
+    def __init__(self, upstream: str, faults: Faults = ()) -> None:
+        self._upstream = _endpoint(upstream)
+        self._choose = faults if callable(faults) else _in_order(faults)
+        self._server = ScriptedServer(self._answer)
+        self._pool: ConnectionPool | None = None
+        self.forwarded: Counter[str] = Counter()
+        self.faulted: Counter[str] = Counter()
+
+    async def start(self) -> Self:
+        """Listen on a free port of 127.0.0.1."""
+        self._pool = ConnectionPool()
+        await self._server.start()
+        return self
+
+    async def stop(self) -> None:
+        """Close every connection on both sides."""
+        await self._server.stop()
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def __repr__(self) -> str:
+        faults = ", ".join(f"{count} times {name}" for name, count in sorted(self.faulted.items())) or "no faults"
+        return f"<FaultProxy {self.url}: {self.forwarded.total()} of {len(self.requests)} forwarded, {faults}>"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as an ``endpoint_url``."""
+        return self._server.url
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens."""
+        return self._server.endpoint
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request, in order."""
+        return self._server.requests
+
+    @property
+    def log(self) -> list[Event]:
+        """Every event of its connections with clients, in order."""
+        return self._server.log
+
+    @property
+    def server(self) -> ScriptedServer:
+        """The side that clients see."""
+        return self._server
+
+    async def _answer(self, request: Request) -> Reply:
+        fault = self._choose(request)
+        if fault is None:
+            return await self._forward(request)
+        self.faulted[fault.name] += 1
+        return fault.change(await self._forward(request) if fault.forwards else Reply())
+
+    async def _forward(self, request: Request) -> Reply:
+        if self._pool is None:  # pragma: no cover  (`start` has made it)
+            return Reply.html(_BAD_GATEWAY)
+        self.forwarded[request.operation] += 1
+        headers = [entry for entry in request.headers.items() if entry[0] not in _HOP_HEADERS]
+        try:
+            return await self._pool.carry(Exchange(self._upstream, headers, request.body), _as_reply)
+        except TransportError:
+            return Reply.html(_BAD_GATEWAY)
+
+
+def sometimes(
+    fault: Fault, share: float, generator: random.Random, *, operations: Iterable[str] = ()
+) -> Callable[[Request], Fault | None]:
+    """Choose a fault for a share of the requests.
+
+    Args:
+        fault: The fault.
+        share: Between 0 and 1.
+        generator: Decides; seeded, it decides the same again.
+        operations: Only these; all if empty.
+    """
+    chosen = frozenset(operations)
+
+    def choose(request: Request) -> Fault | None:
+        concerned = not chosen or request.operation in chosen
+        return fault if concerned and generator.random() < share else None
+
+    return choose
+
+
+def at_reuse(fault: Fault) -> Callable[[Request], Fault | None]:
+    """Choose a fault for every request but the first on its connection."""
+    return lambda request: fault if request.number > 1 else None
+
+
+def _in_order(faults: Iterable[Fault | None]) -> Callable[[Request], Fault | None]:
+    script = iter(faults)
+    return lambda _request: next(script, None)
+
+
+def _as_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Pass an answer on as it came: with its own checksum, or without one."""
+    passed = {name: value for name, value in headers.items() if name not in _HOP_HEADERS}
+    return Reply(body, status, passed, "absent", own_headers=False)
+
+
+def _corrupted(reply: Reply) -> Reply:
+    body = reply.body()
+    middle = len(body) // 2
+    return evolve(reply, payload=body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]) if body else reply
+
+
+def _endpoint(url: str) -> Endpoint:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return Endpoint(parts.scheme, parts.hostname or "127.0.0.1", port, parts.path or "/")
