@@ -265,6 +265,10 @@ class ItemNotFoundError(MizzleError, LookupError):
     """No item lies under the key, where one must."""
 
 
+class MultipleItemsError(MizzleError, LookupError):
+    """Several items were found where ``one()`` expects one."""
+
+
 @frozen(slots=True)
 class CancellationReason:
     """Why one action of a cancelled transaction was, or was not, the cause.
@@ -274,12 +278,14 @@ class CancellationReason:
         code: ``None`` where this action was fine, else the service's code, such as ``ConditionalCheckFailed``.
         message: The service's words.
         item: The stored item in DynamoDB's JSON, where the action asked for it; not shown.
+        error: What the operation would have raised alone, such as `ItemExistsError`, where its condition failed.
     """
 
     operation: Any
     code: str | None
     message: str = ""
     item: Item | None = None
+    error: MizzleError | None = None
 
     def __repr__(self) -> str:
         return f"CancellationReason(code={self.code!r}, operation={self.operation!s})"
@@ -451,6 +457,7 @@ class RetryClass(Enum):
 CODES: Mapping[str, tuple[type[ServiceError], RetryClass]] = {
     "AccessDeniedException": (AccessDeniedError, RetryClass.NEVER),
     "ConditionalCheckFailedException": (ConditionalCheckFailedError, RetryClass.NEVER),
+    "DuplicateItem": (DuplicateItemError, RetryClass.NEVER),  # DynamoDB Local's name for it
     "DuplicateItemException": (DuplicateItemError, RetryClass.NEVER),
     "ExpiredToken": (ExpiredTokenError, RetryClass.EXPIRED_CREDENTIALS),
     "ExpiredTokenException": (ExpiredTokenError, RetryClass.EXPIRED_CREDENTIALS),
