@@ -1,6 +1,6 @@
 """Expressions: paths, conditions, key conditions, updates, projections, and their compiler."""
 
-from mizzle_async.expressions.compiler import Compiler, Encode
+from mizzle_async.expressions.compiler import Compiler
 from mizzle_async.expressions.conditions import (
     Condition,
     Conjunction,
@@ -20,6 +20,7 @@ from mizzle_async.expressions.paths import (
 )
 from mizzle_async.expressions.terms import Facet, Place, Segments
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
+from mizzle_async.expressions.writer import Encode
 
 __all__ = [
     "Arithmetic",

@@ -1,7 +1,7 @@
 """Conditions: the trees that comparisons and functions of paths build.
 
-A condition is a value: frozen, without I/O, combined by ``&``, ``|`` and ``~``. It has no truth value, so that ``and``, ``or``,
-``not`` and chained comparisons, which would drop half of it, raise.
+A condition is a value: frozen, without I/O, combined by ``&``, ``|`` and ``~``. It has no truth value, so that ``and``,
+``or``, ``not`` and chained comparisons, which would drop half of it, raise.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Condition(Generic[EntityT_contra]):
 
     def __and__(self, other: Condition[EntityT_contra]) -> Condition[EntityT_contra]:
         """Return the condition that both are true."""
-        if not isinstance(other, Condition):
+        if not _is_condition(other):
             return NotImplemented
         return Conjunction((*_parts(self, Conjunction), *_parts(other, Conjunction)))
 
     def __or__(self, other: Condition[EntityT_contra]) -> Condition[EntityT_contra]:
         """Return the condition that at least one is true."""
-        if not isinstance(other, Condition):
+        if not _is_condition(other):
             return NotImplemented
         return Disjunction((*_parts(self, Disjunction), *_parts(other, Disjunction)))
 
@@ -98,12 +98,14 @@ class Predicate(Condition[EntityT_contra]):
     arguments: tuple[Any, ...] = ()
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         yield from self.left.places()
         for argument in self.arguments:
             if isinstance(argument, Term):
                 yield from argument.places()
 
     def describe(self, show: Show = repr) -> str:
+        """Return it as text, values written by ``show``."""
         left = self.left.describe(show)
         arguments = [describe_argument(argument, show) for argument in self.arguments]
         if self.operator == "BETWEEN":
@@ -145,10 +147,12 @@ class Conjunction(Condition[EntityT_contra]):
     parts: tuple[Condition[EntityT_contra], ...]
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         for part in self.parts:
             yield from part.places()
 
     def describe(self, show: Show = repr) -> str:
+        """Return it as text, values written by ``show``."""
         return " AND ".join(_nested(part, self.level, show) for part in self.parts)
 
 
@@ -160,10 +164,12 @@ class Disjunction(Condition[EntityT_contra]):
     parts: tuple[Condition[EntityT_contra], ...]
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         for part in self.parts:
             yield from part.places()
 
     def describe(self, show: Show = repr) -> str:
+        """Return it as text, values written by ``show``."""
         return " OR ".join(_nested(part, self.level, show) for part in self.parts)
 
 
@@ -179,10 +185,17 @@ class Negation(Condition[EntityT_contra]):
         return self.part
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         return self.part.places()
 
     def describe(self, show: Show = repr) -> str:
+        """Return it as text, values written by ``show``."""
         return f"NOT {_nested(self.part, self.level, show)}"
+
+
+def _is_condition(other: Any) -> bool:
+    """Whether something can be combined with a condition: type checkers know, untyped code does not."""
+    return isinstance(other, Condition)
 
 
 def _parts(

@@ -1,7 +1,7 @@
 """Operands: what a comparison takes on either side, and what a SET clause may assign.
 
-DynamoDB keeps the two apart: ``size()`` stands only in conditions; arithmetic, ``if_not_exists`` and ``list_append`` only in
-updates. So do the types here.
+DynamoDB keeps the two apart: ``size()`` stands only in conditions; arithmetic, ``if_not_exists`` and ``list_append``
+only in updates. So do the types here.
 """
 
 from __future__ import annotations
@@ -91,9 +91,11 @@ class Size(Comparable[EntityT, int]):
     path: Place
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         yield self.path
 
     def describe(self, show: Show) -> str:
+        """Return it as text, values written by ``show``."""
         return f"size({self.path.describe(show)})"
 
     def __str__(self) -> str:
@@ -117,11 +119,13 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
     path: Place
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         for side in (self.left, self.right):
             if isinstance(side, Term):
                 yield from side.places()
 
     def describe(self, show: Show) -> str:
+        """Return it as text, values written by ``show``."""
         return f"{describe_argument(self.left, show)} {self.operator} {describe_argument(self.right, show)}"
 
     def __repr__(self) -> str:
@@ -144,11 +148,13 @@ class IfNotExists(Operand[EntityT, ValueT]):
         return Arithmetic("-", self, other, self.path)
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         yield self.path
         if isinstance(self.value, Term):
             yield from self.value.places()
 
     def describe(self, show: Show) -> str:
+        """Return it as text, values written by ``show``."""
         return f"if_not_exists({self.path.describe(show)}, {describe_argument(self.value, show)})"
 
     def __repr__(self) -> str:
@@ -170,11 +176,13 @@ class ListAppend(Operand[EntityT, ValueT_co]):
     path: Place
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         for side in (self.first, self.second):
             if isinstance(side, Term):
                 yield from side.places()
 
     def describe(self, show: Show) -> str:
+        """Return it as text, values written by ``show``."""
         return f"list_append({describe_argument(self.first, show)}, {describe_argument(self.second, show)})"
 
     def __repr__(self) -> str:

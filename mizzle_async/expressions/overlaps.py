@@ -13,13 +13,8 @@ from mizzle_async.expressions.terms import Place, Segments
 
 @define(eq=False)
 class OverlapCheck:
-    """The paths of one expression so far.
+    """The paths of one expression so far."""
 
-    Attributes:
-        entity: For messages.
-    """
-
-    entity: str
     _ends: dict[Segments, Place] = field(factory=dict, init=False)
     _insides: dict[Segments, tuple[type, Place]] = field(factory=dict, init=False)
 
@@ -42,7 +37,9 @@ class OverlapCheck:
             kind = type(segments[depth])
             known, first = self._insides.setdefault(outer, (kind, path))
             if known is not kind:
-                raise ExpressionError(f"{path} and {first} conflict: one takes a list position where the other takes a name")
+                raise ExpressionError(
+                    f"{path} and {first} conflict: one takes a list position where the other takes a name"
+                )
         self._ends[segments] = path
 
     def _refuse(self, path: Place, other: Place) -> None:

@@ -1,7 +1,7 @@
 """Paths: what class access on an entity gives, and what can be said about it.
 
-``Order.total`` is an `AttributePath[Order, Decimal]`: it knows its owner, its stored name and, for type checkers, its type. Key
-paths are types of their own, so that a query takes key conditions and nothing else.
+``Order.total`` is an `AttributePath[Order, Decimal]`: it knows its owner, its stored name and, for type checkers, its
+type. Key paths are types of their own, so that a query takes key conditions and nothing else.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
             ExpressionError: If DynamoDB has no such type.
         """
         if code not in TYPE_CODES:
-            raise ExpressionError(f"{self}: DynamoDB has no attribute type {code!r}; its types are {', '.join(TYPE_CODES)}")
+            raise ExpressionError(f"{self}: DynamoDB has no type {code!r}; its types are {', '.join(TYPE_CODES)}")
         return Predicate("attribute_type", self, (code,))
 
     def begins_with(
@@ -168,7 +168,7 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     @overload
     def __getitem__(self, key: str | int, /) -> AttributePath[EntityT, Any]: ...
     def __getitem__(self, key: Any, /) -> AttributePath[EntityT, Any]:
-        """Return the path of what is inside: a member by a document class's path or by its stored name, or a list element.
+        """Return the path of what is inside: a member, by a document class's path or by its stored name, or an element.
 
         A dot in a string is part of the name.
 
@@ -213,7 +213,7 @@ class PartitionKeyPath(AttributePath[EntityT, ValueT]):
     def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...
     @overload
     def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: object) -> Any:
         if isinstance(other, Comparand):
             return Predicate("=", self, (other,))
         return PartitionKeyCondition("=", self, (other,))
@@ -229,7 +229,7 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
     @overload
     def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: object) -> Any:
         return _sort_key_condition("=", self, (other,))
 
     @overload
@@ -275,9 +275,7 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     @overload
     def begins_with(self: SortKeyPath[EntityT, TextT], prefix: str | bytes) -> SortKeyCondition[EntityT]: ...
     @overload
-    def begins_with(
-        self: SortKeyPath[EntityT, TextT], prefix: Comparand[EntityT, TextT]
-    ) -> Condition[EntityT]: ...
+    def begins_with(self: SortKeyPath[EntityT, TextT], prefix: Comparand[EntityT, TextT]) -> Condition[EntityT]: ...
     def begins_with(self, prefix: Any) -> Any:
         """Return the condition that the sort key begins with ``prefix``; of several attributes, the last one given."""
         return _sort_key_condition("begins_with", self, (prefix,))

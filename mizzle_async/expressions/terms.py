@@ -44,10 +44,14 @@ class KeyedIndex(Protocol):
     """An index, as far as expressions know one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in the table."""
+        ...
 
     @property
-    def is_local(self) -> bool: ...
+    def is_local(self) -> bool:
+        """Whether it shares the table's partition key."""
+        ...
 
 
 class Term:
@@ -84,9 +88,11 @@ class Place(Term):
     documents: tuple[tuple[int, Any], ...] = field(default=(), kw_only=True)
 
     def places(self) -> Iterator[Place]:
+        """Yield every path that it reads, in its order."""
         yield self
 
     def describe(self, show: Show) -> str:
+        """Return it as text, values written by ``show``."""
         del show
         return str(self)
 

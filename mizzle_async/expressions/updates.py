@@ -5,7 +5,8 @@ Clauses are collected here and compiled later; nothing here knows how a value is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any
 
@@ -27,6 +28,17 @@ class ClauseKind(Enum):
     DISCARD = "discard"
     APPEND = "append"
     PREPEND = "prepend"
+
+
+_DESCRIPTIONS = {
+    ClauseKind.SET: "SET {path} = {value}",
+    ClauseKind.SET_DEFAULT: "SET {path} = if_not_exists({path}, {value})",
+    ClauseKind.ADD: "ADD {path} {value}",
+    ClauseKind.REMOVE: "REMOVE {path}",
+    ClauseKind.DISCARD: "DELETE {path} {value}",
+    ClauseKind.APPEND: "SET {path} = list_append({path}, {value})",
+    ClauseKind.PREPEND: "SET {path} = list_append({value}, {path})",
+}
 
 
 @frozen(eq=False, repr=False)
@@ -55,29 +67,13 @@ class UpdateClause:
                 # REMOVE list[0] moves the others up.
                 return not ends_in_list
             case ClauseKind.ADD | ClauseKind.DISCARD:
-                return isinstance(self.value, Set)
+                return isinstance(self.value, AbstractSet)
             case ClauseKind.APPEND | ClauseKind.PREPEND:
                 return False
 
     def describe(self, show: Show = repr) -> str:
         """Return the clause as text, values written by ``show``."""
-        path = self.path.describe(show)
-        value = describe_argument(self.value, show)
-        match self.kind:
-            case ClauseKind.SET:
-                return f"SET {path} = {value}"
-            case ClauseKind.SET_DEFAULT:
-                return f"SET {path} = if_not_exists({path}, {value})"
-            case ClauseKind.ADD:
-                return f"ADD {path} {value}"
-            case ClauseKind.REMOVE:
-                return f"REMOVE {path}"
-            case ClauseKind.DISCARD:
-                return f"DELETE {path} {value}"
-            case ClauseKind.APPEND:
-                return f"SET {path} = list_append({path}, {value})"
-            case ClauseKind.PREPEND:
-                return f"SET {path} = list_append({value}, {path})"
+        return _DESCRIPTIONS[self.kind].format(path=self.path.describe(show), value=describe_argument(self.value, show))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.describe(hidden)}>"

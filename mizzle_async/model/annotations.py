@@ -1,7 +1,7 @@
 """Annotations: from what is written in a class body, strings included, to types.
 
-A name that does not exist yet when the class is made (a class further down, the class itself) is looked up again when the schema
-is first asked for.
+A name that does not exist yet when the class is made (a class further down, the class itself) is looked up again when
+the schema is first asked for.
 """
 
 from __future__ import annotations
@@ -138,6 +138,6 @@ def type_name(annotation: Any) -> str:
 def unresolved(cls: type[Any], name: str, error: NameError) -> ModelError:
     """Return the error for an annotation whose names do not exist."""
     return ModelError(
-        f"{cls.__name__}.{name}: its annotation cannot be resolved: {error}. Import or define the name where the class is "
-        "defined, outside `if TYPE_CHECKING:`"
+        f"{cls.__name__}.{name}: its annotation cannot be resolved: {error}. Import or define the name where the class "
+        "is defined, outside `if TYPE_CHECKING:`"
     )

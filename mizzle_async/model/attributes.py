@@ -1,7 +1,8 @@
 """Attributes as a class declares them: the annotations, the field specifier, and the descriptor that gives paths.
 
-`Attribute`, `PartitionKey` and `SortKey` exist for type checkers, which see typed descriptors; at run time the class carries
-`AttributeDescriptor`s, which have no ``__set__``: an instance's values live in its ``__dict__`` and are read natively.
+`Attribute`, `PartitionKey` and `SortKey` exist for type checkers, which see typed descriptors; at run time the class
+carries `AttributeDescriptor`s, which have no ``__set__``: an instance's values live in its ``__dict__`` and are read
+natively.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class SortKey(Generic[ValueT]):
 
 if TYPE_CHECKING:
 
-    class AttributeDefault(Attribute[ValueT], PartitionKey[ValueT], SortKey[ValueT]):  # type: ignore[misc]
+    class AttributeDefault(Attribute[ValueT], PartitionKey[ValueT], SortKey[ValueT]):
         """What ``attribute(default=…)`` returns to type checkers: it may be assigned to any kind of attribute."""
 
         def __get__(self, instance: Any, owner: Any) -> Any: ...
@@ -119,9 +120,8 @@ class AttributeDescriptor:
 
     def __get__(self, instance: Any, owner: type[Any]) -> AttributePath[Any, Any]:
         if instance is not None:
-            raise AttributeError(
-                f"this {owner.__name__} has no value for {self._path.labels[0]!r}", name=str(self._path.labels[0]), obj=instance
-            )
+            name = str(self._path.labels[0])
+            raise AttributeError(f"this {owner.__name__} has no value for {name!r}", name=name, obj=instance)
         if owner is self._owner:
             return self._path
         # A subclass that is not decorated: its paths are its own all the same.
@@ -223,7 +223,7 @@ def attribute(
     )
     return attrs.field(
         default=default,
-        validator=validator,  # type: ignore[arg-type]  # attrs takes None and lists at run time
+        validator=validator,
         converter=converter,
         metadata={METADATA_KEY: options},
     )

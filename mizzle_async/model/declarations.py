@@ -5,7 +5,7 @@ A declaration becomes an `AttributeSchema` as soon as its annotation can be reso
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final, get_args, get_origin
 
@@ -196,7 +196,7 @@ def _is_hashable(value: Any) -> bool:
 def _is_set(annotation: Any) -> bool:
     members = without_none(annotation)
     kind = get_origin(members[0]) or members[0] if len(members) == 1 else None
-    return isinstance(kind, type) and issubclass(kind, Set)
+    return isinstance(kind, type) and issubclass(kind, AbstractSet)
 
 
 def _mentions_datetime(annotation: Any) -> bool:

@@ -1,6 +1,7 @@
 """The decorators that make entities and documents, and the typed ``evolve`` and ``asdict``.
 
-A decorated class is a keyword-only attrs class whose instances have a ``__dict__``; its attributes give paths on the class.
+A decorated class is a keyword-only attrs class whose instances have a ``__dict__``; on the class its attributes give
+paths.
 """
 
 from __future__ import annotations
@@ -8,16 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, TypeVar, dataclass_transform, get_origin, overload
 
 import attrs
 from attrs import define, field
 
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace
-from mizzle_async.model.attributes import AttributeDescriptor, PartitionKey, SortKey, attribute
-from mizzle_async.model.attributes import Attribute as AttributeAnnotation
-from mizzle_async.model.declarations import Declaration, declare, declare_plain
+from mizzle_async.model.attributes import AttributeDescriptor, attribute
+from mizzle_async.model.declarations import ROLE_OF_ANNOTATION, Declaration, declare, declare_plain
 from mizzle_async.model.schema import (
     SCHEMA_ATTRIBUTE,
     DocumentSchema,
@@ -97,13 +97,16 @@ def entity(
     Raises:
         ModelError: If the class's structure is wrong: keys, names, roles.
     """
-    if not isinstance(table, str) or not table:
+    given: Any = table
+    if not isinstance(given, str) or not given:
         raise ModelError('@entity takes the table\'s name: write `@entity("orders")` above the class')
     if unknown not in {"ignore", "raise"}:
         raise ModelError(f'@entity({table!r}): unknown= is "ignore" or "raise"')
 
     def decorate(cls: type[ModelT]) -> type[ModelT]:
-        return _build(cls, table, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as typing and attrs do)
+        frame = sys._getframe(1)  # noqa: SLF001  (as attrs and typing do)
+        built: type[ModelT] = _build(cls, table, unknown, frame, frozen=frozen)
+        return built
 
     return decorate
 
@@ -115,9 +118,7 @@ def document(
     *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
 ) -> Callable[[type[ModelT]], type[ModelT]]: ...
 @dataclass_transform(kw_only_default=True, field_specifiers=(attribute,))
-def document(
-    cls: type[Any] | None = None, /, *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
-) -> Any:
+def document(cls: type[Any] | None = None, /, *, frozen: bool = False, unknown: UnknownAttributes = "ignore") -> Any:
     """Make a class that is stored as a map inside items, or that entities inherit attributes from.
 
     Args:
@@ -131,10 +132,10 @@ def document(
     if unknown not in {"ignore", "raise"}:
         raise ModelError('@document: unknown= is "ignore" or "raise"')
     if cls is not None:
-        return _build(cls, None, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as typing and attrs do)
+        return _build(cls, None, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as attrs does)
 
-    def decorate(cls: type[Any]) -> type[Any]:
-        return _build(cls, None, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as typing and attrs do)
+    def decorate(cls: type[Any]) -> Any:
+        return _build(cls, None, unknown, sys._getframe(1), frozen=frozen)  # noqa: SLF001  (as attrs does)
 
     return decorate
 
@@ -154,7 +155,7 @@ def evolve(instance: ModelT, /, **changes: Any) -> ModelT:
 
 
 def asdict(instance: Any, /) -> dict[str, Any]:
-    """Return an instance as a dict by names in Python, nested instances as dicts too; sets and tuples stay what they are.
+    """Return an instance as a dict by names in Python, nested instances as dicts too.
 
     Args:
         instance: An instance of an entity, a document or any attrs class.
@@ -165,9 +166,7 @@ def asdict(instance: Any, /) -> dict[str, Any]:
     return attrs.asdict(instance)
 
 
-def _build(
-    cls: type[ModelT], table: str | None, unknown: UnknownAttributes, frame: FrameType, *, frozen: bool
-) -> type[ModelT]:
+def _build(cls: Any, table: str | None, unknown: UnknownAttributes, frame: FrameType, *, frozen: bool) -> Any:
     if not isinstance(cls, type):
         raise ModelError(f"@entity and @document decorate classes, not {type(cls).__name__}")
     if SCHEMA_ATTRIBUTE in vars(cls):
@@ -228,9 +227,11 @@ def _refuse_undecorated(cls: type[Any], base: type[Any]) -> None:
     if attrs.has(base):
         return
     for name, annotation in vars(base).get("__annotations__", {}).items():
-        text = annotation if isinstance(annotation, str) else getattr(annotation, "__origin__", None)
-        kinds = (AttributeAnnotation, PartitionKey, SortKey)
-        if text in kinds or (isinstance(text, str) and text.startswith(tuple(f"{kind.__name__}[" for kind in kinds))):
+        if isinstance(annotation, str):
+            declares = annotation.startswith(tuple(f"{kind.__name__}[" for kind in ROLE_OF_ANNOTATION))
+        else:
+            declares = get_origin(annotation) in ROLE_OF_ANNOTATION
+        if declares:
             raise ModelError(
-                f"{cls.__name__} inherits {name} from {base.__name__}, which is not decorated: put @document on {base.__name__}"
+                f"{cls.__name__} inherits {name} from {base.__name__}, which is not decorated: put @document on it"
             )

@@ -42,7 +42,7 @@ def key_paths(name: str, keyword: str, given: Any) -> KeyPaths:
                 f"not {type(path).__name__}"
             )
         if len(path.segments) != 1:
-            raise ModelError(f"index {name!r}: {path} lies inside an attribute: an index key is an attribute of the item")
+            raise ModelError(f"index {name!r}: {path} is inside an attribute: an index key is an attribute of the item")
     if not 1 <= len(paths) <= INDEX_KEY_ATTRIBUTES:
         raise ModelError(f"index {name!r}: {keyword}= takes 1 to {INDEX_KEY_ATTRIBUTES} attributes, not {len(paths)}")
     return paths
@@ -85,16 +85,16 @@ def check_key_paths(name: str, owner: Any, paths: KeyPaths) -> None:
             check_scalar_type(str(path), attribute.type, f"key of index {name!r}")
 
 
-def projected_names(
-    name: str, owner: Any, projection: Any
-) -> Literal["all", "keys_only"] | tuple[str, ...]:
+def projected_names(name: str, owner: Any, projection: Any) -> Literal["all", "keys_only"] | tuple[str, ...]:
     """Return the stored names of the attributes that an index holds beside keys.
 
     Raises:
         ModelError: If it is neither a word nor paths of the entity's attributes.
     """
-    if projection == "all" or projection == "keys_only":
-        return projection
+    if projection == "all":
+        return "all"
+    if projection == "keys_only":
+        return "keys_only"
     names: list[str] = []
     for path in () if isinstance(projection, str) else projection:
         if not isinstance(path, AttributePath) or len(path.segments) != 1:

@@ -1,7 +1,7 @@
 """Indexes: global and local secondary indexes, named after the paths they are made of.
 
-An index belongs to the entity whose attributes it names and is found through it; its own paths know it, so a query knows which
-index its key conditions are about.
+An index belongs to the entity whose attributes it names and is found through it; its own paths know it, so a query
+knows which index its key conditions are about.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ from mizzle_async.model.schema import EntitySchema, schema_of
 EntityT = TypeVar("EntityT")
 PartitionT = TypeVar("PartitionT")
 SortT = TypeVar("SortT")
+# The constructor's own: what stands in `self` there may not be the class's.
+OwnerT = TypeVar("OwnerT")
+P = TypeVar("P")
+S = TypeVar("S")
 P1 = TypeVar("P1")
 P2 = TypeVar("P2")
 P3 = TypeVar("P3")
@@ -43,8 +47,8 @@ S4 = TypeVar("S4")
 INDEXES_ATTRIBUTE: Final = "__mizzle_indexes__"
 """Where a class keeps the indexes over its attributes, by name."""
 
-# Keys of several attributes: type checkers need one overload per number of them, and tuples shorter than a sort key name its
-# leading parts.
+# Keys of several attributes: type checkers need one overload per number of them. A tuple shorter than a sort key names
+# its leading parts.
 Paths2: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2]]
 Paths3: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3]]
 Paths4: TypeAlias = tuple[
@@ -95,10 +99,10 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
     @property
     def partition_key(self) -> PartitionKeyPath[EntityT, PartitionT]:
         """The path of its partition key; of several attributes, to be compared with a tuple."""
-        paths = self.partition_paths
-        if len(paths) > 1:
-            return CompositePartitionKeyPath(self.owner, (), index=self, parts=paths)
-        return PartitionKeyPath(self.owner, paths[0].segments, index=self, labels=paths[0].labels)
+        first, *more = self.partition_paths
+        if more:
+            return CompositePartitionKeyPath(self.owner, (), index=self, parts=(first, *more))
+        return PartitionKeyPath(self.owner, first.segments, index=self, labels=first.labels)
 
     @property
     def sort_key(self) -> SortKeyPath[EntityT, SortT]:
@@ -107,12 +111,12 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
         Raises:
             ModelError: If it has none.
         """
-        paths = self.sort_paths
-        if not paths:
+        if not self.sort_paths:
             raise ModelError(f"index {self.name!r} has no sort key: query it by its partition_key alone")
-        if len(paths) > 1:
-            return CompositeSortKeyPath(self.owner, (), index=self, parts=paths)
-        return SortKeyPath(self.owner, paths[0].segments, index=self, labels=paths[0].labels)
+        first, *more = self.sort_paths
+        if more:
+            return CompositeSortKeyPath(self.owner, (), index=self, parts=(first, *more))
+        return SortKeyPath(self.owner, first.segments, index=self, labels=first.labels)
 
     def key_names(self) -> tuple[str, ...]:
         """Return the stored names of its key attributes, partition key first."""
@@ -157,178 +161,178 @@ class GlobalSecondaryIndex(SecondaryIndex[EntityT, PartitionT, SortT]):
 
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, PartitionT, Never],
+        self: GlobalSecondaryIndex[OwnerT, P, Never],
         name: str,
         *,
-        partition_key: AttributePath[EntityT, PartitionT],
+        partition_key: AttributePath[OwnerT, P],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, PartitionT, SortT],
+        self: GlobalSecondaryIndex[OwnerT, P, S],
         name: str,
         *,
-        partition_key: AttributePath[EntityT, PartitionT],
-        sort_key: AttributePath[EntityT, SortT],
+        partition_key: AttributePath[OwnerT, P],
+        sort_key: AttributePath[OwnerT, S],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, PartitionT, Leading2[S1, S2]],
+        self: GlobalSecondaryIndex[OwnerT, P, Leading2[S1, S2]],
         name: str,
         *,
-        partition_key: AttributePath[EntityT, PartitionT],
-        sort_key: Paths2[EntityT, S1, S2],
+        partition_key: AttributePath[OwnerT, P],
+        sort_key: Paths2[OwnerT, S1, S2],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, PartitionT, Leading3[S1, S2, S3]],
+        self: GlobalSecondaryIndex[OwnerT, P, Leading3[S1, S2, S3]],
         name: str,
         *,
-        partition_key: AttributePath[EntityT, PartitionT],
-        sort_key: Paths3[EntityT, S1, S2, S3],
+        partition_key: AttributePath[OwnerT, P],
+        sort_key: Paths3[OwnerT, S1, S2, S3],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, PartitionT, Leading4[S1, S2, S3, S4]],
+        self: GlobalSecondaryIndex[OwnerT, P, Leading4[S1, S2, S3, S4]],
         name: str,
         *,
-        partition_key: AttributePath[EntityT, PartitionT],
-        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        partition_key: AttributePath[OwnerT, P],
+        sort_key: Paths4[OwnerT, S1, S2, S3, S4],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Never],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2], Never],
         name: str,
         *,
-        partition_key: Paths2[EntityT, P1, P2],
+        partition_key: Paths2[OwnerT, P1, P2],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], SortT],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2], S],
         name: str,
         *,
-        partition_key: Paths2[EntityT, P1, P2],
-        sort_key: AttributePath[EntityT, SortT],
+        partition_key: Paths2[OwnerT, P1, P2],
+        sort_key: AttributePath[OwnerT, S],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Leading2[S1, S2]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2], Leading2[S1, S2]],
         name: str,
         *,
-        partition_key: Paths2[EntityT, P1, P2],
-        sort_key: Paths2[EntityT, S1, S2],
+        partition_key: Paths2[OwnerT, P1, P2],
+        sort_key: Paths2[OwnerT, S1, S2],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Leading3[S1, S2, S3]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2], Leading3[S1, S2, S3]],
         name: str,
         *,
-        partition_key: Paths2[EntityT, P1, P2],
-        sort_key: Paths3[EntityT, S1, S2, S3],
+        partition_key: Paths2[OwnerT, P1, P2],
+        sort_key: Paths3[OwnerT, S1, S2, S3],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2], Leading4[S1, S2, S3, S4]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2], Leading4[S1, S2, S3, S4]],
         name: str,
         *,
-        partition_key: Paths2[EntityT, P1, P2],
-        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        partition_key: Paths2[OwnerT, P1, P2],
+        sort_key: Paths4[OwnerT, S1, S2, S3, S4],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Never],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3], Never],
         name: str,
         *,
-        partition_key: Paths3[EntityT, P1, P2, P3],
+        partition_key: Paths3[OwnerT, P1, P2, P3],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], SortT],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3], S],
         name: str,
         *,
-        partition_key: Paths3[EntityT, P1, P2, P3],
-        sort_key: AttributePath[EntityT, SortT],
+        partition_key: Paths3[OwnerT, P1, P2, P3],
+        sort_key: AttributePath[OwnerT, S],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Leading2[S1, S2]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3], Leading2[S1, S2]],
         name: str,
         *,
-        partition_key: Paths3[EntityT, P1, P2, P3],
-        sort_key: Paths2[EntityT, S1, S2],
+        partition_key: Paths3[OwnerT, P1, P2, P3],
+        sort_key: Paths2[OwnerT, S1, S2],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Leading3[S1, S2, S3]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3], Leading3[S1, S2, S3]],
         name: str,
         *,
-        partition_key: Paths3[EntityT, P1, P2, P3],
-        sort_key: Paths3[EntityT, S1, S2, S3],
+        partition_key: Paths3[OwnerT, P1, P2, P3],
+        sort_key: Paths3[OwnerT, S1, S2, S3],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3], Leading4[S1, S2, S3, S4]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3], Leading4[S1, S2, S3, S4]],
         name: str,
         *,
-        partition_key: Paths3[EntityT, P1, P2, P3],
-        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        partition_key: Paths3[OwnerT, P1, P2, P3],
+        sort_key: Paths4[OwnerT, S1, S2, S3, S4],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Never],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3, P4], Never],
         name: str,
         *,
-        partition_key: Paths4[EntityT, P1, P2, P3, P4],
+        partition_key: Paths4[OwnerT, P1, P2, P3, P4],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], SortT],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3, P4], S],
         name: str,
         *,
-        partition_key: Paths4[EntityT, P1, P2, P3, P4],
-        sort_key: AttributePath[EntityT, SortT],
+        partition_key: Paths4[OwnerT, P1, P2, P3, P4],
+        sort_key: AttributePath[OwnerT, S],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Leading2[S1, S2]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3, P4], Leading2[S1, S2]],
         name: str,
         *,
-        partition_key: Paths4[EntityT, P1, P2, P3, P4],
-        sort_key: Paths2[EntityT, S1, S2],
+        partition_key: Paths4[OwnerT, P1, P2, P3, P4],
+        sort_key: Paths2[OwnerT, S1, S2],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Leading3[S1, S2, S3]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3, P4], Leading3[S1, S2, S3]],
         name: str,
         *,
-        partition_key: Paths4[EntityT, P1, P2, P3, P4],
-        sort_key: Paths3[EntityT, S1, S2, S3],
+        partition_key: Paths4[OwnerT, P1, P2, P3, P4],
+        sort_key: Paths3[OwnerT, S1, S2, S3],
         projection: Projection = "all",
     ) -> None: ...
     @overload
     def __init__(
-        self: GlobalSecondaryIndex[EntityT, tuple[P1, P2, P3, P4], Leading4[S1, S2, S3, S4]],
+        self: GlobalSecondaryIndex[OwnerT, tuple[P1, P2, P3, P4], Leading4[S1, S2, S3, S4]],
         name: str,
         *,
-        partition_key: Paths4[EntityT, P1, P2, P3, P4],
-        sort_key: Paths4[EntityT, S1, S2, S3, S4],
+        partition_key: Paths4[OwnerT, P1, P2, P3, P4],
+        sort_key: Paths4[OwnerT, S1, S2, S3, S4],
         projection: Projection = "all",
     ) -> None: ...
     def __init__(self, name: str, *, partition_key: Any, sort_key: Any = None, projection: Projection = "all") -> None:

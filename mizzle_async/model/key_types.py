@@ -42,17 +42,14 @@ def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) 
     members = without_none(annotation)
     if len(members) != 1:
         return None
+    values = _listed_values(members[0])
+    if values is not None:
+        return _common_code(values)
     plain = members[0]
-    if is_literal(plain):
-        return _common_code(get_args(plain))
-    if not isinstance(plain, type):
+    if not isinstance(plain, type) or issubclass(plain, bool):
         return None
-    if issubclass(plain, Enum):
-        return _common_code([member.value for member in plain])
     if issubclass(plain, datetime):
         return "S" if datetime_format in {None, "iso"} else "N"
-    if issubclass(plain, bool):
-        return None
     return next((code for base, code in SCALARS.items() if issubclass(plain, base)), None)
 
 
@@ -81,29 +78,36 @@ def check_scalar_type(where: str, annotation: Any, role: str) -> None:
         ModelError: If they cannot, with what to write instead.
     """
     members = without_none(annotation)
-    name = type_name(annotation)
-    if len(members) != 1:
-        raise ModelError(f"{where}: a {role} has one type in the table, {name} has several: write str, int, Decimal or bytes")
-    plain = members[0]
+    refusal = _refusal(members[0], role) if len(members) == 1 else "it has one type in the table"
+    if refusal is not None:
+        raise ModelError(f"{where}: {type_name(annotation)} cannot be a {role}: {refusal}")
+
+
+def _refusal(plain: Any, role: str) -> str | None:
+    """Return why values of a type cannot be compared by a key and what to write instead, None where they can."""
+    instead = "write str, int, Decimal or bytes"
+    values = _listed_values(plain)
+    if values is not None:
+        return None if _common_code(values) else f"its values must be all text or all integers to be a {role}"
     kind = get_origin(plain) or plain
-    if is_literal(plain):
-        if _common_code(get_args(plain)) is None:
-            raise ModelError(f"{where}: the values of {name} must be all text or all integers to be a {role}")
-        return
-    if plain is Any or kind is object:
-        raise ModelError(f"{where}: a {role} has one type in the table: write str, int, Decimal or bytes instead of {name}")
+    if kind is Any or kind is object:
+        return f"it has one type in the table: {instead}"
     if not isinstance(kind, type):
-        return
-    if issubclass(kind, Enum):
-        if _common_code([member.value for member in kind]) is None:
-            raise ModelError(f"{where}: the values of {name} must be all text or all integers to be a {role}")
-        return
-    if issubclass(kind, bool):
-        raise ModelError(f"{where}: DynamoDB has no bool keys: write str, int or an Enum instead of bool as a {role}")
-    if issubclass(kind, float):
-        raise ModelError(f"{where}: a float cannot be found again by equality: write int or Decimal as a {role}")
+        return None
+    if issubclass(kind, bool | float):
+        return "there are no such keys, and a float is not found again by equality: write int, Decimal or an Enum"
     if has(kind) or (issubclass(kind, Collection) and not issubclass(kind, str | bytes | bytearray | memoryview)):
-        raise ModelError(f"{where}: a {role} is one string, number or binary, not {name}: write str, int, Decimal or bytes")
+        return f"it is one string, number or binary: {instead}"
+    return None
+
+
+def _listed_values(plain: Any) -> Collection[Any] | None:
+    """Return all values of a Literal or an Enum, None for other types."""
+    if is_literal(plain):
+        return get_args(plain)
+    if isinstance(plain, type) and issubclass(plain, Enum):
+        return [member.value for member in plain]
+    return None
 
 
 def _common_code(values: Collection[Any]) -> ScalarCode | None:
@@ -121,5 +125,3 @@ def _common_code(values: Collection[Any]) -> ScalarCode | None:
 
 def _without_none(annotation: Any) -> str:
     return " | ".join(map(type_name, without_none(annotation))) or "str"
-
-

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from mizzle_async.errors import ExpressionError, LimitError, ModelError
-from mizzle_async.expressions.placeholders import check_name
+from mizzle_async.expressions.names import check_name
 from mizzle_async.model.annotations import Namespace
 from mizzle_async.model.declarations import KEY_WORDS, declare_plain
 from mizzle_async.model.key_types import check_key_type
@@ -41,7 +41,7 @@ def map_class(
     Raises:
         ModelError: If it is no attrs class, lacks such an attribute, or the attribute cannot be a key.
     """
-    if not isinstance(cls, type) or not attrs.has(cls):
+    if not attrs.has(cls):
         raise ModelError(f"{getattr(cls, '__name__', cls)} is no attrs class: decorate it with @entity or attrs.define")
     if SCHEMA_ATTRIBUTE in vars(cls):
         raise ModelError(

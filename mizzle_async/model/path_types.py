@@ -1,4 +1,4 @@
-"""The type at the end of a path, found by walking the schemas: what type checkers do, for code that is not type-checked."""
+"""The type at the end of a path, found by walking the schemas: type checkers' work, for code that is not checked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
     for depth, segment in enumerate(segments[1:], start=1):
         document = documents.get(depth)
         inner = [
-            found for candidate in candidates for member in union_members(candidate) for found in _inside(member, segment, document)
+            found
+            for candidate in candidates
+            for member in union_members(candidate)
+            for found in _inside(member, segment, document)
         ]
         if not inner:
             _refuse(path, candidates, segment, document)
@@ -63,7 +66,11 @@ def _inside(holder: Any, segment: str | int, document: Any) -> Iterator[Any]:
     elif issubclass(kind, Mapping):
         if isinstance(segment, str):
             yield arguments[1] if len(arguments) > 1 else Any
-    elif issubclass(kind, Sequence) and not issubclass(kind, str | bytes | bytearray | memoryview) and isinstance(segment, int):
+    elif (
+        issubclass(kind, Sequence)
+        and not issubclass(kind, str | bytes | bytearray | memoryview)
+        and isinstance(segment, int)
+    ):
         if issubclass(kind, tuple) and arguments and arguments[-1] is not ...:
             yield from arguments[segment : segment + 1]
         else:

@@ -6,7 +6,8 @@ The rooms above read these and never the classes' annotations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn, Protocol, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeAlias
 
 from attrs import NOTHING, Factory, field, frozen, has
 
@@ -87,15 +88,15 @@ class DocumentSchema:
     entity: str
     attributes: tuple[AttributeSchema, ...]
     unknown: UnknownAttributes = field(default="ignore", kw_only=True)
-    by_field: Mapping[str, AttributeSchema] = field(init=False, repr=False)
-    by_name: Mapping[str, AttributeSchema] = field(init=False, repr=False)
 
-    @by_field.default
-    def _index_by_field(self) -> Mapping[str, AttributeSchema]:
+    @cached_property
+    def by_field(self) -> Mapping[str, AttributeSchema]:
+        """The attributes by their names in Python."""
         return {attribute.field: attribute for attribute in self.attributes}
 
-    @by_name.default
-    def _index_by_name(self) -> Mapping[str, AttributeSchema]:
+    @cached_property
+    def by_name(self) -> Mapping[str, AttributeSchema]:
+        """The attributes by their names in the table."""
         return {attribute.name: attribute for attribute in self.attributes}
 
 
@@ -112,41 +113,45 @@ class EntitySchema(DocumentSchema):
     table: str = field(kw_only=True)
     partition_key: AttributeSchema = field(kw_only=True)
     sort_key: AttributeSchema | None = field(default=None, kw_only=True)
-    key_attributes: tuple[AttributeSchema, ...] = field(init=False, repr=False)
-    version: AttributeSchema | None = field(init=False, repr=False)
-    time_to_live: AttributeSchema | None = field(init=False, repr=False)
-    created_at: AttributeSchema | None = field(init=False, repr=False)
-    updated_at: AttributeSchema | None = field(init=False, repr=False)
-    unique: tuple[AttributeSchema, ...] = field(init=False, repr=False)
-    required_fields: tuple[str, ...] = field(init=False, repr=False)
 
-    @key_attributes.default
-    def _collect_keys(self) -> tuple[AttributeSchema, ...]:
+    @cached_property
+    def key_attributes(self) -> tuple[AttributeSchema, ...]:
+        """The attributes of the key, partition key first."""
         return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
 
-    @version.default
-    def _find_version(self) -> AttributeSchema | None:
+    @cached_property
+    def key_names(self) -> tuple[str, ...]:
+        """The stored names of the key attributes."""
+        return tuple(attribute.name for attribute in self.key_attributes)
+
+    @cached_property
+    def version(self) -> AttributeSchema | None:
+        """The attribute that counts the writes."""
         return next((attribute for attribute in self.attributes if attribute.version), None)
 
-    @time_to_live.default
-    def _find_time_to_live(self) -> AttributeSchema | None:
+    @cached_property
+    def time_to_live(self) -> AttributeSchema | None:
+        """The attribute at which an item expires."""
         return next((attribute for attribute in self.attributes if attribute.time_to_live), None)
 
-    @created_at.default
-    def _find_created_at(self) -> AttributeSchema | None:
+    @cached_property
+    def created_at(self) -> AttributeSchema | None:
+        """The attribute that is set when an item is made."""
         return next((attribute for attribute in self.attributes if attribute.created_at), None)
 
-    @updated_at.default
-    def _find_updated_at(self) -> AttributeSchema | None:
+    @cached_property
+    def updated_at(self) -> AttributeSchema | None:
+        """The attribute that every write sets."""
         return next((attribute for attribute in self.attributes if attribute.updated_at), None)
 
-    @unique.default
-    def _find_unique(self) -> tuple[AttributeSchema, ...]:
+    @cached_property
+    def unique(self) -> tuple[AttributeSchema, ...]:
+        """The attributes whose values no two items may share."""
         return tuple(attribute for attribute in self.attributes if attribute.unique)
 
-    @required_fields.default
-    def _find_required(self) -> tuple[str, ...]:
-        """Name what an upsert must give: required, no key, not set by the library."""
+    @cached_property
+    def required_fields(self) -> tuple[str, ...]:
+        """What an upsert must give, by names in Python: required, no key, not set by the library."""
         return tuple(
             attribute.field
             for attribute in self.attributes
@@ -162,11 +167,6 @@ class EntitySchema(DocumentSchema):
     def owner(self) -> Any:
         """Whose the paths are: the class, or for plain dicts this schema."""
         return self if self.is_open else self.cls
-
-    @property
-    def key_names(self) -> tuple[str, ...]:
-        """The stored names of the key attributes."""
-        return tuple(attribute.name for attribute in self.key_attributes)
 
     def owns(self, owner: Any) -> bool:
         """Whether paths of ``owner`` are about these items: of the class itself, or of one it inherits from."""
@@ -220,29 +220,19 @@ class EntitySchema(DocumentSchema):
         """Pickle the schema of a decorated class by its class, so that identity survives; others by value."""
         if SCHEMA_ATTRIBUTE in vars(self.cls) and schema_of(self.cls) is self:
             return schema_of, (self.cls,)
-        return _restore, (
-            self.cls,
-            self.entity,
-            self.attributes,
-            self.unknown,
-            self.table,
-            self.partition_key,
-            self.sort_key,
-        )
+        members = {
+            "unknown": self.unknown,
+            "table": self.table,
+            "partition_key": self.partition_key,
+            "sort_key": self.sort_key,
+        }
+        return _restore, (self.cls, self.entity, self.attributes, members)
 
 
 def _restore(
-    cls: type[Any],
-    entity: str,
-    attributes: tuple[AttributeSchema, ...],
-    unknown: UnknownAttributes,
-    table: str,
-    partition_key: AttributeSchema,
-    sort_key: AttributeSchema | None,
+    cls: type[Any], entity: str, attributes: tuple[AttributeSchema, ...], members: dict[str, Any]
 ) -> EntitySchema:
-    return EntitySchema(
-        cls, entity, attributes, unknown=unknown, table=table, partition_key=partition_key, sort_key=sort_key
-    )
+    return EntitySchema(cls, entity, attributes, **members)
 
 
 class SchemaSource(Protocol):
@@ -270,8 +260,10 @@ def schema_of(cls: type[Any]) -> EntitySchema:
     if isinstance(schema, EntitySchema):
         return schema
     if schema is not None:
-        raise ModelError(f"{cls.__name__} is a document: it is stored inside items. Decorate it with @entity to give it a table")
-    _refuse_undecorated(cls, "entity")
+        raise ModelError(
+            f"{cls.__name__} is a document: it is stored inside items. Decorate it with @entity to give it a table"
+        )
+    raise _undecorated(cls, "entity")
 
 
 def document_schema_of(cls: type[Any]) -> DocumentSchema:
@@ -282,7 +274,7 @@ def document_schema_of(cls: type[Any]) -> DocumentSchema:
     """
     schema = _declared(cls)
     if schema is None:
-        _refuse_undecorated(cls, "document")
+        raise _undecorated(cls, "document")
     return schema
 
 
@@ -296,18 +288,18 @@ def is_document(cls: Any) -> bool:
     return isinstance(cls, type) and SCHEMA_ATTRIBUTE in vars(cls) and not is_entity(cls)
 
 
-def _declared(cls: type[Any]) -> DocumentSchema | None:
+def _declared(cls: Any) -> DocumentSchema | None:
     source: SchemaSource | None = vars(cls).get(SCHEMA_ATTRIBUTE) if isinstance(cls, type) else None
     return None if source is None else source.schema()
 
 
-def _refuse_undecorated(cls: Any, kind: Literal["entity", "document"]) -> NoReturn:
+def _undecorated(cls: Any, kind: Literal["entity", "document"]) -> ModelError:
     decorator = '@entity("table-name")' if kind == "entity" else "@document"
     name = getattr(cls, "__name__", repr(cls))
     if not isinstance(cls, type):
-        raise ModelError(f"{name} is not a class: give the class that is decorated with {decorator}")
+        return ModelError(f"{name} is not a class: give the class that is decorated with {decorator}")
     base = next((base for base in cls.__mro__[1:] if SCHEMA_ATTRIBUTE in vars(base)), None)
     if base is not None:
-        raise ModelError(f"{name} inherits from {base.__name__} but is not decorated itself: put {decorator} on it")
+        return ModelError(f"{name} inherits from {base.__name__} but is not decorated itself: put {decorator} on it")
     hint = ', or map it from outside: client.table(cls, name="…", partition_key="…")' if has(cls) else ""
-    raise ModelError(f"{name} is no {kind}: decorate it with {decorator}{hint}")
+    return ModelError(f"{name} is no {kind}: decorate it with {decorator}{hint}")

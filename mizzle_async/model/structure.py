@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import NOTHING
 
 from mizzle_async.errors import ExpressionError, LimitError, ModelError
-from mizzle_async.expressions.placeholders import check_name
+from mizzle_async.expressions.names import check_name
 from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
 from mizzle_async.model.declarations import KEY_WORDS, Declaration
 from mizzle_async.model.schema import KeyRole
@@ -31,7 +31,7 @@ def check_names(model: str, declarations: Collection[Declaration]) -> None:
     """
     seen: dict[str, Declaration] = {}
     for declaration in declarations:
-        name = declaration.name
+        name: Any = declaration.name
         if not isinstance(name, str):
             raise ModelError(f"{declaration.where}: its stored name must be text, not {type(name).__name__}")
         try:
@@ -70,7 +70,9 @@ def check_keys(model: str, declarations: Collection[Declaration]) -> tuple[Decla
                 "make one of them an Attribute, or both one key by an index"
             )
     if "partition" not in keys:
-        raise ModelError(f"{model} has no partition key: annotate one attribute with PartitionKey, `id: PartitionKey[str]`")
+        raise ModelError(
+            f"{model} has no partition key: annotate one attribute with PartitionKey, `id: PartitionKey[str]`"
+        )
     return keys["partition"], keys.get("sort")
 
 

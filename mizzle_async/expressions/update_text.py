@@ -1,0 +1,149 @@
+"""Updates as text, in DynamoDB's grammar: SET, REMOVE, ADD and DELETE, each with its actions in the caller's order."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, Literal, TypeAlias
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions.conditions import Condition
+from mizzle_async.expressions.operands import Arithmetic, IfNotExists, ListAppend
+from mizzle_async.expressions.overlaps import OverlapCheck
+from mizzle_async.expressions.paths import AttributePath
+from mizzle_async.expressions.terms import Facet, Term
+from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
+from mizzle_async.expressions.writer import Writer
+from mizzle_async.types import AttributeValue
+
+Section: TypeAlias = Literal["SET", "REMOVE", "ADD", "DELETE"]
+AnyPath: TypeAlias = AttributePath[Any, Any]
+
+SET_CODES: Final = frozenset({"SS", "NS", "BS"})
+ADDABLE_CODES: Final = SET_CODES | {"N"}
+EMPTY_LIST: Final[AttributeValue] = {"L": []}
+
+
+def update_text(writer: Writer, clauses: UpdateClauses, key_names: Container[str]) -> str:
+    """Return the text of an update, empty if nothing remains of it.
+
+    Raises:
+        ExpressionError: If DynamoDB would refuse it.
+    """
+    sections: dict[Section, list[str]] = {"SET": [], "REMOVE": [], "ADD": [], "DELETE": []}
+    check = OverlapCheck()
+    for clause in clauses.clauses:
+        path = clause.path
+        if str(path.segments[0]) in key_names:
+            raise ExpressionError(f"{path} is a key: an update cannot change it. Write a new item, and delete this one")
+        check.add(path)
+        action = _action(writer, clause)
+        if action is not None:
+            section, text = action
+            sections[section].append(text)
+    return " ".join([f"{section} {', '.join(texts)}" for section, texts in sections.items() if texts])
+
+
+def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
+    """Return the section and the text of a clause, or None if it changes nothing."""
+    path = clause.path
+    target = writer.path(path.segments)
+    match clause.kind:
+        case ClauseKind.SET:
+            return _set(writer, clause.value, path, target)
+        case ClauseKind.SET_DEFAULT:
+            return "SET", f"{target} = {_assigned(writer, IfNotExists(path, clause.value), path)}"
+        case ClauseKind.REMOVE:
+            return "REMOVE", target
+        case ClauseKind.APPEND | ClauseKind.PREPEND:
+            return "SET", f"{target} = {_extended(writer, clause, target)}"
+        case ClauseKind.ADD:
+            facet = Facet.WHOLE if isinstance(clause.value, AbstractSet) else Facet.DELTA
+            return _changed(writer, clause, target, facet, ADDABLE_CODES)
+        case ClauseKind.DISCARD:
+            return _changed(writer, clause, target, Facet.WHOLE, SET_CODES)
+
+
+def _set(writer: Writer, value: Any, path: AnyPath, target: str) -> tuple[Section, str]:
+    if isinstance(value, Term | Condition):
+        return "SET", f"{target} = {_assigned(writer, value, path)}"
+    encoded = writer.encode(value, path, Facet.WHOLE)
+    if encoded is None:
+        return "REMOVE", target
+    return "SET", f"{target} = {writer.bind(encoded, path)}"
+
+
+def _changed(
+    writer: Writer, clause: UpdateClause, target: str, facet: Facet, codes: frozenset[str]
+) -> tuple[Section, str] | None:
+    """Write ADD or DELETE; nothing is to be done for an empty set."""
+    path = clause.path
+    if isinstance(clause.value, Term | Condition):
+        raise ExpressionError(
+            f".{clause.kind.value}({path}, …) takes a value: DynamoDB adds and deletes no other attribute's. "
+            "For a sum there is `.set(path, path + other)`"
+        )
+    encoded = writer.encode(clause.value, path, facet)
+    if encoded is None:
+        return None
+    if not encoded.keys() <= codes:
+        wanted = "a number or a set" if "N" in codes else "a set of elements"
+        raise ExpressionError(f".{clause.kind.value}({path}, …) takes {wanted}, not {next(iter(encoded))}")
+    return "ADD" if clause.kind is ClauseKind.ADD else "DELETE", f"{target} {writer.bind(encoded, path)}"
+
+
+def _extended(writer: Writer, clause: UpdateClause, target: str) -> str:
+    """Return the list with more at its end or its beginning, starting from an empty one where none is stored."""
+    writer.operators += 2
+    stored = f"if_not_exists({target}, {writer.bind_as(EMPTY_LIST, 'empty')})"
+    more = _listed(writer, clause.value, clause.path)
+    first, second = (stored, more) if clause.kind is ClauseKind.APPEND else (more, stored)
+    return f"list_append({first}, {second})"
+
+
+def _assigned(writer: Writer, operand: Any, path: AnyPath, *, nested: bool = False) -> str:
+    """Return the text of what a SET clause assigns; nothing nests in DynamoDB but paths and ``if_not_exists``."""
+    match operand:
+        case AttributePath() if not operand.composite:
+            return writer.path(operand.segments)
+        case IfNotExists():
+            writer.operators += 1
+            return f"if_not_exists({writer.path(operand.path.segments)}, {_default(writer, operand.value, path)})"
+        case Arithmetic() if not nested:
+            writer.operators += 1
+            left = _number(writer, operand.left, path)
+            return f"{left} {operand.operator} {_number(writer, operand.right, path)}"
+        case ListAppend() if not nested:
+            writer.operators += 1
+            return f"list_append({_listed(writer, operand.first, path)}, {_listed(writer, operand.second, path)})"
+        case _:
+            raise ExpressionError(
+                f"{path} cannot be set to {operand!r}: SET takes a value, a path, one `+` or `-`, `if_not_exists` or "
+                "`list_append`; it neither chains sums nor computes a size"
+            )
+
+
+def _default(writer: Writer, value: Any, path: AnyPath) -> str:
+    if isinstance(value, Term | Condition):
+        return _assigned(writer, value, path, nested=True)
+    return writer.bind(writer.operand(value, path, Facet.WHOLE), path)
+
+
+def _number(writer: Writer, side: Any, path: AnyPath) -> str:
+    if isinstance(side, Term | Condition):
+        return _assigned(writer, side, path, nested=True)
+    encoded = writer.operand(side, path, Facet.DELTA)
+    if "N" not in encoded:
+        raise ExpressionError(f"{path}: `+` and `-` take numbers, not {next(iter(encoded))}")
+    return writer.bind(encoded, path)
+
+
+def _listed(writer: Writer, side: Any, path: AnyPath) -> str:
+    if isinstance(side, Term | Condition):
+        return _assigned(writer, side, path, nested=True)
+    if isinstance(side, str | bytes | bytearray | AbstractSet | dict) or not isinstance(side, Iterable):
+        raise ExpressionError(f"{path} takes a list of elements to append, not {type(side).__name__}")
+    encoded = writer.operand(list(side), path, Facet.WHOLE)
+    if "L" not in encoded:
+        raise ExpressionError(f"{path} is no list: nothing can be appended to it")
+    return writer.bind(encoded, path)
