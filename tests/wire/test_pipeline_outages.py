@@ -1,0 +1,241 @@
+"""Outages and hot keys: what a client adds to the trouble, and how soon it is over. On the virtual clock."""
+
+import asyncio
+import random
+
+import pytest
+
+from mizzle_async import errors
+from mizzle_async.testing.clock import run_virtual
+from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.server import ScriptedServer
+from mizzle_async.types import RepeatSafety, WireRequest
+from mizzle_async.wire.pipeline import open_pipeline
+from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.retry import RetryPolicy
+from mizzle_async.wire.settings import WireSettings
+
+ITEM = Reply({"Item": {"a": {"S": "b"}}})
+FAILING = Reply.error("InternalServerError", status=500)
+
+
+def request(table="orders", *, index=None, timeout=None, safety=RepeatSafety.READ):
+    """Return a read of a table."""
+    return WireRequest("GetItem", b"{}", table, safety, index=index, timeout=timeout)
+
+
+async def opened(url, **options):
+    """Open a pipeline whose pauses are drawn by a seeded generator."""
+    policy = options.pop("retry", None) or RetryPolicy(randomness=random.Random(7).random)  # noqa: S311  (a simulation)
+    settings = WireSettings(
+        endpoint_url=url, region_name="eu-west-1", credentials=("AKID", "secret"), retry=policy, **options
+    )
+    return await open_pipeline(settings)
+
+
+def by_table(sent):
+    """Return the table that a request's body names."""
+    return sent.payload["TableName"]
+
+
+@pytest.mark.parametrize("calls", [300, 3000])
+@pytest.mark.parametrize("trouble", ["errors", "refusals", "resets"])
+def test_an_outage_is_made_at_most_fifteen_percent_worse(calls, trouble):
+    """In a full outage concurrent calls send at most 1.15 requests each; right after it every call is answered."""
+
+    async def main():
+        down = True
+
+        def script(_sent):
+            return (FAILING if trouble == "errors" else Reply.reset()) if down else ITEM
+
+        async with ScriptedServer(script) as server:
+            pipeline = await opened(server.url)
+            if trouble == "refusals":
+                await server.stop()
+            outcomes = await asyncio.gather(*(pipeline.call(request()) for _ in range(calls)), return_exceptions=True)
+            assert all(isinstance(outcome, errors.ServiceError | errors.TransportError) for outcome in outcomes)
+            during = pipeline.statistics().requests
+            down = False
+            if trouble == "refusals":
+                await server.start()
+            began = asyncio.get_running_loop().time()
+            after = await asyncio.gather(*(pipeline.call(request()) for _ in range(calls)))
+            recovery = asyncio.get_running_loop().time() - began
+            sent = pipeline.statistics().requests - during
+            await pipeline.aclose()
+            return during, sent, recovery, after
+
+    during, sent, recovery, after = run_virtual(main())
+    assert calls < during <= 1.15 * calls
+    assert recovery < 5.0
+    assert sent == calls
+    assert all(response.attempts == 1 for response in after)
+
+
+def test_retries_of_an_outage_are_spread():
+    """Full jitter: the retries of calls that failed together do not come together."""
+
+    async def main():
+        moments = []
+
+        def script(_sent):
+            moments.append(asyncio.get_running_loop().time())
+            return FAILING
+
+        async with ScriptedServer(script) as server:
+            pipeline = await opened(server.url)
+            await asyncio.gather(*(pipeline.call(request()) for _ in range(30)), return_exceptions=True)
+            await pipeline.aclose()
+            return moments
+
+    moments = run_virtual(main())
+    assert moments[29] == 0.0
+    assert len(set(moments[30:])) == len(moments) - 30
+
+
+def test_a_hot_table_slows_no_other():
+    """While one table refuses every request for its rate, another's reads take what they always take."""
+
+    async def main():
+        def script(sent):
+            return Reply.throttled() if by_table(sent) == "hot" else Reply(ITEM.payload, pause=0.005)
+
+        async with ScriptedServer(script) as server:
+            pipeline = await opened(server.url, pool=PoolConfig(max_connections=512))
+            loop = asyncio.get_running_loop()
+
+            async def timed(table):
+                began = loop.time()
+                body = b'{"TableName":"%s"}' % table.encode()
+                try:
+                    outcome = await pipeline.call(WireRequest("GetItem", body, table, RepeatSafety.READ))
+                except errors.ThrottledError as error:
+                    outcome = error
+                return outcome, loop.time() - began
+
+            alone = await asyncio.gather(*(timed("cold") for _ in range(100)))
+            hot = asyncio.gather(*(timed("hot") for _ in range(300)))
+            beside = []
+            for _ in range(20):
+                beside += await asyncio.gather(*(timed("cold") for _ in range(5)))
+            heated = await hot
+            statistics = pipeline.statistics()
+            await pipeline.aclose()
+            return alone, beside, heated, statistics
+
+    alone, beside, heated, statistics = run_virtual(main())
+    assert max(seconds for _, seconds in beside) == pytest.approx(max(seconds for _, seconds in alone))
+    assert all(response.attempts == 1 for response, _ in beside)
+    assert all(isinstance(outcome, errors.ThrottledError) for outcome, _ in heated)
+    # A hundred retries are what its own quota pays for; the quota of everybody else is untouched.
+    assert statistics.throttled == {"hot": 400}
+    assert statistics.quota == 500
+
+
+def test_an_index_is_throttled_alone():
+    """The quota of a throttled index is not the table's, nor another index's."""
+
+    async def main():
+        def script(sent):
+            return Reply.throttled() if sent.payload.get("IndexName") == "hot" else ITEM
+
+        async with ScriptedServer(script) as server:
+            pipeline = await opened(server.url)
+
+            def call(index):
+                body = b'{"IndexName":"%s"}' % index.encode()
+                return pipeline.call(WireRequest("Query", body, "orders", RepeatSafety.READ, index=index))
+
+            await asyncio.gather(*(call("hot") for _ in range(200)), return_exceptions=True)
+            response = await call("cold")
+            statistics = pipeline.statistics()
+            await pipeline.aclose()
+            return response, statistics
+
+    response, statistics = run_virtual(main())
+    assert response.attempts == 1
+    assert statistics.throttled == {"orders/hot": 300}
+
+
+def test_first_attempts_are_never_held_back():
+    """With an empty quota every call still sends its first request at once, and ends with what that brought."""
+
+    async def main():
+        async with ScriptedServer(then=FAILING) as server:
+            pipeline = await opened(server.url, retry=RetryPolicy(quota=1, randomness=lambda: 0.5))
+            outcomes = await asyncio.gather(*(pipeline.call(request()) for _ in range(20)), return_exceptions=True)
+            elapsed = asyncio.get_running_loop().time()
+            await pipeline.aclose()
+            return outcomes, len(server.requests), elapsed
+
+    outcomes, sent, elapsed = run_virtual(main())
+    assert (sent, elapsed) == (20, 0.0)
+    assert {(type(outcome), outcome.attempts) for outcome in outcomes} == {(errors.InternalServerError, 1)}
+
+
+def test_success_gives_tokens_back():
+    """A retry that succeeds gives back what it took; every clean success gives one more, up to the capacity."""
+
+    async def main():
+        quota = []
+        async with ScriptedServer([FAILING, ITEM, *[FAILING] * 4], then=ITEM) as server:
+            pipeline = await opened(server.url)
+            await pipeline.call(request())
+            quota.append(pipeline.statistics().quota)
+            with pytest.raises(errors.InternalServerError):
+                await pipeline.call(request())
+            quota.append(pipeline.statistics().quota)
+            for _ in range(50):
+                await pipeline.call(request())
+                quota.append(pipeline.statistics().quota)
+            await pipeline.aclose()
+        return quota
+
+    assert run_virtual(main()) == [500, 458, *range(459, 501), *[500] * 8]
+
+
+def test_a_cancelled_call_gives_every_token_back():
+    """Calls that are cancelled in their pauses do not use up the retries of those that come after them."""
+
+    async def main():
+        async with ScriptedServer(then=FAILING) as server:
+            pipeline = await opened(server.url)
+            for _ in range(110):
+                call = asyncio.ensure_future(pipeline.call(request()))
+                sent = len(server.requests)
+                await server.until(lambda sent=sent: len(server.requests) >= sent + 2)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            quota = pipeline.statistics().quota
+            await pipeline.aclose()
+            return quota
+
+    assert run_virtual(main()) == 500
+
+
+def test_a_throttled_table_recovers_with_its_successes():
+    """A table's own quota is filled again by its own successes."""
+
+    async def main():
+        hot = True
+        async with ScriptedServer(lambda _sent: Reply.throttled() if hot else ITEM) as server:
+            policy = RetryPolicy(quota=10, randomness=lambda: 0.001)
+            pipeline = await opened(server.url, retry=policy)
+            with pytest.raises(errors.ThrottledError) as caught:
+                await pipeline.call(request())
+            assert caught.value.attempts == 3
+            with pytest.raises(errors.ThrottledError) as caught:
+                await pipeline.call(request())
+            assert caught.value.attempts == 1
+            hot = False
+            for _ in range(5):
+                await pipeline.call(request())
+            hot = True
+            with pytest.raises(errors.ThrottledError) as caught:
+                await pipeline.call(request())
+            await pipeline.aclose()
+            return caught.value.attempts
+
+    assert run_virtual(main()) == 2
