@@ -110,13 +110,11 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
         operator: ``+`` or ``-``.
         left: A term or a number.
         right: A term or a number.
-        path: The path whose type its numbers have.
     """
 
     operator: str
     left: Any
     right: Any
-    path: Place
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -141,11 +139,11 @@ class IfNotExists(Operand[EntityT, ValueT]):
 
     def __add__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
-        return Arithmetic("+", self, other, self.path)
+        return Arithmetic("+", self, other)
 
     def __sub__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the difference, for a SET clause."""
-        return Arithmetic("-", self, other, self.path)
+        return Arithmetic("-", self, other)
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -168,12 +166,10 @@ class ListAppend(Operand[EntityT, ValueT_co]):
     Attributes:
         first: A term or a list.
         second: A term or a list.
-        path: The path whose type its lists have.
     """
 
     first: Any
     second: Any
-    path: Place
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

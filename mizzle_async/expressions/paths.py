@@ -22,9 +22,13 @@ EntityT = TypeVar("EntityT")
 ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
 DocumentT = TypeVar("DocumentT")
-NumberT = TypeVar("NumberT", bound=float | Decimal | None)
-TextT = TypeVar("TextT", bound=str | bytes | date | None)
 TupleT = TypeVar("TupleT", bound=tuple[Any, ...])
+
+Text: TypeAlias = str | bytes | date | None
+"""What may be stored as text or as bytes."""
+
+Number: TypeAlias = float | Decimal | None
+"""What is stored as a number; ``float`` stands for ``int`` too."""
 
 TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
 """DynamoDB's type descriptors."""
@@ -65,41 +69,57 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
             raise ExpressionError(f"{self}: DynamoDB has no type {code!r}; its types are {', '.join(TYPE_CODES)}")
         return Predicate("attribute_type", self, (code,))
 
-    def begins_with(
-        self: AttributePath[EntityT, TextT], prefix: str | bytes | Comparand[EntityT, TextT]
-    ) -> Condition[EntityT]:
+    def begins_with(self: Comparand[Any, Text], prefix: str | bytes | Comparand[EntityT, Text]) -> Condition[EntityT]:
         """Return the condition that the stored text or binary begins with ``prefix``."""
         return Predicate("begins_with", self, (prefix,))
 
     @overload
     def contains(
-        self: AttributePath[EntityT, set[ElementT]] | AttributePath[EntityT, set[ElementT] | None],
-        value: ElementT | Comparand[EntityT, ElementT | None],
+        self: AttributePath[EntityT, set[ElementT]], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, frozenset[ElementT]] | AttributePath[EntityT, frozenset[ElementT] | None],
-        value: ElementT | Comparand[EntityT, ElementT | None],
+        self: AttributePath[EntityT, set[ElementT] | None], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, list[ElementT]] | AttributePath[EntityT, list[ElementT] | None],
-        value: ElementT | Comparand[EntityT, ElementT | None],
+        self: AttributePath[EntityT, frozenset[ElementT]], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, tuple[ElementT, ...]] | AttributePath[EntityT, tuple[ElementT, ...] | None],
-        value: ElementT | Comparand[EntityT, ElementT | None],
+        self: AttributePath[EntityT, frozenset[ElementT] | None], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, str] | AttributePath[EntityT, str | None],
-        value: str | Comparand[EntityT, str | None],
+        self: AttributePath[EntityT, list[ElementT]], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, bytes] | AttributePath[EntityT, bytes | None],
-        value: bytes | Comparand[EntityT, bytes | None],
+        self: AttributePath[EntityT, list[ElementT] | None], value: ElementT | Comparand[EntityT, ElementT | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, tuple[ElementT, ...]], value: ElementT | Comparand[EntityT, ElementT | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, tuple[ElementT, ...] | None], value: ElementT | Comparand[EntityT, ElementT | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, str], value: str | Comparand[EntityT, str | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, str | None], value: str | Comparand[EntityT, str | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, bytes], value: bytes | Comparand[EntityT, bytes | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, bytes | None], value: bytes | Comparand[EntityT, bytes | None]
     ) -> Condition[EntityT]: ...
     def contains(self, value: Any) -> Condition[EntityT]:
         """Return the condition that the stored set or list has ``value``, or that the stored text has it as a part."""
@@ -111,25 +131,21 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
 
     # ── operands of updates ──
 
-    def __add__(
-        self: AttributePath[EntityT, NumberT], other: NumberT | int | Operand[EntityT, NumberT]
-    ) -> Operand[EntityT, NumberT]:
+    def __add__(self: Operand[Any, Number], other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
-        return Arithmetic("+", self, other, self)
+        return Arithmetic("+", self, other)
 
-    def __radd__(self: AttributePath[EntityT, NumberT], other: NumberT | int) -> Operand[EntityT, NumberT]:
+    def __radd__(self: Operand[Any, Number], other: ValueT | int) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
-        return Arithmetic("+", other, self, self)
+        return Arithmetic("+", other, self)
 
-    def __sub__(
-        self: AttributePath[EntityT, NumberT], other: NumberT | int | Operand[EntityT, NumberT]
-    ) -> Operand[EntityT, NumberT]:
+    def __sub__(self: Operand[Any, Number], other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the difference, for a SET clause."""
-        return Arithmetic("-", self, other, self)
+        return Arithmetic("-", self, other)
 
-    def __rsub__(self: AttributePath[EntityT, NumberT], other: NumberT | int) -> Operand[EntityT, NumberT]:
+    def __rsub__(self: Operand[Any, Number], other: ValueT | int) -> Operand[EntityT, ValueT]:
         """Return the difference, for a SET clause."""
-        return Arithmetic("-", other, self, self)
+        return Arithmetic("-", other, self)
 
     def if_not_exists(self, value: ValueT | Operand[EntityT, ValueT]) -> IfNotExists[EntityT, ValueT]:
         """Return what is stored here, or ``value`` where nothing is, for a SET clause."""
@@ -139,31 +155,39 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
         self: AttributePath[EntityT, list[ElementT]], values: Sequence[ElementT] | Operand[EntityT, list[ElementT]]
     ) -> Operand[EntityT, list[ElementT]]:
         """Return this list with ``values`` after it, for a SET clause; the list must exist."""
-        return ListAppend(self, values, self)
+        return ListAppend(self, values)
 
     # ── into documents ──
 
     @overload
+    def __getitem__(self: AttributePath[EntityT, list[ElementT]], key: int, /) -> AttributePath[EntityT, ElementT]: ...
+    @overload
     def __getitem__(
-        self: AttributePath[EntityT, list[ElementT]] | AttributePath[EntityT, list[ElementT] | None], key: int, /
+        self: AttributePath[EntityT, list[ElementT] | None], key: int, /
     ) -> AttributePath[EntityT, ElementT]: ...
     @overload
     def __getitem__(
-        self: AttributePath[EntityT, tuple[ElementT, ...]] | AttributePath[EntityT, tuple[ElementT, ...] | None],
-        key: int,
-        /,
+        self: AttributePath[EntityT, tuple[ElementT, ...]], key: int, /
     ) -> AttributePath[EntityT, ElementT]: ...
     @overload
     def __getitem__(
-        self: AttributePath[EntityT, DocumentT] | AttributePath[EntityT, DocumentT | None],
-        key: AttributePath[DocumentT, ElementT],
-        /,
+        self: AttributePath[EntityT, tuple[ElementT, ...] | None], key: int, /
     ) -> AttributePath[EntityT, ElementT]: ...
     @overload
     def __getitem__(
-        self: AttributePath[EntityT, dict[str, ElementT]] | AttributePath[EntityT, dict[str, ElementT] | None],
-        key: str,
-        /,
+        self: AttributePath[EntityT, dict[str, ElementT]], key: str, /
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, dict[str, ElementT] | None], key: str, /
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, DocumentT], key: AttributePath[DocumentT, ElementT], /
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, DocumentT | None], key: AttributePath[DocumentT, ElementT], /
     ) -> AttributePath[EntityT, ElementT]: ...
     @overload
     def __getitem__(self, key: str | int, /) -> AttributePath[EntityT, Any]: ...
@@ -270,12 +294,12 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
         """Return the condition ``low <= this <= high``, both ends included."""
         return _sort_key_condition("BETWEEN", self, (low, high))
 
-    @overload
+    @overload  # type: ignore[override]  # of several attributes, the prefix is a tuple
     def begins_with(self: SortKeyPath[EntityT, TupleT], prefix: TupleT) -> SortKeyCondition[EntityT]: ...
     @overload
-    def begins_with(self: SortKeyPath[EntityT, TextT], prefix: str | bytes) -> SortKeyCondition[EntityT]: ...
+    def begins_with(self: Comparand[Any, Text], prefix: str | bytes) -> SortKeyCondition[EntityT]: ...
     @overload
-    def begins_with(self: SortKeyPath[EntityT, TextT], prefix: Comparand[EntityT, TextT]) -> Condition[EntityT]: ...
+    def begins_with(self: Comparand[Any, Text], prefix: Comparand[EntityT, Text]) -> Condition[EntityT]: ...
     def begins_with(self, prefix: Any) -> Any:
         """Return the condition that the sort key begins with ``prefix``; of several attributes, the last one given."""
         return _sort_key_condition("begins_with", self, (prefix,))
