@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import frozen
 
@@ -16,6 +16,9 @@ AttributeValue: TypeAlias = dict[str, Any]
 
 Item: TypeAlias = dict[str, AttributeValue]
 """An item in DynamoDB's JSON: attribute name to value."""
+
+WRITE_ID_ATTRIBUTE: Final = "_write_id"
+"""The attribute beside the version that holds the id of the write which made it: models never see it."""
 
 WirePayload: TypeAlias = dict[str, Any]
 """The body of a request or of an answer, as DynamoDB's JSON names it."""

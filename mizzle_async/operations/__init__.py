@@ -1,12 +1,16 @@
 """Operations: one frozen class per verb, from arguments to a wire request, and from its answer to a result."""
 
+from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.batch import GET_CHUNK, WRITE_CHUNK, BatchAnswer, BatchGet, BatchWrite
 from mizzle_async.operations.check import CheckItem
 from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.cursors import Cipher, CursorCodec, cursor_secret, derived_key
 from mizzle_async.operations.delete import DeleteItem
+from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
+from mizzle_async.operations.guards import check_unique, is_guard
 from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
 from mizzle_async.operations.pages import RawPage, ReadPage
 from mizzle_async.operations.projection import projection_of
@@ -14,17 +18,29 @@ from mizzle_async.operations.put import PutItem
 from mizzle_async.operations.reading import AnyIndex, OnError, ReadOptions, ReadPlan, query_index
 from mizzle_async.operations.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.target import Encoded, Target
-from mizzle_async.operations.update import UpdateItem
+from mizzle_async.operations.tokens import ClientRequestToken, given_token
+from mizzle_async.operations.transact_get import TransactGet, transact_get
+from mizzle_async.operations.transact_write import TransactWrite, transact_write
+from mizzle_async.operations.unique import refuse_unique, unique_delete, unique_insert, unique_patch
+from mizzle_async.operations.update import ReplaceItem, UpdateItem
 
 __all__ = [
+    "GET_CHUNK",
     "MISSING",
+    "WRITE_CHUNK",
+    "Action",
     "AnyIndex",
+    "BatchAnswer",
+    "BatchGet",
+    "BatchWrite",
     "Capacity",
     "CheckItem",
     "Cipher",
+    "ClientRequestToken",
     "CursorCodec",
     "DeleteItem",
     "Encoded",
+    "ExactlyOnce",
     "Explanation",
     "GetItem",
     "Key",
@@ -37,17 +53,30 @@ __all__ = [
     "ReadOptions",
     "ReadPage",
     "ReadPlan",
+    "ReplaceItem",
     "Target",
+    "TransactGet",
+    "TransactWrite",
+    "Transactable",
     "UpdateItem",
+    "check_unique",
     "cursor_secret",
     "derived_key",
     "entity_identity",
+    "given_token",
+    "is_guard",
     "is_stamped",
     "projection_of",
     "query_index",
+    "refuse_unique",
     "resolve_key",
     "stamp_new",
     "stamp_put",
     "stored_version",
+    "transact_get",
+    "transact_write",
+    "unique_delete",
+    "unique_insert",
+    "unique_patch",
     "use",
 ]

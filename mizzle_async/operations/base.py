@@ -86,6 +86,13 @@ class Operation(Generic[ResultT_co]):
         """Return the result of a settled operation."""
         raise NotImplementedError
 
+    def begin(self, now: float, /) -> None:
+        """Hear that it is about to be sent, before `to_request` is asked.
+
+        Args:
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         _use(self)

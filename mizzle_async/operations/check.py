@@ -31,7 +31,7 @@ class CheckItem(Write[ModelT, None]):
     def _compile(self) -> WirePayload:
         condition = self._condition()
         if condition is None:
-            raise ExpressionError(f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`")
+            raise ExpressionError(f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`, or `.at_version(…)`")
         compiler = self._target.compiler()
         return {
             "TableName": self._target.table,
@@ -40,6 +40,13 @@ class CheckItem(Write[ModelT, None]):
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **compiler.finish(),
         }
+
+    def item_key(self) -> Item:
+        """Return the key of the item."""
+        return self.key
+
+    def transacted(self) -> None:
+        """Return what this gives in a transaction."""
 
     def to_request(self) -> WireRequest:
         """Refuse to be sent alone.
@@ -52,4 +59,4 @@ class CheckItem(Write[ModelT, None]):
         )
 
     def _capacity(self) -> Capacity:
-        return write_capacity(1025, at_least=True, note="in a transaction, per KB of the item")
+        return write_capacity(1, at_least=True, note="per KB of the item")

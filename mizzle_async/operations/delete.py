@@ -46,6 +46,13 @@ class DeleteItem(Write[ModelT, "ModelT | None"]):
     def _finish(self, body: WirePayload) -> None:
         body["ReturnValues"] = "ALL_OLD"
 
+    def item_key(self) -> Item:
+        """Return the key of the item."""
+        return self.key
+
+    def transacted(self) -> None:
+        """Return what this gives in a transaction, which hands no deleted item back."""
+
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:
         """Return the deleted instance, or None.
 

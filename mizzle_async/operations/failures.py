@@ -35,6 +35,7 @@ def raise_condition_failure(
     presence: Presence,
     condition: str,
     version: int | None = None,
+    certain: bool = False,
 ) -> NoReturn:
     """Raise what a false condition means.
 
@@ -45,6 +46,7 @@ def raise_condition_failure(
         presence: What the verb asked of the item.
         condition: The caller's condition as text without values; empty for none.
         version: The version that was checked.
+        certain: Whether it is known that no attempt was applied.
 
     Raises:
         OutcomeUnknownError: An earlier attempt may have been applied, and made the condition false itself.
@@ -55,7 +57,7 @@ def raise_condition_failure(
     """
     entity = target.schema.entity
     item = living(target, error.item, now)
-    if error.ambiguous:
+    if error.ambiguous and not certain:
         raise_unknown(
             target,
             error,

@@ -44,6 +44,14 @@ class PutItem(Write[ModelT, ModelT]):
         if encoded > ITEM_BYTES:
             check_item_size(self.item, self._target.schema.entity)
 
+    def item_key(self) -> Item:
+        """Return the key of the item."""
+        return self._target.codec.key_of_item(self.item)
+
+    def transacted(self) -> ModelT:
+        """Return what this gives in a transaction."""
+        return self.stored()
+
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
         return self.stored()
@@ -51,6 +59,9 @@ class PutItem(Write[ModelT, ModelT]):
     def stored(self) -> ModelT:
         """Return the instance as this write stores it: in the normal form of its types, with its times and its version."""
         return self._target.codec.decode(self.item)
+
+    def _applied(self, item: Item) -> ModelT:
+        return self._target.codec.decode(item)
 
     def _capacity(self) -> Capacity:
         replaces = self.presence is not Presence.ABSENT

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import Condition, UpdateClauses
+from mizzle_async.expressions import AttributePath, Condition, UpdateClauses
 from mizzle_async.marshalling import encode_timestamp
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.operations.target import Encoded, Target
-from mizzle_async.types import AttributeValue, Item
+from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
 
 
 def is_stamped(schema: EntitySchema) -> bool:
@@ -20,14 +20,16 @@ def is_stamped(schema: EntitySchema) -> bool:
     return schema.created_at is not None or schema.updated_at is not None or schema.time_to_live is not None
 
 
-def stamp_new(schema: EntitySchema, item: Item, now: float) -> None:
-    """Complete an item that comes into being: both times, and the first version."""
+def stamp_new(schema: EntitySchema, item: Item, now: float, write_id: str | None = None) -> None:
+    """Complete an item that comes into being: both times, and the first version with the id of its write."""
     if schema.created_at is not None:
         item[schema.created_at.name] = encode_timestamp(schema.created_at, now)
     if schema.updated_at is not None:
         item[schema.updated_at.name] = encode_timestamp(schema.updated_at, now)
     if schema.version is not None:
         item[schema.version.name] = {"N": "1"}
+        if write_id is not None:
+            item[WRITE_ID_ATTRIBUTE] = {"S": write_id}
 
 
 def stamp_put(schema: EntitySchema, item: Item, now: float) -> None:
@@ -40,7 +42,13 @@ def stamp_put(schema: EntitySchema, item: Item, now: float) -> None:
 
 
 def stamp_update(
-    target: Target[Any], clauses: UpdateClauses, now: float, *, creates: bool, version: int | None
+    target: Target[Any],
+    clauses: UpdateClauses,
+    now: float,
+    *,
+    creates: bool,
+    version: int | None,
+    write_id: str | None = None,
 ) -> UpdateClauses:
     """Return an update's clauses with the maintained attributes.
 
@@ -50,6 +58,7 @@ def stamp_update(
         now: The time when the operation was built.
         creates: Whether the item may come into being.
         version: The version that is checked, so that the next one can be stored; None where none is checked.
+        write_id: What is stored beside the version.
     """
     schema = target.schema
     touched = clauses.top_level_names
@@ -64,19 +73,43 @@ def stamp_update(
             clauses = clauses.add(path, Encoded({"N": "1"}))
         else:
             clauses = clauses.set(path, Encoded({"N": str(version + 1)}))
+        if write_id is not None:
+            path = AttributePath(schema.owner, (WRITE_ID_ATTRIBUTE,))
+            clauses = clauses.set(path, Encoded({"S": write_id}))
     return clauses
 
 
+def stamped(schema: EntitySchema, item: Item, now: float, version: int | None) -> Item:
+    """Return an item as an update of it leaves it: with the time of the update, and the next version."""
+    after = dict(item)
+    if schema.updated_at is not None:
+        after[schema.updated_at.name] = encode_timestamp(schema.updated_at, now)
+    if schema.version is not None and version is not None:
+        after[schema.version.name] = {"N": str(version + 1)}
+    return after
+
+
 def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
-    """Refuse clauses that write the version.
+    """Refuse clauses that write the version, or what guard items depend on.
 
     Raises:
-        ExpressionError: The version is among them.
+        ExpressionError: The version, or a unique attribute, is among them.
     """
-    if schema.version is not None and schema.version.name in clauses.top_level_names:
+    touched = clauses.top_level_names
+    if schema.version is not None and schema.version.name in touched:
         raise ExpressionError(
             f"{schema.entity}.{schema.version.field} is the version: every write advances it, and no clause may change it"
         )
+    if schema.unique:
+        lifetime = schema.time_to_live
+        guarded = [*schema.unique, lifetime] if lifetime is not None else schema.unique
+        for attribute in guarded:
+            if attribute.name in touched:
+                what = "the time to live of its guard items too" if attribute is lifetime else "unique"
+                raise ExpressionError(
+                    f"{schema.entity}.{attribute.field} is {what}, so changing it takes what is stored: read the item and use "
+                    ".patch(old, to=new), or .modify(key, change)"
+                )
 
 
 def version_condition(target: Target[Any], version: int) -> Condition[Any]:
@@ -96,6 +129,20 @@ def stored_version(schema: EntitySchema, instance: Any, verb: str) -> int:
         raise ExpressionError(
             f"{schema.entity}: this instance has version {version!r}, so it was never stored: .{verb}() checks the version that "
             "was read. Use .insert() for a new item, or what a read or a write returned"
+        )
+    return version
+
+
+def check_version(schema: EntitySchema, version: int) -> int:
+    """Return a version that the caller expects.
+
+    Raises:
+        ExpressionError: The entity has no version, or none that is stored could be this.
+    """
+    counted = _version_of(schema)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ExpressionError(
+            f"{schema.entity}.{counted.field}: a stored version is an int of 1 or more, not {version!r}: use .insert() for a new item"
         )
     return version
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
@@ -36,6 +36,7 @@ class Target(Generic[ModelT]):
         sender: What sends; None after pickling.
         load: How an error reads a stored item as an instance.
         report_capacity: Whether requests ask for the capacity that they consume.
+        new_token: Makes client request tokens; None after pickling.
         schema: The entity's schema.
     """
 
@@ -44,6 +45,7 @@ class Target(Generic[ModelT]):
     sender: Sender | None = None
     load: StoredLoader | None = None
     report_capacity: bool = False
+    new_token: Callable[[], str] | None = None
     schema: EntitySchema = field(init=False)
 
     @schema.default

@@ -17,7 +17,7 @@ from mizzle_async.operations.conditions import Presence, expired_condition
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.failures import living
-from mizzle_async.operations.stamps import check_maintained, stamp_update
+from mizzle_async.operations.stamps import check_maintained, stamp_update, stamped
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
@@ -30,14 +30,8 @@ _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, C
 
 
 @frozen(eq=False, repr=False)
-class UpdateItem(Write[ModelT, ModelT]):
-    """Change one item; the result is the instance as stored afterwards.
-
-    Every clause returns a new operation.
-
-    Cost: one request; a write unit for each KB of the larger of the item before and after.
-    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
-    """
+class ItemUpdate(Write[ModelT, ModelT]):
+    """What every verb that sends an UpdateItem has in common."""
 
     api = "UpdateItem"
     action = "Update"
@@ -47,6 +41,100 @@ class UpdateItem(Write[ModelT, ModelT]):
     creates: bool = field(default=False, kw_only=True)
     verb: str = field(default="update", kw_only=True)
     unchanged: ModelT | None = field(default=None, kw_only=True)
+
+    # ── sending ──
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
+        return self.unchanged is not None and self.clauses.is_empty and not self.conditions
+
+    def result(self) -> ModelT:
+        """Return the instance that needs no change."""
+        if self.unchanged is None:
+            return super().result()
+        return self.unchanged
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return whether this may be repeated after a lost answer.
+
+        The version that is checked makes a second application fail; assignments of values can be repeated; sums, appends and
+        list positions cannot. Advancing an unchecked version twice is harmless: it only has to differ.
+        """
+        if self.version is not None:
+            return RepeatSafety.GUARDED
+        return super().safety if self.clauses.is_repeat_safe else RepeatSafety.UNSAFE
+
+    @property
+    def _revives(self) -> bool:
+        return self.creates
+
+    def _compile(self) -> WirePayload:
+        target = self._target
+        if self.settled:
+            return {}
+        if self.clauses.is_empty and self.unchanged is None:
+            raise ExpressionError(
+                f"{target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(), .remove(), .discard(), "
+                ".append() or .prepend()"
+            )
+        if self.creates:
+            self._check_complete()
+        clauses = stamp_update(target, self.clauses, self.now, creates=self.creates, version=self.version, write_id=self.write_id)
+        compiler = target.compiler()
+        body: WirePayload = {"TableName": target.table, "Key": self.key}
+        update = compiler.update(clauses)
+        if update:
+            body["UpdateExpression"] = update
+        condition = self._condition()
+        if condition is not None:
+            body["ConditionExpression"] = compiler.condition(condition)
+            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        body.update(compiler.finish())
+        return body
+
+    def _finish(self, body: WirePayload) -> None:
+        if body:
+            body["ReturnValues"] = "ALL_NEW"
+
+    def _check_complete(self) -> None:
+        """Refuse an upsert that could create an item which no read could decode."""
+        schema = self._target.schema
+        given = {clause.path.segments[0] for clause in self.clauses.clauses if _gives(clause)}
+        missing = [name for name in schema.required_fields if schema.by_field[name].name not in given]
+        if missing:
+            raise ExpressionError(
+                f"{schema.entity}: .upsert() may create the item, so its clauses must give every required attribute; "
+                f"missing: {', '.join(missing)}. Give them with .set() or .set_default(), or use .update()"
+            )
+
+    def item_key(self) -> Item:
+        """Return the key of the item."""
+        return self.key
+
+    def _applied(self, item: Item) -> ModelT:
+        return self._target.codec.decode(item)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+        """Return the instance as it is stored now."""
+        return self._target.codec.decode(response.payload["Attributes"])
+
+    def _capacity(self) -> Capacity:
+        size = item_size(self.key)
+        size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
+        return write_capacity(size, at_least=True, note="per KB of the whole item, before or after; index writes come on top")
+
+
+@frozen(eq=False, repr=False)
+class UpdateItem(ItemUpdate[ModelT]):
+    """Change one item; the result is the instance as stored afterwards.
+
+    Every clause returns a new operation.
+
+    Cost: one request; a write unit for each KB of the larger of the item before and after.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+    """
 
     # ── clauses ──
 
@@ -172,74 +260,8 @@ class UpdateItem(Write[ModelT, ModelT]):
 
     # ── sending ──
 
-    @property
-    def settled(self) -> bool:
-        """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
-        return self.unchanged is not None and self.clauses.is_empty and not self.conditions
-
-    def result(self) -> ModelT:
-        """Return the instance that needs no change."""
-        if self.unchanged is None:
-            return super().result()
-        return self.unchanged
-
-    @property
-    def safety(self) -> RepeatSafety:
-        """Return whether this may be repeated after a lost answer.
-
-        The version that is checked makes a second application fail; assignments of values can be repeated; sums, appends and
-        list positions cannot. Advancing an unchecked version twice is harmless: it only has to differ.
-        """
-        if self.version is not None:
-            return RepeatSafety.GUARDED
-        return super().safety if self.clauses.is_repeat_safe else RepeatSafety.UNSAFE
-
-    @property
-    def _revives(self) -> bool:
-        return self.creates
-
-    def _compile(self) -> WirePayload:
-        target = self._target
-        if self.settled:
-            return {}
-        if self.clauses.is_empty and self.unchanged is None:
-            raise ExpressionError(
-                f"{target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(), .remove(), .discard(), "
-                ".append() or .prepend()"
-            )
-        if self.creates:
-            self._check_complete()
-        clauses = stamp_update(target, self.clauses, self.now, creates=self.creates, version=self.version)
-        compiler = target.compiler()
-        body: WirePayload = {"TableName": target.table, "Key": self.key}
-        update = compiler.update(clauses)
-        if update:
-            body["UpdateExpression"] = update
-        condition = self._condition()
-        if condition is not None:
-            body["ConditionExpression"] = compiler.condition(condition)
-            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        body.update(compiler.finish())
-        return body
-
-    def _finish(self, body: WirePayload) -> None:
-        if body:
-            body["ReturnValues"] = "ALL_NEW"
-
-    def _check_complete(self) -> None:
-        """Refuse an upsert that could create an item which no read could decode."""
-        schema = self._target.schema
-        given = {clause.path.segments[0] for clause in self.clauses.clauses if _gives(clause)}
-        missing = [name for name in schema.required_fields if schema.by_field[name].name not in given]
-        if missing:
-            raise ExpressionError(
-                f"{schema.entity}: .upsert() may create the item, so its clauses must give every required attribute; "
-                f"missing: {', '.join(missing)}. Give them with .set() or .set_default(), or use .update()"
-            )
-
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
-        """Return the instance as it is stored now."""
-        return self._target.codec.decode(response.payload["Attributes"])
+    def transacted(self) -> None:
+        """Return what this gives in a transaction, which returns no item."""
 
     def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
         """Return the deletion of an expired item that stands in the way of an upsert; then the upsert is sent once more."""
@@ -252,10 +274,21 @@ class UpdateItem(Write[ModelT, ModelT]):
             return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
         return None
 
-    def _capacity(self) -> Capacity:
-        size = item_size(self.key)
-        size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
-        return write_capacity(size, at_least=True, note="per KB of the whole item, before or after; index writes come on top")
+
+@frozen(eq=False, repr=False)
+class ReplaceItem(ItemUpdate[ModelT]):
+    """Write every declared attribute of an item that must exist; the result is the instance as stored afterwards.
+
+    Cost: one request; a write unit for each KB of the larger of the item before and after.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+    """
+
+    sent: Item = field(kw_only=True)
+
+    def transacted(self) -> ModelT:
+        """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
+        target = self._target
+        return target.codec.decode(stamped(target.schema, self.sent, self.now, self.version))
 
 
 @frozen(eq=False, repr=False)

@@ -7,16 +7,22 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import ConditionalCheckFailedError
+from mizzle_async.errors import ClientStateError, ConditionalCheckFailedError
 from mizzle_async.expressions import Condition
+from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.conditions import Presence, checked, expired_condition, write_condition
+from mizzle_async.operations.exactly_once import ExactlyOnce, exactly_once
+from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.failures import raise_condition_failure
-from mizzle_async.operations.stamps import version_condition
-from mizzle_async.types import RepeatSafety, WirePayload, WireRequest
+from mizzle_async.operations.outcome import Verdict, judge
+from mizzle_async.operations.stamps import check_version, version_condition
+from mizzle_async.operations.tokens import ClientRequestToken, given_token
+from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
 
 ModelT = TypeVar("ModelT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
+StoredT = TypeVar("StoredT")
 
 
 @frozen(eq=False, repr=False)
@@ -28,6 +34,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         version: The version of the instance, where it is checked.
         now: The time when it was built.
         conditions: What the caller asks; all must hold.
+        write_id: What a versioned item stores beside its version, so that a lost answer can be judged; None where nothing is stored.
     """
 
     action: ClassVar[str]
@@ -37,6 +44,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
     version: int | None = field(default=None, kw_only=True)
     now: float = field(default=0.0, kw_only=True)
     conditions: tuple[Condition[ModelT], ...] = field(default=(), kw_only=True)
+    write_id: str | None = field(default=None, kw_only=True, repr=False)
     _compiled: WirePayload | None = field(default=None, init=False)
 
     def when(self, condition: Condition[ModelT], /) -> Self:
@@ -51,10 +59,51 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         use(self)
         return derive(self, conditions=(*self.conditions, checked(self._target, condition)))
 
-    def to_action(self) -> tuple[str, WirePayload]:
-        """Return the write as a transaction takes it: the kind of action, and its request."""
+    def exactly_once(self: Transactable[StoredT], *, token: str | None = None) -> ExactlyOnce[StoredT]:
+        """Return this write as a transaction of its own, which the service applies once whatever happens to its answers.
+
+        Say it last: the transaction takes no further clauses. Its result is the stored instance for whole-item writes, None for
+        others, because a transaction returns no item.
+
+        Args:
+            token: Your own client request token, 1 to 36 characters: the same token within ten minutes is the same write.
+
+        Cost: twice the write units.
+        """
+        own = given_token(token) if token is not None else _made_token(self)
+        timeout: float | None = getattr(self, "timeout", None)
+        return exactly_once(self, own, timeout)
+
+    def at_version(self, version: int, /) -> Self:
+        """Write only if the stored item has this version, as HTTP's ``If-Match`` asks; another raises `VersionConflictError`.
+
+        Args:
+            version: What an earlier read or write gave.
+
+        Raises:
+            ExpressionError: The entity has no version, or none that is stored could be this.
+        """
         use(self)
-        return self.action, dict(self._request())
+        return derive(self, version=check_version(self._target.schema, version))
+
+    def to_actions(self) -> tuple[Action, ...]:
+        """Return the write as a transaction takes it."""
+        use(self)
+        body = dict(self._request())
+        self._check_size(len(orjson.dumps(body)))
+        return (Action(self.action, body, self.item_key()),)
+
+    def transacted(self) -> Any:
+        """Return what this gives in a transaction."""
+        raise NotImplementedError
+
+    def item_key(self) -> Item:
+        """Return the key of the item."""
+        raise NotImplementedError
+
+    def action_capacity(self) -> Capacity:
+        """Return what the write costs outside of a transaction."""
+        return self._capacity()
 
     @property
     def safety(self) -> RepeatSafety:
@@ -73,8 +122,14 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         return WireRequest(self.api, body, self._target.table, self.safety, None, self.timeout)
 
     def recover(self, error: Exception, now: float, /) -> ResultT_co:
-        """Raise what a failure means for this verb."""
+        """Raise what a failure means for this verb, or return the result where the stored item proves that it was applied."""
         if isinstance(error, ConditionalCheckFailedError):
+            verdict = Verdict.REFUSED
+            if error.ambiguous:
+                expected = 0 if self.presence is Presence.ABSENT else self.version
+                verdict = judge(self._target.schema, error.item, write_id=self.write_id, expected=expected)
+            if verdict is Verdict.APPLIED and error.item is not None:
+                return self._applied(error.item)
             raise_condition_failure(
                 self._target,
                 error,
@@ -82,6 +137,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
                 presence=self.presence,
                 condition=" AND ".join(map(str, self.conditions)),
                 version=self.version,
+                certain=verdict is Verdict.REFUSED,
             )
         raise error
 
@@ -116,6 +172,10 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
 
     # ── what each write fills in ──
 
+    def _applied(self, item: Item) -> ResultT_co:
+        """Return the result, from the item that this write is known to have stored."""
+        raise NotImplementedError
+
     def _compile(self) -> WirePayload:
         raise NotImplementedError
 
@@ -131,3 +191,10 @@ def _all(conditions: tuple[Condition[Any], ...]) -> Condition[Any]:
     for condition in conditions[1:]:
         whole = whole & condition
     return whole
+
+
+def _made_token(operation: Transactable[Any]) -> ClientRequestToken:
+    new_token = operation.target.new_token
+    if new_token is None:
+        raise ClientStateError(f"{operation} came out of a pickle and has no client to make its token: give one, `token=…`")
+    return ClientRequestToken(new_token())

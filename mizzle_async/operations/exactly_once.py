@@ -1,0 +1,127 @@
+"""A write that is applied once, whatever happens to its answers: a transaction of one action, with a token."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from mizzle_async.errors import TransactionCanceledError
+from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
+from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.transactions import (
+    API,
+    explain_transaction,
+    raise_lost,
+    reasons_by_operation,
+    tables_of,
+    transaction_body,
+    transaction_capacity,
+    transaction_request,
+)
+from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@frozen(eq=False, repr=False)
+class ExactlyOnce(Operation[ResultT_co]):
+    """A single write sent as a transaction of its own, so that the service recognises a repetition.
+
+    The result is the stored instance for whole-item writes, None for others: a transaction returns no item. It raises what the write
+    raises alone.
+
+    Cost: one request; twice the write units of the write.
+    """
+
+    api = API
+
+    operation: Transactable[ResultT_co]
+    token: ClientRequestToken = field(kw_only=True)
+    actions: tuple[Action, ...] = field(kw_only=True, repr=False)
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return that the service recognises a repetition."""
+        return RepeatSafety.TOKEN
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to write: then nothing is sent."""
+        return not self.actions
+
+    def result(self) -> ResultT_co:
+        """Return what the write gives, once it is applied."""
+        return self.operation.transacted()
+
+    def begin(self, now: float, /) -> None:
+        """Note a sending.
+
+        Raises:
+            LimitError: Too long after the first one.
+        """
+        self.token.use(now)
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        use(self)
+        return transaction_request(self._body(), tables_of(self.actions), self.timeout)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (every operation is asked alike)
+        """Return what the write gives."""
+        return self.result()
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+        """Raise what a failure means for the write."""
+        raise_single(error, self.operation, self.actions, now)
+
+    def explain(self) -> Explanation:
+        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        return explain_transaction(self.to_wire(), tables_of(self.actions), self._capacity(), ())
+
+    def _body(self) -> WirePayload:
+        return transaction_body(self.actions, self.token, report_capacity=self._target.report_capacity)
+
+    def _capacity(self) -> Capacity:
+        return transaction_capacity(self.operation.action_capacity())
+
+    def __str__(self) -> str:
+        return f"{self.api}, exactly once: {self.operation}"
+
+
+def exactly_once(
+    operation: Transactable[ResultT_co], token: ClientRequestToken, timeout: float | None
+) -> ExactlyOnce[ResultT_co]:
+    """Build a transaction of one write.
+
+    Args:
+        operation: The write.
+        token: What makes it one transaction.
+        timeout: Seconds for the whole call, or None for the client's.
+
+    Raises:
+        LimitError: It carries more than a transaction may.
+    """
+    actions = () if operation.settled else operation.to_actions()
+    check_actions([(operation, action) for action in actions])
+    check_size(sum(action.payload_size for action in actions), actions)
+    return ExactlyOnce(operation.target, operation, token=token, actions=actions, timeout=timeout)
+
+
+def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[Action, ...], now: float) -> Any:
+    """Raise what the failure of a transaction means for the one operation in it.
+
+    Args:
+        error: The service's or the pipeline's.
+        operation: The write.
+        actions: Its actions, as they were sent.
+        now: The time by the client's clock.
+    """
+    if isinstance(error, TransactionCanceledError):
+        reason = reasons_by_operation(error, [(operation, action) for action in actions], now)[0]
+        if reason.error is not None:
+            raise reason.error
+        raise error
+    raise_lost(error)

@@ -1,0 +1,325 @@
+"""Tables as the control plane describes them: what an entity needs, what exists, and where they differ. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ModelError
+from mizzle_async.limits import GLOBAL_SECONDARY_INDEXES, LOCAL_SECONDARY_INDEXES
+from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, indexes_of, scalar_code
+
+StreamView: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
+"""What a stream tells of each change."""
+
+KeyElement: TypeAlias = tuple[str, str]
+"""A key attribute: its stored name, and ``HASH`` or ``RANGE``."""
+
+
+@frozen(kw_only=True)
+class TableOptions:
+    """How a table is made, beside its keys and indexes.
+
+    Attributes:
+        read_units: Provisioned read units a second; None for a table that is billed on demand.
+        write_units: Provisioned write units a second; None for a table that is billed on demand.
+        stream: What its stream tells, or None for no stream.
+        tags: Tags of the table.
+        deletion_protection: Whether deleting it is refused.
+    """
+
+    read_units: int | None = None
+    write_units: int | None = None
+    stream: StreamView | None = None
+    tags: Mapping[str, str] = field(factory=dict)
+    deletion_protection: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse half a provision."""
+        if (self.read_units is None) != (self.write_units is None):
+            raise ModelError("a provisioned table needs both read_units= and write_units=; leave both out for billing on demand")
+
+    @property
+    def throughput(self) -> dict[str, int] | None:
+        """Return the provision, as CreateTable names it."""
+        if self.read_units is None or self.write_units is None:
+            return None
+        return {"ReadCapacityUnits": self.read_units, "WriteCapacityUnits": self.write_units}
+
+
+@frozen
+class IndexDescription:
+    """An index as it exists, or shall.
+
+    Attributes:
+        name: Its name.
+        key: Its key attributes, partition key first.
+        projection: ``ALL``, ``KEYS_ONLY`` or ``INCLUDE``.
+        included: The names of the attributes that it holds beside keys, sorted.
+        is_local: Whether it is a local one.
+        status: ``ACTIVE`` and so on; empty for a local index, which has none.
+    """
+
+    name: str
+    key: tuple[KeyElement, ...]
+    projection: str
+    included: tuple[str, ...] = ()
+    is_local: bool = False
+    status: str = ""
+
+
+@frozen
+class TableDescription:
+    """A table as it exists, or shall.
+
+    Attributes:
+        name: Its name at the service.
+        key: Its key attributes, partition key first.
+        attribute_types: ``S``, ``N`` or ``B`` of each attribute that is part of a key.
+        indexes: Its indexes by name.
+        status: ``ACTIVE``, ``CREATING`` and so on.
+        item_count: Items, as counted by the service every six hours or so.
+        size_bytes: Their size, as above.
+        on_demand: Whether it is billed on demand.
+        read_units: Provisioned read units a second, 0 on demand.
+        write_units: Provisioned write units a second, 0 on demand.
+        stream: What its stream tells, or None.
+        deletion_protection: Whether deleting it is refused.
+        arn: Its Amazon Resource Name.
+    """
+
+    name: str
+    key: tuple[KeyElement, ...]
+    attribute_types: Mapping[str, str]
+    indexes: Mapping[str, IndexDescription]
+    status: str = ""
+    item_count: int = 0
+    size_bytes: int = 0
+    on_demand: bool = True
+    read_units: int = 0
+    write_units: int = 0
+    stream: str | None = None
+    deletion_protection: bool = False
+    arn: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the table and its indexes can be used."""
+        return self.status == "ACTIVE" and all(index.status in {"", "ACTIVE"} for index in self.indexes.values())
+
+
+# ── what an entity needs ──
+
+
+def definition_of(schema: EntitySchema, name: str) -> TableDescription:
+    """Return the table that an entity needs.
+
+    Args:
+        schema: The entity's.
+        name: The table's name at the service.
+
+    Raises:
+        ModelError: A key attribute has a type of which only the converter knows how it is stored, or there are too many indexes.
+    """
+    indexes = () if schema.is_open else indexes_of(schema.cls)
+    described = {index.name: _described(schema, index) for index in indexes}
+    locals_ = sum(index.is_local for index in described.values())
+    if locals_ > LOCAL_SECONDARY_INDEXES or len(described) - locals_ > GLOBAL_SECONDARY_INDEXES:
+        raise ModelError(
+            f"{schema.entity} has {locals_} local and {len(described) - locals_} global indexes; a table takes "
+            f"{LOCAL_SECONDARY_INDEXES} and {GLOBAL_SECONDARY_INDEXES}"
+        )
+    key = _key_elements(schema.key_names[:1], schema.key_names[1:])
+    names = dict.fromkeys(each for elements in (key, *(index.key for index in described.values())) for each, _ in elements)
+    return TableDescription(
+        name, key, {each: _type_of(schema, each) for each in names}, described
+    )
+
+
+def _described(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> IndexDescription:
+    partition = schema.key_names[:1] if index.is_local else tuple(str(path.segments[0]) for path in index.partition_paths)
+    sort = tuple(str(path.segments[0]) for path in index.sort_paths)
+    projection, included = "INCLUDE", ()
+    if isinstance(index.projection, str):
+        projection = index.projection.upper()
+    else:
+        keys = {*schema.key_names, *partition, *sort}
+        included = tuple(sorted(name for name in index.projection if name not in keys))
+        projection = "INCLUDE" if included else "KEYS_ONLY"
+    return IndexDescription(index.name, _key_elements(partition, sort), projection, included, index.is_local)
+
+
+def _key_elements(partition: Sequence[str], sort: Sequence[str]) -> tuple[KeyElement, ...]:
+    return (*((name, "HASH") for name in partition), *((name, "RANGE") for name in sort))
+
+
+def _type_of(schema: EntitySchema, name: str) -> str:
+    attribute: AttributeSchema | None = schema.by_name.get(name)
+    if attribute is None:
+        raise ModelError(f"{schema.entity} does not declare {name!r}, so its type as a key is not known")
+    code = scalar_code(attribute.type, "epoch" if attribute.time_to_live else attribute.datetime_format)
+    if code is None:
+        raise ModelError(
+            f"{schema.entity}.{attribute.field} is part of a key, and how {attribute.type!r} is stored is not known here: create the "
+            "table yourself, or use str, int, Decimal or bytes"
+        )
+    return code
+
+
+def create_parameters(table: TableDescription, options: TableOptions) -> dict[str, Any]:
+    """Return the parameters of CreateTable.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+    """
+    throughput = options.throughput
+    parameters: dict[str, Any] = {
+        "TableName": table.name,
+        "KeySchema": _wire_key(table.key),
+        "AttributeDefinitions": _definitions(table, table.attribute_types),
+        "BillingMode": "PAY_PER_REQUEST" if throughput is None else "PROVISIONED",
+    }
+    if throughput is not None:
+        parameters["ProvisionedThroughput"] = throughput
+    for member, is_local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True)):
+        entries = [_wire_index(index, throughput) for index in table.indexes.values() if index.is_local is is_local]
+        if entries:
+            parameters[member] = entries
+    if options.stream is not None:
+        parameters["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": options.stream}
+    if options.tags:
+        parameters["Tags"] = [{"Key": key, "Value": value} for key, value in options.tags.items()]
+    if options.deletion_protection:
+        parameters["DeletionProtectionEnabled"] = True
+    return parameters
+
+
+def add_index_parameters(table: TableDescription, index: IndexDescription, existing: TableDescription) -> dict[str, Any]:
+    """Return the parameters of UpdateTable that make a missing global index, provisioned as its table is."""
+    throughput = (
+        None
+        if existing.on_demand
+        else {"ReadCapacityUnits": existing.read_units, "WriteCapacityUnits": existing.write_units}
+    )
+    return {
+        "TableName": table.name,
+        "AttributeDefinitions": _definitions(table, (name for name, _ in (*table.key, *index.key))),
+        "GlobalSecondaryIndexUpdates": [{"Create": _wire_index(index, throughput)}],
+    }
+
+
+def _definitions(table: TableDescription, names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "AttributeType": table.attribute_types[name]} for name in dict.fromkeys(names)]
+
+
+def _wire_key(key: Iterable[KeyElement]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in key]
+
+
+def _wire_index(index: IndexDescription, throughput: Mapping[str, int] | None) -> dict[str, Any]:
+    projection: dict[str, Any] = {"ProjectionType": index.projection}
+    if index.included:
+        projection["NonKeyAttributes"] = list(index.included)
+    entry: dict[str, Any] = {"IndexName": index.name, "KeySchema": _wire_key(index.key), "Projection": projection}
+    if throughput is not None and not index.is_local:
+        entry["ProvisionedThroughput"] = dict(throughput)
+    return entry
+
+
+# ── what exists ──
+
+
+def read_description(table: Mapping[str, Any]) -> TableDescription:
+    """Return what DescribeTable says, as a record."""
+    indexes = [
+        _read_index(entry, is_local=is_local)
+        for member, is_local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True))
+        for entry in table.get(member) or ()
+    ]
+    throughput = table.get("ProvisionedThroughput") or {}
+    read_units, write_units = throughput.get("ReadCapacityUnits", 0), throughput.get("WriteCapacityUnits", 0)
+    stream = table.get("StreamSpecification") or {}
+    billing = (table.get("BillingModeSummary") or {}).get("BillingMode")
+    return TableDescription(
+        name=table["TableName"],
+        key=_read_key(table["KeySchema"]),
+        attribute_types={each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions") or ()},
+        indexes={index.name: index for index in indexes},
+        status=table.get("TableStatus", ""),
+        item_count=table.get("ItemCount", 0),
+        size_bytes=table.get("TableSizeBytes", 0),
+        on_demand=billing == "PAY_PER_REQUEST" if billing else not read_units,
+        read_units=read_units,
+        write_units=write_units,
+        stream=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
+        deletion_protection=bool(table.get("DeletionProtectionEnabled")),
+        arn=table.get("TableArn", ""),
+    )
+
+
+def _read_key(key: Iterable[Mapping[str, str]]) -> tuple[KeyElement, ...]:
+    elements = [(each["AttributeName"], each["KeyType"]) for each in key]
+    return tuple(sorted(elements, key=lambda element: element[1] != "HASH"))
+
+
+def _read_index(entry: Mapping[str, Any], *, is_local: bool) -> IndexDescription:
+    projection = entry.get("Projection") or {}
+    return IndexDescription(
+        entry["IndexName"],
+        _read_key(entry["KeySchema"]),
+        projection.get("ProjectionType", "ALL"),
+        tuple(sorted(projection.get("NonKeyAttributes") or ())),
+        is_local,
+        "" if is_local else entry.get("IndexStatus", ""),
+    )
+
+
+# ── where they differ ──
+
+
+def missing_indexes(wanted: TableDescription, existing: TableDescription, entity: str) -> list[IndexDescription]:
+    """Return the global indexes that must be added.
+
+    Args:
+        wanted: What the entity needs.
+        existing: What there is.
+        entity: For messages.
+
+    Raises:
+        ModelError: A key differs, or an index does, or a local index is missing: none of it can be changed in a table that exists.
+    """
+    differences = _differences("its key", wanted.key, existing.key, wanted, existing)
+    missing = []
+    for index in wanted.indexes.values():
+        other = existing.indexes.get(index.name)
+        if other is None and index.is_local:
+            differences.append(f"the local index {index.name!r} is missing, and can only be made with the table")
+        elif other is None:
+            missing.append(index)
+        else:
+            label = f"index {index.name!r}"
+            differences += _differences(f"{label}: its key", index.key, other.key, wanted, existing)
+            if (index.projection, index.included) != (other.projection, other.included):
+                differences.append(f"{label} holds {_held(other)}, not {_held(index)}")
+    if differences:
+        raise ModelError(
+            f"{entity}: table {wanted.name!r} exists and differs, and cannot be changed in place: {'; '.join(differences)}. Use another "
+            "table, or make the class say what the table is"
+        )
+    return missing
+
+
+def _differences(
+    label: str, key: tuple[KeyElement, ...], other: tuple[KeyElement, ...], wanted: TableDescription, existing: TableDescription
+) -> list[str]:
+    mine, theirs = _spelled(key, wanted.attribute_types), _spelled(other, existing.attribute_types)
+    return [] if mine == theirs else [f"{label} is {theirs}, not {mine}"]
+
+
+def _spelled(key: tuple[KeyElement, ...], types: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({types.get(name, '?')}, {'partition' if kind == 'HASH' else 'sort'})" for name, kind in key)
+
+
+def _held(index: IndexDescription) -> str:
+    return index.projection if index.projection != "INCLUDE" else f"keys and {', '.join(index.included)}"

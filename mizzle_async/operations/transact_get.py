@@ -1,0 +1,127 @@
+"""TransactGetItems: several items as they are at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceledError
+from mizzle_async.limits import TRANSACTION_ACTIONS
+from mizzle_async.marshalling import canonical_key
+from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.get import GetItem
+from mizzle_async.operations.target import Target
+from mizzle_async.operations.transactions import canceled_read
+from mizzle_async.types import Item, WirePayload, WireRequest, WireResponse
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@frozen(eq=False, repr=False)
+class TransactGet(Operation[ResultT_co]):
+    """Read several items as they are at one moment; the result is a tuple of what each get would give.
+
+    Cost: one request; two read units for each 4 KB of each item.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html
+    """
+
+    api = "TransactGetItems"
+
+    gets: tuple[GetItem[Any], ...]
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to read: then nothing is sent."""
+        return not self.gets
+
+    def result(self) -> ResultT_co:
+        """Return the empty tuple of nothing to read."""
+        nothing: Any = ()
+        return nothing
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        request = super().to_request()
+        return WireRequest(request.operation, request.body, self._tables(), request.safety, None, request.timeout)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Return what each get gives, in their order.
+
+        Raises:
+            ItemNotFoundError: From a `get_one`, where there is no item.
+        """
+        answers: list[dict[str, Item]] = response.payload["Responses"]
+        results: Any = tuple(
+            get.from_item(answer.get("Item"), now, response) for get, answer in zip(self.gets, answers, strict=True)
+        )
+        return results
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (every operation is asked alike)
+        """Raise a cancellation with its reasons tied to the gets."""
+        if isinstance(error, TransactionCanceledError):
+            raise canceled_read(error, self.gets)
+        raise error
+
+    def explain(self) -> Explanation:
+        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        body = self.to_wire()
+        return Explanation(
+            operation=self.api,
+            table=self._tables(),
+            index=None,
+            key=None,
+            expressions={f"{number}. Get": get.target.table for number, get in enumerate(self.gets, start=1)},
+            capacity=self._capacity(),
+            warnings=() if self.gets else ("it reads no item: nothing is sent",),
+            request=body,
+        )
+
+    def _tables(self) -> str:
+        return ", ".join(dict.fromkeys(get.target.table for get in self.gets))
+
+    def _body(self) -> WirePayload:
+        body: WirePayload = {
+            "TransactItems": [{"Get": {"TableName": get.target.table, "Key": get.key}} for get in self.gets]
+        }
+        if self._target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def _capacity(self) -> Capacity:
+        return Capacity(read_units=2.0 * len(self.gets), at_least=True, note="two for each 4 KB of each item")
+
+    def __str__(self) -> str:
+        if not self.gets:
+            return f"{self.api} of nothing: nothing is sent"
+        return f"{self.api} of {len(self.gets)}: " + "; ".join(map(str, self.gets))
+
+
+def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None) -> TransactGet[Any]:
+    """Build a transaction of reads.
+
+    Args:
+        target: Who sends.
+        gets: What ``await`` would send one by one.
+        timeout: Seconds for the whole call, or None for the client's.
+
+    Raises:
+        ExpressionError: Something that is not a get, or two of the same item.
+        LimitError: More than 100.
+    """
+    if len(gets) > TRANSACTION_ACTIONS:
+        raise LimitError(f"this transaction reads {len(gets)} items, DynamoDB takes {TRANSACTION_ACTIONS}")
+    seen: dict[tuple[str, Hashable], GetItem[Any]] = {}
+    for get in gets:
+        if not isinstance(get, GetItem):
+            what = str(get) if isinstance(get, Operation) else type(get).__name__
+            raise ExpressionError(f"transact_get() takes gets, such as `orders.get(…)`, not {what}")
+        use(get)
+        other = seen.setdefault((get.target.table, canonical_key(get.key)), get)
+        if other is not get:
+            raise ExpressionError(
+                f"two gets of this transaction read the same item of {get.target.table!r}, which DynamoDB refuses: {other} and {get}"
+            )
+    return TransactGet(target, tuple(gets), timeout=timeout)

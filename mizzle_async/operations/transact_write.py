@@ -1,0 +1,201 @@
+"""TransactWriteItems: several writes, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import orjson
+from attrs import field, frozen
+
+from mizzle_async.errors import CancellationReason, ExpressionError, TransactionCanceledError
+from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
+from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.target import Target
+from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.transactions import (
+    API,
+    explain_transaction,
+    raise_lost,
+    reasons_by_operation,
+    tables_of,
+    transaction_body,
+    transaction_capacity,
+    transaction_request,
+)
+from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@frozen(eq=False, repr=False)
+class TransactWrite(Operation[ResultT_co]):
+    """Write several items, all or none; the result is a tuple: the stored instance for whole-item writes, None for others.
+
+    Its token was made with it: awaiting it again within nine minutes of its first sending is the same transaction.
+
+    Cost: one request; twice the write units of its writes.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    """
+
+    api = API
+
+    operations: tuple[Transactable[Any], ...]
+    token: ClientRequestToken = field(kw_only=True)
+    actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, repr=False)
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return that the service recognises a repetition."""
+        return RepeatSafety.TOKEN
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to write: then nothing is sent."""
+        return not self.actions
+
+    def result(self) -> ResultT_co:
+        """Return what the operations give, once all are applied."""
+        results: Any = tuple(operation.transacted() for operation in self.operations)
+        return results
+
+    def begin(self, now: float, /) -> None:
+        """Note a sending.
+
+        Raises:
+            LimitError: Too long after the first one.
+        """
+        self.token.use(now)
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        use(self)
+        return transaction_request(self._body(), tables_of([action for _, action in self.actions]), self.timeout)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (every operation is asked alike)
+        """Return what the operations give."""
+        return self.result()
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+        """Raise a cancellation with its reasons tied to the operations, or that the outcome is unknown.
+
+        Raises:
+            TransactionCanceledError: Nothing was written.
+            OutcomeUnknownError: Every attempt's answer was lost.
+        """
+        if isinstance(error, TransactionCanceledError):
+            raise canceled(error, self.operations, self.actions, now)
+        raise_lost(error)
+
+    def explain(self) -> Explanation:
+        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        use(self)
+        actions = [action for _, action in self.actions]
+        return explain_transaction(self.to_wire(), tables_of(actions), self._capacity(), self._warnings())
+
+    def _body(self) -> WirePayload:
+        return transaction_body(
+            [action for _, action in self.actions], self.token, report_capacity=self._target.report_capacity
+        )
+
+    def _capacity(self) -> Capacity:
+        writing = {id(operation) for operation, _ in self.actions}
+        parts = [operation.action_capacity() for operation in self.operations if id(operation) in writing]
+        return transaction_capacity(*parts)
+
+    def _warnings(self) -> tuple[str, ...]:
+        return ("it has no operation that writes: nothing is sent",) if self.settled else ()
+
+    def __str__(self) -> str:
+        if self.settled:
+            return f"{self.api} without actions: nothing is sent"
+        return f"{self.api} of {len(self.operations)}: " + "; ".join(map(str, self.operations))
+
+
+def transact_write(
+    target: Target[Any], operations: Sequence[Any], token: ClientRequestToken, timeout: float | None
+) -> TransactWrite[Any]:
+    """Build a transaction of writes.
+
+    Args:
+        target: Who sends.
+        operations: What ``await`` would send one by one, and checks.
+        token: What makes it one transaction.
+        timeout: Seconds for the whole call, or None for the client's.
+
+    Raises:
+        ExpressionError: Something that is not such a write, or two about one item.
+        LimitError: More than 100 actions, or more than 4 MB.
+    """
+    for operation in operations:
+        if not isinstance(operation, Transactable):
+            raise ExpressionError(_refusal(operation))
+        use(operation)  # type: ignore[arg-type]  # a Transactable is an operation
+    given: tuple[Transactable[Any], ...] = tuple(operations)
+    actions = tuple(
+        (operation, action) for operation in given if not operation.settled for action in operation.to_actions()
+    )
+    check_actions(actions)
+    transaction: TransactWrite[Any] = TransactWrite(target, given, token=token, actions=actions, timeout=timeout)
+    try:
+        check_size(len(orjson.dumps(transaction.to_wire())), [action for _, action in actions])
+    except BaseException:
+        use(transaction)
+        raise
+    return transaction
+
+
+def canceled(
+    error: TransactionCanceledError,
+    operations: Sequence[Transactable[Any]],
+    actions: Sequence[tuple[Transactable[Any], Action]],
+    now: float,
+) -> TransactionCanceledError:
+    """Return the service's cancellation in terms of the caller's operations.
+
+    Args:
+        error: What the service said.
+        operations: As the caller gave them.
+        actions: What was sent, each action with its operation.
+        now: The time by the client's clock.
+    """
+    found = {id(reason.operation): reason for reason in reasons_by_operation(error, actions, now)}
+    reasons = tuple(found.get(id(operation)) or CancellationReason(operation, None) for operation in operations)
+    failed = [(number, reason) for number, reason in enumerate(reasons, start=1) if reason.code is not None]
+    told = "; ".join(f"operation {number} of {len(reasons)}, {reason.operation}: {_told(reason)}" for number, reason in failed)
+    translated = TransactionCanceledError(
+        f"the transaction was cancelled and nothing of it was written: {told or error.message}",
+        reasons=reasons,
+        code=error.code,
+        status=error.status,
+        payload=error.payload,
+        ambiguous=error.ambiguous,
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    )
+    # One reason is the cause, and says more than the service's list of codes.
+    translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
+    translated.__suppress_context__ = True
+    return translated
+
+
+def _told(reason: CancellationReason) -> str:
+    return reason.error.message if reason.error is not None else f"{reason.code} ({reason.message})" if reason.message else str(reason.code)
+
+
+def _refusal(operation: object) -> str:
+    if isinstance(operation, TransactWrite):
+        return "a transaction takes no other transaction: give its operations, or more of them, to one transact_write()"
+    if isinstance(operation, Operation):
+        use(operation)
+        return (
+            f"{operation} cannot be part of a transaction of writes: it takes insert, put, replace, update, upsert, patch, delete "
+            "and check; gets go to transact_get()"
+        )
+    return (
+        f"a transaction takes operations, such as `orders.insert(order)`, not {type(operation).__name__}; was one of them awaited "
+        "before it was given?"
+    )

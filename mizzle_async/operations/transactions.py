@@ -1,0 +1,175 @@
+"""TransactWriteItems as a request: encoding, safety, prices and the judgement of failures, for every operation that sends one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import orjson
+from attrs import evolve
+
+from mizzle_async.errors import (
+    CancellationReason,
+    ConditionalCheckFailedError,
+    MizzleError,
+    OutcomeUnknownError,
+    ServiceError,
+    TransactionCanceledError,
+    TransportError,
+    UniqueConstraintError,
+)
+from mizzle_async.operations.actions import Action, Transactable
+from mizzle_async.operations.explain import Capacity, Explanation, explain_request
+from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.types import Outcome, RepeatSafety, WirePayload, WireRequest
+
+API = "TransactWriteItems"
+CONDITION_FAILED = "ConditionalCheckFailed"
+
+
+def transaction_body(actions: Sequence[Action], token: ClientRequestToken, *, report_capacity: bool) -> WirePayload:
+    """Return the request.
+
+    Args:
+        actions: In order.
+        token: What makes it one transaction.
+        report_capacity: Whether to ask for what it consumed.
+    """
+    body: WirePayload = {
+        "TransactItems": [{action.kind: action.body} for action in actions],
+        "ClientRequestToken": token.value,
+    }
+    if report_capacity:
+        body["ReturnConsumedCapacity"] = "TOTAL"
+    return body
+
+
+def transaction_request(body: WirePayload, table: str, timeout: float | None) -> WireRequest:
+    """Return the wire request."""
+    return WireRequest(API, orjson.dumps(body), table, RepeatSafety.TOKEN, None, timeout)
+
+
+def tables_of(actions: Sequence[Action]) -> str:
+    """Return the tables for messages, each once."""
+    return ", ".join(dict.fromkeys(action.body["TableName"] for action in actions))
+
+
+def transaction_capacity(*parts: Capacity) -> Capacity:
+    """Return what single writes cost together in a transaction: twice as much."""
+    return Capacity(
+        write_units=2 * sum(part.write_units for part in parts),
+        at_least=any(part.at_least for part in parts),
+        note="a transaction costs twice what its writes cost alone" if parts else "",
+    )
+
+
+def explain_transaction(
+    body: WirePayload, table: str, capacity: Capacity, warnings: tuple[str, ...]
+) -> Explanation:
+    """Explain a transaction: every expression, numbered by its action."""
+    expressions: dict[str, str] = {}
+    for number, action in enumerate(body.get("TransactItems", ()), start=1):
+        ((kind, request),) = action.items()
+        explanation = explain_request(kind, request)
+        expressions[f"{number}. {kind}"] = str(explanation.table)
+        for name, text in explanation.expressions.items():
+            expressions[f"{number}. {kind} {name}"] = text
+    return Explanation(
+        operation=API,
+        table=table,
+        index=None,
+        key=None,
+        expressions=expressions,
+        capacity=capacity,
+        warnings=warnings,
+        request=body,
+    )
+
+
+def raise_lost(error: Exception) -> NoReturn:
+    """Raise that a transaction's outcome is unknown, where it is; else the error itself."""
+    lost = (isinstance(error, TransportError) and error.outcome is Outcome.UNKNOWN) or (
+        isinstance(error, ServiceError) and error.ambiguous and not isinstance(error, TransactionCanceledError)
+    )
+    if not lost or not isinstance(error, MizzleError):
+        raise error
+    raise OutcomeUnknownError(
+        "the transaction may or may not have been applied. Await the same operation again: within nine minutes of its first "
+        "sending that is the same transaction, which is applied once",
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    ) from error
+
+
+def reasons_by_operation(
+    error: TransactionCanceledError, actions: Sequence[tuple[Transactable[Any], Action]], now: float
+) -> list[CancellationReason]:
+    """Return one reason for each operation that has actions, in their order, with the error that it would have raised alone.
+
+    Args:
+        error: The service's, its reasons in the order of the actions.
+        actions: Each action with its operation.
+        now: The time by the client's clock.
+    """
+    chosen: dict[int, CancellationReason] = {}
+    reasons = [*error.reasons, *(CancellationReason(None, None),) * (len(actions) - len(error.reasons))]
+    for (operation, action), reason in zip(actions, reasons, strict=False):
+        known = chosen.get(id(operation))
+        if known is None or (known.code is None and reason.code is not None):
+            chosen[id(operation)] = evolve(
+                reason, operation=operation, error=_alone(error, operation, action, reason, now)
+            )
+    return list(chosen.values())
+
+
+def _alone(
+    error: TransactionCanceledError, operation: Transactable[Any], action: Action, reason: CancellationReason, now: float
+) -> MizzleError | None:
+    """Return what an action's failure is as an error of its operation; None where it did not fail, or is no failed condition."""
+    if reason.code is None or reason.code.removesuffix("Exception") != CONDITION_FAILED:
+        return None
+    context: dict[str, Any] = {
+        "code": f"{CONDITION_FAILED}Exception",
+        "status": error.status,
+        "operation": error.operation,
+        "table": action.body["TableName"],
+        "attempts": error.attempts,
+        "request_id": error.request_id,
+    }
+    if action.unique is not None:
+        return unique_error(operation.target.schema.entity, action.unique, context)
+    failed = ConditionalCheckFailedError(reason.message, item=reason.item, load=operation.target.load, **context)
+    try:
+        operation.recover(failed, now)
+    except MizzleError as meant:
+        return meant.with_traceback(None)
+    return failed
+
+
+def unique_error(entity: str, attribute: str, context: dict[str, Any]) -> UniqueConstraintError:
+    """Build the error of a value that another item holds; it names the attribute, not the value."""
+    error = UniqueConstraintError(
+        f"{entity}: another item has this value of the unique attribute {attribute!r}; nothing was written", **context
+    )
+    error.attribute = attribute
+    return error
+
+
+def canceled_read(error: TransactionCanceledError, gets: Sequence[Any]) -> TransactionCanceledError:
+    """Return the service's cancellation of a read, its reasons tied to the gets."""
+    reasons = tuple(evolve(reason, operation=get) for get, reason in zip(gets, error.reasons, strict=False))
+    translated = TransactionCanceledError(
+        error.message,
+        reasons=reasons,
+        code=error.code,
+        status=error.status,
+        payload=error.payload,
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    )
+    translated.__suppress_context__ = True
+    return translated

@@ -1,0 +1,246 @@
+"""The verbs of an entity with unique attributes: transactions that write the item together with its guard items.
+
+Each looks and composes like the plain verb, and is one operation: a transaction takes its actions, a failure is the verb's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from attrs import evolve, field, frozen
+
+from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
+from mizzle_async.model import EntitySchema
+from mizzle_async.operations.actions import Action
+from mizzle_async.operations.base import use
+from mizzle_async.operations.conditions import Presence
+from mizzle_async.operations.delete import DeleteItem
+from mizzle_async.operations.exactly_once import raise_single
+from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.guards import Guards
+from mizzle_async.operations.put import PutItem
+from mizzle_async.operations.stamps import stamped
+from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.transactions import (
+    API,
+    explain_transaction,
+    transaction_body,
+    transaction_capacity,
+    transaction_request,
+)
+from mizzle_async.operations.update import UpdateItem
+from mizzle_async.operations.write import Write
+from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest, WireResponse
+
+ModelT = TypeVar("ModelT")
+
+
+class _Guarded(Write[Any, Any]):
+    """What the three verbs have in common; it has no slots, so that it can stand before any of them."""
+
+    __slots__ = ()
+
+    api = API
+    guards: tuple[Action, ...]
+    token: ClientRequestToken
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return that the service recognises a repetition."""
+        return RepeatSafety.TOKEN
+
+    def begin(self, now: float, /) -> None:
+        """Note a sending.
+
+        Raises:
+            LimitError: Too long after the first one.
+        """
+        self.token.use(now)
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded.
+
+        Raises:
+            LimitError: The item is larger than DynamoDB stores.
+        """
+        use(self)
+        request = transaction_request(self._body(), self._target.table, self.timeout)
+        self._check_size(len(request.body))
+        return request
+
+    def to_actions(self) -> tuple[Action, ...]:
+        """Return the item's action, then those of its guard items."""
+        return (*super().to_actions(), *self.guards)
+
+    def action_capacity(self) -> Capacity:
+        """Return what the item and its guards cost outside of a transaction; a guard is smaller than one KB."""
+        item = super().action_capacity()
+        return evolve(item, write_units=item.write_units + len(self.guards))
+
+    def recover(self, error: Exception, now: float, /) -> Any:
+        """Raise what a failure means for this verb.
+
+        Raises:
+            UniqueConstraintError: Another item has the value of a unique attribute.
+        """
+        if isinstance(error, ConditionalCheckFailedError):
+            return super().recover(error, now)
+        return raise_single(error, self, self.to_actions(), now)
+
+    def explain(self) -> Explanation:
+        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        return explain_transaction(self.to_wire(), self._target.table, self._capacity(), ())
+
+    def _body(self) -> WirePayload:
+        return transaction_body(self.to_actions(), self.token, report_capacity=self._target.report_capacity)
+
+    def _capacity(self) -> Capacity:
+        return transaction_capacity(self.action_capacity())
+
+    def __str__(self) -> str:
+        names = ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
+        return f"{self.api}: {super().__str__()}, with guards of {names}"
+
+
+@frozen(eq=False, repr=False)
+class UniquePut(_Guarded, PutItem[ModelT]):
+    """`insert` of an item with unique attributes.
+
+    Cost: one request; twice the write units of the item, and two for each unique attribute that it has.
+    """
+
+    guards: tuple[Action, ...] = field(kw_only=True)
+    token: ClientRequestToken = field(kw_only=True)
+
+
+@frozen(eq=False, repr=False)
+class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
+    """`patch` of an item whose unique attributes change; the result is what was sent.
+
+    Cost: one request; twice the write units of the item, and up to four for each unique attribute that changes.
+    """
+
+    guards: tuple[Action, ...] = field(kw_only=True)
+    token: ClientRequestToken = field(kw_only=True)
+    sent: Item = field(kw_only=True)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+        """Return the instance as it was sent: a transaction returns no item."""
+        return self._target.codec.decode(self.sent)
+
+
+@frozen(eq=False, repr=False)
+class UniqueDelete(_Guarded, DeleteItem[ModelT]):
+    """`delete` of an instance with unique attributes; the result is what was sent.
+
+    Cost: one request; twice the write units of the item, and two for each unique attribute that it has.
+    """
+
+    guards: tuple[Action, ...] = field(kw_only=True)
+    token: ClientRequestToken = field(kw_only=True)
+    sent: Item = field(kw_only=True)
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (every operation is asked alike)
+        """Return the instance as it was given: a transaction returns no item."""
+        return self._target.codec.decode(self.sent)
+
+
+def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:
+    """Return an insertion that claims the values of unique attributes, or the plain one where it has none.
+
+    Args:
+        plain: The insertion of the item alone.
+        token: What makes the transaction one.
+    """
+    target = plain.target
+    guards = Guards(target, target.codec.key_of_item(plain.item), plain.now).added(plain.item)
+    if not guards:
+        return plain
+    use(plain)
+    return UniquePut(
+        target,
+        timeout=plain.timeout,
+        presence=plain.presence,
+        now=plain.now,
+        write_id=plain.write_id,
+        item=plain.item,
+        guards=guards,
+        token=ClientRequestToken(token),
+    )
+
+
+def unique_patch(plain: UpdateItem[ModelT], old: Item, new: Item, token: str) -> UpdateItem[ModelT]:
+    """Return a patch that moves guard items along, or the plain one where no guard changes.
+
+    Args:
+        plain: The patch of the item alone.
+        old: The item as it was read.
+        new: The item as it shall be.
+        token: What makes the transaction one.
+    """
+    target = plain.target
+    guards = Guards(target, plain.key, plain.now)
+    actions = guards.changed(old, new)
+    if not actions:
+        return plain
+    use(plain)
+    return UniqueUpdate(
+        target,
+        plain.key,
+        timeout=plain.timeout,
+        presence=plain.presence,
+        version=plain.version,
+        now=plain.now,
+        conditions=(*guards.held(old), *plain.conditions),
+        write_id=plain.write_id,
+        clauses=plain.clauses,
+        verb=plain.verb,
+        unchanged=plain.unchanged,
+        guards=actions,
+        token=ClientRequestToken(token),
+        sent=stamped(target.schema, new, plain.now, plain.version),
+    )
+
+
+def unique_delete(plain: DeleteItem[ModelT], item: Item, token: str) -> DeleteItem[ModelT]:
+    """Return a deletion that gives up the values of unique attributes.
+
+    Args:
+        plain: The deletion of the item alone.
+        item: The instance, encoded.
+        token: What makes the transaction one.
+    """
+    target = plain.target
+    guards = Guards(target, plain.key, plain.now)
+    use(plain)
+    return UniqueDelete(
+        target,
+        plain.key,
+        timeout=plain.timeout,
+        presence=Presence.PRESENT,
+        version=plain.version,
+        now=plain.now,
+        conditions=guards.held(item),
+        guards=guards.removed(item),
+        token=ClientRequestToken(token),
+        sent=item,
+    )
+
+
+def refuse_unique(schema: EntitySchema, verb: str, instead: str) -> None:
+    """Refuse a verb that cannot know the old values of unique attributes.
+
+    Args:
+        schema: The entity's.
+        verb: What was called.
+        instead: What to call.
+
+    Raises:
+        ExpressionError: The entity has unique attributes.
+    """
+    if schema.unique:
+        names = ", ".join(attribute.field for attribute in schema.unique)
+        raise ExpressionError(
+            f"{schema.entity}: {names} must stay unique, and .{verb} does not know what is stored, so it cannot give up the old "
+            f"value: use {instead}"
+        )
