@@ -12,17 +12,17 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import define, frozen
 
-from mizzle_async.bulk import read_items
+from mizzle_async.bulk import BulkOwner, read_items
 from mizzle_async.errors import MarshallingError
 from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan
-from mizzle_async.types import Item, Sender
+from mizzle_async.types import Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)
 RowT = TypeVar("RowT")
 AnyT = TypeVar("AnyT")
 
 
-class Reader(Sender, Protocol):
+class Reader(BulkOwner, Protocol):
     """What reading needs of a client."""
 
     @property

@@ -5,6 +5,7 @@ It gives operations what they cannot know, the time and the sender, and builds t
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Iterable
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -12,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 
+from mizzle_async.bulk import BatchReport, read_items, write_items
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import (
     AttributePath,
@@ -447,6 +449,45 @@ class Table(Generic[ModelT]):
         )
         plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, index=index)
         return Query(self._owner, plan, self._advised)
+
+    # ── many at once ──
+
+    async def get_many(
+        self, keys: Iterable[KeyLike[ModelT]], /, *, consistent_read: bool = False, include_expired: bool = False
+    ) -> list[ModelT | None]:
+        """Read items by key.
+
+        Returns:
+            The items in the order of the keys, None where there is none.
+
+        Cost: one request for each 100 keys; read units as for `get`.
+        """
+        items = await read_items(
+            self._owner, self._target, [self._key(key, {}) for key in keys], consistent_read=consistent_read
+        )
+        now = self._owner.now()
+        return [
+            GetItem[ModelT | None](self._target, {}, include_expired=include_expired).from_item(item, now) for item in items
+        ]
+
+    async def put_many(
+        self, items: Iterable[ModelT] | AsyncIterable[ModelT], /, *, concurrency: int = 8
+    ) -> BatchReport:
+        """Put items, 25 to a request, several requests at once; as `put`, without conditions.
+
+        Args:
+            items: Any number of instances, as they come.
+            concurrency: How many requests are under way at once.
+        """
+        schema, now = self.schema, self._now()
+        if schema.version is not None:
+            raise ExpressionError(f"{schema.entity} has a version, which a batch cannot check: use .insert() or .replace()")
+
+        def stamped(item: Item) -> Item:
+            stamp_put(schema, item, now)
+            return item
+
+        return await write_items(self._owner, self._target, items, concurrency=concurrency, stamp=stamped)
 
     def __repr__(self) -> str:
         return f"<Table {self.schema.entity} in {self.name!r}>"

@@ -1,0 +1,353 @@
+"""The client: where operations meet the I/O stack. It owns what runs, and what must be closed.
+
+It knows neither how a request is built nor how it travels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from importlib import import_module, util
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from attrs import evolve
+
+from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
+from mizzle_async.marshalling import EntityCodec, Marshaller
+from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
+from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
+from mizzle_async.schema import TableAdministration
+from mizzle_async.table import Table
+from mizzle_async.types import Instrument, Item, Sendable
+from mizzle_async.wire.calls import PipelineStatistics
+from mizzle_async.wire.exchange import Transport
+from mizzle_async.wire.hedge import HedgePolicy
+from mizzle_async.wire.pipeline import Pipeline, open_pipeline
+from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.retry import RetryPolicy
+from mizzle_async.wire.settings import CredentialsLike, WireSettings
+
+ModelT = TypeVar("ModelT")
+ResultT = TypeVar("ResultT")
+
+_MOST_FOLLOW_UPS = 3
+
+
+class Client(TableAdministration):
+    """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
+
+    Making one does no I/O; opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.
+
+    Args:
+        region_name: AWS region; None means what the AWS configuration says.
+        profile_name: Profile of the AWS configuration.
+        endpoint_url: Where to send everything, instead of the region's own endpoint.
+        credentials: Static credentials, as `Credentials` or a tuple; None means the AWS chain.
+        session: Your own aiobotocore session.
+        pool: Bounds and times of the connection pool.
+        timeout: Seconds for a whole call: waiting for the pool, every attempt, every pause. Where many requests are sent, for each
+            batch or page.
+        retry: How often and when a request is sent again.
+        hedge: Whether late reads are sent twice.
+        cursor_key: Authenticates cursors, and encrypts them where the extra ``cursors`` is installed: 16 bytes or more.
+        cursor_max_age: Seconds for which a cursor is good; None for ever.
+        converter: Your own cattrs converter.
+        table_prefix: Put before every table name, such as ``"dev-"``.
+        table_names: The whole name at the service for some tables, by the name in the model; no prefix is added to these.
+        instrument: What hears of every finished call.
+        allow_http: Permit ``http://`` to hosts other than this machine.
+        clock: Seconds since the epoch: what is expired, and what timestamps say.
+        sleep: How pauses are made.
+        transport: Carries every exchange in place of connections, for tests and simulations.
+    """
+
+    def __init__(
+        self,
+        *,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        credentials: CredentialsLike | None = None,
+        session: Any = None,
+        pool: PoolConfig | None = None,
+        timeout: float = 10.0,
+        retry: RetryPolicy | None = None,
+        hedge: HedgePolicy | None = None,
+        cursor_key: str | bytes | None = None,
+        cursor_max_age: float | None = None,
+        converter: Any = None,
+        table_prefix: str = "",
+        table_names: Mapping[str, str] | None = None,
+        instrument: Instrument | tuple[Instrument, ...] | list[Instrument] = (),
+        allow_http: bool = False,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep,
+        transport: Transport | None = None,
+    ) -> None:
+        self._settings = WireSettings(
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            credentials=credentials,  # type: ignore[arg-type]  # attrs' converter takes the tuple
+            session=session,
+            pool=pool or PoolConfig(),
+            timeout=timeout,
+            retry=retry or RetryPolicy(),
+            hedge=hedge,
+            instrument=instrument,  # type: ignore[arg-type]  # attrs' converter takes one
+            allow_http=allow_http,
+            transport=transport,
+        )
+        self._marshaller = Marshaller(converter)
+        self._cursors = CursorCodec(cursor_secret(cursor_key), max_age=cursor_max_age)
+        self._table_prefix = table_prefix
+        self._table_names = dict(table_names or {})
+        self._clock = clock
+        self._sleep = sleep
+        self._tables: dict[Any, Table[Any]] = {}
+        self._schemas: dict[type[Any], EntitySchema] = {}
+        self._pipeline: Pipeline | None = None
+        self._state = "new"
+        self._process = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # ── life ──
+
+    async def open(self) -> Self:
+        """Open the client on the running loop, and return it. Close it with `aclose`.
+
+        Raises:
+            ClientStateError: It was opened before, or the AWS configuration cannot be used.
+        """
+        if self._state != "new":
+            raise ClientStateError(f"this client is {self._state} already: make another one")
+        self._state = "opening"
+        try:
+            cipher = await asyncio.to_thread(_find_cipher, self._cursors.secret)
+            pipeline = await open_pipeline(self._settings)
+        except BaseException:
+            self._state = "new"
+            raise
+        self._cursors = evolve(self._cursors, cipher=cipher)
+        self._process = os.getpid()
+        self._pipeline = pipeline
+        self._state = "open"
+        return self
+
+    async def aclose(self) -> None:
+        """Close everything; what is under way ends. Closing again does nothing."""
+        pipeline, self._pipeline = self._pipeline, None
+        self._state = "closed"
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if pipeline is not None:
+            await pipeline.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def statistics(self) -> PipelineStatistics:
+        """Return what the client has done and holds, as a frozen record."""
+        return self._opened().statistics()
+
+    def __repr__(self) -> str:
+        if self._pipeline is None:
+            return f"<Client {self._state}>"
+        return f"<Client open, {len(self._tables)} tables, {len(self._tasks)} tasks, {self._pipeline!r}>"
+
+    # ── tables ──
+
+    @overload
+    def table(
+        self, model: type[ModelT], /, *, name: str | None = None, partition_key: str | None = None, sort_key: str | None = None
+    ) -> Table[ModelT]: ...
+    @overload
+    def table(
+        self,
+        model: str,
+        /,
+        *,
+        partition_key: str,
+        sort_key: str | None = None,
+        partition_key_type: type[Any] = str,
+        sort_key_type: type[Any] = str,
+    ) -> Table[dict[str, Any]]: ...
+    def table(
+        self,
+        model: Any,
+        /,
+        *,
+        name: str | None = None,
+        partition_key: str | None = None,
+        sort_key: str | None = None,
+        partition_key_type: type[Any] = str,
+        sort_key_type: type[Any] = str,
+    ) -> Any:
+        """Return the handle of a table. Nothing is sent, and the client need not be open.
+
+        Args:
+            model: An entity; or an attrs class of anybody's, with ``name`` and ``partition_key``; or a table's name, whose items are
+                dicts then.
+            name: The table's name, in place of the entity's own.
+            partition_key: The partition key attribute, where the class does not say.
+            sort_key: The sort key attribute, where the class does not say.
+            partition_key_type: For dicts: str, int, Decimal or bytes.
+            sort_key_type: For dicts, as above.
+
+        Raises:
+            ModelError: The class cannot be an entity, or an attribute has a type that cannot be stored.
+        """
+        identity = (model, name, partition_key, sort_key, partition_key_type, sort_key_type)
+        found = self._tables.get(identity)
+        if found is None:
+            schema = self._schema(model, name, partition_key, sort_key, partition_key_type, sort_key_type)
+            codec: EntityCodec[Any] = self._marshaller.codec(schema)
+            found = self._tables[identity] = Table(self, codec, self.table_name(name or schema.table))
+        return found
+
+    def table_name(self, name: str) -> str:
+        """Return what a table is called at the service: as ``table_names`` say, else with the prefix."""
+        return self._table_names.get(name) or f"{self._table_prefix}{name}"
+
+    def _schema(
+        self,
+        model: Any,
+        name: str | None,
+        partition_key: str | None,
+        sort_key: str | None,
+        partition_key_type: type[Any],
+        sort_key_type: type[Any],
+    ) -> EntitySchema:
+        if isinstance(model, str):
+            if partition_key is None:
+                raise ModelError(f"table {model!r}: say which attribute is its key: partition_key=…, and sort_key=… if it has one")
+            return dict_schema(
+                model,
+                partition_key=partition_key,
+                sort_key=sort_key,
+                partition_key_type=partition_key_type,
+                sort_key_type=sort_key_type,
+            )
+        if is_entity(model) and partition_key is None and sort_key is None:
+            return schema_of(model)
+        if partition_key is None:
+            return schema_of(model)  # says what is wrong with the class
+        if name is None:
+            raise ModelError(f"{getattr(model, '__name__', model)}: say which table it is stored in: name=…")
+        schema = self._schemas[model] = map_class(model, name=name, partition_key=partition_key, sort_key=sort_key)
+        return schema
+
+    # ── sending ──
+
+    async def send(self, operation: Sendable[ResultT], /) -> ResultT:
+        """Send an operation and return its result: what ``await operation`` does.
+
+        Raises:
+            MizzleError: As the operation says.
+        """
+        pipeline = self._opened()
+        if operation.settled:
+            return operation.result()
+        request = operation.to_request()
+        follow_ups = 0
+        while True:
+            try:
+                response = await pipeline.call(request)
+            except MizzleError as error:
+                now = self._clock()
+                follow_up = operation.follow_up(error, now) if follow_ups < _MOST_FOLLOW_UPS else None
+                if follow_up is None:
+                    return operation.recover(error, now)
+            else:
+                return operation.from_wire(response, self._clock())
+            follow_ups += 1
+            await self.send(follow_up)
+
+    async def control(
+        self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Send an operation of the control plane, as botocore names it and its parameters.
+
+        Args:
+            operation: The API's name, such as ``DescribeTable``.
+            parameters: Its parameters.
+            timeout: Seconds for the whole call, or None for the client's.
+        """
+        return await self._opened().control(operation, parameters, timeout=timeout)
+
+    def _opened(self) -> Pipeline:
+        pipeline = self._pipeline
+        if pipeline is None:
+            advice = "make another one" if self._state == "closed" else "`async with Client() as client`, or `await client.open()`"
+            raise ClientStateError(f"this client is {'not open yet' if self._state == 'new' else self._state}: {advice}")
+        if self._process != os.getpid():
+            raise ClientStateError("this client was opened in another process: open one in each process, after the fork")
+        return pipeline
+
+    # ── what handles and readers ask ──
+
+    @property
+    def cursors(self) -> CursorCodec:
+        """Return what writes and reads cursors."""
+        return self._cursors
+
+    @property
+    def reports_capacity(self) -> bool:
+        """Tell whether requests ask for the capacity that they consume: somebody listens."""
+        return bool(self._settings.instrument)
+
+    @property
+    def load_stored(self) -> StoredLoader:
+        """Return how an error reads a stored item as an instance."""
+        return self._load_stored
+
+    def _load_stored(self, model: type[Any], item: Item) -> Any:
+        schema = self._schemas.get(model)
+        if model is dict:
+            schema = dict_schema("item", partition_key=next(iter(item)))
+        return self._marshaller.codec(schema or schema_of(model)).decode(item)
+
+    def now(self) -> float:
+        """Return the time in seconds since the epoch, by the client's clock."""
+        return self._clock()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, the client's way."""
+        await self._sleep(seconds)
+
+    def start(self, coroutine: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
+        """Start a task that the client owns: it is cancelled and awaited when the client closes."""
+        if self._pipeline is None:
+            coroutine.close()
+            self._opened()
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # its reader may have left: then nobody else looks at it
+
+
+def _find_cipher(secret: bytes) -> Cipher | None:
+    """Return what encrypts cursors, where there is a key and the extra ``cursors`` is installed.
+
+    The extra is found by name, so that nothing of it is imported where it is not wanted.
+    """
+    if not secret or util.find_spec("cryptography") is None:
+        return None
+    cipher: Cipher = import_module("mizzle_async.integrations.cursors").CursorCipher(secret)
+    return cipher

@@ -1,0 +1,1 @@
+"""Optional extras: each module imports its library where it is used."""

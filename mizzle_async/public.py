@@ -1,0 +1,104 @@
+"""The public names, gathered, and told that they live in `mizzle_async`: so tracebacks, pickles and help pages say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzle_async.bulk import BatchReport
+from mizzle_async.client import Client
+from mizzle_async.expressions import (
+    AttributePath,
+    Condition,
+    Operand,
+    PartitionKeyCondition,
+    PartitionKeyPath,
+    SortKeyCondition,
+    SortKeyPath,
+)
+from mizzle_async.model import (
+    Attribute,
+    GlobalSecondaryIndex,
+    LocalSecondaryIndex,
+    PartitionKey,
+    SecondaryIndex,
+    SortKey,
+    asdict,
+    attribute,
+    document,
+    entity,
+    evolve,
+)
+from mizzle_async.operations import (
+    Capacity,
+    CheckItem,
+    DeleteItem,
+    Explanation,
+    GetItem,
+    Key,
+    Operation,
+    PutItem,
+    UpdateItem,
+)
+from mizzle_async.operations.table_definition import IndexDescription, TableDescription
+from mizzle_async.pagination import ItemIterator, Page, PageIterator, Stream
+from mizzle_async.query import ProjectedQuery, Query
+from mizzle_async.table import Table
+from mizzle_async.types import CallRecord, Instrument
+from mizzle_async.wire.calls import PipelineStatistics
+from mizzle_async.wire.hedge import HedgePolicy
+from mizzle_async.wire.pool_config import PoolConfig, PoolStatistics
+from mizzle_async.wire.retry import RetryPolicy
+from mizzle_async.wire.settings import Credentials
+
+__all__ = [
+    "Attribute",
+    "AttributePath",
+    "BatchReport",
+    "CallRecord",
+    "Capacity",
+    "CheckItem",
+    "Client",
+    "Condition",
+    "Credentials",
+    "DeleteItem",
+    "Explanation",
+    "GetItem",
+    "GlobalSecondaryIndex",
+    "HedgePolicy",
+    "IndexDescription",
+    "Instrument",
+    "ItemIterator",
+    "Key",
+    "LocalSecondaryIndex",
+    "Operand",
+    "Operation",
+    "Page",
+    "PageIterator",
+    "PartitionKey",
+    "PartitionKeyCondition",
+    "PartitionKeyPath",
+    "PipelineStatistics",
+    "PoolConfig",
+    "PoolStatistics",
+    "ProjectedQuery",
+    "PutItem",
+    "Query",
+    "RetryPolicy",
+    "SecondaryIndex",
+    "SortKey",
+    "SortKeyCondition",
+    "SortKeyPath",
+    "Stream",
+    "Table",
+    "TableDescription",
+    "UpdateItem",
+    "asdict",
+    "attribute",
+    "document",
+    "entity",
+    "evolve",
+]
+
+for _name in __all__:
+    _public: Any = globals()[_name]
+    _public.__module__ = "mizzle_async"

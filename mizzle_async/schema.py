@@ -1,0 +1,251 @@
+"""Tables: making, ensuring, describing and deleting them through the control plane, and waiting for it.
+
+What a table shall be is worked out in `operations`; here it is sent and waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mizzle_async.concurrency import run_together
+from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
+from mizzle_async.model import EntitySchema
+from mizzle_async.operations.table_definition import (
+    StreamView,
+    TableDescription,
+    TableOptions,
+    add_index_parameters,
+    create_parameters,
+    definition_of,
+    missing_indexes,
+    read_description,
+)
+from mizzle_async.table import Table
+from mizzle_async.types import Outcome
+
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 2.0
+"""The service's own waiter polls every 20 seconds; a table on demand is often there after two."""
+
+
+class TableAdministration:
+    """The part of a client that makes tables and deletes them.
+
+    A table is named by its entity, or by the handle from `Client.table` where the class alone does not say everything.
+    """
+
+    # ── what the client gives ──
+
+    def table(self, model: Any, /) -> Table[Any]:
+        """Return the handle of a table."""
+        raise NotImplementedError
+
+    async def control(
+        self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Send an operation of the control plane."""
+        raise NotImplementedError
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, the client's way."""
+        raise NotImplementedError
+
+    # ── tables ──
+
+    async def create_table(
+        self,
+        model: type[Any] | Table[Any],
+        /,
+        *,
+        read_units: int | None = None,
+        write_units: int | None = None,
+        stream: StreamView | None = None,
+        tags: Mapping[str, str] | None = None,
+        deletion_protection: bool = False,
+        wait_timeout: float = 300.0,
+    ) -> TableDescription:
+        """Create the table of an entity, with its indexes and its time to live, and wait until it can be used.
+
+        Args:
+            model: The entity, or a table handle.
+            read_units: Provisioned read units a second; without both, the table is billed on demand.
+            write_units: Provisioned write units a second.
+            stream: What its stream tells of each change, or None for no stream.
+            tags: Tags of the table.
+            deletion_protection: Whether deleting it shall be refused.
+            wait_timeout: Seconds to wait until it can be used.
+
+        Raises:
+            ResourceInUseError: The table exists.
+            DeadlineExceededError: It cannot be used yet; it is being made.
+        """
+        options = TableOptions(
+            read_units=read_units,
+            write_units=write_units,
+            stream=stream,
+            tags=tags or {},
+            deletion_protection=deletion_protection,
+        )
+        return await self._create(self._handle(model), options, _Deadline(wait_timeout))
+
+    async def ensure_tables(
+        self,
+        *models: type[Any] | Table[Any],
+        read_units: int | None = None,
+        write_units: int | None = None,
+        wait_timeout: float = 300.0,
+    ) -> list[TableDescription]:
+        """Create what is missing of the tables of some entities: tables, global indexes, the time to live. Delete nothing.
+
+        Args:
+            *models: Entities, or table handles.
+            read_units: For tables that are created: provisioned read units a second; without both, on demand.
+            write_units: As above.
+            wait_timeout: Seconds to wait until all can be used.
+
+        Returns:
+            The tables in the order given.
+
+        Raises:
+            ModelError: A table exists with another key or index than its entity needs; the message says how they differ.
+            DeadlineExceededError: Not all can be used yet.
+        """
+        options = TableOptions(read_units=read_units, write_units=write_units)
+        deadline = _Deadline(wait_timeout)
+        handles = [self._handle(model) for model in models]
+        distinct = {handle.name: handle for handle in handles}
+        tables = await run_together(self._ensure(handle, options, deadline) for handle in distinct.values())
+        by_name = {table.name: table for table in tables}
+        return [by_name[handle.name] for handle in handles]
+
+    async def describe_table(self, model: type[Any] | Table[Any] | str, /) -> TableDescription:
+        """Return what a table is now.
+
+        Args:
+            model: The entity, a table handle, or the table's name at the service.
+
+        Raises:
+            ResourceNotFoundError: There is none.
+        """
+        name = model if isinstance(model, str) else self._handle(model).name
+        answer = await self.control("DescribeTable", {"TableName": name})
+        return read_description(answer["Table"])
+
+    async def delete_table(
+        self, model: type[Any] | Table[Any] | str, /, *, missing_ok: bool = False, wait_timeout: float = 300.0
+    ) -> None:
+        """Delete a table with everything in it, and wait until it is gone.
+
+        Args:
+            model: The entity, a table handle, or the table's name at the service.
+            missing_ok: Whether it is fine that there is none.
+            wait_timeout: Seconds to wait until it is gone.
+
+        Raises:
+            ResourceNotFoundError: There is none.
+            DeadlineExceededError: It is not gone yet; it is being deleted.
+        """
+        name = model if isinstance(model, str) else self._handle(model).name
+        deadline = _Deadline(wait_timeout)
+        try:
+            await self.control("DeleteTable", {"TableName": name})
+        except ResourceNotFoundError:
+            if missing_ok:
+                return
+            raise
+        while await self._described(name) is not None:
+            await self._wait(deadline, name, "DeleteTable", "is still being deleted")
+
+    # ── steps ──
+
+    def _handle(self, model: type[Any] | Table[Any]) -> Table[Any]:
+        return model if isinstance(model, Table) else self.table(model)
+
+    async def _described(self, name: str) -> TableDescription | None:
+        try:
+            return await self.describe_table(name)
+        except ResourceNotFoundError:
+            return None
+
+    async def _create(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
+        wanted = definition_of(handle.schema, handle.name)
+        await self.control("CreateTable", create_parameters(wanted, options))
+        table = await self._ready(handle.name, deadline)
+        await self._ensure_time_to_live(handle.schema, handle.name)
+        return table
+
+    async def _ensure(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
+        wanted = definition_of(handle.schema, handle.name)
+        table = await self._described(handle.name)
+        if table is None:
+            try:
+                return await self._create(handle, options, deadline)
+            except ResourceInUseError:
+                pass  # somebody else creates it at this moment: it is looked at below
+        table = await self._ready(handle.name, deadline)
+        # One index at a time: the service makes no two of a table at once.
+        for index in missing_indexes(wanted, table, handle.schema.entity):
+            await self.control("UpdateTable", add_index_parameters(wanted, index, table))
+            table = await self._ready(handle.name, deadline)
+        await self._ensure_time_to_live(handle.schema, handle.name)
+        return table
+
+    async def _ensure_time_to_live(self, schema: EntitySchema, name: str) -> None:
+        lifetime = schema.time_to_live
+        if lifetime is None:
+            return
+        answer = await self.control("DescribeTimeToLive", {"TableName": name})
+        description = answer.get("TimeToLiveDescription") or {}
+        status, attribute = description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName")
+        if status in {"ENABLED", "ENABLING"}:
+            if attribute != lifetime.name:
+                raise ModelError(
+                    f"{schema.entity}: table {name!r} expires items by {attribute!r}, not by {lifetime.name!r}; the service changes that "
+                    "once an hour at most, and not here"
+                )
+            return
+        await self.control(
+            "UpdateTimeToLive",
+            {"TableName": name, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": lifetime.name}},
+        )
+
+    async def _ready(self, name: str, deadline: _Deadline) -> TableDescription:
+        """Poll until the table and its indexes can be used."""
+        while True:
+            table = await self._described(name)  # a table that was just created may not be seen yet
+            if table is not None and table.is_ready:
+                return table
+            state = "cannot be seen yet" if table is None else f"is {table.status}"
+            await self._wait(deadline, name, "DescribeTable", state)
+
+    async def _wait(self, deadline: _Deadline, name: str, operation: str, state: str) -> None:
+        pause = deadline.next_pause()
+        if pause is None:
+            raise DeadlineExceededError(
+                f"table {name!r} {state} after {deadline.seconds:g} seconds; the service goes on with it: wait longer with "
+                "wait_timeout=, or look again with describe_table()",
+                timeout=deadline.seconds,
+                operation=operation,
+                table=name,
+                outcome=Outcome.ANSWERED,
+            )
+        await self.pause(pause)
+
+
+class _Deadline:
+    """When waiting ends, and how long each pause is: short at first, because an engine on this machine is quick."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._ends = asyncio.get_running_loop().time() + seconds
+        self._pause = FIRST_PAUSE
+
+    def next_pause(self) -> float | None:
+        """Return the next pause, or None when the time is up."""
+        left = self._ends - asyncio.get_running_loop().time()
+        if left <= 0:
+            return None
+        pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 1.5)
+        return min(pause, left)
