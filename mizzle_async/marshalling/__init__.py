@@ -1,0 +1,23 @@
+"""Marshalling: Python values to DynamoDB's attribute values and back, generated flat, exact or refused."""
+
+from mizzle_async.marshalling.by_value import decode_any, encode_any
+from mizzle_async.marshalling.codec import EntityCodec, Marshaller
+from mizzle_async.marshalling.differences import Difference, diff
+from mizzle_async.marshalling.operands import StoredValue
+from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
+from mizzle_async.marshalling.temporal import encode_timestamp
+
+__all__ = [
+    "Difference",
+    "EntityCodec",
+    "Marshaller",
+    "StoredValue",
+    "canonical_key",
+    "check_item_size",
+    "decode_any",
+    "diff",
+    "encode_any",
+    "encode_timestamp",
+    "item_size",
+    "value_size",
+]

@@ -1,0 +1,228 @@
+"""Values whose type nobody declared: stored and read by what they are.
+
+This is what a table without a class, and an attribute of type ``Any``, ``object`` or ``dict``, goes through. Every
+Python value that DynamoDB has a type for is stored as that type; what would come back as something else entirely, such
+as a datetime, is refused.
+
+Cost: about a quarter of boto3's TypeSerializer and TypeDeserializer.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from mizzle_async.limits import NESTING_LEVELS, NUMBER_DIGITS
+from mizzle_async.marshalling.binary import check_name, read_bytes, write_bytes, write_str
+from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, python_name
+from mizzle_async.marshalling.numbers import decimal_text, float_text, integer_text, read_number
+from mizzle_async.types import AttributeValue
+
+ATTRIBUTE_LEVELS: Final = NESTING_LEVELS - 1
+"""How deep a top-level attribute may nest: the item itself is the first level."""
+
+ADVICE: Final = "declare the attribute's type, or convert it"
+
+
+def too_deep() -> LimitMisfit:
+    """Return what is raised for a value below the deepest level."""
+    return LimitMisfit(f"at most {NESTING_LEVELS} levels of nesting, the item included", "more")
+
+
+def encode_value(value: object, levels: int = ATTRIBUTE_LEVELS) -> AttributeValue:
+    """Return a value as DynamoDB stores its kind.
+
+    Args:
+        value: The value.
+        levels: How many levels of nesting are left.
+
+    Raises:
+        Misfit: DynamoDB has no type for it.
+    """
+    kind = type(value)
+    if kind is str:
+        return {"S": value if value.isascii() else write_str(value)}  # type: ignore[attr-defined]  # `kind` tells
+    if kind is int and len(text := str(value)) < NUMBER_DIGITS:
+        return {"N": text}
+    encode = _ENCODERS.get(kind)
+    return encode(value, levels) if encode is not None else _encode_kin(value, levels)
+
+
+def _encode_none(_value: None, _levels: int) -> AttributeValue:
+    return {"NULL": True}
+
+
+def _encode_bool(value: bool, _levels: int) -> AttributeValue:  # noqa: FBT001  (it is the value)
+    return {"BOOL": value}
+
+
+def _encode_str(value: str, _levels: int) -> AttributeValue:
+    return {"S": write_str(value)}
+
+
+def _encode_int(value: int, _levels: int) -> AttributeValue:
+    return {"N": integer_text(int(value))}
+
+
+def _encode_float(value: float, _levels: int) -> AttributeValue:
+    return {"N": float_text(float(value))}
+
+
+def _encode_decimal(value: Decimal, _levels: int) -> AttributeValue:
+    return {"N": decimal_text(value)}
+
+
+def _encode_bytes(value: bytes | bytearray | memoryview, _levels: int) -> AttributeValue:
+    return {"B": write_bytes(value)}
+
+
+def _encode_list(value: list[Any] | tuple[Any, ...], levels: int) -> AttributeValue:
+    if levels < 1:
+        raise too_deep()
+    levels -= 1
+    encoded: list[AttributeValue] = []
+    try:
+        for element in value:
+            encoded.append(encode_value(element, levels))  # noqa: PERF401  (the length tells the position of a misfit)
+    except Misfit as misfit:
+        raise misfit.at_entry(len(encoded)) from None
+    return {"L": encoded}
+
+
+def _encode_map(value: Mapping[Any, Any], levels: int) -> AttributeValue:
+    if levels < 1:
+        raise too_deep()
+    return {"M": encode_entries(value, levels - 1)}
+
+
+def encode_entries(value: Mapping[Any, Any], levels: int) -> dict[str, AttributeValue]:
+    """Return the entries of a mapping, each by value."""
+    encoded: dict[str, AttributeValue] = {}
+    name: object = None
+    try:
+        for name, element in value.items():
+            if type(name) is str and name and len(name) < 255 and name.isascii():
+                encoded[name] = encode_value(element, levels)
+            else:
+                encoded[check_name(name)] = encode_value(element, levels)
+    except Misfit as misfit:
+        raise misfit.at_entry(name) from None
+    return encoded
+
+
+def _encode_set(value: set[Any] | frozenset[Any], levels: int) -> AttributeValue:
+    if not value:
+        return {"L": []}  # no set is empty at the service; a set type reads this back as an empty set
+    encoded = [encode_value(element, levels) for element in value]
+    tags = {tag for element in encoded for tag in element}
+    tag = tags.pop()
+    if tags or tag not in {"S", "N", "B"}:
+        raise Misfit("a set of str, of numbers or of bytes", "a set of something else", "store it as a list")
+    return {f"{tag}S": sorted({element[tag] for element in encoded})}
+
+
+Encoder = Callable[[Any, int], AttributeValue]
+_ENCODERS: Final[Mapping[type, Encoder]] = {
+    type(None): _encode_none,
+    bool: _encode_bool,
+    str: _encode_str,
+    int: _encode_int,
+    float: _encode_float,
+    Decimal: _encode_decimal,
+    bytes: _encode_bytes,
+    bytearray: _encode_bytes,
+    memoryview: _encode_bytes,
+    list: _encode_list,
+    tuple: _encode_list,
+    dict: _encode_map,
+    set: _encode_set,
+    frozenset: _encode_set,
+}
+
+
+def _encode_kin(value: object, levels: int) -> AttributeValue:
+    """Encode an instance of a subclass (a StrEnum member, a defaultdict, a named tuple) as its base."""
+    for kind, encode in _ENCODERS.items():
+        if isinstance(value, kind):
+            return encode(value, levels)
+    if isinstance(value, Mapping):
+        return _encode_map(value, levels)
+    raise Misfit("a type that is stored by value", python_name(value), ADVICE)
+
+
+def decode_value(stored: AttributeValue) -> Any:
+    """Return the Python value of a stored one: whole numbers as ``int``, others as ``Decimal``."""
+    if "S" in stored:
+        return stored["S"]
+    if "N" in stored:
+        text = stored["N"]
+        return int(text) if text.isdigit() else read_number(text)
+    for tag, payload in stored.items():
+        decode = _DECODERS.get(tag)
+        if decode is not None and len(stored) == 1:
+            return decode(payload)
+    raise Misfit("an attribute value", "something else")
+
+
+def _decode_map(payload: dict[str, AttributeValue]) -> dict[str, Any]:
+    return {name: stored["S"] if "S" in stored else decode_value(stored) for name, stored in payload.items()}
+
+
+def _decode_list(payload: list[AttributeValue]) -> list[Any]:
+    return [stored["S"] if "S" in stored else decode_value(stored) for stored in payload]
+
+
+def _decode_numbers(payload: list[str]) -> set[int | Decimal]:
+    return {read_number(text) for text in payload}
+
+
+def _decode_binaries(payload: list[str]) -> set[bytes]:
+    return {a2b_base64(text, strict_mode=True) for text in payload}
+
+
+def _decode_null(_payload: object) -> None:
+    return None
+
+
+_DECODERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "BOOL": bool,
+    "NULL": _decode_null,
+    "M": _decode_map,
+    "L": _decode_list,
+    "B": read_bytes,
+    "SS": set,
+    "NS": _decode_numbers,
+    "BS": _decode_binaries,
+}
+
+
+def encode_any(value: object) -> AttributeValue:
+    """Return a value as DynamoDB stores its kind.
+
+    Args:
+        value: None, text, a number, bytes, or a list, set or dict of such values.
+
+    Raises:
+        MarshallingError: DynamoDB has no type for it.
+        LimitError: It breaks one of the service's limits.
+    """
+    try:
+        return encode_value(value)
+    except Misfit as misfit:
+        found = misfit
+    raise found.to_error("value")
+
+
+def decode_any(stored: AttributeValue) -> Any:
+    """Return the Python value of a stored one: whole numbers as ``int``, others as ``Decimal``.
+
+    Raises:
+        MarshallingError: It is no attribute value.
+    """
+    try:
+        return decode_value(stored)
+    except Misfit as misfit:
+        found = misfit
+    raise found.to_error("value")

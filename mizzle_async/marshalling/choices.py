@@ -1,0 +1,103 @@
+"""How Enums and Literals are stored: as their values, told apart by them when read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from enum import Enum, Flag
+from typing import Any, Final
+
+from mizzle_async.marshalling import numbers
+from mizzle_async.marshalling.binary import read_bytes, read_str, write_bytes, write_str
+from mizzle_async.marshalling.misfit import Misfit, not_a
+from mizzle_async.marshalling.scalars import Scalar, read_bool, write_bool
+
+Codec = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
+_BY_KIND: Final[Mapping[type, Codec]] = {
+    bool: ("BOOL", write_bool, read_bool),
+    str: ("S", write_str, read_str),
+    int: ("N", numbers.write_int, numbers.read_int),
+    float: ("N", numbers.write_float, numbers.read_float),
+    Decimal: ("N", numbers.write_decimal, numbers.read_decimal),
+    bytes: ("B", write_bytes, read_bytes),
+}
+
+
+def common_kind(values: Iterable[object]) -> type | None:
+    """Return the one stored type that all values are of, or None if they differ or are of none."""
+    kinds = {next((kind for kind in _BY_KIND if isinstance(value, kind)), None) for value in values}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def enum_shape(enum: type[Enum]) -> Scalar | None:
+    """Return how an Enum is stored, or None if its values are not all text, all numbers of one type, or all bytes."""
+    members = list(enum)
+    kind = int if issubclass(enum, Flag) else common_kind(member.value for member in members)
+    if kind is None or kind is bool:
+        return None
+    tag, write_value, read_value = _BY_KIND[kind]
+    payloads = {member.name: write_value(member.value) for member in members}
+    by_payload = {payloads[member.name]: member for member in members}
+
+    def write(value: object) -> Any:
+        if not isinstance(value, enum):
+            raise not_a(enum.__name__, value)
+        # A Flag has members that nobody listed.
+        return write_value(value.value)
+
+    def read(payload: Any) -> Enum:
+        try:
+            return by_payload.get(payload) or enum(read_value(payload))
+        except ValueError:
+            raise Misfit(f"a value of {enum.__name__}", "another") from None
+
+    source = (
+        "{v}._value_"
+        if kind is str and all(type(member.value) is str for member in members)
+        else "{payloads}[{v}._name_]"
+    )
+    return Scalar(
+        enum.__name__,
+        tag,
+        write,
+        read,
+        f"{source} if type({{v}}) is {{enum}} else {{write}}({{v}})" if not issubclass(enum, Flag) else "{write}({v})",
+        "{by_payload}[{p}]",
+        {"enum": enum, "payloads": payloads, "by_payload": by_payload},
+    )
+
+
+def literal_shape(values: tuple[object, ...], python: str) -> Scalar | None:
+    """Return how the values of a Literal are stored, or None if they are not all of one stored type.
+
+    Args:
+        values: Text, integers, bytes or truth values; or members of one Enum.
+        python: The Literal as messages name it.
+    """
+    enums = {type(value) for value in values if isinstance(value, Enum)}
+    if enums:
+        whole = (
+            enum_shape(enums.pop()) if len(enums) == 1 and all(isinstance(value, Enum) for value in values) else None
+        )
+        if whole is None:
+            return None
+        tag, write_value, read_value = whole.tag, whole.write, whole.read
+    else:
+        kind = common_kind(values)
+        if kind is None:
+            return None
+        tag, write_value, read_value = _BY_KIND[kind]
+
+    def write(value: Any) -> Any:
+        payload = write_value(value)
+        if value not in values:
+            raise Misfit(f"a value of {python}", "another")
+        return payload
+
+    def read(payload: Any) -> Any:
+        value = read_value(payload)
+        if value not in values:
+            raise Misfit(f"a value of {python}", "another")
+        return value
+
+    return Scalar(python, tag, write, read)

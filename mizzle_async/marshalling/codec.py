@@ -1,0 +1,178 @@
+"""Codecs: instances to items and back, for one entity.
+
+`Marshaller.codec` finds out how every attribute is stored, writes the entity's functions and compiles them; all of
+that happens once per entity. What a codec does per item is in the compiled functions, which are its attributes:
+calling one costs no dispatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from cattrs import Converter
+
+from mizzle_async.expressions import AttributePath, Facet, Segments
+from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
+from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_of_item
+from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.hooks import HookRegistry
+from mizzle_async.marshalling.operands import Operands
+from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.shape import Shape
+from mizzle_async.marshalling.temporal import from_epoch
+from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.types import AttributeValue, Item
+
+ModelT = TypeVar("ModelT")
+
+
+class EntityCodec(Generic[ModelT]):
+    """Turns the instances of one entity into items and back; made by `Marshaller.codec`.
+
+    Attributes:
+        schema: The entity's.
+        encode: Returns the item of an instance, and changes nothing. Raises `MarshallingError` or `LimitError` for a
+            value that does not fit.
+        decode: Returns the instance of an item. Raises `MarshallingError`, with the item's key, for one that does not
+            fit.
+        encode_key: Returns the key of its values by Python name. Raises `ExpressionError` if they are not exactly the
+            key's.
+        key_of: Returns the key of an instance.
+    """
+
+    __slots__ = ("_operands", "decode", "encode", "encode_key", "key_of", "schema")
+
+    schema: EntitySchema
+    encode: Callable[[ModelT], Item]
+    decode: Callable[[Item], ModelT]
+    encode_key: Callable[[Mapping[str, Any]], Item]
+    key_of: Callable[[ModelT], Item]
+
+    def __init__(self, schema: EntitySchema, resolver: Resolver) -> None:
+        """Find out how the entity is stored, and compile its functions.
+
+        Args:
+            schema: The entity's.
+            resolver: Finds out how types are stored.
+
+        Raises:
+            ModelError: A type cannot be mapped.
+        """
+        self.schema = schema
+        members: Mapping[str, Field | Shape]
+        if schema.is_open:
+            members = keys = dict_key_shapes(schema, resolver)
+            functions = dict_functions(schema, keys)
+        else:
+            shape = entity_shape(schema, resolver)
+            members = shape.by_wire
+            functions = entity_functions(schema, shape)
+        self._operands = Operands(members)
+        self.encode = functions.encode
+        self.decode = functions.decode
+        self.encode_key = functions.encode_key
+        self.key_of = functions.key_of
+
+    def key_of_item(self, item: Item) -> Item:
+        """Return the key attributes of an item, as they are stored.
+
+        Raises:
+            MarshallingError: One is missing.
+        """
+        return key_of_item(self.schema, item)
+
+    def encode_operand(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
+        """Return a value as it is stored at a path, for the expression compiler.
+
+        Args:
+            value: The value; or a `StoredValue`, which goes in as it is.
+            path: The path that it stands beside, or None to store it by value.
+            facet: How it relates to the path.
+
+        Returns:
+            The stored value, or None for what is stored as absence: None for an optional, an empty set.
+
+        Raises:
+            MarshallingError: It does not fit.
+            LimitError: It breaks one of the service's limits.
+        """
+        return self._operands.encode(value, path, facet)
+
+    def encode_timestamp(self, attribute: AttributeSchema, epoch_seconds: float) -> AttributeValue:
+        """Return a point in time as an attribute of this entity stores it.
+
+        Args:
+            attribute: An attribute of type ``datetime``.
+            epoch_seconds: Seconds since 1970, as ``time.time()`` gives them.
+
+        Raises:
+            MarshallingError: The attribute's type is another one.
+        """
+        stored = self._operands.encode(from_epoch(epoch_seconds), self.schema.path(attribute.field), Facet.WHOLE)
+        assert stored is not None  # noqa: S101  (no datetime is stored as absence)
+        return stored
+
+    def decode_at(self, segments: Segments, stored: AttributeValue) -> Any:
+        """Return the value of what is stored at a path; for projections.
+
+        Args:
+            segments: Stored names and positions.
+            stored: What is stored there.
+
+        Raises:
+            MarshallingError: It does not fit the path's type.
+        """
+        return self._operands.decode(segments, stored, self.schema.entity)
+
+    def decode_partial(self, item: Item) -> dict[str, Any]:
+        """Return those attributes that an item has, by Python name; undeclared ones are left out unless the table has
+        no class.
+
+        Raises:
+            MarshallingError: One does not fit its type.
+        """
+        by_name = self.schema.by_name
+        if self.schema.is_open:
+            return {name: self.decode_at((name,), stored) for name, stored in item.items()}
+        return {
+            by_name[name].field: self.decode_at((name,), stored) for name, stored in item.items() if name in by_name
+        }
+
+    def is_tagged_otherwise(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
+        """Whether two maps at a path are instances of different classes of a union, so that neither is a change of the other."""
+        return self._operands.is_tagged_otherwise(segments, old, new)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.schema.entity}>"
+
+
+class Marshaller:
+    """Makes codecs, with the hooks of one converter; a codec is made once.
+
+    Args:
+        converter: The user's cattrs converter: its hooks win over the library's. None for no hooks.
+    """
+
+    __slots__ = ("_codecs", "_resolver")
+
+    def __init__(self, converter: Converter | None = None) -> None:
+        self._resolver = Resolver(HookRegistry(converter))
+        self._codecs: dict[EntitySchema, EntityCodec[Any]] = {}
+
+    def codec(self, schema: EntitySchema) -> EntityCodec[Any]:
+        """Return the codec of an entity.
+
+        Args:
+            schema: The entity's.
+
+        Raises:
+            ModelError: The type of an attribute cannot be mapped; the message says what to write instead.
+        """
+        codec = self._codecs.get(schema)
+        if codec is None:
+            codec = self._codecs[schema] = EntityCodec(schema, self._resolver)
+        return codec
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} with {len(self._codecs)} codecs>"

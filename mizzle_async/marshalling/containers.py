@@ -1,0 +1,194 @@
+"""How lists, tuples and maps are stored."""
+
+# ruff: noqa: D102  (Shape documents the methods of shapes)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from mizzle_async.marshalling.binary import check_name
+from mizzle_async.marshalling.by_value import too_deep
+from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.scalars import STR, Scalar
+from mizzle_async.marshalling.shape import Levels, Shape, deeper, deepest, guard
+from mizzle_async.types import AttributeValue
+
+MAP_NAMES_FAST = 255
+"""Map entries whose names have at most so many characters together, all ASCII, need no closer look."""
+
+
+@frozen(eq=False)
+class ListShape(Shape):
+    """A list, a tuple of any length, or a sequence.
+
+    Attributes:
+        python: The type as messages name it.
+        build: Makes the value of a list of elements: ``list`` or ``tuple``.
+        accepts: What is encoded.
+        of: How elements are stored.
+    """
+
+    python: str
+    build: type[list[Any] | tuple[Any, ...]]
+    accepts: tuple[type, ...]
+    of: Shape
+    tags: frozenset[str] = frozenset({"L"})
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        if not isinstance(value, self.accepts):
+            raise not_a(self.python, value)
+        if levels < 1:
+            raise too_deep()
+        encoded: list[AttributeValue] = []
+        try:
+            for element in value:
+                encoded.append(self.of.encode(element, levels - 1))  # noqa: PERF401  (its length is the misfit's position)
+        except Misfit as misfit:
+            raise misfit.at_entry(len(encoded)) from misfit.__cause__
+        return {"L": encoded}
+
+    def decode(self, stored: AttributeValue) -> Any:
+        if "L" not in stored:
+            raise not_stored_as("L", stored)
+        decoded: list[Any] = []
+        try:
+            for element in stored["L"]:
+                decoded.append(self.of.decode(element))  # noqa: PERF401  (as above)
+        except Misfit as misfit:
+            raise misfit.at_entry(len(decoded)) from misfit.__cause__
+        return self.build(decoded)
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        element = program.fresh()
+        fast = f'{{"L": [{self.of.encode_source(program, element, deeper(levels))} for {element} in {value}]}}'
+        test = " or ".join(f"type({value}) is {kind.__name__}" for kind in self.accepts)
+        return guard(program, self, fast, value, levels, f"({test})")
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        element = program.fresh()
+        decoded = f'[{self.of.decode_source(program, element)} for {element} in {stored}["L"]]'
+        return decoded if self.build is list else f"tuple({decoded})"
+
+    def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
+        inner = self.of.depth(above)
+        return None if inner is None else inner + 1
+
+    def member(self, segment: str | int) -> Shape | None:
+        return self.of if isinstance(segment, int) else None
+
+    def element(self) -> Shape | None:
+        return self.of
+
+
+@frozen(eq=False)
+class TupleShape(Shape):
+    """A tuple of a fixed length, each element of its own type."""
+
+    python: str
+    of: tuple[Shape, ...]
+    tags: frozenset[str] = frozenset({"L"})
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        if not isinstance(value, tuple):
+            raise not_a(self.python, value)
+        if len(value) != len(self.of):
+            raise Misfit(f"a tuple of {len(self.of)}", f"one of {len(value)}")
+        if levels < 1:
+            raise too_deep()
+        return {"L": self._each(lambda shape, element: shape.encode(element, levels - 1), value)}
+
+    def decode(self, stored: AttributeValue) -> Any:
+        if "L" not in stored:
+            raise not_stored_as("L", stored)
+        payload: list[AttributeValue] = stored["L"]
+        if len(payload) != len(self.of):
+            raise Misfit(f"L of {len(self.of)}", f"L of {len(payload)}")
+        return tuple(self._each(lambda shape, element: shape.decode(element), payload))
+
+    def _each(self, convert: Callable[[Shape, Any], Any], values: Sequence[Any]) -> list[Any]:
+        converted: list[Any] = []
+        try:
+            for shape, value in zip(self.of, values, strict=True):
+                converted.append(convert(shape, value))
+        except Misfit as misfit:
+            raise misfit.at_entry(len(converted)) from misfit.__cause__
+        return converted
+
+    def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
+        inner = deepest([*self.of], above)
+        return None if inner is None else inner + 1
+
+    def member(self, segment: str | int) -> Shape | None:
+        return self.of[segment] if isinstance(segment, int) and segment < len(self.of) else None
+
+
+@frozen(eq=False)
+class MapShape(Shape):
+    """A dict whose keys are text, or something that is stored as text.
+
+    Attributes:
+        python: The type as messages name it.
+        key: How keys are stored: a scalar of type ``S``.
+        of: How values are stored.
+    """
+
+    python: str
+    key: Scalar
+    of: Shape
+    tags: frozenset[str] = frozenset({"M"})
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        if not isinstance(value, Mapping):
+            raise not_a(self.python, value)
+        if levels < 1:
+            raise too_deep()
+        encoded: dict[str, AttributeValue] = {}
+        key: object = None
+        try:
+            for key, element in value.items():
+                encoded[check_name(self.key.write(key))] = self.of.encode(element, levels - 1)
+        except Misfit as misfit:
+            raise misfit.at_entry(key) from misfit.__cause__
+        return {"M": encoded}
+
+    def decode(self, stored: AttributeValue) -> Any:
+        if "M" not in stored:
+            raise not_stored_as("M", stored)
+        decoded: dict[Any, Any] = {}
+        name: str = ""
+        try:
+            for name, element in stored["M"].items():
+                decoded[self.key.read(name)] = self.of.decode(element)
+        except Misfit as misfit:
+            raise misfit.at_entry(name) from misfit.__cause__
+        return decoded
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        if self.key is not STR:
+            return super().encode_source(program, value, levels)
+        key, element, names = program.fresh(), program.fresh(), program.fresh()
+        inner = self.of.encode_source(program, element, deeper(levels))
+        # The JSON encoder takes no subclass of str as a name.
+        name = f"{key} if type({key}) is str else {program.bind(STR.write, 'write')}({key})"
+        fast = f'{{"M": {{{name}: {inner} for {key}, {element} in {value}.items()}}}}'
+        test = (
+            f'type({value}) is dict and "" not in {value} and len({names} := "".join({value})) <= {MAP_NAMES_FAST}'
+            f" and {names}.isascii()"
+        )
+        return guard(program, self, fast, value, levels, test)
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        key, element = program.fresh(), program.fresh()
+        inner = self.of.decode_source(program, element)
+        return f'{{{self.key.value_source(program, key)}: {inner} for {key}, {element} in {stored}["M"].items()}}'
+
+    def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
+        inner = self.of.depth(above)
+        return None if inner is None else inner + 1
+
+    def member(self, segment: str | int) -> Shape | None:
+        return self.of if isinstance(segment, str) else None

@@ -1,0 +1,119 @@
+"""The functions of a table without a class: its items are dicts, by value; its key is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.marshalling.binary import check_name
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_value, encode_value
+from mizzle_async.marshalling.entities import CodecFunctions, refuse_key_names
+from mizzle_async.marshalling.keys import key_shape
+from mizzle_async.marshalling.misfit import Misfit, not_a
+from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.shape import Shape
+from mizzle_async.model import EntitySchema
+from mizzle_async.types import Item
+
+ResultT = TypeVar("ResultT")
+ArgumentT = TypeVar("ArgumentT")
+
+
+def dict_functions(schema: EntitySchema, shapes: Mapping[str, Shape]) -> CodecFunctions:
+    """Return the functions of a table without a class."""
+    functions = DictFunctions(schema, shapes)
+    return CodecFunctions(functions.encode, functions.decode, functions.encode_key, functions.key_of)
+
+
+def dict_key_shapes(schema: EntitySchema, resolver: Resolver) -> Mapping[str, Shape]:
+    """Return how the key attributes are stored, by name.
+
+    Raises:
+        ModelError: A key's declared type cannot be mapped.
+    """
+    return {
+        attribute.name: key_shape(attribute, resolver.attribute(attribute, where), where)
+        for attribute in schema.key_attributes
+        for where in [f"{schema.entity}.{attribute.name}"]
+    }
+
+
+@frozen(eq=False)
+class DictFunctions:
+    """Dicts to items and back.
+
+    Attributes:
+        schema: The table's.
+        keys: How the key attributes are stored, by name.
+    """
+
+    schema: EntitySchema
+    keys: Mapping[str, Shape]
+
+    def encode(self, values: Mapping[str, Any]) -> Item:
+        """Return the item of a dict; a top-level empty set is absent."""
+        return self._translated(self._encode, values)
+
+    def decode(self, item: Item) -> dict[str, Any]:
+        """Return the dict of an item."""
+        try:
+            return {name: decode_value(stored) for name, stored in item.items()}
+        except Misfit:
+            pass
+        return self._translated(self._decode, item)
+
+    def encode_key(self, values: Mapping[str, Any]) -> Item:
+        """Return the key of exactly the key attributes."""
+        if len(values) != len(self.keys) or not values.keys() >= self.keys.keys():
+            refuse_key_names(self.schema, values)
+        return self._translated(self._encode_key, values)
+
+    def key_of(self, values: Mapping[str, Any]) -> Item:
+        """Return the key of a dict."""
+        return self._translated(self._encode_key, values)
+
+    def _encode(self, values: Mapping[str, Any]) -> Item:
+        if not isinstance(values, Mapping):
+            raise not_a("dict", values)
+        item = self._encode_key(values)
+        for name, value in values.items():
+            if name in item:
+                continue
+            try:
+                if type(name) is not str or not name or not name.isascii() or len(name) > 255:  # noqa: PLR2004  (surely short)
+                    name = check_name(name)  # noqa: PLW2901  (as it is stored)
+                if isinstance(value, set | frozenset) and not value:
+                    continue
+                item[name] = encode_value(value, ATTRIBUTE_LEVELS)
+            except Misfit as misfit:
+                raise misfit.at_field(str(name)) from None
+        return item
+
+    def _encode_key(self, values: Mapping[str, Any]) -> Item:
+        key: Item = {}
+        for name, shape in self.keys.items():
+            try:
+                if name not in values:
+                    raise Misfit("a key attribute", "no such entry")
+                key[name] = shape.encode(values[name], ATTRIBUTE_LEVELS)
+            except Misfit as misfit:
+                raise misfit.at_field(name) from misfit.__cause__
+        return key
+
+    def _decode(self, item: Item) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, stored in item.items():
+            try:
+                values[name] = decode_value(stored)
+            except Misfit as misfit:
+                raise misfit.at_field(name) from None
+        return values
+
+    def _translated(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:
+        try:
+            return function(argument)
+        except Misfit as misfit:
+            found = misfit
+        raise found.to_error(self.schema.entity) from found.__cause__

@@ -1,0 +1,172 @@
+"""The smallest update that turns one item into another, safe beside other writers.
+
+Only what differs is written, so concurrent changes of other attributes, of other entries of a map and of other
+elements of a top-level set survive. A list that only grew is appended to, on condition that it still has the length it
+had: so the same elements are never appended twice. Any other change of a list replaces it: positions mean nothing when
+somebody else moves the elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import AttributePath, Condition, ListAppend, UpdateClauses
+from mizzle_async.marshalling.codec import EntityCodec
+from mizzle_async.marshalling.numbers import canonical_number
+from mizzle_async.marshalling.operands import StoredSet, StoredValue
+from mizzle_async.types import AttributeValue, Item
+
+SET_TAGS = frozenset({"SS", "NS", "BS"})
+MAP_CLAUSES = 40
+"""A map with more changes than this is replaced: an expression may have 4,096 bytes."""
+
+
+@frozen
+class Difference:
+    """What turns one item into another.
+
+    Attributes:
+        clauses: The update; empty if the items are equal.
+        guard: What must be true for it to be right, or None.
+    """
+
+    clauses: UpdateClauses = UpdateClauses()
+    guard: Condition[Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.clauses.is_empty
+
+    def also(self, other: Difference) -> Difference:
+        """Return both together."""
+        guards = [guard for guard in (self.guard, other.guard) if guard is not None]
+        both = guards[0] & guards[1] if len(guards) > 1 else next(iter(guards), None)
+        return Difference(self.clauses.merge(other.clauses), both)
+
+
+def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item) -> Difference:
+    """Return the smallest update that turns one item into another.
+
+    Args:
+        codec: Of their entity.
+        old_item: In DynamoDB's JSON, as ``codec.encode`` gives it.
+        new_item: Likewise.
+
+    Raises:
+        ExpressionError: They have different keys: that is no update.
+    """
+    schema = codec.schema
+    for name in schema.key_names:
+        if not same_value(old_item.get(name), new_item.get(name)):
+            raise ExpressionError(
+                f"{schema.entity}: the two differ in {name}, which is part of the key: an update cannot change it"
+            )
+    difference = Difference()
+    for name, old, new in _changes(old_item, new_item):
+        attribute = schema.by_name.get(name)
+        path = schema.path(name if attribute is None else attribute.field)
+        difference = difference.also(_change(codec, path, old, new))
+    return difference
+
+
+def same_value(first: AttributeValue | None, second: AttributeValue | None) -> bool:
+    """Whether two stored values are the same to the service: numbers by value, sets without order."""
+    if first == second:
+        return True
+    if first is None or second is None or first.keys() != second.keys():
+        return False
+    ((tag, one),) = first.items()
+    two = second[tag]
+    match tag:
+        case "N":
+            return canonical_number(one) == canonical_number(two)
+        case "NS":
+            return set(map(canonical_number, one)) == set(map(canonical_number, two))
+        case "SS" | "BS":
+            return set(one) == set(two)
+        case "L":
+            return len(one) == len(two) and all(map(same_value, one, two))
+        case "M":
+            return one.keys() == two.keys() and all(same_value(one[name], two[name]) for name in one)
+        case _:
+            return False
+
+
+def _changes(old: Item, new: Item) -> Iterator[tuple[str, AttributeValue | None, AttributeValue | None]]:
+    """Yield the names whose values differ, with both values, in the order of the new item; what is gone comes last."""
+    for name, value in new.items():
+        if not same_value(old.get(name), value):
+            yield name, old.get(name), value
+    for name, value in old.items():
+        if name not in new:
+            yield name, value, None
+
+
+def _change(
+    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+) -> Difference:
+    """Return the smallest change of the value at a path; the two differ."""
+    return _change_of_set(path, old, new) or _change_inside(codec, path, old, new) or _replacement(path, new)
+
+
+def _replacement(path: AttributePath[Any, Any], new: AttributeValue | None) -> Difference:
+    clauses = UpdateClauses()
+    return Difference(clauses.remove(path) if new is None else clauses.set(path, StoredValue(new)))
+
+
+def _change_of_set(
+    path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+) -> Difference | None:
+    """Return elements to add or to take out, so that what others add or take out at the same time survives.
+
+    Only for top-level attributes, as documented; an expression may name a path once, so a set that both grew and
+    shrank is replaced.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
+    """
+    tags = {tag for value in (old, new) if value is not None for tag in value}
+    if len(tags) != 1 or not tags <= SET_TAGS or len(path.segments) > 1:
+        return None
+    tag = tags.pop()
+    before = _elements(old, tag)
+    after = _elements(new, tag)
+    added, gone = (
+        [after[key] for key in after if key not in before],
+        [before[key] for key in before if key not in after],
+    )
+    if added and gone:
+        return None
+    clauses = UpdateClauses()
+    if added:
+        return Difference(clauses.add(path, StoredSet.of(tag, added)))
+    return Difference(clauses.discard(path, StoredSet.of(tag, gone)))
+
+
+def _elements(value: AttributeValue | None, tag: str) -> dict[str, str]:
+    """Return a set's elements, by what tells them apart."""
+    payload: list[str] = [] if value is None else value[tag]
+    return {canonical_number(element) if tag == "NS" else element: element for element in payload}
+
+
+def _change_inside(
+    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+) -> Difference | None:
+    """Return the changes of a map's entries, or what was appended to a list; None where the value has to be replaced."""
+    if old is None or new is None:
+        return None
+    if "M" in old and "M" in new and not codec.is_tagged_otherwise(path.segments, old, new):
+        difference = Difference()
+        for name, before, after in _changes(old["M"], new["M"]):
+            difference = difference.also(_change(codec, path[name], before, after))
+        return difference if len(difference.clauses.clauses) <= MAP_CLAUSES else None
+    if "L" in old and "L" in new:
+        length = len(old["L"])
+        appended = [StoredValue(element) for element in new["L"][length:]]
+        if appended and all(map(same_value, old["L"], new["L"])):
+            clauses = UpdateClauses().set(path, ListAppend(path, appended))
+            return Difference(clauses, path.size() == length)
+    return None

@@ -1,0 +1,169 @@
+"""The functions of an entity's codec: written, compiled, and with a careful second try behind them.
+
+Each generated function does the common case and nothing else. If anything in it raises, it is done again carefully:
+either the value fits after all (``1E3`` where ``1000`` is common), or the careful way says what does not, and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError, MarshallingError
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
+from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.generate import INDENT, ClassShape, decoder_lines, encoder_lines, indented
+from mizzle_async.marshalling.keys import key_shape
+from mizzle_async.marshalling.members import type_arguments
+from mizzle_async.marshalling.misfit import Misfit
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.model import EntitySchema
+from mizzle_async.types import Item
+
+
+@frozen
+class CodecFunctions:
+    """What a codec does per item.
+
+    Attributes:
+        encode: Instance to item.
+        decode: Item to instance.
+        encode_key: Key values by Python name to key.
+        key_of: Instance to key.
+    """
+
+    encode: Callable[[Any], Item]
+    decode: Callable[[Item], Any]
+    encode_key: Callable[[Mapping[str, Any]], Item]
+    key_of: Callable[[Any], Item]
+
+
+def entity_shape(schema: EntitySchema, resolver: Resolver) -> ClassShape:
+    """Return how the instances of an entity's class are stored.
+
+    Raises:
+        ModelError: An attribute's type cannot be mapped, or cannot be a key's.
+    """
+    shape = ClassShape(schema.cls)
+    resolver.define(
+        shape,
+        schema.attributes,
+        arguments=type_arguments(schema.cls),
+        refuses_unknown=schema.unknown == "raise",
+        refine=lambda member, inner: key_shape(member, inner, f"{schema.entity}.{member.field}"),
+    )
+    return shape
+
+
+def entity_functions(schema: EntitySchema, shape: ClassShape) -> CodecFunctions:
+    """Write and compile the functions of an entity."""
+    program = Program(schema.entity)
+    careful = CarefulFunctions(schema, shape)
+    cls = program.bind(shape.cls, "class")
+    keys = [shape.by_name[attribute.field] for attribute in schema.key_attributes]
+    key_lines = [f"return {{{', '.join(_entry(program, key, f'v{n}') for n, key in enumerate(keys))}}}"]
+    instance_keys = [f"v{n} = self.{key.name}" for n, key in enumerate(keys)]
+    mapping_keys = [f"v{n} = values[{key.name!r}]" for n, key in enumerate(keys)]
+    exact_type = [f"if type(self) is not {cls}:", f"{INDENT}raise TypeError"]
+    exact_count = [f"if len(values) != {len(keys)}:", f"{INDENT}raise KeyError"]
+    functions: list[tuple[str, str, list[str], Callable[[Any], Any]]] = [
+        ("encode", "self", [*exact_type, *encoder_lines(program, shape, ATTRIBUTE_LEVELS)], careful.encode),
+        ("decode", "item", decoder_lines(program, shape), careful.decode),
+        ("encode_key", "values", [*exact_count, *mapping_keys, *key_lines], careful.encode_key),
+        ("key_of", "self", [*instance_keys, *key_lines], careful.key_of),
+    ]
+    for name, parameter, lines, carefully in functions:
+        # The careful call stands outside the `except`, so that what went wrong first is not shown as its context.
+        second_try = [f"return {program.bind(carefully, 'carefully')}({parameter})"]
+        body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", *second_try]
+        program.add(f"def {name}({parameter}):\n{indented(body)}")
+    compiled = program.compile()
+    return CodecFunctions(*(compiled[name] for name, *_ in functions))
+
+
+def _entry(program: Program, key: Field, value: str) -> str:
+    return f"{key.wire!r}: {key.shape.encode_source(program, value, ATTRIBUTE_LEVELS)}"
+
+
+@frozen(eq=False)
+class CarefulFunctions:
+    """What the generated functions turn to.
+
+    Attributes:
+        schema: The entity's.
+        shape: How its instances are stored.
+    """
+
+    schema: EntitySchema
+    shape: ClassShape
+
+    def encode(self, instance: Any) -> Item:
+        """Return the item of an instance, or say what does not fit."""
+        try:
+            return self.shape.encode_fields(instance, ATTRIBUTE_LEVELS)
+        except Misfit as misfit:
+            found = misfit
+        raise found.to_error(self.schema.entity) from found.__cause__
+
+    def decode(self, item: Item) -> Any:
+        """Return the instance of an item, or say what does not fit; the error has the item's key."""
+        try:
+            return self.shape.decode_fields(item)
+        except Misfit as misfit:
+            found = misfit
+        key = {name: item[name] for name in self.schema.key_names if name in item}
+        raise found.to_error(self.schema.entity, key) from found.__cause__
+
+    def encode_key(self, values: Mapping[str, Any]) -> Item:
+        """Return the key of values by Python name, or say what does not fit."""
+        names = [attribute.field for attribute in self.schema.key_attributes]
+        if set(values) != set(names):
+            refuse_key_names(self.schema, values)
+        return self._key(lambda field: values[field.name])
+
+    def key_of(self, instance: Any) -> Item:
+        """Return the key of an instance, or say what does not fit."""
+        return self._key(lambda field: getattr(instance, field.name, None))
+
+    def _key(self, value_of: Callable[[Field], Any]) -> Item:
+        key: Item = {}
+        found: Misfit | None = None
+        for attribute in self.schema.key_attributes:
+            field = self.shape.by_name[attribute.field]
+            try:
+                key[field.wire] = field.shape.encode(value_of(field), ATTRIBUTE_LEVELS)
+            except Misfit as misfit:
+                found = misfit.at_field(field.name)
+                break
+        if found is not None:
+            raise found.to_error(self.schema.entity) from found.__cause__
+        return key
+
+
+def refuse_key_names(schema: EntitySchema, values: Mapping[str, Any]) -> NoReturn:
+    """Say which attributes make the key.
+
+    Raises:
+        ExpressionError: Always.
+    """
+    names = [attribute.field for attribute in schema.key_attributes]
+    wrong = [f"{name} is missing" for name in names if name not in values]
+    wrong += [f"{name} is no part of it" for name in values if name not in names]
+    raise ExpressionError(f"{schema.entity}: the key is {' and '.join(names)}; {', '.join(wrong)}")
+
+
+def key_of_item(schema: EntitySchema, item: Item) -> Item:
+    """Return the key attributes of an item.
+
+    Raises:
+        MarshallingError: One is missing.
+    """
+    try:
+        return {name: item[name] for name in schema.key_names}
+    except KeyError:
+        missing = next(name for name in schema.key_names if name not in item)
+    path = f"{schema.entity}.{missing}"
+    raise MarshallingError(f"{path}: expected a key attribute, found no such attribute", path=path)

@@ -1,0 +1,87 @@
+"""One attribute of a class: how it is stored, and what its absence means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import NOTHING, Factory, frozen
+
+from mizzle_async.marshalling.misfit import Misfit
+from mizzle_async.marshalling.sets import SetShape
+from mizzle_async.marshalling.shape import Shape
+from mizzle_async.types import AttributeValue
+
+
+@frozen(eq=False)
+class Field:
+    """One attribute of a class.
+
+    Attributes:
+        name: Its name in Python.
+        wire: Its stored name.
+        shape: How it is stored when it is there.
+        optional: Whether None is one of its values: it is absent then, and None when absent, whatever its default.
+        default: What it is when absent: a value, an ``attrs.Factory``, or ``attrs.NOTHING``.
+    """
+
+    name: str
+    wire: str
+    shape: Shape
+    optional: bool
+    default: Any
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it is absent when it is empty, and empty when it is absent."""
+        return isinstance(self.shape, SetShape)
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether reading an item without it is no error."""
+        return self.optional or self.is_set or self.default is not NOTHING
+
+    def encode(self, value: Any, levels: int) -> AttributeValue | None:
+        """Return the value as it is stored, or None where it is absent then.
+
+        Raises:
+            Misfit: The value does not fit.
+        """
+        if value is None and self.optional:
+            return None
+        if isinstance(self.shape, SetShape) and self.shape.is_empty(value):
+            return None
+        return self.shape.encode(value, levels)
+
+    def decode(self, stored: AttributeValue) -> Any:
+        """Return the value of a stored one.
+
+        Raises:
+            Misfit: What is stored does not fit.
+        """
+        return None if self.optional and "NULL" in stored else self.shape.decode(stored)
+
+    def when_absent(self, instance: Any) -> Any:
+        """Return the value of an item that lacks it.
+
+        Args:
+            instance: What has been made of the instance so far, for a default that is made of it.
+
+        Raises:
+            Misfit: It must not be absent.
+        """
+        if self.optional:
+            return None
+        if isinstance(self.shape, SetShape):
+            return self.shape.build()
+        if self.default is NOTHING:
+            raise Misfit(self.shape.stored_as, "no such attribute")
+        return make_default(self.default, instance)
+
+
+def make_default(default: Any, instance: Any) -> Any:
+    """Return a default's value, made anew where it is a factory."""
+    if not isinstance(default, Factory):
+        return default
+    make: Callable[..., Any] = default.factory
+    return make(instance) if default.takes_self else make()

@@ -1,0 +1,175 @@
+"""Writes the fast functions of a class: flat, without a path, a loop over attributes or a ``try``.
+
+What an encoder looks like, for a required text, an optional number and a set::
+
+    def encode_Order_0(self):
+        v0 = self.customer_id
+        v1 = self.rating
+        v2 = self.tags
+        item = {"customer_id": {"S": v0 if type(v0) is str and v0.isascii() else write_1(v0)}}
+        if v1 is not None:
+            item["rating"] = {"N": t2 if type(v1) is int and len(t2 := str(v1)) < 39 else write_3(v1)}
+        if v2:
+            item["tags"] = ({"SS": sorted(v2)} if type(v2) is set and "".join(v2).isascii() else encode_4(v2, 31))
+        elif type(v2) is not set: is_empty_5(v2)
+        return item
+"""
+
+# ruff: noqa: D102  (Shape documents the methods of shapes)
+
+from __future__ import annotations
+
+from attrs import NOTHING, Factory
+
+from mizzle_async.marshalling.classes import CarefulClassShape
+from mizzle_async.marshalling.construct import Construction
+from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.sets import SetShape
+from mizzle_async.marshalling.shape import Levels, deeper, guard
+
+INDENT = "    "
+
+
+class ClassShape(CarefulClassShape):
+    """An attrs class or a dataclass, with functions of its own in the program."""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether nesting has no bound, so that its encoder counts levels."""
+        return self.depth() is None
+
+    def encoder(self, program: Program) -> str:
+        """Return the name of the function that encodes an instance; with a second argument, the levels left, if nesting has no bound."""
+        return program.function_of(self, f"encode_{self.python}", lambda name: write_encoder(program, self, name))
+
+    def decoder(self, program: Program) -> str:
+        """Return the name of the function that decodes a map's entries."""
+        return program.function_of(self, f"decode_{self.python}", lambda name: write_decoder(program, self, name))
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        arguments = f"{value}, {deeper(levels)}" if self.is_deep else value
+        fast = f'{{"M": {self.encoder(program)}({arguments})}}'
+        return guard(program, self, fast, value, levels, f"type({value}) is {program.bind(self.cls, 'class')}")
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        return f'{self.decoder(program)}({stored}["M"])'
+
+
+def write_encoder(program: Program, shape: ClassShape, name: str) -> None:
+    """Write the function that returns the attributes of an instance as they are stored.
+
+    Where nesting has no bound it is told how many levels are left; else its caller has made sure that they are enough.
+    """
+    depth = shape.depth()
+    parameters, levels = ("self, levels", "levels") if depth is None else ("self", depth - 1)
+    program.add(f"def {name}({parameters}):\n{indented(encoder_lines(program, shape, levels))}")
+
+
+def encoder_lines(program: Program, shape: ClassShape, levels: Levels) -> list[str]:
+    """Return the lines that make ``item`` of ``self``, and return it."""
+    values = {field.name: f"v{position}" for position, field in enumerate(shape.fields)}
+    lines = [f"{variable} = self.{name}" for name, variable in values.items()]
+    first: list[str] = []
+    later: list[str] = []
+    for field in shape.fields:
+        value = values[field.name]
+        source = field.shape.encode_source(program, value, levels)
+        if field.is_set:
+            later += _set_lines(program, field, value, source)
+        elif field.optional:
+            later += [f"if {value} is not None:", f"{INDENT}item[{field.wire!r}] = {source}"]
+        elif later:
+            later.append(f"item[{field.wire!r}] = {source}")
+        else:
+            first.append(f"{field.wire!r}: {source}")
+    if not later:
+        return [*lines, f"return {{{', '.join(first)}}}"]
+    return [*lines, f"item = {{{', '.join(first)}}}", *later, "return item"]
+
+
+def _set_lines(program: Program, field: Field, value: str, source: str) -> list[str]:
+    """Return the lines for a set, which is absent when empty; what is empty but no set is looked at more closely."""
+    assert isinstance(field.shape, SetShape)  # noqa: S101  (`is_set` says so)
+    no_set = f"type({value}) is not {field.shape.build.__name__}"
+    if field.optional:
+        no_set = f"{value} is not None and {no_set}"
+    return [
+        f"if {value}:",
+        f"{INDENT}item[{field.wire!r}] = {source}",
+        f"elif {no_set}:",
+        f"{INDENT}{program.bind(field.shape.is_empty, 'is_empty')}({value})",
+    ]
+
+
+def write_decoder(program: Program, shape: ClassShape, name: str) -> None:
+    """Write the function that returns the instance of stored attributes."""
+    program.add(f"def {name}(item):\n{indented(decoder_lines(program, shape))}")
+
+
+def decoder_lines(program: Program, shape: ClassShape) -> list[str]:
+    """Return the lines that make an instance of ``item``, and return it."""
+    lines: list[str] = []
+    if shape.refuses_unknown:
+        names = program.bind(frozenset(shape.by_wire), "names")
+        lines += [f"if not item.keys() <= {names}:", f"{INDENT}raise KeyError"]
+    if any(field.optional for field in shape.fields):
+        lines.append("get = item.get")
+    cls = program.bind(shape.cls, "class")
+    if shape.construction is Construction.CALL:
+        return lines + _call_lines(program, shape, cls)
+    lines.append(f"self = new({cls})")
+    target = "self.{}"
+    if shape.construction is Construction.FILL:
+        lines.append("attributes = self.__dict__")
+        target = "attributes[{!r}]"
+    lines += [f"{target.format(field.name)} = {_value_source(program, field)}" for field in shape.fields]
+    return [*lines, "return self"]
+
+
+def _call_lines(program: Program, shape: ClassShape, cls: str) -> list[str]:
+    """Return the lines that call the class; a default that is made of the instance is left to it."""
+    given: list[str] = []
+    maybe: list[str] = []
+    for field in shape.fields:
+        alias = shape.aliases[field.name]
+        if isinstance(field.default, Factory) and field.default.takes_self and not field.optional and not field.is_set:
+            value = _present_source(program, field)
+            maybe += [f"if {field.wire!r} in item:", f"{INDENT}arguments[{alias!r}] = {value}"]
+        else:
+            given.append(f"{alias}={_value_source(program, field)}")
+    if not maybe:
+        return [f"return {cls}({', '.join(given)})"]
+    return [f"arguments = dict({', '.join(given)})", *maybe, f"return {cls}(**arguments)"]
+
+
+def _value_source(program: Program, field: Field) -> str:
+    """Return an expression for an attribute's value, there or absent."""
+    if field.optional:
+        stored = program.fresh()
+        present = field.shape.decode_source(program, stored)
+        return f'None if ({stored} := get({field.wire!r})) is None or "NULL" in {stored} else {present}'
+    if field.is_set or field.default is not NOTHING:
+        absent = _absent_source(program, field)
+        return f"{_present_source(program, field)} if {field.wire!r} in item else {absent}"
+    return _present_source(program, field)
+
+
+def _present_source(program: Program, field: Field) -> str:
+    return field.shape.decode_source(program, f"item[{field.wire!r}]")
+
+
+def _absent_source(program: Program, field: Field) -> str:
+    if isinstance(field.shape, SetShape):
+        return f"{field.shape.build.__name__}()"
+    default = field.default
+    if not isinstance(default, Factory):
+        return program.bind(default, "default")
+    if default.factory in {list, dict}:
+        return "[]" if default.factory is list else "{}"
+    return f"{program.bind(default.factory, 'factory')}({'self' if default.takes_self else ''})"
+
+
+def indented(lines: list[str]) -> str:
+    """Return the lines of a function's body."""
+    return "".join(f"{INDENT}{line}\n" for line in lines)

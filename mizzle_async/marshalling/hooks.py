@@ -1,0 +1,81 @@
+"""The border to cattrs: which types the user's converter has hooks of its own for.
+
+A hook registered on the user's converter speaks plain Python values, as hooks do everywhere in cattrs: what an
+unstructure hook returns is stored by value, and a structure hook is given the stored value by value. For every other
+type our own factories answer, which lie *below* the user's: cattrs asks the hooks in the reverse order of their
+registration, and its own way of copying a converter, which takes over exactly what a user registered, puts these on
+top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeAlias
+
+from attrs import frozen
+from cattrs import Converter
+
+Unstructure: TypeAlias = Callable[[Any], Any]
+Structure: TypeAlias = Callable[[Any, Any], Any]
+
+
+@frozen
+class UserHooks:
+    """What the user registered for one type; None where they left it to us.
+
+    Attributes:
+        unstructure: Turns an instance into values that are stored by value.
+        structure: Turns such values, and the type, into an instance.
+    """
+
+    unstructure: Unstructure | None
+    structure: Structure | None
+
+    def __bool__(self) -> bool:
+        return self.unstructure is not None or self.structure is not None
+
+
+def _ours(*_arguments: Any) -> Any:
+    """Mark a type as ours; it is compared, never called."""
+    raise NotImplementedError
+
+
+def _our_factory(_target: Any) -> Callable[..., Any]:
+    return _ours
+
+
+_REGISTERED_BY_CATTRS = (str, bytes, int, float)
+"""cattrs registers hooks of its own for these by class, as a user would; they are told from a user's by comparison with a fresh converter."""
+
+
+class HookRegistry:
+    """Every hook of a user's converter, with ours below them."""
+
+    def __init__(self, converter: Converter | None) -> None:
+        self._pristine = Converter()
+        self._registry = Converter()
+        self._registry.register_unstructure_hook_factory(_any_type, _our_factory)
+        self._registry.register_structure_hook_factory(_any_type, _our_factory)
+        if converter is not None:
+            # What `Converter.copy` does, onto a converter that has our factories. There is no public way to copy onto another one;
+            # a test holds cattrs to it.
+            converter._unstructure_func.copy_to(self._registry._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001
+            converter._structure_func.copy_to(self._registry._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
+
+    def find(self, target: Hashable) -> UserHooks:
+        """Return the user's hooks for a type."""
+        unstructure: Any = self._registry.get_unstructure_hook(target, cache_result=False)
+        structure: Any = self._registry.get_structure_hook(target, cache_result=False)
+        builtin = isinstance(target, type) and issubclass(target, _REGISTERED_BY_CATTRS)
+        return UserHooks(
+            None
+            if unstructure is _ours or (builtin and unstructure == self._pristine.get_unstructure_hook(target))
+            else unstructure,
+            None
+            if structure is _ours or (builtin and structure == self._pristine.get_structure_hook(target))
+            else structure,
+        )
+
+
+def _any_type(_target: Any) -> bool:
+    return True

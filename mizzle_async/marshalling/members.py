@@ -1,0 +1,72 @@
+"""The attributes of a class that is stored as a map, whoever wrote it, and what its type variables stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar, get_args, get_origin
+
+import attrs
+from attrs import NOTHING, Factory
+
+from mizzle_async.model import AttributeSchema, document_schema_of, is_document, is_entity
+from mizzle_async.model.annotations import Namespace, unresolved
+
+
+def is_class_with_members(cls: type[Any]) -> bool:
+    """Whether a class is an attrs class or a dataclass."""
+    return attrs.has(cls) or dataclasses.is_dataclass(cls)
+
+
+def class_members(cls: type[Any]) -> tuple[tuple[AttributeSchema, ...], bool]:
+    """Return the attributes of a class, and whether an undeclared one is an error.
+
+    Raises:
+        ModelError: An annotation cannot be resolved.
+    """
+    if is_document(cls) or is_entity(cls):
+        schema = document_schema_of(cls)
+        return schema.attributes, schema.unknown == "raise"
+    if attrs.has(cls):
+        return tuple(_member(cls, field.name, field.type, field.default) for field in attrs.fields(cls)), False
+    return tuple(
+        _member(cls, field.name, field.type, _dataclass_default(field)) for field in dataclasses.fields(cls)
+    ), False
+
+
+def _member(cls: type[Any], name: str, annotation: Any, default: Any) -> AttributeSchema:
+    # The names of an inherited annotation are those of the module that it was written in.
+    origin = next((base for base in cls.__mro__ if name in vars(base).get("__annotations__", {})), cls)
+    try:
+        resolved = Any if annotation is None else Namespace(origin).resolve(annotation)
+    except NameError as error:
+        raise unresolved(cls, name, error) from None
+    return AttributeSchema(name, name, resolved, default=default)
+
+
+def _dataclass_default(field: dataclasses.Field[Any]) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    factory = field.default_factory
+    return NOTHING if factory is dataclasses.MISSING else Factory(factory)
+
+
+def type_arguments(annotation: Any) -> dict[Any, Any]:
+    """Return what the type variables of a class and of its bases stand for, where that is said."""
+    cls = get_origin(annotation) or annotation
+    known: dict[Any, Any] = dict(zip(getattr(cls, "__parameters__", ()), get_args(annotation), strict=False))
+    for base in vars(cls).get("__orig_bases__", cls.__bases__):
+        if get_origin(base) in {Generic, Protocol} or base is object:
+            continue
+        known = type_arguments(substitute(base, known)) | known
+    return known
+
+
+def substitute(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+    """Return a type with its type variables replaced."""
+    if isinstance(annotation, TypeVar):
+        return arguments.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if not parameters or (get_origin(annotation) is None and isinstance(annotation, type)):
+        return annotation
+    return annotation[tuple(arguments.get(parameter, parameter) for parameter in parameters)]

@@ -1,0 +1,88 @@
+"""What is raised inside this room when a value does not fit: expected, found, and where, gathered while the calls
+unwind.
+
+The fast functions know nothing of paths. Whatever fails in them is done again by the careful ones, and these raise a
+`Misfit`, to which each container on the way out adds its step. It never leaves the room: the codec turns it into a
+`MarshallingError` or a `LimitError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mizzle_async.errors import LimitError, MarshallingError, MizzleError
+from mizzle_async.types import Item
+
+Segment = str | int
+"""One step of a path: an attribute or map entry by name, a list element by position."""
+
+
+class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only the way to one)
+    """A value does not fit.
+
+    Attributes:
+        expected: What would have fitted.
+        found: What was there: a type, never a value.
+        advice: What to do instead, or nothing.
+        steps: The path, innermost first; a field's step is spelled ``.name``, a map entry's ``["name"]``.
+    """
+
+    def __init__(self, expected: str, found: str, advice: str = "") -> None:
+        super().__init__(expected, found)
+        self.expected = expected
+        self.found = found
+        self.advice = advice
+        self.steps: list[str] = []
+
+    def at_field(self, name: str) -> Misfit:
+        """Add the step of a field, and return itself to be raised."""
+        self.steps.append(f".{name}")
+        return self
+
+    def at_entry(self, key: object) -> Misfit:
+        """Add the step of a list element or of a map entry, and return itself to be raised."""
+        self.steps.append(f"[{key}]" if isinstance(key, int) else f'["{key}"]' if isinstance(key, str) else "[…]")
+        return self
+
+    def sentence(self) -> str:
+        """Say what was expected, what was found and what to do."""
+        said = f"expected {self.expected}, found {self.found}"
+        return f"{said}; {self.advice}" if self.advice else said
+
+    def to_error(self, entity: str, key: Item | None = None) -> MizzleError:
+        """Return the error that the caller gets."""
+        path = entity + "".join(reversed(self.steps))
+        return MarshallingError(f"{path}: {self.sentence()}", path=path, key=key)
+
+
+class LimitMisfit(Misfit):
+    """A value fits its type and breaks one of DynamoDB's limits."""
+
+    def to_error(self, entity: str, key: Item | None = None) -> MizzleError:  # noqa: ARG002  (the same signature)
+        """Return the error that the caller gets."""
+        path = entity + "".join(reversed(self.steps))
+        return LimitError(f"{path}: {self.sentence()}")
+
+
+def python_name(value: object) -> str:
+    """Name the type of a value as messages name it."""
+    return "None" if value is None else type(value).__name__
+
+
+def wire_name(stored: object) -> str:
+    """Name the type of a stored value as DynamoDB does: ``S``, ``N``, ``NULL`` and so on."""
+    if isinstance(stored, Mapping) and len(stored) == 1:
+        tag: Any = next(iter(stored))
+        return str(tag)
+    return "no attribute value"
+
+
+def not_a(expected: str, value: object, advice: str = "") -> Misfit:
+    """Return the misfit of a Python value."""
+    return Misfit(expected, python_name(value), advice)
+
+
+def not_stored_as(expected: str, stored: object) -> Misfit:
+    """Return the misfit of a stored value."""
+    return Misfit(expected, wire_name(stored))

@@ -1,0 +1,150 @@
+"""How values are stored whose type is not the library's to say: undeclared ones, those with hooks of the user's, and None."""
+
+# ruff: noqa: D102  (Shape documents the methods of shapes)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from mizzle_async.marshalling.by_value import decode_value, encode_value
+from mizzle_async.marshalling.hooks import UserHooks
+from mizzle_async.marshalling.misfit import Misfit
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.shape import Levels, Shape
+from mizzle_async.types import AttributeValue
+
+NULL = '{"NULL": True}'
+
+
+@frozen(eq=False)
+class AnyShape(Shape):
+    """A value that nobody declared: stored and read by what it is."""
+
+    python: str = "object"
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        return encode_value(value, levels)
+
+    def decode(self, stored: AttributeValue) -> Any:
+        return decode_value(stored)
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        return f"{program.bind(encode_value, 'encode')}({value}, {levels})"
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        return f"{program.bind(decode_value, 'decode')}({stored})"
+
+    def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
+        del above
+        return None
+
+    def member(self, segment: str | int) -> Shape | None:
+        del segment
+        return self
+
+    def element(self) -> Shape | None:
+        return self
+
+
+@frozen(eq=False)
+class HookShape(Shape):
+    """A type that the user's converter has hooks for; they speak plain values, which are stored by value.
+
+    Attributes:
+        python: The type as messages name it.
+        target: The type.
+        hooks: The user's; where one is missing, ``ours`` does it.
+        ours: How the library would store it, or None if it cannot.
+    """
+
+    python: str
+    target: Any
+    hooks: UserHooks
+    ours: Shape | None
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        unstructure = self.hooks.unstructure
+        if unstructure is None:
+            assert self.ours is not None  # noqa: S101  (the resolver refuses a type that lacks both)
+            return self.ours.encode(value, levels)
+        return encode_value(_ask_user(unstructure, "unstructure hook", self.python, value), levels)
+
+    def decode(self, stored: AttributeValue) -> Any:
+        structure = self.hooks.structure
+        if structure is None:
+            assert self.ours is not None  # noqa: S101  (as above)
+            return self.ours.decode(stored)
+        return _ask_user(structure, "structure hook", self.python, decode_value(stored), self.target)
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        if self.hooks.unstructure is None and self.ours is not None:
+            return self.ours.encode_source(program, value, levels)
+        hook = program.bind(self.hooks.unstructure, "unstructure")
+        return f"{program.bind(encode_value, 'encode')}({hook}({value}), {levels})"
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        if self.hooks.structure is None and self.ours is not None:
+            return self.ours.decode_source(program, stored)
+        hook, target = program.bind(self.hooks.structure, "structure"), program.bind(self.target, "target")
+        return f"{hook}({program.bind(decode_value, 'decode')}({stored}), {target})"
+
+    def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
+        del above
+        return None
+
+    def member(self, segment: str | int) -> Shape | None:
+        del segment
+        return AnyShape()
+
+    def element(self) -> Shape | None:
+        return AnyShape()
+
+
+def _ask_user(hook: Callable[..., Any], kind: str, python: str, *arguments: Any) -> Any:
+    try:
+        return hook(*arguments)
+    except Misfit:
+        raise
+    except Exception as error:
+        raise Misfit(f"what the {kind} of {python} takes", type(error).__name__) from error
+
+
+@frozen(eq=False)
+class OptionalShape(Shape):
+    """A value, or None, where absence has no place: inside lists, tuples and maps None is stored as ``NULL``."""
+
+    nullable: ClassVar[bool] = True
+    inner: Shape
+
+    @property
+    def python(self) -> str:  # type: ignore[override]  # derived here
+        return f"{self.inner.python} | None"
+
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
+        return self.inner.tags | {"NULL"}
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        return {"NULL": True} if value is None else self.inner.encode(value, levels)
+
+    def decode(self, stored: AttributeValue) -> Any:
+        return None if "NULL" in stored else self.inner.decode(stored)
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        return f"({NULL} if {value} is None else {self.inner.encode_source(program, value, levels)})"
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        name = program.fresh()
+        return f'(None if "NULL" in ({name} := {stored}) else {self.inner.decode_source(program, name)})'
+
+    def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
+        return self.inner.depth(above)
+
+    def member(self, segment: str | int) -> Shape | None:
+        return self.inner.member(segment)
+
+    def element(self) -> Shape | None:
+        return self.inner.element()

@@ -1,0 +1,177 @@
+"""Operands of expressions: values encoded for the path they stand beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import frozen
+
+from mizzle_async.expressions import AttributePath, Facet, Segments
+from mizzle_async.marshalling.binary import write_bytes, write_str
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
+from mizzle_async.marshalling.containers import ListShape
+from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.misfit import Misfit, not_a
+from mizzle_async.marshalling.open_values import AnyShape, OptionalShape
+from mizzle_async.marshalling.scalars import DECIMAL, FLOAT, INT
+from mizzle_async.marshalling.shape import Shape
+from mizzle_async.marshalling.unions import NumberShape, TaggedUnionShape, UnionShape
+from mizzle_async.types import AttributeValue
+
+ANY: Final = AnyShape()
+NUMBERS: Final = frozenset({INT, FLOAT, DECIMAL})
+
+
+@frozen(repr=False)
+class StoredValue:
+    """A value that is in DynamoDB's JSON already, where a Python value is expected: it goes into an expression as it
+    is.
+
+    Attributes:
+        stored: The value.
+    """
+
+    stored: AttributeValue
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of type {next(iter(self.stored))}>"
+
+
+class StoredSet(frozenset[str]):
+    """The elements of a set as they are stored, where a Python set is expected.
+
+    Attributes:
+        tag: ``SS``, ``NS`` or ``BS``.
+    """
+
+    tag: str
+
+    @classmethod
+    def of(cls, tag: str, payload: Sequence[str]) -> StoredSet:
+        """Return the elements of a stored set."""
+        made = cls(payload)
+        made.tag = tag
+        return made
+
+
+@frozen(eq=False)
+class Operands:
+    """Encodes operands, and decodes what lies at a path, for one entity.
+
+    Attributes:
+        members: What is known about top-level attributes, by stored name; others are by value.
+    """
+
+    members: Mapping[str, Field | Shape]
+
+    def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
+        """Return a value as it is stored at a path, or None for what is stored as absence: None for an optional, an
+        empty set.
+
+        Args:
+            value: The value.
+            path: The path that it stands beside, or None where there is none: then it is stored by value.
+            facet: How it relates to the path.
+
+        Raises:
+            MarshallingError: It does not fit.
+            LimitError: It breaks one of the service's limits.
+        """
+        kind = type(value)
+        if facet is Facet.KEEP or kind is StoredValue:
+            return value.stored if kind is StoredValue else value
+        if kind is StoredSet:
+            return {value.tag: sorted(value)}
+        if kind is list and value and type(value[0]) is StoredValue:
+            return {"L": [element.stored for element in value]}
+        try:
+            return self._encode(value, path, facet)
+        except Misfit as misfit:
+            found = misfit
+        raise found.to_error("value" if path is None else str(path)) from found.__cause__
+
+    def _encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
+        if path is None:
+            return ANY.encode(value, ATTRIBUTE_LEVELS)
+        target = self.find(path.segments)
+        levels = ATTRIBUTE_LEVELS - len(path.segments) + 1
+        if facet is Facet.WHOLE:
+            return _encode_whole(value, target, levels)
+        shape = target.shape if isinstance(target, Field) else target
+        shape = shape.inner if isinstance(shape, OptionalShape) else shape
+        match facet:
+            case Facet.TEXT:
+                return _encode_text(value)
+            case Facet.ELEMENT:
+                element = shape.element()
+                return (
+                    _encode_text(value)
+                    if element is None and "M" not in shape.tags
+                    else (element or ANY).encode(value, levels)
+                )
+            case Facet.NUMBER:
+                return _encode_number(value, ANY, levels)
+            case _:
+                return _encode_number(
+                    value, shape if shape in NUMBERS or isinstance(shape, NumberShape) else ANY, levels
+                )
+
+    def find(self, segments: Segments) -> Field | Shape:
+        """Return what is known about the values at a path: a class's field, or only how they are stored."""
+        first, *rest = segments
+        target = self.members.get(first, ANY) if isinstance(first, str) else ANY
+        for segment in rest:
+            shape = target.shape if isinstance(target, Field) else target
+            target = shape.member(segment) or ANY
+        return target
+
+    def decode(self, segments: Segments, stored: AttributeValue, entity: str) -> Any:
+        """Return the value of what is stored at a path.
+
+        Raises:
+            MarshallingError: It does not fit the path's type.
+        """
+        try:
+            return self.find(segments).decode(stored)
+        except Misfit as misfit:
+            found = misfit
+        for segment in reversed(segments[1:]):
+            found.at_entry(segment)
+        first = self.members.get(str(segments[0]))
+        raise found.at_field(first.name if isinstance(first, Field) else str(segments[0])).to_error(
+            entity
+        ) from found.__cause__
+
+    def is_tagged_otherwise(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
+        """Whether two maps at a path are instances of different classes of a union."""
+        target = self.find(segments)
+        shape = target.shape if isinstance(target, Field) else target
+        shape = shape.inner if isinstance(shape, OptionalShape) else shape
+        members = shape.members if isinstance(shape, UnionShape) else (shape,)
+        return any(
+            isinstance(member, TaggedUnionShape) and old["M"].get(member.attribute) != new["M"].get(member.attribute)
+            for member in members
+        )
+
+
+def _encode_whole(value: Any, target: Field | Shape, levels: int) -> AttributeValue | None:
+    shape = target.shape if isinstance(target, Field) else target
+    if isinstance(value, list) and isinstance(shape, ListShape) and list not in shape.accepts:
+        value = tuple(value)  # what is appended to a tuple comes as a list
+    return target.encode(value, levels)
+
+
+def _encode_text(value: Any) -> AttributeValue:
+    if isinstance(value, str):
+        return {"S": write_str(value)}
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"B": write_bytes(value)}
+    raise not_a("str or bytes", value)
+
+
+def _encode_number(value: Any, shape: Shape, levels: int) -> AttributeValue:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise not_a("a number", value)
+    return shape.encode(value, levels)

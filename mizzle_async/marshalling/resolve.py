@@ -1,0 +1,351 @@
+"""From a type to how it is stored.
+
+The table, which the README shows. *Normal form* is what a value has become after it was stored and read; storing that
+again changes nothing.
+
+| Python | stored as | normal form |
+| --- | --- | --- |
+| ``str`` | ``S`` | the text; half of a surrogate pair is refused |
+| ``bytes`` ``bytearray`` ``memoryview`` | ``B`` | ``bytes`` |
+| ``bool`` | ``BOOL`` | itself; no number is a bool, and no bool a number |
+| ``int`` ``float`` ``Decimal`` | ``N`` | the number, exactly: ``-0.0`` is 0, ``Decimal("1.10")`` is ``Decimal("1.1")``; one that a ``float`` cannot hold exactly is refused where the attribute is one |
+| ``int \\| float`` ``int \\| Decimal`` | ``N`` | whole numbers are ``int`` |
+| ``datetime`` | ``S`` or ``N`` | the same point in time in UTC, to the microsecond; as time to live, to the second |
+| ``date`` ``UUID`` | ``S`` | itself |
+| ``timedelta`` | ``N`` | itself; seconds, with a fraction |
+| ``Enum`` ``Literal`` | as their values | the member, the value |
+| ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself; an attribute whose set is empty is absent, inside a list or a map an empty set is an empty ``L`` |
+| ``list[X]`` ``Sequence[X]`` ``tuple[X, ...]`` ``tuple[X, Y]`` | ``L`` | a ``list``, a ``tuple`` |
+| ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``; keys may also be Enums, Literals, UUIDs, dates, as text |
+| attrs classes, dataclasses, ``@document`` | ``M`` | an equal instance |
+| a union of such classes | ``M`` | the instance; ``_type`` names its class, unless all declare a ``Literal`` for that |
+| ``X \\| None`` | ``X`` | ``None`` is absent; inside a list or a map it is ``NULL`` |
+| ``Any`` ``object`` ``dict`` ``list`` | by value | whole numbers are ``int``, others ``Decimal``; a tuple is a ``list``, an empty set ``[]`` |
+| what the user's converter has hooks for | by value | what the hooks make of it |
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import types
+from collections.abc import Callable, Hashable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+from attrs import evolve, field, frozen
+
+from mizzle_async.errors import ModelError
+from mizzle_async.marshalling import scalars
+from mizzle_async.marshalling.choices import enum_shape, literal_shape
+from mizzle_async.marshalling.containers import ListShape, MapShape, TupleShape
+from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.generate import ClassShape
+from mizzle_async.marshalling.hooks import HookRegistry
+from mizzle_async.marshalling.members import class_members, is_class_with_members, substitute, type_arguments
+from mizzle_async.marshalling.misfit import Misfit, not_a
+from mizzle_async.marshalling.open_values import AnyShape, HookShape, OptionalShape
+from mizzle_async.marshalling.scalars import Scalar
+from mizzle_async.marshalling.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
+from mizzle_async.marshalling.shape import Shape
+from mizzle_async.marshalling.unite import unite
+from mizzle_async.model import AttributeSchema
+from mizzle_async.model.annotations import type_name
+
+NONES: Final = frozenset({None, type(None)})
+UNTYPED: Final = frozenset({Any, object})
+_SCALARS: Final[Mapping[Any, Scalar]] = {
+    str: scalars.STR,
+    bytes: scalars.BYTES,
+    bytearray: scalars.BYTES,
+    memoryview: scalars.BYTES,
+    bool: scalars.BOOL,
+    int: scalars.INT,
+    float: scalars.FLOAT,
+    Decimal: scalars.DECIMAL,
+    date: scalars.DATE,
+    timedelta: scalars.TIMEDELTA,
+    UUID: scalars.UUID_TEXT,
+}
+_DATETIMES: Final[Mapping[str | None, Scalar]] = {
+    None: scalars.DATETIME,
+    "iso": scalars.DATETIME,
+    "epoch": scalars.DATETIME_EPOCH,
+    "epoch_ms": scalars.DATETIME_EPOCH_MS,
+    "whole_seconds": scalars.DATETIME_WHOLE_SECONDS,
+}
+_DERIVABLE: Final = (str, bytes, int, float, Decimal)
+_SETS: Final[Mapping[Any, Any]] = {
+    set: set,
+    collections.abc.MutableSet: set,
+    frozenset: frozenset,
+    collections.abc.Set: frozenset,
+}
+_LISTS: Final[Mapping[Any, tuple[type, ...]]] = {
+    list: (list,),
+    collections.abc.MutableSequence: (list,),
+    collections.abc.Sequence: (list, tuple),
+    collections.abc.Collection: (list, tuple),
+}
+_MAPS: Final = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
+_ADVICE: Final[tuple[tuple[str, str], ...]] = (
+    ("deque", "write list[…]"),
+    ("defaultdict", "write dict[str, …]"),
+    ("OrderedDict", "write dict[str, …]"),
+    ("Counter", "write dict[str, int]"),
+    ("complex", "store its parts as two numbers"),
+    ("time", "store it as text, or as a timedelta since midnight"),
+    ("range", "write list[int]"),
+    ("Iterable", "write list[…]"),
+    ("Iterator", "write list[…]"),
+)
+
+
+@frozen
+class Place:
+    """Where a type stands.
+
+    Attributes:
+        where: Class and attribute, for messages.
+        datetime_format: How datetimes are stored there.
+    """
+
+    where: str
+    datetime_format: str | None = None
+
+
+@frozen(eq=False)
+class Resolver:
+    """Finds out how types are stored, each class once.
+
+    Attributes:
+        hooks: The user's.
+    """
+
+    hooks: HookRegistry
+    _classes: dict[Any, ClassShape] = field(factory=dict)
+
+    def attribute(self, schema: AttributeSchema, where: str) -> Shape:
+        """Return how the values of an attribute are stored.
+
+        Raises:
+            ModelError: Its type cannot be mapped.
+        """
+        return self.shape(schema.type, Place(where, "whole_seconds" if schema.time_to_live else schema.datetime_format))
+
+    def shape(self, annotation: Any, place: Place) -> Shape:
+        """Return how values of a type are stored.
+
+        Args:
+            annotation: The type, resolved.
+            place: Where it stands.
+
+        Raises:
+            ModelError: It cannot be mapped; the message says what to write instead.
+        """
+        hooks = self.hooks.find(annotation) if isinstance(annotation, Hashable) else None
+        if not hooks:
+            return self._ours(annotation, place)
+        ours: Shape | None = None
+        if hooks.structure is None or hooks.unstructure is None:
+            missing = "structure" if hooks.structure is None else "unstructure"
+            try:
+                ours = self._ours(annotation, place)
+            except ModelError as error:
+                raise ModelError(f"{error.message}; or register the {missing} hook beside the other one") from None
+        return HookShape(type_name(annotation), annotation, hooks, ours)
+
+    def _ours(self, annotation: Any, place: Place) -> Shape:
+        name = type_name(annotation)
+        if annotation in UNTYPED:
+            return AnyShape()
+        if isinstance(annotation, TypeVar):
+            return self.shape(Any if annotation.__bound__ is None else annotation.__bound__, place)
+        unwrapped = _unwrap(annotation)
+        if unwrapped is not annotation:
+            return self.shape(unwrapped, place)
+        kind, arguments = get_origin(annotation) or annotation, get_args(annotation)
+        if kind in {Union, types.UnionType}:
+            return self._union(arguments, name, place)
+        if kind is Literal:
+            return self._literal(arguments, name, place)
+        if kind in _SETS:
+            return self._set(_SETS[kind], arguments, name, place)
+        if kind in _LISTS:
+            return ListShape(name, list, _LISTS[kind], self.shape(arguments[0] if arguments else Any, place))
+        if kind is tuple:
+            return self._tuple(arguments, name, place)
+        if kind in _MAPS:
+            return self._map(arguments, name, place)
+        if isinstance(kind, type):
+            return self._class(annotation, kind, name, place)
+        raise _unmappable(name, place)
+
+    # ── collections ──
+
+    def _set(self, build: type[Any], arguments: tuple[Any, ...], name: str, place: Place) -> SetShape:
+        element = self.shape(arguments[0] if arguments else Any, place)
+        if isinstance(element, AnyShape | HookShape):
+            return OpenSetShape(name, build, element)
+        if isinstance(element, Scalar) and element.tag in ELEMENT_TAGS:
+            return ScalarSetShape(name, build, element)
+        raise ModelError(
+            f"{place.where}: a set holds text, numbers or bytes, not {element.python}: write list[{element.python}]"
+        )
+
+    def _tuple(self, arguments: tuple[Any, ...], name: str, place: Place) -> Shape:
+        if not arguments:
+            return ListShape(name, tuple, (tuple,), AnyShape())
+        if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004  (tuple[X, ...])
+            return ListShape(name, tuple, (tuple,), self.shape(arguments[0], place))
+        return TupleShape(name, tuple(self.shape(argument, place) for argument in arguments))
+
+    def _map(self, arguments: tuple[Any, ...], name: str, place: Place) -> MapShape:
+        key_type, value_type = arguments or (str, Any)
+        key = scalars.STR if key_type in UNTYPED else self.shape(key_type, evolve(place, datetime_format=None))
+        if not isinstance(key, Scalar) or key.tag != "S":
+            raise ModelError(
+                f"{place.where}: the names of a map are text, {type_name(key_type)} is not: write dict[str, …]"
+            )
+        return MapShape(name, key, self.shape(value_type, place))
+
+    # ── choices ──
+
+    def _union(self, arguments: tuple[Any, ...], name: str, place: Place) -> Shape:
+        members = [self.shape(argument, place) for argument in arguments if argument not in NONES]
+        optional = len(members) < len(arguments)
+        inner = [member.inner if isinstance(member, OptionalShape) else member for member in members]
+        optional = optional or any(isinstance(member, OptionalShape) for member in members)
+        united = unite(inner, name.removesuffix(" | None"), place.where)
+        return OptionalShape(united) if optional else united
+
+    def _literal(self, values: tuple[Any, ...], name: str, place: Place) -> Shape:
+        given = tuple(value for value in values if value is not None)
+        groups: dict[type, list[Any]] = {}
+        for value in given:
+            kind = (
+                type(value)
+                if isinstance(value, Enum)
+                else next(base for base in (bool, int, str, bytes) if isinstance(value, base))
+            )
+            groups.setdefault(kind, []).append(value)
+        shapes = [literal_shape(tuple(group), name) for group in groups.values()]
+        known: list[Shape] = [shape for shape in shapes if shape is not None]
+        if not known or len(known) < len(shapes):
+            raise _unmappable(name, place)
+        united = unite(known, name, place.where)
+        return OptionalShape(united) if len(given) < len(values) else united
+
+    # ── classes ──
+
+    def _class(self, annotation: Any, kind: type[Any], name: str, place: Place) -> Shape:
+        if kind is datetime:
+            return _DATETIMES[place.datetime_format]
+        if kind in _SCALARS:
+            return _SCALARS[kind]
+        if issubclass(kind, Enum):
+            enum = enum_shape(kind)
+            if enum is None:
+                raise ModelError(
+                    f"{place.where}: the values of {name} must be all text, all numbers of one type or all bytes; "
+                    "or register hooks for it on the converter"
+                )
+            return enum
+        if is_class_with_members(kind):
+            return self.class_shape(annotation, place)
+        base = next((base for base in _DERIVABLE if issubclass(kind, base)), None)
+        if base is not None:
+            return _derived(kind, _SCALARS[base])
+        raise _unmappable(name, place)
+
+    def class_shape(self, annotation: Any, place: Place) -> ClassShape:
+        """Return how a class with attributes is stored.
+
+        Args:
+            annotation: The class, or a generic one with its arguments.
+            place: Where it stands.
+
+        Raises:
+            ModelError: One of its attributes cannot be mapped.
+        """
+        if annotation in self._classes:
+            return self._classes[annotation]
+        cls = get_origin(annotation) or annotation
+        self._classes[annotation] = shape = ClassShape(cls)
+        members, refuses_unknown = class_members(cls)
+        self.define(shape, members, arguments=type_arguments(annotation), refuses_unknown=refuses_unknown)
+        return shape
+
+    def define(
+        self,
+        shape: ClassShape,
+        members: tuple[AttributeSchema, ...],
+        *,
+        arguments: Mapping[Any, Any],
+        refuses_unknown: bool,
+        refine: Callable[[AttributeSchema, Shape], Shape] | None = None,
+    ) -> None:
+        """Say what a class is made of.
+
+        Args:
+            shape: The class's.
+            members: Its attributes.
+            arguments: What its type variables stand for.
+            refuses_unknown: Whether a stored attribute that it does not declare is an error.
+            refine: Changes how an attribute is stored, for what it is used for.
+        """
+        fields: list[Field] = []
+        for member in members:
+            if member.field not in shape.aliases:
+                continue  # __init__ makes it up from the others: it is not stored
+            resolved = evolve(member, type=substitute(member.type, arguments))
+            inner = self.attribute(resolved, f"{shape.cls.__name__}.{member.field}")
+            optional = isinstance(inner, OptionalShape)
+            inner = inner.inner if isinstance(inner, OptionalShape) else inner
+            inner = refine(member, inner) if refine is not None else inner
+            fields.append(Field(member.field, member.name, inner, optional, member.default))
+        shape.define(tuple(fields), refuses_unknown=refuses_unknown)
+
+
+def _unwrap(annotation: Any) -> Any:
+    """Return what Annotated, NewType, Final or a type alias stands for; anything else as it is."""
+    origin = get_origin(annotation)
+    if origin is Annotated or origin is Final:
+        return get_args(annotation)[0]
+    if isinstance(annotation, NewType):
+        return annotation.__supertype__
+    alias = origin if type(origin).__name__ == "TypeAliasType" else annotation
+    if type(alias).__name__ == "TypeAliasType":  # Python 3.12's `type X = …`
+        return substitute(alias.__value__, dict(zip(alias.__type_params__, get_args(annotation), strict=False)))
+    return annotation
+
+
+def _derived(cls: type[Any], scalar: Scalar) -> Scalar:
+    """Return how a subclass of str, bytes or a number is stored: as its base, and made of it when read."""
+
+    def write(value: Any) -> Any:
+        if not isinstance(value, cls):
+            raise not_a(cls.__name__, value)
+        return scalar.write(value)
+
+    def read(payload: Any) -> Any:
+        value = scalar.read(payload)
+        try:
+            return cls(value)
+        except Exception as error:
+            raise Misfit(f"what {cls.__name__} accepts", type(error).__name__) from error
+
+    return Scalar(cls.__name__, scalar.tag, write, read)
+
+
+def _unmappable(name: str, place: Place) -> ModelError:
+    """Return the error for a type that cannot be stored."""
+    for start, advice in _ADVICE:
+        if name == start or name.startswith((f"{start}[", f"collections.{start}", f"collections.abc.{start}")):
+            return ModelError(f"{place.where}: {name} has no place in DynamoDB: {advice}")
+    return ModelError(
+        f"{place.where}: {name} has no place in DynamoDB: write a type that has one, make it an attrs class or a @document, "
+        "or register its hooks on Client(converter=…)"
+    )

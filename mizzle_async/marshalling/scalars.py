@@ -1,0 +1,179 @@
+"""How single values are stored: one type descriptor, one payload.
+
+Each type is a `Scalar`: a careful function in each direction, and where it pays an expression for the common case.
+"""
+
+# ruff: noqa: D102  (Shape documents the methods of shapes)
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from attrs import field, frozen
+
+from mizzle_async.marshalling import numbers, temporal
+from mizzle_async.marshalling.binary import read_bytes, read_str, write_bytes, write_str
+from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, not_a, not_stored_as
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.shape import Levels, Shape
+from mizzle_async.types import AttributeValue
+
+Write = Callable[[Any], Any]
+Read = Callable[[Any], Any]
+
+
+@frozen(eq=False)
+class Scalar(Shape):
+    """A type that is stored as one payload under one descriptor.
+
+    In the expressions, ``{v}`` is the variable that is encoded, ``{p}`` the payload that is decoded (once), ``{t}`` a
+    variable of their own, ``{write}`` and ``{read}`` the careful functions, and every key of ``names`` stands for its
+    value.
+
+    Attributes:
+        python: The type as messages name it.
+        tag: Its descriptor.
+        write: Returns the payload of a value, or raises a `Misfit`.
+        read: Returns the value of a payload, or raises a `Misfit`.
+        write_source: The expression for the common case, or nothing.
+        read_source: As above.
+        names: What else the expressions use.
+    """
+
+    python: str
+    tag: str
+    write: Write
+    read: Read
+    write_source: str = "{write}({v})"
+    read_source: str = "{read}({p})"
+    names: Mapping[str, Any] = field(factory=dict)
+    tags: frozenset[str] = field(init=False)
+
+    @tags.default
+    def _one_tag(self) -> frozenset[str]:
+        return frozenset({self.tag})
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        del levels
+        return {self.tag: self.write(value)}
+
+    def decode(self, stored: AttributeValue) -> Any:
+        payload = stored.get(self.tag)
+        if payload is None:
+            raise not_stored_as(self.tag, stored)
+        return self.read(payload)
+
+    def payload_source(self, program: Program, value: str) -> str:
+        """Return an expression for the payload of a variable."""
+        return self.write_source.format(
+            v=value, t=program.fresh(), write=program.bind(self.write, "write"), **self._bound(program)
+        )
+
+    def value_source(self, program: Program, payload: str) -> str:
+        """Return an expression for the value of a payload's expression."""
+        return self.read_source.format(
+            p=payload, t=program.fresh(), read=program.bind(self.read, "read"), **self._bound(program)
+        )
+
+    def _bound(self, program: Program) -> dict[str, str]:
+        return {name: program.bind(value, name) for name, value in self.names.items()}
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        del levels
+        return f'{{"{self.tag}": {self.payload_source(program, value)}}}'
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        return self.value_source(program, f'{stored}["{self.tag}"]')
+
+
+def write_bool(value: object) -> bool:
+    """Return a ``bool``; numbers are none."""
+    if not isinstance(value, bool):
+        raise not_a("bool", value)
+    return value
+
+
+def read_bool(payload: object) -> bool:
+    """Return a stored truth value."""
+    if not isinstance(payload, bool):
+        raise Misfit("true or false", "something else")
+    return payload
+
+
+STR = Scalar(
+    "str", "S", write_str, read_str,
+    "{v} if type({v}) is str and {v}.isascii() else {write}({v})",
+    "{p}",
+)  # fmt: skip
+BYTES = Scalar(
+    "bytes", "B", write_bytes, read_bytes,
+    "{to_base64}({v}, newline=False).decode('ascii') if type({v}) is bytes else {write}({v})",
+    "{from_base64}({p}, strict_mode=True)",
+    {"to_base64": b2a_base64, "from_base64": a2b_base64},
+)  # fmt: skip
+BOOL = Scalar(
+    "bool", "BOOL", write_bool, read_bool,
+    "{v} if {v} is True or {v} is False else {write}({v})",
+    "{p}",
+)  # fmt: skip
+INT = Scalar(
+    "int", "N", numbers.write_int, numbers.read_int,
+    "{t} if type({v}) is int and len({t} := str({v})) < 39 else {write}({v})",
+    "int({p})",
+)  # fmt: skip
+FLOAT = Scalar(
+    "float", "N", numbers.write_float, numbers.read_float,
+    "{float_text}({v}) if type({v}) is float else {write}({v})",
+    "float({t}) if len({t} := {p}) <= 15 else {read}({t})",
+    {"float_text": numbers.float_text},
+)  # fmt: skip
+DECIMAL = Scalar(
+    "Decimal", "N", numbers.write_decimal, numbers.read_decimal,
+    "{decimal_text}({v}) if type({v}) is {Decimal} else {write}({v})",
+    "{Decimal}({p})",
+    {"decimal_text": numbers.decimal_text, "Decimal": Decimal},
+)  # fmt: skip
+DATETIME = Scalar(
+    "datetime", "S", temporal.write_datetime, temporal.read_datetime,
+    "{write}({v})",
+    "{t} if ({t} := {parse_datetime}({p})).tzinfo is {utc} else {in_utc}({t})",
+    {"parse_datetime": temporal.parse_datetime, "utc": temporal.UTC, "in_utc": temporal.in_utc},
+)  # fmt: skip
+DATETIME_EPOCH = Scalar("datetime", "N", temporal.write_epoch, temporal.read_epoch)
+DATETIME_EPOCH_MS = Scalar("datetime", "N", temporal.write_epoch_ms, temporal.read_epoch_ms)
+DATETIME_WHOLE_SECONDS = Scalar("datetime", "N", temporal.write_whole_seconds, temporal.read_epoch)
+DATE = Scalar(
+    "date", "S", temporal.write_date, temporal.read_date,
+    "{v}.isoformat() if type({v}) is {date} else {write}({v})",
+    "{parse_date}({p})",
+    {"date": temporal.date, "parse_date": temporal.date.fromisoformat},
+)  # fmt: skip
+TIMEDELTA = Scalar("timedelta", "N", temporal.write_timedelta, temporal.read_timedelta)
+UUID_TEXT = Scalar("UUID", "S", temporal.write_uuid, temporal.read_uuid)
+
+
+def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
+    """Return a scalar that refuses what a key attribute may not hold: nothing, or too many bytes.
+
+    Args:
+        scalar: The type's.
+        limit: How many bytes it may have.
+        role: What messages call the attribute's role, such as ``a partition key``.
+    """
+    if scalar.tag == "N":
+        return scalar
+
+    def write(value: Any) -> Any:
+        payload: str = scalar.write(value)
+        size = len(payload.encode()) if scalar.tag == "S" else len(a2b_base64(payload))
+        if not 1 <= size <= limit:
+            raise LimitMisfit(f"{role} of 1 to {limit:,} bytes", f"one of {size:,}")
+        return payload
+
+    source = "{write}({v})"
+    if scalar is STR:
+        source = f"{{v}} if type({{v}}) is str and {{v}}.isascii() and 0 < len({{v}}) <= {limit} else {{write}}({{v}})"
+    return Scalar(scalar.python, scalar.tag, write, scalar.read, source, scalar.read_source, scalar.names)

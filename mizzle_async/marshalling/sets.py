@@ -1,0 +1,162 @@
+"""How sets are stored: as ``SS``, ``NS`` or ``BS``, whose elements the service keeps apart by value.
+
+No set is empty at the service. An attribute whose set is empty is absent (its class sees to that), and read back as an
+empty set. Inside a list, a tuple or a map, where absence has no place, an empty set is an empty list, which is read
+back as an empty set as well.
+"""
+
+# ruff: noqa: D102  (Shape documents the methods of shapes)
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from attrs import field, frozen
+
+from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.scalars import STR, Scalar
+from mizzle_async.marshalling.shape import Levels, Shape
+from mizzle_async.types import AttributeValue
+
+ELEMENT_TAGS = frozenset({"S", "N", "B"})
+"""What the elements of a set may be stored as."""
+
+
+class SetShape(Shape):
+    """A set of anything; what is common to sets of scalars and sets whose elements the user's hooks convert."""
+
+    build: type[set[Any] | frozenset[Any]]
+
+    def is_empty(self, value: Any) -> bool:
+        """Whether a value is a set without elements.
+
+        Raises:
+            Misfit: It is no set.
+        """
+        if not isinstance(value, AbstractSet):
+            raise not_a(self.python, value)
+        return not value
+
+
+@frozen(eq=False)
+class ScalarSetShape(SetShape):
+    """A set of text, numbers or bytes, or of what is stored as one of them.
+
+    Attributes:
+        python: The type as messages name it.
+        build: ``set`` or ``frozenset``.
+        of: How elements are stored.
+    """
+
+    python: str
+    build: type[set[Any] | frozenset[Any]]
+    of: Scalar
+    tag: str = field(init=False)
+    tags: frozenset[str] = field(init=False)
+
+    @tag.default
+    def _set_tag(self) -> str:
+        return f"{self.of.tag}S"
+
+    @tags.default
+    def _set_tags(self) -> frozenset[str]:
+        return frozenset({self.tag, "L"})
+
+    @property
+    def stored_as(self) -> str:
+        return self.tag
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        del levels
+        if self.is_empty(value):
+            return {"L": []}
+        try:
+            return {self.tag: sorted({self.of.write(element) for element in value})}
+        except Misfit as misfit:
+            raise misfit.at_entry(None) from None
+
+    def decode(self, stored: AttributeValue) -> Any:
+        payload = stored.get(self.tag)
+        if payload is None:
+            if stored == {"L": []}:
+                return self.build()
+            raise not_stored_as(self.tag, stored)
+        try:
+            return self.build([self.of.read(element) for element in payload])
+        except Misfit as misfit:
+            raise misfit.at_entry(None) from None
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        careful = f"{program.bind(self.encode, 'encode')}({value}, {levels})"
+        is_set = f"type({value}) is {self.build.__name__}"
+        if self.of is STR:
+            fast = f'{{"{self.tag}": sorted({value})}}'
+            return f'({fast} if {value} and {is_set} and "".join({value}).isascii() else {careful})'
+        element = program.fresh()
+        payload = self.of.payload_source(program, element)
+        fast = f'{{"{self.tag}": sorted({{{payload} for {element} in {value}}})}}'
+        return f"({fast} if {value} and {is_set} else {careful})"
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        return self.present_source(program, f'{stored}["{self.tag}"]')
+
+    def present_source(self, program: Program, payload: str) -> str:
+        """Return an expression for the set of a payload's expression."""
+        name = self.build.__name__
+        if self.of is STR:
+            return f"{name}({payload})"
+        element = program.fresh()
+        value = self.of.value_source(program, element)
+        inner = f"{{{value} for {element} in {payload}}}"
+        return inner if self.build is set else f"frozenset({inner})"
+
+    def element(self) -> Shape | None:
+        return self.of
+
+
+@frozen(eq=False)
+class OpenSetShape(SetShape):
+    """A set whose elements are stored by value, or by the user's hooks: all as text, all as numbers or all as bytes.
+
+    Attributes:
+        python: The type as messages name it.
+        build: ``set`` or ``frozenset``.
+        of: How elements are stored.
+    """
+
+    python: str
+    build: type[set[Any] | frozenset[Any]]
+    of: Shape
+    tags: frozenset[str] = frozenset({"SS", "NS", "BS", "L"})
+
+    def encode(self, value: Any, levels: int) -> AttributeValue:
+        if self.is_empty(value):
+            return {"L": []}
+        try:
+            encoded = [self.of.encode(element, levels) for element in value]
+        except Misfit as misfit:
+            raise misfit.at_entry(None) from misfit.__cause__
+        tags = sorted({tag for element in encoded for tag in element})
+        if len(tags) != 1 or tags[0] not in ELEMENT_TAGS:
+            raise Misfit(
+                "a set of text, of numbers or of bytes", f"a set of {' and '.join(tags)}", "store it as a list"
+            )
+        tag = tags[0]
+        return {f"{tag}S": sorted({element[tag] for element in encoded})}
+
+    def decode(self, stored: AttributeValue) -> Any:
+        if stored == {"L": []}:
+            return self.build()
+        for tag in ELEMENT_TAGS:
+            payload = stored.get(f"{tag}S")
+            if payload is not None:
+                try:
+                    return self.build([self.of.decode({tag: element}) for element in payload])
+                except Misfit as misfit:
+                    raise misfit.at_entry(None) from misfit.__cause__
+        raise not_stored_as("SS, NS or BS", stored)
+
+    def element(self) -> Shape | None:
+        return self.of
