@@ -6,6 +6,7 @@ from typing import Any
 
 from mizzle_async.bulk import BatchReport
 from mizzle_async.client import Client
+from mizzle_async.errors import CancellationReason, ThrottlingReason
 from mizzle_async.expressions import (
     AttributePath,
     Condition,
@@ -55,6 +56,7 @@ __all__ = [
     "AttributePath",
     "BatchReport",
     "CallRecord",
+    "CancellationReason",
     "Capacity",
     "CheckItem",
     "Client",
@@ -91,6 +93,7 @@ __all__ = [
     "Stream",
     "Table",
     "TableDescription",
+    "ThrottlingReason",
     "UpdateItem",
     "asdict",
     "attribute",
