@@ -253,7 +253,6 @@ class Pipeline:
             call.renewed = True
             if await self._keeper.renew(route.credentials) is route.credentials:
                 raise error
-            self._keeper.next_look = float("-inf")
             self._again(call, error.code, 0.0)
             return 0.0
         if kind is RetryClass.CLOCK:

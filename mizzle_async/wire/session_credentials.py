@@ -84,12 +84,13 @@ class AiobotocoreSource:
                     " profile_name=, or pass credentials="
                 )
             self._provider = provider
+            held = getattr(provider, "_frozen_credentials", None)
+            if held is not None and not self.is_expired():
+                # Others may have used this session before us: what it holds serves, and is refreshed in the background.
+                return _frozen(held)
         elif force:
             provider = await self._force(provider)
-        frozen = await provider.get_frozen_credentials()
-        return Credentials(
-            frozen.access_key, frozen.secret_key, frozen.token, account_id=getattr(frozen, "account_id", None)
-        )
+        return _frozen(await provider.get_frozen_credentials())
 
     async def _force(self, provider: Any) -> Any:
         """Make the provider refresh although it thinks its credentials good: there is no public word for that."""
@@ -108,6 +109,11 @@ class AiobotocoreSource:
     def is_expired(self) -> bool:
         """Ask the provider whether nothing is left."""
         return hasattr(self._provider, "refresh_needed") and bool(self._provider.refresh_needed(0))
+
+
+def _frozen(held: Any) -> Credentials:
+    """Turn botocore's frozen credentials into ours."""
+    return Credentials(held.access_key, held.secret_key, held.token, account_id=getattr(held, "account_id", None))
 
 
 class CredentialKeeper:
@@ -140,12 +146,11 @@ class CredentialKeeper:
         held = self.credentials
         if held is not None:
             now = self._loop.time()
-            self.next_look = now + LOOK_SECONDS
-            if not self._source.is_due():
-                return held
-            if not self._source.is_expired():
-                if now >= self._due_after:
+            due = self._source.is_due()
+            if not due or not self._source.is_expired():
+                if due and now >= self._due_after:
                     self._begin(force=False)
+                self.next_look = now + LOOK_SECONDS
                 return held
         await self._refreshed(force=False)
         held = self.credentials
@@ -189,6 +194,7 @@ class CredentialKeeper:
 
     def _begin(self, *, force: bool) -> None:
         if self._task is None and not self._closed and self._loop.time() >= self._not_before:
+            self.refreshes += 1
             # An empty context: a refresh belongs to no caller, and to none of its traces.
             self._task = self._loop.create_task(
                 self._refresh(force=force),
@@ -198,13 +204,14 @@ class CredentialKeeper:
 
     async def _refresh(self, *, force: bool) -> None:
         """Ask the source; never raises, as nobody may be left who listens."""
-        self.refreshes += 1
         try:
             loaded = await self._source.load(force=force)
         except Exception as error:  # noqa: BLE001  (a provider may raise anything; it becomes the cause of our error)
+            # Said once: while old credentials serve, this may come every second for minutes.
+            level = logging.WARNING if self._error is None else logging.DEBUG
+            logger.log(level, "AWS credentials could not be loaded: %s", type(error).__name__)
             self._error = error
             self._not_before = self._loop.time() + LOOK_SECONDS
-            logger.warning("AWS credentials could not be refreshed: %s", type(error).__name__)
         else:
             self._keep(loaded)
         finally:
@@ -217,10 +224,12 @@ class CredentialKeeper:
             # Refreshing failed inside the provider, which kept the old ones, or there are no others.
             self._not_before = now + LOOK_SECONDS
             return
+        # Short-lived ones may be due as they come; the first ones may be old.
+        short = self.credentials is not None and self._source.is_due()
+        self._due_after = now + RENEWED_SECONDS if short else now
         self.credentials = loaded
-        self.next_look = now + LOOK_SECONDS
-        # Short-lived ones may be due as they come.
-        self._due_after = now + RENEWED_SECONDS if self._source.is_due() else now
+        # The next call takes them at once.
+        self.next_look = float("-inf")
         logger.debug("AWS credentials loaded")
 
     def _failure(self) -> MizzleError:
@@ -230,7 +239,8 @@ class CredentialKeeper:
         if isinstance(self._error, CredentialsError):
             return CredentialsError(self._error.message)
         what = "could not be loaded" if self.credentials is None else "expired, and could not be refreshed"
-        failure = CredentialsError(f"AWS credentials {what}: {type(self._error).__name__}")
+        why = f": {type(self._error).__name__}" if self._error is not None else ""
+        failure = CredentialsError(f"AWS credentials {what}{why}")
         failure.__cause__ = self._error
         return failure
 

@@ -1,0 +1,468 @@
+"""Credentials that expire: one refresh for everybody, which nobody can cancel. On the virtual clock."""
+
+import asyncio
+import datetime as dt
+import logging
+
+import pytest
+from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.session import AioSession
+
+from mizzle_async import errors
+from mizzle_async.testing.clock import run_virtual
+from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.server import ScriptedServer
+from mizzle_async.types import RepeatSafety, WireRequest
+from mizzle_async.wire.pipeline import open_pipeline
+from mizzle_async.wire.retry import RetryPolicy
+from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
+from mizzle_async.wire.settings import Credentials, WireSettings
+
+ITEM = Reply({"Item": {"a": {"S": "b"}}})
+EXPIRED = Reply.error("ExpiredTokenException", "The security token included in the request is expired")
+EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+MINUTE = 60.0
+
+
+def request(*, timeout=None, safety=RepeatSafety.READ):
+    """Return a read."""
+    return WireRequest("GetItem", b"{}", "orders", safety, timeout=timeout)
+
+
+def now():
+    """Return the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+def moment(seconds):
+    """Return a virtual time as aiobotocore wants it."""
+    return EPOCH + dt.timedelta(seconds=seconds)
+
+
+class Issuer:
+    """Issues temporary credentials through aiobotocore's own refreshable ones, slowly, and fails when told to."""
+
+    def __init__(self, *, lives, seconds=0.0, first=None):
+        self.lives = lives
+        self.seconds = seconds
+        self.fails = False
+        self.begun = 0
+        self.finished = 0
+        self.moments = []
+        self.session = AioSession()
+        self.session._credentials = AioRefreshableCredentials(
+            "AKID0",
+            "secret0",
+            "token0",
+            moment(now() + (lives if first is None else first)),
+            refresh_using=self.refresh,
+            method="test",
+            time_fetcher=lambda: moment(now()),
+        )
+
+    async def refresh(self):
+        self.begun += 1
+        self.moments.append(now())
+        number = self.begun
+        await asyncio.sleep(self.seconds)
+        self.finished += 1
+        if self.fails:
+            raise ConnectionError("CANARY: the issuer is away")
+        return {
+            "access_key": f"AKID{number}",
+            "secret_key": f"secret{number}",
+            "token": f"token{number}",
+            "expiry_time": moment(now() + self.lives).isoformat(),
+        }
+
+
+async def opened(server, issuer, **options):
+    """Open a pipeline with a user's session."""
+    return await open_pipeline(
+        WireSettings(
+            endpoint_url=server.url,
+            region_name="eu-west-1",
+            session=issuer.session,
+            retry=RetryPolicy(randomness=lambda: 0.5),
+            wall_clock=lambda: EPOCH.timestamp() + now(),
+            **options,
+        )
+    )
+
+
+def keys_of(server):
+    """Return the access keys that requests were signed with, in order."""
+    return [sent.headers["authorization"].partition("Credential=")[2].partition("/")[0] for sent in server.requests]
+
+
+def test_a_slow_refresh_stops_no_call_with_a_short_deadline():
+    """Thirty calls of 100 ms, credentials in their last minutes, a refresh of 200 ms: all succeed, with one refresh."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, seconds=0.2, first=5 * MINUTE)
+        async with ScriptedServer(then=Reply(ITEM.payload, pause=0.01)) as server:
+            pipeline = await opened(server, issuer)
+            for _ in range(30):
+                await pipeline.call(request(timeout=0.1))
+            await asyncio.sleep(1)
+            await pipeline.call(request(timeout=0.1))
+            await pipeline.aclose()
+            return issuer, server
+
+    issuer, server = run_virtual(main())
+    assert (issuer.begun, issuer.finished) == (1, 1)
+    assert keys_of(server)[0] == "AKID0"
+    assert keys_of(server)[-1] == "AKID1"
+
+
+def test_a_call_that_gives_up_does_not_stop_the_refresh():
+    """Thirty calls of 100 ms wait for a refresh of 200 ms in vain: it ends, and later calls have what it brought."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, seconds=0.2, first=-1.0)
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            calls = [pipeline.call(request(timeout=0.1)) for _ in range(30)]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {errors.DeadlineExceededError}
+            assert {outcome.attempts for outcome in outcomes} == {0}
+            calls = [pipeline.call(request(timeout=0.15)) for _ in range(30)]
+            outcomes = await asyncio.gather(*calls)
+            await pipeline.aclose()
+            return issuer, server, outcomes
+
+    issuer, server, outcomes = run_virtual(main())
+    assert (issuer.begun, issuer.finished) == (1, 1)
+    assert [response.attempts for response in outcomes] == [1] * 30
+    assert set(keys_of(server)) == {"AKID1"}
+
+
+def test_a_hundred_calls_make_one_refresh():
+    """However many calls come when credentials are due, the issuer is asked once."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, seconds=0.2)
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            await pipeline.call(request())
+            await asyncio.sleep(50 * MINUTE)
+            await asyncio.gather(*(pipeline.call(request(timeout=0.1)) for _ in range(100)))
+            await asyncio.sleep(0.5)
+            await pipeline.call(request())
+            await pipeline.aclose()
+            return issuer, server
+
+    issuer, server = run_virtual(main())
+    assert issuer.begun == 1
+    assert keys_of(server) == ["AKID0"] * 101 + ["AKID1"]
+
+
+def test_old_credentials_serve_until_they_expire(caplog):
+    """While refreshing fails, calls go on with the old credentials to their last second; then the error is typed."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE)
+        issuer.fails = True
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            await pipeline.call(request())
+            await asyncio.sleep(50.5 * MINUTE)
+            for _ in range(95):
+                await asyncio.gather(*(pipeline.call(request()) for _ in range(10)))
+                await asyncio.sleep(6)
+            assert now() == pytest.approx(60 * MINUTE)
+            await asyncio.sleep(1.5)
+            asked = issuer.begun
+            calls = [pipeline.call(request()) for _ in range(100)]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert issuer.begun == asked + 1
+            issuer.fails = False
+            await asyncio.sleep(1.0)
+            await pipeline.call(request())
+            await pipeline.aclose()
+            return issuer, server, outcomes
+
+    with caplog.at_level(logging.CRITICAL, "aiobotocore"):
+        issuer, server, outcomes = run_virtual(main())
+    gaps = [later - earlier for earlier, later in zip(issuer.moments, issuer.moments[1:], strict=False)]
+    assert min(gaps) >= 1.0
+    assert keys_of(server)[:951] == ["AKID0"] * 951
+    assert keys_of(server)[951:] == [f"AKID{issuer.begun}"]
+    assert {type(error) for error in outcomes} == {errors.CredentialsError}
+    assert len({id(error) for error in outcomes}) == 100
+    (text,) = {str(error) for error in outcomes}
+    assert text == "AWS credentials expired, and could not be refreshed: ConnectionError [GetItem, table 'orders']"
+    assert isinstance(outcomes[0].__cause__, ConnectionError)
+
+
+def test_a_failing_refresh_is_tried_once_a_second():
+    """Without credentials every call fails at once, and the issuer is asked at most once a second."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, first=-1.0)
+        issuer.fails = True
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            for _ in range(100):
+                with pytest.raises(errors.CredentialsError):
+                    await pipeline.call(request())
+                await asyncio.sleep(0.1)
+            await pipeline.aclose()
+            return issuer, server
+
+    issuer, server = run_virtual(main())
+    assert issuer.begun == 10
+    assert server.requests == []
+
+
+def test_an_expired_token_is_renewed_once():
+    """When the service says that the token expired, one refresh serves all calls, and each is sent once more."""
+
+    async def main():
+        def script(sent):
+            return EXPIRED if sent.headers["x-amz-security-token"] == "token0" else ITEM
+
+        issuer = Issuer(lives=60 * MINUTE, seconds=0.05)
+        async with ScriptedServer(script) as server:
+            pipeline = await opened(server, issuer)
+            responses = await asyncio.gather(*(pipeline.call(request(safety=RepeatSafety.UNSAFE)) for _ in range(100)))
+            statistics = pipeline.statistics()
+            await pipeline.aclose()
+            return issuer, server, responses, statistics
+
+    issuer, server, responses, statistics = run_virtual(main())
+    assert issuer.begun == 1
+    assert {(response.attempts, response.ambiguous) for response in responses} == {(2, False)}
+    assert len(server.requests) == 200
+    assert (statistics.quota, statistics.refreshes) == (500, 2)
+
+
+def test_a_token_that_stays_expired_is_raised():
+    """A renewed token that is refused as well is not renewed again."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE)
+        async with ScriptedServer(then=EXPIRED) as server:
+            pipeline = await opened(server, issuer)
+            with pytest.raises(errors.ExpiredTokenError) as caught:
+                await pipeline.call(request())
+            await pipeline.aclose()
+            return issuer, server, caught.value
+
+    issuer, server, error = run_virtual(main())
+    assert (issuer.begun, len(server.requests), error.attempts) == (1, 2, 2)
+
+
+def test_a_refresh_that_fails_after_an_expired_token_is_typed():
+    """When the service refuses the token and the issuer is away, the error is about credentials."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE)
+        issuer.fails = True
+        async with ScriptedServer(then=EXPIRED) as server:
+            pipeline = await opened(server, issuer)
+            calls = [pipeline.call(request()) for _ in range(20)]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            await pipeline.aclose()
+            return issuer, outcomes
+
+    issuer, outcomes = run_virtual(main())
+    assert issuer.begun == 1
+    assert {(type(error), error.attempts) for error in outcomes} == {(errors.CredentialsError, 1)}
+
+
+def test_static_credentials_are_not_renewed():
+    """Credentials that the caller gave cannot be others: the service's refusal is raised after one request."""
+
+    async def main():
+        async with ScriptedServer(then=EXPIRED) as server:
+            pipeline = await open_pipeline(
+                WireSettings(endpoint_url=server.url, region_name="eu-west-1", credentials=("a", "b", "c"))
+            )
+            with pytest.raises(errors.ExpiredTokenError):
+                await pipeline.call(request())
+            await pipeline.aclose()
+            return server
+
+    assert len(run_virtual(main()).requests) == 1
+
+
+def test_credentials_without_an_end_are_read_again(monkeypatch, tmp_path):
+    """A token that something else keeps fresh in the shared file is read again when the service refuses the old one."""
+    shared = tmp_path / "credentials"
+    template = "[default]\naws_access_key_id=AKID\naws_secret_access_key=secret\naws_session_token={}\n"
+    shared.write_text(template.format("old"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shared))
+
+    async def main():
+        def script(sent):
+            shared.write_text(template.format("new"))
+            return EXPIRED if sent.headers["x-amz-security-token"] == "old" else ITEM
+
+        async with ScriptedServer(script) as server:
+            pipeline = await open_pipeline(WireSettings(endpoint_url=server.url, region_name="eu-west-1"))
+            response = await pipeline.call(request())
+            await pipeline.aclose()
+            return response, server
+
+    response, server = run_virtual(main())
+    assert response.attempts == 2
+    assert [sent.headers["x-amz-security-token"] for sent in server.requests] == ["old", "new"]
+
+
+def test_no_credentials_at_all():
+    """Where the chain finds nothing, the error says what to do, and nothing is sent."""
+
+    async def main():
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await open_pipeline(WireSettings(endpoint_url=server.url, region_name="eu-west-1"))
+            with pytest.raises(errors.CredentialsError, match="no AWS credentials were found: set AWS_ACCESS_KEY_ID"):
+                await pipeline.call(request())
+            await pipeline.aclose()
+            return server
+
+    assert run_virtual(main()).requests == []
+
+
+def test_closing_stops_a_refresh():
+    """A client that is closed while a call waits for credentials leaves no task behind, and tells the call."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, seconds=1000, first=-1.0)
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer, timeout=5000)
+            calls = [asyncio.ensure_future(pipeline.call(request())) for _ in range(3)]
+            await asyncio.sleep(1)
+            await pipeline.aclose()
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            return outcomes
+
+    outcomes = run_virtual(main())
+    assert {type(outcome) for outcome in outcomes} == {errors.ClientStateError}
+    assert "closed while this call waited" in str(outcomes[0])
+
+
+class Source:
+    """A source whose answers the test decides."""
+
+    def __init__(self, *issued):
+        self.issued = list(issued)
+        self.due = False
+        self.expired = False
+        self.forced = []
+
+    async def load(self, *, force):
+        self.forced.append(force)
+        await asyncio.sleep(0.1)
+        return self.issued.pop(0) if len(self.issued) > 1 else self.issued[0]
+
+    def is_due(self):
+        return self.due
+
+    def is_expired(self):
+        return self.expired
+
+
+def test_credentials_that_are_always_due_are_renewed_once_a_minute():
+    """Credentials that live shorter than the advisory time are not fetched with every call."""
+
+    async def main():
+        source = Source(*(Credentials(str(number), "x") for number in range(1000)))
+        source.due = True
+        keeper = CredentialKeeper(source, asyncio.get_running_loop())
+        for _ in range(600):
+            await keeper.current()
+            await asyncio.sleep(0.5)
+        await keeper.aclose()
+        return keeper
+
+    assert 5 <= run_virtual(main()).refreshes <= 6
+
+
+def test_the_same_credentials_again_are_asked_for_once_a_second():
+    """A source that has nothing new is asked at most once a second, however many calls were refused."""
+
+    async def main():
+        source = Source(Credentials("a", "b"))
+        keeper = CredentialKeeper(source, asyncio.get_running_loop())
+        held = await keeper.current()
+        for _ in range(10):
+            renewed = await asyncio.gather(*(keeper.renew(held) for _ in range(50)))
+            assert all(credentials is held for credentials in renewed)
+        return source
+
+    assert run_virtual(main()).forced == [False, True]
+
+
+def test_a_refresh_in_flight_is_waited_for_before_another_is_forced():
+    """A refused call that finds a refresh under way takes what that brings."""
+
+    async def main():
+        source = Source(Credentials("a", "b"), Credentials("c", "d"))
+        keeper = CredentialKeeper(source, asyncio.get_running_loop())
+        held = await keeper.current()
+        source.due = True
+        assert await keeper.current() is held
+        renewed = await keeper.renew(held)
+        return source, renewed
+
+    source, renewed = run_virtual(main())
+    assert source.forced == [False, False]
+    assert renewed == Credentials("c", "d")
+
+
+def test_a_refusal_of_old_credentials_renews_nothing():
+    """A call that was signed with credentials that are gone is sent again with the ones that are there."""
+
+    async def main():
+        source = Source(Credentials("a", "b"))
+        keeper = CredentialKeeper(source, asyncio.get_running_loop())
+        held = await keeper.current()
+        assert await keeper.renew(Credentials("older", "x")) is held
+        return source
+
+    assert run_virtual(main()).forced == [False]
+
+
+def test_reprs_tell_the_state_and_no_secret():
+    """A keeper's repr is its state."""
+
+    async def main():
+        keeper = CredentialKeeper(Source(Credentials("CANARY", "CANARY")), asyncio.get_running_loop())
+        seen = [repr(keeper)]
+        loading = asyncio.ensure_future(keeper.current())
+        await asyncio.sleep(0)
+        seen.append(repr(keeper))
+        await loading
+        seen.append(repr(keeper))
+        return seen
+
+    assert run_virtual(main()) == [
+        "<CredentialKeeper not loaded, 0 refreshes>",
+        "<CredentialKeeper refreshing, 1 refreshes>",
+        "<CredentialKeeper at hand, 1 refreshes>",
+    ]
+
+
+def test_static_sources_are_never_due():
+    """What the caller gave tells nothing about its end."""
+    source = StaticSource(Credentials("a", "b"))
+    assert not source.is_due()
+    assert not source.is_expired()
+
+
+def test_a_users_static_session_is_not_read_again():
+    """Credentials that a user set on a session by hand are not swapped for what the chain finds."""
+
+    async def main():
+        session = AioSession()
+        session.set_credentials("AKID", "secret", "token")
+        source = AiobotocoreSource(session, reload=False)
+        loaded = await source.load(force=False)
+        assert await source.load(force=True) == loaded
+        assert not source.is_due()
+        assert not source.is_expired()
+        return loaded
+
+    assert run_virtual(main()) == Credentials("AKID", "secret", "token")
