@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module, util
 from types import TracebackType
@@ -259,6 +261,7 @@ class Client(TableAdministration):
         pipeline = self._opened()
         if operation.settled:
             return operation.result()
+        operation.begin(self._clock())
         request = operation.to_request()
         follow_ups = 0
         while True:
@@ -321,6 +324,14 @@ class Client(TableAdministration):
     def now(self) -> float:
         """Return the time in seconds since the epoch, by the client's clock."""
         return self._clock()
+
+    def new_token(self) -> str:
+        """Return a client request token, for one transaction."""
+        return str(uuid.uuid4())
+
+    def new_write_id(self) -> str:
+        """Return an id for one write of a versioned item: 72 random bits, as 12 characters."""
+        return secrets.token_urlsafe(9)
 
     async def pause(self, seconds: float) -> None:
         """Sleep, the client's way."""

@@ -50,28 +50,12 @@ from mizzle_async.operations import (
 )
 from mizzle_async.pagination import Reader
 from mizzle_async.query import Query
+from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner, TableWrites
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
 
-KeyScalar: TypeAlias = str | bytes | int | Decimal | date | UUID | Enum
-"""What can be the one value of a key of one attribute."""
-
-KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
-"""What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
-
-
-class TableOwner(Reader, Protocol):
-    """What a table handle needs of its client."""
-
-    @property
-    def load_stored(self) -> StoredLoader: ...
-
-    @property
-    def reports_capacity(self) -> bool: ...
-
-
-class Table(Generic[ModelT]):
+class Table(TableWrites[ModelT]):
     """The items of one entity in one table; made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by name
@@ -79,27 +63,8 @@ class Table(Generic[ModelT]):
     """
 
     def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
-        self._owner = owner
-        self._target: Target[ModelT] = Target(
-            codec, name, owner, load=owner.load_stored, report_capacity=owner.reports_capacity
-        )
-        self._stamped = is_stamped(codec.schema)
+        super().__init__(owner, codec, name)
         self._advised: set[Any] = set()
-
-    @property
-    def name(self) -> str:
-        """Return the table's name at the service, prefix included."""
-        return self._target.table
-
-    @property
-    def schema(self) -> EntitySchema:
-        """Return what is known about the entity."""
-        return self._target.schema
-
-    @property
-    def target(self) -> Target[ModelT]:
-        """Return what this handle gives its operations."""
-        return self._target
 
     # ── paths, for tables whose class has none ──
 
@@ -139,12 +104,6 @@ class Table(Generic[ModelT]):
         """
         item = resolve_key(self._target.codec, value, attributes)
         return Key(entity_identity(self.schema), item)
-
-    def _key(self, key: object, attributes: dict[str, Any]) -> Item:
-        return resolve_key(self._target.codec, key, attributes)
-
-    def _now(self) -> float:
-        return self._owner.now() if self._stamped else 0.0
 
     # ── reading one ──
 
@@ -193,173 +152,6 @@ class Table(Generic[ModelT]):
             include_expired=include_expired,
             required=True,
         )
-
-    # ── whole items ──
-
-    def insert(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
-        """Write a new item; one that exists under its key raises `ItemExistsError`.
-
-        Args:
-            item: The instance; it is not changed.
-            timeout: Seconds for the whole call, or None for the client's.
-        """
-        now = self._now()
-        encoded = self._target.codec.encode(item)
-        stamp_new(self.schema, encoded, now)
-        return PutItem(self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout)
-
-    def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
-        """Write a whole item, whatever was there before, undeclared attributes included.
-
-        Args:
-            item: The instance; it is not changed.
-            timeout: Seconds for the whole call, or None for the client's.
-
-        Raises:
-            ExpressionError: The entity has a version, which this could not check.
-        """
-        schema = self.schema
-        if schema.version is not None:
-            raise ExpressionError(
-                f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a new item, "
-                ".replace() for one that was read"
-            )
-        now = self._now()
-        encoded = self._target.codec.encode(item)
-        stamp_put(schema, encoded, now)
-        return PutItem(self._target, item=encoded, now=now, timeout=timeout)
-
-    def replace(self, item: ModelT, /, *, timeout: float | None = None) -> UpdateItem[ModelT]:
-        """Write every declared attribute of an item that must exist; attributes that the class does not declare survive.
-
-        A missing item raises `ItemNotFoundError`; where the entity has a version, another stored one raises `VersionConflictError`.
-
-        Args:
-            item: The instance; it is not changed.
-            timeout: Seconds for the whole call, or None for the client's.
-        """
-        schema = self.schema
-        if schema.is_open:
-            raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
-        encoded = self._target.codec.encode(item)
-        clauses = UpdateClauses()
-        for attribute in schema.attributes:
-            if attribute.key is None and not attribute.is_automatic:
-                clauses = clauses.set(schema.path(attribute.field), Encoded(encoded.get(attribute.name)))
-        return UpdateItem(
-            self._target,
-            self._target.codec.key_of(item),
-            clauses=clauses,
-            presence=Presence.PRESENT,
-            version=self._version(item, "replace"),
-            now=self._now(),
-            timeout=timeout,
-            verb="replace",
-            unchanged=item if clauses.is_empty else None,
-        )
-
-    # ── changes ──
-
-    def update(
-        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
-    ) -> UpdateItem[ModelT]:
-        """Change attributes of an item that must exist, by the clauses that follow; a missing one raises `ItemNotFoundError`.
-
-        Args:
-            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
-            timeout: Seconds for the whole call, or None for the client's.
-            **attributes: The key attributes by name.
-        """
-        return UpdateItem(
-            self._target,
-            self._key(key, attributes),
-            presence=Presence.PRESENT,
-            version=self._version(key, "update"),
-            now=self._now(),
-            timeout=timeout,
-        )
-
-    def upsert(
-        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
-    ) -> UpdateItem[ModelT]:
-        """Change attributes of an item, creating it if it is missing; the clauses must give every required attribute.
-
-        Args:
-            key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
-            timeout: Seconds for the whole call, or None for the client's.
-            **attributes: The key attributes by name.
-
-        Cost: one request; two more where an expired item is in the way.
-        """
-        return UpdateItem(
-            self._target, self._key(key, attributes), creates=True, now=self._now(), timeout=timeout, verb="upsert"
-        )
-
-    def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
-        """Turn one state of an item into another by the smallest update; where they are equal, nothing is sent.
-
-        Args:
-            old: The instance as it was read.
-            to: The instance as it shall be.
-            timeout: Seconds for the whole call, or None for the client's.
-
-        Raises:
-            ExpressionError: Both are the same object, or their keys differ.
-        """
-        schema, codec = self.schema, self._target.codec
-        if old is to:
-            raise ExpressionError(
-                f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: change a copy, "
-                "`evolve(old, …)`"
-            )
-        before, after = codec.encode(old), codec.encode(to)
-        for attribute in schema.attributes:
-            if attribute.is_automatic:
-                before.pop(attribute.name, None)
-                after.pop(attribute.name, None)
-        key = codec.key_of(old)
-        if key != codec.key_of(to):
-            raise ExpressionError(f"{schema.entity}: .patch() cannot change the key: insert the new item and delete the old one")
-        return UpdateItem(
-            self._target,
-            key,
-            clauses=diff(codec, before, after),
-            presence=Presence.PRESENT,
-            version=self._version(old, "patch"),
-            now=self._now(),
-            timeout=timeout,
-            verb="patch",
-            unchanged=to,
-        )
-
-    def delete(
-        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
-    ) -> DeleteItem[ModelT]:
-        """Delete an item and return it, or None if there was none.
-
-        Args:
-            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
-            timeout: Seconds for the whole call, or None for the client's.
-            **attributes: The key attributes by name.
-        """
-        return DeleteItem(
-            self._target,
-            self._key(key, attributes),
-            version=self._version(key, "delete"),
-            now=self._now(),
-            timeout=timeout,
-        )
-
-    def check(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> CheckItem[ModelT]:
-        """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``."""
-        return CheckItem(self._target, self._key(key, attributes), now=self._now())
-
-    def _version(self, given: object, verb: str) -> int | None:
-        """Return the version of an instance; None where no instance was given, or its entity counts none."""
-        schema = self.schema
-        if schema.version is None or not isinstance(given, schema.cls):
-            return None
-        return stored_version(schema, given, verb)
 
     # ── reading many ──
 

@@ -153,6 +153,10 @@ class Sender(Protocol):
 class Sendable(Protocol[ResultT_co]):
     """An operation as the composition layer sends it. Its methods are pure."""
 
+    def begin(self, now: float, /) -> None:
+        """Hear that it is about to be sent."""
+        ...
+
     def to_request(self) -> WireRequest:
         """Return what goes out."""
         ...

@@ -58,5 +58,6 @@ class CheckItem(Write[ModelT, None]):
             f"{self._target.schema.entity}: a check is part of a transaction: `await client.transact_write(check, …)`"
         )
 
-    def _capacity(self) -> Capacity:
+    def action_capacity(self) -> Capacity:
+        """Return what the write costs outside of a transaction."""
         return write_capacity(1, at_least=True, note="per KB of the item")

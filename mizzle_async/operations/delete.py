@@ -73,5 +73,6 @@ class DeleteItem(Write[ModelT, "ModelT | None"]):
         found = living(self._target, item, now)
         return None if found is None else self._target.codec.decode(found)
 
-    def _capacity(self) -> Capacity:
+    def action_capacity(self) -> Capacity:
+        """Return what the write costs outside of a transaction."""
         return write_capacity(1, at_least=True, note="per KB of the deleted item; index writes come on top")

@@ -63,7 +63,8 @@ class PutItem(Write[ModelT, ModelT]):
     def _applied(self, item: Item) -> ModelT:
         return self._target.codec.decode(item)
 
-    def _capacity(self) -> Capacity:
+    def action_capacity(self) -> Capacity:
+        """Return what the write costs outside of a transaction."""
         replaces = self.presence is not Presence.ABSENT
         note = "more if a larger item is replaced; index writes come on top" if replaces else "index writes come on top"
         return write_capacity(item_size(self.item), at_least=True, note=note)

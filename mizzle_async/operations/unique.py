@@ -16,7 +16,7 @@ from mizzle_async.operations.base import use
 from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import raise_single
-from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.explain import Capacity, Explanation, outline
 from mizzle_async.operations.guards import Guards
 from mizzle_async.operations.put import PutItem
 from mizzle_async.operations.stamps import stamped
@@ -99,7 +99,7 @@ class _Guarded(Write[Any, Any]):
 
     def __str__(self) -> str:
         names = ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
-        return f"{self.api}: {super().__str__()}, with guards of {names}"
+        return f"{self.api}: {outline(self.action, self._request())}, with guards of {names}"
 
 
 @frozen(eq=False, repr=False)

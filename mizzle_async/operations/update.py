@@ -120,7 +120,8 @@ class ItemUpdate(Write[ModelT, ModelT]):
         """Return the instance as it is stored now."""
         return self._target.codec.decode(response.payload["Attributes"])
 
-    def _capacity(self) -> Capacity:
+    def action_capacity(self) -> Capacity:
+        """Return what the write costs outside of a transaction."""
         size = item_size(self.key)
         size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
         return write_capacity(size, at_least=True, note="per KB of the whole item, before or after; index writes come on top")

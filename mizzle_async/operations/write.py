@@ -103,7 +103,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
 
     def action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
-        return self._capacity()
+        raise NotImplementedError
 
     @property
     def safety(self) -> RepeatSafety:
@@ -155,6 +155,9 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         if self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
+
+    def _capacity(self) -> Capacity:
+        return self.action_capacity()
 
     def _condition(self) -> Condition[Any] | None:
         conditions: tuple[Condition[Any], ...] = self.conditions

@@ -1,0 +1,309 @@
+"""The verbs that write one item: what every table handle has of them.
+
+They give operations what those cannot know, the time, tokens and write ids, and build them. Nothing is sent here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+from mizzle_async.errors import ExpressionError, StoredLoader
+from mizzle_async.expressions import UpdateClauses
+from mizzle_async.marshalling import EntityCodec, diff
+from mizzle_async.model import EntitySchema
+from mizzle_async.operations import (
+    MISSING,
+    CheckItem,
+    DeleteItem,
+    Encoded,
+    Key,
+    Missing,
+    Presence,
+    PutItem,
+    ReplaceItem,
+    Target,
+    UpdateItem,
+    check_unique,
+    is_stamped,
+    refuse_unique,
+    resolve_key,
+    stamp_new,
+    stamp_put,
+    stored_version,
+    unique_delete,
+    unique_insert,
+    unique_patch,
+    use,
+)
+from mizzle_async.pagination import Reader
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+KeyScalar: TypeAlias = str | bytes | int | Decimal | date | UUID | Enum
+"""What can be the one value of a key of one attribute."""
+
+KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
+"""What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
+
+
+class TableOwner(Reader, Protocol):
+    """What a table handle needs of its client."""
+
+    @property
+    def load_stored(self) -> StoredLoader: ...
+
+    @property
+    def reports_capacity(self) -> bool: ...
+
+    def new_token(self) -> str: ...
+
+    def new_write_id(self) -> str: ...
+
+
+class TableWrites(Generic[ModelT]):
+    """A table handle, as far as it writes single items."""
+
+    def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
+        self._owner = owner
+        self._target: Target[ModelT] = Target(
+            codec,
+            name,
+            owner,
+            load=owner.load_stored,
+            report_capacity=owner.reports_capacity,
+            new_token=owner.new_token,
+        )
+        check_unique(codec.schema)
+        self._stamped = is_stamped(codec.schema)
+
+    @property
+    def name(self) -> str:
+        """Return the table's name at the service, prefix included."""
+        return self._target.table
+
+    @property
+    def schema(self) -> EntitySchema:
+        """Return what is known about the entity."""
+        return self._target.schema
+
+    @property
+    def target(self) -> Target[ModelT]:
+        """Return what this handle gives its operations."""
+        return self._target
+
+    def _key(self, key: object, attributes: dict[str, Any]) -> Item:
+        return resolve_key(self._target.codec, key, attributes)
+
+    def _now(self) -> float:
+        return self._owner.now() if self._stamped else 0.0
+
+    # ── whole items ──
+
+    def insert(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
+        """Write a new item; one that exists under its key raises `ItemExistsError`.
+
+        Args:
+            item: The instance; it is not changed.
+            timeout: Seconds for the whole call, or None for the client's.
+        """
+        now = self._now()
+        encoded = self._target.codec.encode(item)
+        write_id = self._write_id()
+        stamp_new(self.schema, encoded, now, write_id)
+        plain = PutItem(
+            self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout, write_id=write_id
+        )
+        return unique_insert(plain, self._owner.new_token()) if self.schema.unique else plain
+
+    def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
+        """Write a whole item, whatever was there before, undeclared attributes included.
+
+        Args:
+            item: The instance; it is not changed.
+            timeout: Seconds for the whole call, or None for the client's.
+
+        Raises:
+            ExpressionError: The entity has a version, which this could not check, or unique attributes.
+        """
+        schema = self.schema
+        refuse_unique(schema, "put()", ".insert() for a new item, .patch(old, to=new) for one that was read")
+        if schema.version is not None:
+            raise ExpressionError(
+                f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a new item, "
+                ".replace() for one that was read"
+            )
+        now = self._now()
+        encoded = self._target.codec.encode(item)
+        stamp_put(schema, encoded, now)
+        return PutItem(self._target, item=encoded, now=now, timeout=timeout)
+
+    def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
+        """Write every declared attribute of an item that must exist; attributes that the class does not declare survive.
+
+        A missing item raises `ItemNotFoundError`; where the entity has a version, another stored one raises `VersionConflictError`.
+
+        Args:
+            item: The instance; it is not changed.
+            timeout: Seconds for the whole call, or None for the client's.
+        """
+        schema = self.schema
+        refuse_unique(schema, "replace()", ".patch(old, to=new)")
+        if schema.is_open:
+            raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
+        encoded = self._target.codec.encode(item)
+        clauses = UpdateClauses()
+        for attribute in schema.attributes:
+            if attribute.key is None and not attribute.is_automatic:
+                clauses = clauses.set(schema.path(attribute.field), Encoded(encoded.get(attribute.name)))
+        return ReplaceItem(
+            self._target,
+            self._target.codec.key_of(item),
+            clauses=clauses,
+            presence=Presence.PRESENT,
+            version=self._version(item, "replace"),
+            now=self._now(),
+            timeout=timeout,
+            write_id=self._write_id(),
+            verb="replace",
+            unchanged=item if clauses.is_empty else None,
+            sent=encoded,
+        )
+
+    # ── changes ──
+
+    def update(
+        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+    ) -> UpdateItem[ModelT]:
+        """Change attributes of an item that must exist, by the clauses that follow; a missing one raises `ItemNotFoundError`.
+
+        Args:
+            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+        """
+        return UpdateItem(
+            self._target,
+            self._key(key, attributes),
+            presence=Presence.PRESENT,
+            version=self._version(key, "update"),
+            now=self._now(),
+            timeout=timeout,
+            write_id=self._write_id(),
+        )
+
+    def upsert(
+        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+    ) -> UpdateItem[ModelT]:
+        """Change attributes of an item, creating it if it is missing; the clauses must give every required attribute.
+
+        Args:
+            key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+
+        Cost: one request; two more where an expired item is in the way.
+        """
+        return UpdateItem(
+            self._target,
+            self._key(key, attributes),
+            creates=True,
+            now=self._now(),
+            timeout=timeout,
+            write_id=self._write_id(),
+            verb="upsert",
+        )
+
+    def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
+        """Turn one state of an item into another by the smallest update; where they are equal, nothing is sent.
+
+        Args:
+            old: The instance as it was read.
+            to: The instance as it shall be.
+            timeout: Seconds for the whole call, or None for the client's.
+
+        Raises:
+            ExpressionError: Both are the same object, or their keys differ.
+        """
+        schema, codec = self.schema, self._target.codec
+        if old is to:
+            raise ExpressionError(
+                f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: change a copy, "
+                "`evolve(old, …)`"
+            )
+        before, after = codec.encode(old), codec.encode(to)
+        for attribute in schema.attributes:
+            if attribute.is_automatic:
+                before.pop(attribute.name, None)
+                after.pop(attribute.name, None)
+        key = codec.key_of(old)
+        if key != codec.key_of(to):
+            raise ExpressionError(f"{schema.entity}: .patch() cannot change the key: insert the new item and delete the old one")
+        difference = diff(codec, before, after)
+        plain = UpdateItem(
+            self._target,
+            key,
+            clauses=difference.clauses,
+            conditions=() if difference.guard is None else (difference.guard,),
+            presence=Presence.PRESENT,
+            version=self._version(old, "patch"),
+            now=self._now(),
+            timeout=timeout,
+            write_id=self._write_id(),
+            verb="patch",
+            unchanged=to,
+        )
+        if not schema.unique:
+            return plain
+        return unique_patch(plain, codec.encode(old), codec.encode(to), self._owner.new_token())
+
+    def delete(
+        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+    ) -> DeleteItem[ModelT]:
+        """Delete an item and return it, or None if there was none.
+
+        Args:
+            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
+            timeout: Seconds for the whole call, or None for the client's.
+            **attributes: The key attributes by name.
+        """
+        schema = self.schema
+        plain = DeleteItem(
+            self._target,
+            self._key(key, attributes),
+            version=self._version(key, "delete"),
+            now=self._now(),
+            timeout=timeout,
+        )
+        if not schema.unique:
+            return plain
+        if not isinstance(key, schema.cls):
+            use(plain)
+            refuse_unique(schema, "delete(key)", ".delete(instance), with the instance as it was read")
+        return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._owner.new_token())
+
+    def check(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> CheckItem[ModelT]:
+        """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``.
+
+        Args:
+            key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
+            **attributes: The key attributes by name.
+        """
+        return CheckItem(
+            self._target, self._key(key, attributes), version=self._version(key, "check"), now=self._now()
+        )
+
+    def _version(self, given: object, verb: str) -> int | None:
+        """Return the version of an instance; None where no instance was given, or its entity counts none."""
+        schema = self.schema
+        if schema.version is None or not isinstance(given, schema.cls):
+            return None
+        return stored_version(schema, given, verb)
+
+    def _write_id(self) -> str | None:
+        """Return what a versioned item stores beside its version; None where there is none."""
+        return None if self.schema.version is None else self._owner.new_write_id()
