@@ -23,6 +23,9 @@ from mizzle_async.types import AttributeValue
 ATTRIBUTE_LEVELS: Final = NESTING_LEVELS - 1
 """How deep a top-level attribute may nest: the item itself is the first level."""
 
+SHORT_NAME: Final = 255
+"""A name of at most so many ASCII characters needs no closer look."""
+
 ADVICE: Final = "declare the attribute's type, or convert it"
 
 
@@ -31,7 +34,7 @@ def too_deep() -> LimitMisfit:
     return LimitMisfit(f"at most {NESTING_LEVELS} levels of nesting, the item included", "more")
 
 
-def encode_value(value: object, levels: int = ATTRIBUTE_LEVELS) -> AttributeValue:
+def encode_value(value: Any, levels: int = ATTRIBUTE_LEVELS) -> AttributeValue:
     """Return a value as DynamoDB stores its kind.
 
     Args:
@@ -43,7 +46,7 @@ def encode_value(value: object, levels: int = ATTRIBUTE_LEVELS) -> AttributeValu
     """
     kind = type(value)
     if kind is str:
-        return {"S": value if value.isascii() else write_str(value)}  # type: ignore[attr-defined]  # `kind` tells
+        return {"S": value if value.isascii() else write_str(value)}
     if kind is int and len(text := str(value)) < NUMBER_DIGITS:
         return {"N": text}
     encode = _ENCODERS.get(kind)
@@ -103,7 +106,7 @@ def encode_entries(value: Mapping[Any, Any], levels: int) -> dict[str, Attribute
     name: object = None
     try:
         for name, element in value.items():
-            if type(name) is str and name and len(name) < 255 and name.isascii():
+            if type(name) is str and name and len(name) <= SHORT_NAME and name.isascii():
                 encoded[name] = encode_value(element, levels)
             else:
                 encoded[check_name(name)] = encode_value(element, levels)
@@ -142,7 +145,7 @@ _ENCODERS: Final[Mapping[type, Encoder]] = {
 }
 
 
-def _encode_kin(value: object, levels: int) -> AttributeValue:
+def _encode_kin(value: Any, levels: int) -> AttributeValue:
     """Encode an instance of a subclass (a StrEnum member, a defaultdict, a named tuple) as its base."""
     for kind, encode in _ENCODERS.items():
         if isinstance(value, kind):

@@ -116,7 +116,7 @@ class CarefulClassShape(Shape):
 
     def _check_unknown(self, item: Mapping[str, AttributeValue]) -> None:
         if self.refuses_unknown:
-            unknown = next((name for name in item if name not in self.by_wire), None)
+            unknown = next((name for name in item if name not in self.by_wire and name != WRITE_ID_ATTRIBUTE), None)
             if unknown is not None:
                 raise Misfit("declared attributes only", "one more", 'see unknown="ignore"').at_field(unknown)
 

@@ -126,8 +126,9 @@ class EntityCodec(Generic[ModelT]):
         return self._operands.decode(segments, stored, self.schema.entity)
 
     def decode_partial(self, item: Item) -> dict[str, Any]:
-        """Return those attributes that an item has, by Python name; undeclared ones are left out unless the table has
-        no class.
+        """Return those attributes that an item has, by Python name.
+
+        Undeclared ones are left out, unless the table has no class.
 
         Raises:
             MarshallingError: One does not fit its type.
@@ -140,7 +141,7 @@ class EntityCodec(Generic[ModelT]):
         }
 
     def is_tagged_otherwise(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
-        """Whether two maps at a path are instances of different classes of a union, so that neither is a change of the other."""
+        """Whether two maps at a path are instances of different classes of a union: not a change, another thing."""
         return self._operands.is_tagged_otherwise(segments, old, new)
 
     def __repr__(self) -> str:

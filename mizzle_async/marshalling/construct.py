@@ -48,7 +48,7 @@ def _only_assigns(cls: type[Any]) -> bool:
     return (
         code is not None
         and code.co_filename.startswith(_GENERATED_BY_ATTRS)
-        and cls.__new__ is object.__new__
+        and getattr(cls, "__new__") is object.__new__  # noqa: B009  (type checkers take it for a new object's)
         and not issubclass(cls, BaseException)
         and not any(hasattr(cls, hook) for hook in _HOOKS)
         and _CACHED_HASH not in code.co_names

@@ -5,20 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
 from mizzle_async.marshalling.binary import check_name
-from mizzle_async.marshalling.by_value import too_deep
+from mizzle_async.marshalling.by_value import SHORT_NAME, too_deep
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.scalars import STR, Scalar
 from mizzle_async.marshalling.shape import Levels, Shape, deeper, deepest, guard
 from mizzle_async.types import AttributeValue
-
-MAP_NAMES_FAST = 255
-"""Map entries whose names have at most so many characters together, all ASCII, need no closer look."""
 
 
 @frozen(eq=False)
@@ -45,7 +42,7 @@ class ListShape(Shape):
             raise too_deep()
         encoded: list[AttributeValue] = []
         try:
-            for element in value:
+            for element in cast("Sequence[Any]", value):
                 encoded.append(self.of.encode(element, levels - 1))  # noqa: PERF401  (its length is the misfit's position)
         except Misfit as misfit:
             raise misfit.at_entry(len(encoded)) from misfit.__cause__
@@ -66,7 +63,7 @@ class ListShape(Shape):
         element = program.fresh()
         fast = f'{{"L": [{self.of.encode_source(program, element, deeper(levels))} for {element} in {value}]}}'
         test = " or ".join(f"type({value}) is {kind.__name__}" for kind in self.accepts)
-        return guard(program, self, fast, value, levels, f"({test})")
+        return guard(program, self, fast, value, levels, test=f"({test})")
 
     def decode_source(self, program: Program, stored: str) -> str:
         element = program.fresh()
@@ -176,10 +173,10 @@ class MapShape(Shape):
         name = f"{key} if type({key}) is str else {program.bind(STR.write, 'write')}({key})"
         fast = f'{{"M": {{{name}: {inner} for {key}, {element} in {value}.items()}}}}'
         test = (
-            f'type({value}) is dict and "" not in {value} and len({names} := "".join({value})) <= {MAP_NAMES_FAST}'
+            f'type({value}) is dict and "" not in {value} and len({names} := "".join({value})) <= {SHORT_NAME}'
             f" and {names}.isascii()"
         )
-        return guard(program, self, fast, value, levels, test)
+        return guard(program, self, fast, value, levels, test=test)
 
     def decode_source(self, program: Program, stored: str) -> str:
         key, element = program.fresh(), program.fresh()

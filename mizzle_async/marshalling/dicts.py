@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from mizzle_async.marshalling.binary import check_name
-from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_value, encode_value
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, SHORT_NAME, decode_value, encode_value
 from mizzle_async.marshalling.entities import CodecFunctions, refuse_key_names
 from mizzle_async.marshalling.keys import key_shape
 from mizzle_async.marshalling.misfit import Misfit, not_a
@@ -74,7 +74,7 @@ class DictFunctions:
         """Return the key of a dict."""
         return self._translated(self._encode_key, values)
 
-    def _encode(self, values: Mapping[str, Any]) -> Item:
+    def _encode(self, values: Any) -> Item:
         if not isinstance(values, Mapping):
             raise not_a("dict", values)
         item = self._encode_key(values)
@@ -82,7 +82,7 @@ class DictFunctions:
             if name in item:
                 continue
             try:
-                if type(name) is not str or not name or not name.isascii() or len(name) > 255:  # noqa: PLR2004  (surely short)
+                if type(name) is not str or not name or not name.isascii() or len(name) > SHORT_NAME:
                     name = check_name(name)  # noqa: PLW2901  (as it is stored)
                 if isinstance(value, set | frozenset) and not value:
                     continue
@@ -94,9 +94,9 @@ class DictFunctions:
     def _encode_key(self, values: Mapping[str, Any]) -> Item:
         key: Item = {}
         for name, shape in self.keys.items():
+            if name not in values:
+                raise Misfit("a key attribute", "no such entry").at_field(name)
             try:
-                if name not in values:
-                    raise Misfit("a key attribute", "no such entry")
                 key[name] = shape.encode(values[name], ATTRIBUTE_LEVELS)
             except Misfit as misfit:
                 raise misfit.at_field(name) from misfit.__cause__

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Condition, ListAppend, UpdateClauses
@@ -34,7 +34,7 @@ class Difference:
         guard: What must be true for it to be right, or None.
     """
 
-    clauses: UpdateClauses = UpdateClauses()
+    clauses: UpdateClauses = field(factory=UpdateClauses)
     guard: Condition[Any] | None = None
 
     @property
@@ -81,20 +81,17 @@ def same_value(first: AttributeValue | None, second: AttributeValue | None) -> b
     if first is None or second is None or first.keys() != second.keys():
         return False
     ((tag, one),) = first.items()
-    two = second[tag]
-    match tag:
-        case "N":
-            return canonical_number(one) == canonical_number(two)
-        case "NS":
-            return set(map(canonical_number, one)) == set(map(canonical_number, two))
-        case "SS" | "BS":
-            return set(one) == set(two)
-        case "L":
-            return len(one) == len(two) and all(map(same_value, one, two))
-        case "M":
-            return one.keys() == two.keys() and all(same_value(one[name], two[name]) for name in one)
-        case _:
-            return False
+    return _same_payload(tag, one, second[tag])
+
+
+def _same_payload(tag: str, one: Any, two: Any) -> bool:
+    if tag == "N":
+        return canonical_number(one) == canonical_number(two)
+    if tag in SET_TAGS:
+        return _elements({tag: one}, tag).keys() == _elements({tag: two}, tag).keys()
+    if tag == "L":
+        return len(one) == len(two) and all(map(same_value, one, two))
+    return tag == "M" and one.keys() == two.keys() and all(same_value(one[name], two[name]) for name in one)
 
 
 def _changes(old: Item, new: Item) -> Iterator[tuple[str, AttributeValue | None, AttributeValue | None]]:
@@ -155,7 +152,7 @@ def _elements(value: AttributeValue | None, tag: str) -> dict[str, str]:
 def _change_inside(
     codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
 ) -> Difference | None:
-    """Return the changes of a map's entries, or what was appended to a list; None where the value has to be replaced."""
+    """Return the changes of a map's entries, or what was appended to a list; None where the value is to be replaced."""
     if old is None or new is None:
         return None
     if "M" in old and "M" in new and not codec.is_tagged_otherwise(path.segments, old, new):

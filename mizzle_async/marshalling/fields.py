@@ -81,7 +81,26 @@ class Field:
 
 def make_default(default: Any, instance: Any) -> Any:
     """Return a default's value, made anew where it is a factory."""
-    if not isinstance(default, Factory):
+    factory = factory_of(default)
+    if factory is None:
         return default
-    make: Callable[..., Any] = default.factory
-    return make(instance) if default.takes_self else make()
+    return factory.make(instance) if factory.takes_self else factory.make()
+
+
+@frozen
+class DefaultFactory:
+    """What makes a default anew for every instance.
+
+    Attributes:
+        make: Makes it.
+        takes_self: Whether it is made of the instance.
+    """
+
+    make: Callable[..., Any]
+    takes_self: bool
+
+
+def factory_of(default: Any) -> DefaultFactory | None:
+    """Return what makes a default, or None if it is a plain value."""
+    kind: Any = Factory  # to type checkers it is a function
+    return DefaultFactory(default.factory, default.takes_self) if isinstance(default, kind) else None

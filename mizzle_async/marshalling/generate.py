@@ -19,11 +19,11 @@ What an encoder looks like, for a required text, an optional number and a set::
 
 from __future__ import annotations
 
-from attrs import NOTHING, Factory
+from attrs import NOTHING
 
 from mizzle_async.marshalling.classes import CarefulClassShape
 from mizzle_async.marshalling.construct import Construction
-from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.fields import Field, factory_of
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.sets import SetShape
 from mizzle_async.marshalling.shape import Levels, deeper, guard
@@ -40,7 +40,10 @@ class ClassShape(CarefulClassShape):
         return self.depth() is None
 
     def encoder(self, program: Program) -> str:
-        """Return the name of the function that encodes an instance; with a second argument, the levels left, if nesting has no bound."""
+        """Return the name of the function that encodes an instance.
+
+        It takes a second argument, the levels that are left, if nesting has no bound.
+        """
         return program.function_of(self, f"encode_{self.python}", lambda name: write_encoder(program, self, name))
 
     def decoder(self, program: Program) -> str:
@@ -50,7 +53,7 @@ class ClassShape(CarefulClassShape):
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         arguments = f"{value}, {deeper(levels)}" if self.is_deep else value
         fast = f'{{"M": {self.encoder(program)}({arguments})}}'
-        return guard(program, self, fast, value, levels, f"type({value}) is {program.bind(self.cls, 'class')}")
+        return guard(program, self, fast, value, levels, test=f"type({value}) is {program.bind(self.cls, 'class')}")
 
     def decode_source(self, program: Program, stored: str) -> str:
         return f'{self.decoder(program)}({stored}["M"])'
@@ -111,7 +114,7 @@ def decoder_lines(program: Program, shape: ClassShape) -> list[str]:
     """Return the lines that make an instance of ``item``, and return it."""
     lines: list[str] = []
     if shape.refuses_unknown:
-        names = program.bind(frozenset(shape.by_wire), "names")
+        names = program.bind(frozenset({*shape.by_wire, WRITE_ID_ATTRIBUTE}), "names")
         lines += [f"if not item.keys() <= {names}:", f"{INDENT}raise KeyError"]
     if any(field.optional for field in shape.fields):
         lines.append("get = item.get")
@@ -133,7 +136,8 @@ def _call_lines(program: Program, shape: ClassShape, cls: str) -> list[str]:
     maybe: list[str] = []
     for field in shape.fields:
         alias = shape.aliases[field.name]
-        if isinstance(field.default, Factory) and field.default.takes_self and not field.optional and not field.is_set:
+        factory = factory_of(field.default)
+        if factory is not None and factory.takes_self and not field.optional and not field.is_set:
             value = _present_source(program, field)
             maybe += [f"if {field.wire!r} in item:", f"{INDENT}arguments[{alias!r}] = {value}"]
         else:
@@ -162,12 +166,12 @@ def _present_source(program: Program, field: Field) -> str:
 def _absent_source(program: Program, field: Field) -> str:
     if isinstance(field.shape, SetShape):
         return f"{field.shape.build.__name__}()"
-    default = field.default
-    if not isinstance(default, Factory):
-        return program.bind(default, "default")
-    if default.factory in {list, dict}:
-        return "[]" if default.factory is list else "{}"
-    return f"{program.bind(default.factory, 'factory')}({'self' if default.takes_self else ''})"
+    factory = factory_of(field.default)
+    if factory is None:
+        return program.bind(field.default, "default")
+    if factory.make is list or factory.make is dict:
+        return "[]" if factory.make is list else "{}"
+    return f"{program.bind(factory.make, 'factory')}({'self' if factory.takes_self else ''})"
 
 
 def indented(lines: list[str]) -> str:

@@ -45,7 +45,7 @@ def _our_factory(_target: Any) -> Callable[..., Any]:
 
 
 _REGISTERED_BY_CATTRS = (str, bytes, int, float)
-"""cattrs registers hooks of its own for these by class, as a user would; they are told from a user's by comparison with a fresh converter."""
+"""cattrs registers its own hooks for these as a user would; comparison with a fresh converter tells whose they are."""
 
 
 class HookRegistry:
@@ -57,8 +57,8 @@ class HookRegistry:
         self._registry.register_unstructure_hook_factory(_any_type, _our_factory)
         self._registry.register_structure_hook_factory(_any_type, _our_factory)
         if converter is not None:
-            # What `Converter.copy` does, onto a converter that has our factories. There is no public way to copy onto another one;
-            # a test holds cattrs to it.
+            # What `Converter.copy` does, onto a converter that has our factories. There is no public way to copy onto
+            # another one; a test holds cattrs to it.
             converter._unstructure_func.copy_to(self._registry._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001
             converter._structure_func.copy_to(self._registry._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
 

@@ -1,5 +1,4 @@
-"""What is raised inside this room when a value does not fit: expected, found, and where, gathered while the calls
-unwind.
+"""Misfits: what is raised inside this room when a value does not fit, and gathers where while the calls unwind.
 
 The fast functions know nothing of paths. Whatever fails in them is done again by the careful ones, and these raise a
 `Misfit`, to which each container on the way out adds its step. It never leaves the room: the codec turns it into a

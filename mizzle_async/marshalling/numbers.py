@@ -95,7 +95,7 @@ def write_float(value: object) -> str:
 
 
 def write_decimal(value: object) -> str:
-    """Return the text of a ``Decimal``, or of an ``int``; a float is refused, as its decimal digits are not what was written."""
+    """Return the text of a ``Decimal``, or of an ``int``; a float is refused: its digits are not what was written."""
     if isinstance(value, Decimal):
         return decimal_text(value)
     if isinstance(value, float):
@@ -170,7 +170,8 @@ def read_scaled(text: object, places: int) -> int:
         Misfit: It is finer than that.
     """
     numerator, denominator = read_decimal(text).as_integer_ratio()
-    count, rest = divmod(numerator * 10**places, denominator)
+    scale: int = 10**places
+    count, rest = divmod(numerator * scale, denominator)
     if rest:
         raise Misfit("a number down to microseconds", "a finer one")
     return count

@@ -1,4 +1,4 @@
-"""How values are stored whose type is not the library's to say: undeclared ones, those with hooks of the user's, and None."""
+"""How values are stored whose type is not the library's to say: undeclared, with the user's hooks, or None."""
 
 # ruff: noqa: D102  (Shape documents the methods of shapes)
 

@@ -26,8 +26,7 @@ NUMBERS: Final = frozenset({INT, FLOAT, DECIMAL})
 
 @frozen(repr=False)
 class StoredValue:
-    """A value that is in DynamoDB's JSON already, where a Python value is expected: it goes into an expression as it
-    is.
+    """A value that is in DynamoDB's JSON already, where a Python value is expected: it is used as it is.
 
     Attributes:
         stored: The value.
@@ -67,8 +66,7 @@ class Operands:
     members: Mapping[str, Field | Shape]
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
-        """Return a value as it is stored at a path, or None for what is stored as absence: None for an optional, an
-        empty set.
+        """Return a value as it is stored at a path, or None for what is stored as absence.
 
         Args:
             value: The value.
@@ -80,8 +78,11 @@ class Operands:
             LimitError: It breaks one of the service's limits.
         """
         kind = type(value)
-        if facet is Facet.KEEP or kind is StoredValue:
-            return value.stored if kind is StoredValue else value
+        if isinstance(value, StoredValue):
+            return value.stored
+        if facet is Facet.KEEP:
+            kept: AttributeValue = value
+            return kept
         if kind is StoredSet:
             return {value.tag: sorted(value)}
         if kind is list and value and type(value[0]) is StoredValue:

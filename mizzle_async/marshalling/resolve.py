@@ -1,4 +1,4 @@
-"""From a type to how it is stored.
+r"""From a type to how it is stored.
 
 The table, which the README shows. *Normal form* is what a value has become after it was stored and read; storing that
 again changes nothing.
@@ -8,19 +8,20 @@ again changes nothing.
 | ``str`` | ``S`` | the text; half of a surrogate pair is refused |
 | ``bytes`` ``bytearray`` ``memoryview`` | ``B`` | ``bytes`` |
 | ``bool`` | ``BOOL`` | itself; no number is a bool, and no bool a number |
-| ``int`` ``float`` ``Decimal`` | ``N`` | the number, exactly: ``-0.0`` is 0, ``Decimal("1.10")`` is ``Decimal("1.1")``; one that a ``float`` cannot hold exactly is refused where the attribute is one |
-| ``int \\| float`` ``int \\| Decimal`` | ``N`` | whole numbers are ``int`` |
+| ``int`` ``Decimal`` | ``N`` | the number, exactly; ``Decimal("1.10")`` is ``Decimal("1.1")``, ``-0`` is ``0`` |
+| ``float`` | ``N`` | itself; ``-0.0`` is ``0.0``; a stored number that no ``float`` is written as is refused |
+| ``int \| float`` ``int \| Decimal`` | ``N`` | whole numbers are ``int`` |
 | ``datetime`` | ``S`` or ``N`` | the same point in time in UTC, to the microsecond; as time to live, to the second |
 | ``date`` ``UUID`` | ``S`` | itself |
 | ``timedelta`` | ``N`` | itself; seconds, with a fraction |
 | ``Enum`` ``Literal`` | as their values | the member, the value |
-| ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself; an attribute whose set is empty is absent, inside a list or a map an empty set is an empty ``L`` |
+| ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself; empty it is absent, inside a list or a dict an empty ``L`` |
 | ``list[X]`` ``Sequence[X]`` ``tuple[X, ...]`` ``tuple[X, Y]`` | ``L`` | a ``list``, a ``tuple`` |
-| ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``; keys may also be Enums, Literals, UUIDs, dates, as text |
+| ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``; keys may be Enums, UUIDs, dates too, as text |
 | attrs classes, dataclasses, ``@document`` | ``M`` | an equal instance |
-| a union of such classes | ``M`` | the instance; ``_type`` names its class, unless all declare a ``Literal`` for that |
+| a union of such classes | ``M`` | itself; ``_type`` names its class, unless all declare a ``Literal`` for that |
 | ``X \\| None`` | ``X`` | ``None`` is absent; inside a list or a map it is ``NULL`` |
-| ``Any`` ``object`` ``dict`` ``list`` | by value | whole numbers are ``int``, others ``Decimal``; a tuple is a ``list``, an empty set ``[]`` |
+| ``Any`` ``object`` ``dict`` | by value | whole numbers are ``int``, others ``Decimal``; tuples, empty sets are lists |
 | what the user's converter has hooks for | by value | what the hooks make of it |
 """
 
@@ -166,22 +167,25 @@ class Resolver:
         unwrapped = _unwrap(annotation)
         if unwrapped is not annotation:
             return self.shape(unwrapped, place)
-        kind, arguments = get_origin(annotation) or annotation, get_args(annotation)
+        return self._constructed(annotation, place) or self._class(annotation, name, place)
+
+    def _constructed(self, annotation: Any, place: Place) -> Shape | None:
+        """Return how a type with type arguments is stored; None for a class."""
+        kind, arguments, name = get_origin(annotation) or annotation, get_args(annotation), type_name(annotation)
+        shape: Shape | None = None
         if kind in {Union, types.UnionType}:
-            return self._union(arguments, name, place)
-        if kind is Literal:
-            return self._literal(arguments, name, place)
-        if kind in _SETS:
-            return self._set(_SETS[kind], arguments, name, place)
-        if kind in _LISTS:
-            return ListShape(name, list, _LISTS[kind], self.shape(arguments[0] if arguments else Any, place))
-        if kind is tuple:
-            return self._tuple(arguments, name, place)
-        if kind in _MAPS:
-            return self._map(arguments, name, place)
-        if isinstance(kind, type):
-            return self._class(annotation, kind, name, place)
-        raise _unmappable(name, place)
+            shape = self._union(arguments, name, place)
+        elif kind is Literal:
+            shape = self._literal(arguments, name, place)
+        elif kind in _SETS:
+            shape = self._set(_SETS[kind], arguments, name, place)
+        elif kind in _LISTS:
+            shape = ListShape(name, list, _LISTS[kind], self.shape(arguments[0] if arguments else Any, place))
+        elif kind is tuple:
+            shape = self._tuple(arguments, name, place)
+        elif kind in _MAPS:
+            shape = self._map(arguments, name, place)
+        return shape
 
     # ── collections ──
 
@@ -240,7 +244,10 @@ class Resolver:
 
     # ── classes ──
 
-    def _class(self, annotation: Any, kind: type[Any], name: str, place: Place) -> Shape:
+    def _class(self, annotation: Any, name: str, place: Place) -> Shape:
+        kind: Any = get_origin(annotation) or annotation
+        if not isinstance(kind, type):
+            raise _unmappable(name, place)
         if kind is datetime:
             return _DATETIMES[place.datetime_format]
         if kind in _SCALARS:
@@ -254,18 +261,17 @@ class Resolver:
                 )
             return enum
         if is_class_with_members(kind):
-            return self.class_shape(annotation, place)
+            return self.class_shape(annotation)
         base = next((base for base in _DERIVABLE if issubclass(kind, base)), None)
         if base is not None:
             return _derived(kind, _SCALARS[base])
         raise _unmappable(name, place)
 
-    def class_shape(self, annotation: Any, place: Place) -> ClassShape:
+    def class_shape(self, annotation: Any) -> ClassShape:
         """Return how a class with attributes is stored.
 
         Args:
             annotation: The class, or a generic one with its arguments.
-            place: Where it stands.
 
         Raises:
             ModelError: One of its attributes cannot be mapped.
@@ -346,6 +352,6 @@ def _unmappable(name: str, place: Place) -> ModelError:
         if name == start or name.startswith((f"{start}[", f"collections.{start}", f"collections.abc.{start}")):
             return ModelError(f"{place.where}: {name} has no place in DynamoDB: {advice}")
     return ModelError(
-        f"{place.where}: {name} has no place in DynamoDB: write a type that has one, make it an attrs class or a @document, "
-        "or register its hooks on Client(converter=…)"
+        f"{place.where}: {name} has no place in DynamoDB: write a type that has one, make it an attrs class or a "
+        "@document, or register its hooks on Client(converter=…)"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 
@@ -50,10 +51,9 @@ class Scalar(Shape):
     write_source: str = "{write}({v})"
     read_source: str = "{read}({p})"
     names: Mapping[str, Any] = field(factory=dict)
-    tags: frozenset[str] = field(init=False)
 
-    @tags.default
-    def _one_tag(self) -> frozenset[str]:
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
         return frozenset({self.tag})
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
@@ -140,7 +140,7 @@ DATETIME = Scalar(
     "datetime", "S", temporal.write_datetime, temporal.read_datetime,
     "{write}({v})",
     "{t} if ({t} := {parse_datetime}({p})).tzinfo is {utc} else {in_utc}({t})",
-    {"parse_datetime": temporal.parse_datetime, "utc": temporal.UTC, "in_utc": temporal.in_utc},
+    {"parse_datetime": temporal.parse_datetime, "utc": UTC, "in_utc": temporal.in_utc},
 )  # fmt: skip
 DATETIME_EPOCH = Scalar("datetime", "N", temporal.write_epoch, temporal.read_epoch)
 DATETIME_EPOCH_MS = Scalar("datetime", "N", temporal.write_epoch_ms, temporal.read_epoch_ms)
@@ -149,7 +149,7 @@ DATE = Scalar(
     "date", "S", temporal.write_date, temporal.read_date,
     "{v}.isoformat() if type({v}) is {date} else {write}({v})",
     "{parse_date}({p})",
-    {"date": temporal.date, "parse_date": temporal.date.fromisoformat},
+    {"date": date, "parse_date": date.fromisoformat},
 )  # fmt: skip
 TIMEDELTA = Scalar("timedelta", "N", temporal.write_timedelta, temporal.read_timedelta)
 UUID_TEXT = Scalar("UUID", "S", temporal.write_uuid, temporal.read_uuid)

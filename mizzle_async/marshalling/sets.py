@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.program import Program
@@ -53,15 +53,14 @@ class ScalarSetShape(SetShape):
     python: str
     build: type[set[Any] | frozenset[Any]]
     of: Scalar
-    tag: str = field(init=False)
-    tags: frozenset[str] = field(init=False)
 
-    @tag.default
-    def _set_tag(self) -> str:
+    @property
+    def tag(self) -> str:
+        """``SS``, ``NS`` or ``BS``."""
         return f"{self.of.tag}S"
 
-    @tags.default
-    def _set_tags(self) -> frozenset[str]:
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
         return frozenset({self.tag, "L"})
 
     @property

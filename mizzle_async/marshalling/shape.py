@@ -27,7 +27,6 @@ class Shape:
     Attributes:
         python: The type as messages name it.
         tags: The type descriptors that it may be stored as.
-        stored_as: The same, as messages name them.
     """
 
     python: str = ""
@@ -36,6 +35,7 @@ class Shape:
 
     @property
     def stored_as(self) -> str:
+        """The descriptors, as messages name them."""
         return " or ".join(sorted(self.tags))
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
@@ -97,7 +97,7 @@ def deepest(shapes: list[Shape], above: tuple[Shape, ...]) -> int | None:
     return max(bounded, default=0) if len(bounded) == len(depths) else None
 
 
-def guard(program: Program, shape: Shape, fast: str, value: str, levels: Levels, test: str) -> str:
+def guard(program: Program, shape: Shape, fast: str, value: str, levels: Levels, *, test: str) -> str:
     """Return an expression that takes the fast way where a test holds and the nesting is certain to be allowed.
 
     Args:

@@ -9,7 +9,8 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Capacit
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Final
 
 from mizzle_async.errors import LimitError
 from mizzle_async.limits import ITEM_BYTES
@@ -31,7 +32,7 @@ def binary_size(base64: str) -> int:
 
 
 def number_size(text: str) -> int:
-    """Return what a number takes: one byte, one per pair of digits aligned at the decimal point, one for a minus sign."""
+    """Return what a number takes: one byte, one per pair of digits aligned at the decimal point, one for a minus."""
     canonical = canonical_number(text)
     if canonical == "0":
         return 1
@@ -47,27 +48,37 @@ def number_size(text: str) -> int:
 def value_size(stored: AttributeValue) -> int:
     """Return the bytes that one stored value takes, without its name."""
     ((tag, payload),) = stored.items()
-    match tag:
-        case "S":
-            return text_size(payload)
-        case "N":
-            return number_size(payload)
-        case "B":
-            return binary_size(payload)
-        case "BOOL" | "NULL":
-            return 1
-        case "L":
-            return 3 + sum(1 + value_size(element) for element in payload)
-        case "M":
-            return 3 + sum(1 + text_size(name) + value_size(element) for name, element in payload.items())
-        case "SS":
-            return sum(map(text_size, payload))
-        case "NS":
-            return sum(map(number_size, payload))
-        case "BS":
-            return sum(map(binary_size, payload))
-        case _:
-            raise ValueError(f"{tag!r} is no type descriptor of DynamoDB")
+    return _SIZES[tag](payload)
+
+
+def _list_size(payload: list[AttributeValue]) -> int:
+    return 3 + sum(1 + value_size(element) for element in payload)
+
+
+def _map_size(payload: Item) -> int:
+    return 3 + sum(1 + text_size(name) + value_size(element) for name, element in payload.items())
+
+
+def _sum_of(size: Callable[[str], int]) -> Callable[[list[str]], int]:
+    return lambda payload: sum(map(size, payload))
+
+
+def _one(_payload: bool) -> int:  # noqa: FBT001  (it is the value)
+    return 1
+
+
+_SIZES: Final[Mapping[str, Callable[[Any], int]]] = {
+    "S": text_size,
+    "N": number_size,
+    "B": binary_size,
+    "BOOL": _one,
+    "NULL": _one,
+    "L": _list_size,
+    "M": _map_size,
+    "SS": _sum_of(text_size),
+    "NS": _sum_of(number_size),
+    "BS": _sum_of(binary_size),
+}
 
 
 def item_size(item: Item) -> int:
@@ -97,7 +108,8 @@ def check_item_size(item: Item, entity: str) -> None:
         largest: Sequence[str] = sorted(sizes, key=lambda name: (-sizes[name], name))[:BIGGEST_NAMED]
         named = ", ".join(f"{name!r} ({sizes[name]:,})" for name in largest)
         raise LimitError(
-            f"{entity}: the item takes {total:,} bytes, an item may take {ITEM_BYTES:,}; its largest attributes: {named}"
+            f"{entity}: the item takes {total:,} bytes, an item may take {ITEM_BYTES:,}; "
+            f"its largest attributes: {named}"
         )
 
 

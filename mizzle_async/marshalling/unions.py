@@ -150,7 +150,7 @@ class TaggedUnionShape(Shape):
         fields = f"{by_class}[type({value})]({value})"
         if not self.is_declared:
             fields = f'{{"{self.attribute}": {{"S": {names}[type({value})]}}, **{fields}}}'
-        return guard(program, self, f'{{"M": {fields}}}', value, levels, f"type({value}) in {by_class}")
+        return guard(program, self, f'{{"M": {fields}}}', value, levels, test=f"type({value}) in {by_class}")
 
     def decode_source(self, program: Program, stored: str) -> str:
         if not self.is_declared and any(shape.refuses_unknown for shape in self.classes.values()):

@@ -74,7 +74,7 @@ def _tagged(classes: Sequence[ClassShape], where: str) -> TaggedUnionShape:
     holder = next((shape for shape in classes if TAG_ATTRIBUTE in _member_types(shape)), None)
     if holder is not None:
         raise ModelError(
-            f"{where}: {holder.python} has an attribute {TAG_ATTRIBUTE!r}, where the class's name is stored in {python}: "
+            f"{where}: {holder.python} has an attribute {TAG_ATTRIBUTE!r}, where {python} stores the class's name: "
             "give the classes a `kind: Literal[…]` each"
         )
     return TaggedUnionShape(python, TAG_ATTRIBUTE, by_name, is_declared=False)
@@ -95,7 +95,7 @@ def _common_literal(classes: Sequence[ClassShape]) -> tuple[str, dict[str, Class
 
 
 def _member_types(shape: ClassShape) -> dict[str, Any]:
-    """Return the declared types by stored name; not the shapes, which a class that contains itself does not have yet."""
+    """Return the declared types by stored name; shapes would not do, a class that contains itself has none yet."""
     return {member.name: plain_type(member.type) for member in class_members(shape.cls)[0]}
 
 
