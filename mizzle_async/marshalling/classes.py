@@ -15,7 +15,7 @@ from mizzle_async.marshalling.construct import Construction, argument_names, con
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.shape import Shape, deepest
-from mizzle_async.types import AttributeValue, Item
+from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
 
 
 class CarefulClassShape(Shape):

@@ -27,6 +27,8 @@ from mizzle_async.marshalling.fields import Field, factory_of
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.sets import SetShape
 from mizzle_async.marshalling.shape import Levels, deeper, guard
+from mizzle_async.types import WRITE_ID_ATTRIBUTE
+from mizzle_async.types import WRITE_ID_ATTRIBUTE
 
 INDENT = "    "
 
