@@ -28,7 +28,6 @@ from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.sets import SetShape
 from mizzle_async.marshalling.shape import Levels, deeper, guard
 from mizzle_async.types import WRITE_ID_ATTRIBUTE
-from mizzle_async.types import WRITE_ID_ATTRIBUTE
 
 INDENT = "    "
 
