@@ -33,6 +33,10 @@ class Reader(BulkOwner, Protocol):
     def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]: ...
 
 
+_FEWEST_FILTERED = 16
+"""How many items are evaluated at first where a filter may drop some: up to 4 KB cost the same as one."""
+
+
 @frozen(eq=False)
 class Page(Generic[RowT_co]):
     """One page of a query or a scan.
@@ -73,10 +77,10 @@ class PageSource:
     ) -> None:
         self._reader = reader
         self._plan = plan
-        self._max_items = plan.max_items if max_items is None else max_items
+        self._max_items = plan.options.max_items if max_items is None else max_items
         self._compiled = plan.compile(reader.now(), count_only=count_only)
         self._prefetch = prefetch
-        total = plan.segments
+        total = plan.options.segments
         self._segments = [_Segment((number, total) if total > 1 else None, start_key) for number in range(total)]
         self._pending: dict[asyncio.Task[RawPage], _Segment] = {}
         self._reserved = 0
@@ -144,16 +148,16 @@ class PageSource:
 
     def _request(self, segment: _Segment) -> ReadPage | None:
         plan = self._plan
-        limit = plan.page_size
+        limit = plan.options.page_size
         if self._max_items is not None:
             wanted = max(1, self._max_items - self.count)
-            if plan.filtered:
-                # How many items the filter drops is unknown: ask for as many as are wanted, then for twice as many each time, so
-                # that a rare match costs few requests, and a frequent one few read units.
-                wanted = self._guess = max(wanted, 2 * self._guess)
+            # How many items a filter drops is unknown: ask for about as many as are wanted, then for twice as many each time, so that
+            # a rare match costs few requests, and a frequent one few read units. Without a filter the first page has them all.
+            wanted = max(wanted, 2 * self._guess, _FEWEST_FILTERED if plan.filters else 1)
+            self._guess = wanted
             limit = wanted if limit is None else min(limit, wanted)
-        if plan.max_evaluated is not None:
-            left = plan.max_evaluated - self.evaluated - self._reserved
+        if plan.options.max_evaluated is not None:
+            left = plan.options.max_evaluated - self.evaluated - self._reserved
             if left <= 0:
                 return None
             limit = left if limit is None else min(limit, left)
@@ -214,7 +218,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
         self._reader = reader
         self._plan = plan
         self._source = PageSource(reader, plan)
-        self._left = plan.max_items
+        self._left = plan.options.max_items
         self._items = iter(())  # type: Any
         self._expired = plan.expired(reader.now())
 
@@ -283,7 +287,7 @@ class PageIterator(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
         self._reader = reader
         self._plan = plan
         self._source = PageSource(reader, plan, start_key=start_key)
-        self._left = plan.max_items
+        self._left = plan.options.max_items
 
     def __aiter__(self) -> Self:
         return self
@@ -336,7 +340,7 @@ async def read_page(
     With ``max_items`` as many requests are sent as it takes to fill it; without, one page of the service, or the first that holds
     something.
     """
-    most = plan.max_items if max_items is None else max_items
+    most = plan.options.max_items if max_items is None else max_items
     start_key = None if cursor is None else plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
     source = PageSource(reader, plan, start_key=start_key, max_items=most, prefetch=False)
     rows: list[RowT] = []
@@ -363,11 +367,11 @@ async def read_all(reader: Reader, plan: ReadPlan[Any, RowT]) -> list[RowT]:
     source = PageSource(reader, plan)
     rows: list[RowT] = []
     try:
-        while plan.max_items is None or len(rows) < plan.max_items:
+        while plan.options.max_items is None or len(rows) < plan.options.max_items:
             page = await source.next()
             if page is None:
                 break
-            rows += read_rows(reader, plan, page, None if plan.max_items is None else plan.max_items - len(rows))[0]
+            rows += read_rows(reader, plan, page, None if plan.options.max_items is None else plan.options.max_items - len(rows))[0]
     finally:
         source.close()
     return rows
@@ -376,7 +380,7 @@ async def read_all(reader: Reader, plan: ReadPlan[Any, RowT]) -> list[RowT]:
 async def count_items(reader: Reader, plan: ReadPlan[Any, Any]) -> int:
     """Count items without reading them into the process, page after page."""
     source = PageSource(reader, plan, count_only=plan.countable)
-    most = plan.max_items
+    most = plan.options.max_items
     counted = 0
     try:
         while most is None or counted < most:

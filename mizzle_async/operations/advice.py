@@ -16,6 +16,7 @@ def unindexed_filter(
     filters: Iterable[Condition[Any]],
     *,
     partition_names: frozenset[str],
+    sort_names: frozenset[str] = frozenset(),
     used: SecondaryIndex[Any, Any, Any] | None,
 ) -> str | None:
     """Return what to say about a filter, or None where nothing better is at hand.
@@ -23,16 +24,17 @@ def unindexed_filter(
     Args:
         schema: The entity's.
         filters: The caller's conditions, all of which must hold.
-        partition_names: Attributes that the key condition compares by equality; empty for a scan.
+        partition_names: Attributes of the partition key that the key condition binds; empty for a scan.
+        sort_names: Attributes of the sort key that it narrows.
         used: The index that is read already.
     """
     compared = [each for condition in filters for each in _compared(condition)]
     if not compared:
         filtered = any(True for _ in filters)
         return f"{schema.entity}: a filtered scan reads the whole table, and is charged for it" if filtered and not partition_names else None
-    equal = partition_names | {name for name, operator in compared if operator == "="}
-    named = {name for name, _ in compared}
-    better = None if schema.is_open else _better(schema, equal, named, used)
+    equal = partition_names.union(name for name, operator in compared if operator == "=")
+    named = frozenset(name for name, _ in compared)
+    better = None if schema.is_open else _better(schema, equal, named, partition_names | sort_names, used)
     names = ", ".join(dict.fromkeys(name for name, _ in compared))
     if better is not None:
         return f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: index {better!r} would serve it"
@@ -45,15 +47,17 @@ def unindexed_filter(
 
 
 def _better(
-    schema: EntitySchema, equal: frozenset[str] | set[str], named: set[str], used: SecondaryIndex[Any, Any, Any] | None
+    schema: EntitySchema,
+    equal: frozenset[str],
+    named: frozenset[str],
+    bound: frozenset[str],
+    used: SecondaryIndex[Any, Any, Any] | None,
 ) -> str | None:
-    """Return the name of an index whose partition key is bound, and whose key takes something off the filter."""
+    """Return the name of an index whose key takes something off the filter, and puts nothing on it that is bound now."""
     for index in indexes_of(schema.cls):
-        if index is used:
-            continue
         partition = {str(path.segments[0]) for path in _partition_paths(schema, index)}
-        sort = [str(path.segments[0]) for path in index.sort_paths[:1]]
-        if partition <= equal and (partition & named or any(name in named for name in sort)):
+        key = partition | {str(path.segments[0]) for path in index.sort_paths[:1]}
+        if index is not used and partition <= equal and bound <= key and key & named:
             return index.name
     return None
 

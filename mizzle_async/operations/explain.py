@@ -81,6 +81,8 @@ class Explanation:
         lines = [f"{self.operation} on {self.table!r}" + (f", index {self.index!r}" if self.index else "")]
         if self.key is not None:
             lines.append("  key: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.key.items()))
+        if "Item" in self.request:
+            lines.append("  item: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.request["Item"].items()))
         lines += [f"  {kind}: {text}" for kind, text in self.expressions.items()]
         lines += [f"  {name}: {self.request[name]}" for name in _OPTIONS if name in self.request]
         lines.append(f"  estimated capacity: {self.capacity}")

@@ -10,13 +10,14 @@ from attrs import evolve, field, frozen
 from mizzle_async.errors import ExpressionError, InvalidCursorError, MarshallingError
 from mizzle_async.expressions import AttributePath, Condition, Conjunction
 from mizzle_async.limits import SCAN_SEGMENTS
-from mizzle_async.model import SecondaryIndex
+from mizzle_async.model import EntitySchema, SecondaryIndex
 from mizzle_async.operations.advice import unindexed_filter
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.conditions import expired_condition
 from mizzle_async.operations.cursors import query_digest
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.guards import guard_filter, is_guard, may_hold_guards
 from mizzle_async.operations.pages import QueryPage, ReadPage, ScanPage
 from mizzle_async.operations.projection import Projection
 from mizzle_async.operations.target import Target
@@ -188,6 +189,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         filters = self.filters
         if now is not None and self.expiry_filtered and (expired := expired_condition(target, now)) is not None:
             filters = (*filters, ~expired)
+        if (no_guard := self._guard_filter()) is not None:
+            filters = (*filters, no_guard)
         if filters:
             whole = filters[0] if len(filters) == 1 else Conjunction(filters)
             body["FilterExpression"] = compiler.condition(whole, "FilterExpression")
@@ -204,6 +207,22 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
+
+    def _guard_filter(self) -> Condition[Any] | None:
+        """Return the condition that leaves out guard items of unique attributes, where some may come."""
+        schema = self.target.schema
+        if not may_hold_guards(schema, self.index) or self._guards_slip_through:
+            return None
+        # A query of the table itself would have to ask for the key of a guard to meet one.
+        return guard_filter(schema) if self.partition is None or self.index is not None else None
+
+    @property
+    def _guards_slip_through(self) -> bool:
+        """Tell whether guard items may come: a query cannot filter by a key of the index that it reads."""
+        schema, index = self.target.schema, self.index
+        if self.partition is None or not may_hold_guards(schema, index):
+            return False
+        return index is not None and schema.partition_key.name in index.key_names()
 
     def _paging_paths(self) -> list[AttributePath[Any, Any]]:
         """Return the paths that must come back whatever is projected: for cursors, and to see what is expired."""
@@ -232,7 +251,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     @property
     def countable(self) -> bool:
         """Tell whether the service's own count is right."""
-        return not self.hides_expired or self.expiry_filtered
+        return (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through
 
     def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
         """Return what all page requests have in common.
@@ -285,8 +304,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             on_error(error)
 
     def expired(self, now: float) -> Callable[[Item], bool] | None:
-        """Return what tells whether an item is expired, or None where none is, or all may be shown."""
-        lifetime = self.target.schema.time_to_live
+        """Return what tells whether an item must not be shown: expired, or a guard. None where all may be shown."""
+        schema = self.target.schema
+        lifetime = schema.time_to_live
+        if self._guards_slip_through:
+            shown = lifetime is None or self.options.include_expired
+            return lambda item: is_guard(schema, item) or (not shown and _is_expired(schema, item, now))
         if lifetime is None or self.options.include_expired:
             return None
         name = lifetime.name
@@ -340,15 +363,17 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Return what to say about its filter."""
         if not self.filters:
             return None
-        names = frozenset[str]()
+        partition = frozenset[str]()
+        sort = frozenset[str]()
         if self.partition is not None:
-            names = frozenset(str(place.segments[0]) for place in self._partition_places())
-        return unindexed_filter(self.target.schema, self.filters, partition_names=names, used=self.index)
-
-    def _partition_places(self) -> tuple[AttributePath[Any, Any], ...]:
-        if self.index is not None and not self.index.is_local:
-            return self.index.partition_paths
-        return (self.target.schema.partition_key_path,)
+            keys = self._read_key_names()
+            index = self.index
+            count = 1 if index is None or index.is_local else len(index.partition_paths)
+            partition = frozenset(keys[:count])
+            sort = partition if self.sort is None else frozenset(keys[count : count + 1])
+        return unindexed_filter(
+            self.target.schema, self.filters, partition_names=partition, sort_names=sort, used=self.index
+        )
 
     def __repr__(self) -> str:
         return f"<{'scan' if self.partition is None else 'query'} of {self.target.schema.entity}, {self._source()}>"
@@ -360,3 +385,7 @@ def query_index(partition: Condition[Any], sort: Condition[Any] | None) -> AnyIn
     if index is None and sort is not None:
         index = getattr(sort, "index", None)
     return index
+
+
+def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
+    return schema.time_to_live is not None and is_expired(item, schema.time_to_live.name, now)
