@@ -27,7 +27,7 @@ from mizzle_async.operations import (
     ReplaceItem,
     Target,
     UpdateItem,
-    check_unique,
+    check_reserved,
     is_stamped,
     refuse_unique,
     resolve_key,
@@ -78,7 +78,7 @@ class TableWrites(Generic[ModelT]):
             report_capacity=owner.reports_capacity,
             new_token=owner.new_token,
         )
-        check_unique(codec.schema)
+        check_reserved(codec.schema)
         self._stamped = is_stamped(codec.schema)
 
     @property

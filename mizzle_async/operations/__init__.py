@@ -10,7 +10,7 @@ from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
-from mizzle_async.operations.guards import check_unique, is_guard
+from mizzle_async.operations.guards import check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
 from mizzle_async.operations.pages import RawPage, ReadPage
 from mizzle_async.operations.projection import projection_of
@@ -59,7 +59,7 @@ __all__ = [
     "TransactWrite",
     "Transactable",
     "UpdateItem",
-    "check_unique",
+    "check_reserved",
     "cursor_secret",
     "derived_key",
     "entity_identity",

@@ -28,7 +28,7 @@ from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, sc
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.expiry import expiry_bounds
 from mizzle_async.operations.target import Encoded, Target
-from mizzle_async.types import AttributeValue, Item, WirePayload
+from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item, WirePayload
 
 GUARD_PREFIX: Final = "_unique#"
 """What the partition key of every guard item begins with, and of no other item."""
@@ -37,12 +37,19 @@ GUARD_OWNER: Final = "_unique_owner"
 """The attribute of a guard item that holds the key of the item that it guards a value of."""
 
 
-def check_unique(schema: EntitySchema) -> None:
-    """Refuse a unique attribute where no guard item can lie.
+def check_reserved(schema: EntitySchema) -> None:
+    """Refuse attributes that are stored under names which this library uses, and unique ones where no guard item can lie.
 
     Raises:
-        ModelError: The partition key is no text.
+        ModelError: A name is taken, or the partition key is no text.
     """
+    reserved = {WRITE_ID_ATTRIBUTE} if schema.version is not None else set[str]()
+    for name in sorted(reserved | ({GUARD_OWNER} if schema.unique else set())):
+        if name in schema.by_name:
+            raise ModelError(
+                f"{schema.entity}.{schema.by_name[name].field} is stored as {name!r}, which this library uses itself: "
+                'give it another name, `attribute(name="…")`'
+            )
     partition_key = schema.partition_key
     if schema.unique and scalar_code(partition_key.type, partition_key.datetime_format) not in {"S", None}:
         raise ModelError(
