@@ -143,8 +143,12 @@ class Pipeline:
 
     async def warm_up(self) -> None:
         """Open the connections that the settings ask for; a failure is left for the first call to meet."""
-        destination = await self._session.destination("GetItem", "")
-        await self._transports.warm_up(destination.endpoint)
+        try:
+            route = await self._route(WireRequest("GetItem", b"", "", RepeatSafety.READ))
+        except MizzleError as error:
+            logger.debug("no connection was warmed up: %s", type(error).__name__)
+        else:
+            await self._transports.warm_up(route.endpoint)
 
     def statistics(self) -> PipelineStatistics:
         """Return what the calls have come to so far."""

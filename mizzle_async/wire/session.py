@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from mizzle_async.errors import ClientStateError, MizzleError, ValidationError
+from mizzle_async.errors import ClientStateError, ValidationError
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session_adapter import ControlCall, HttpSessionAdapter, control_call
 from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
@@ -124,10 +124,14 @@ class AiobotocoreSession:
         self.region_name: str = client.meta.region_name
         self.user_agent = user_agent
         client.meta.events.register("before-endpoint-resolution.dynamodb", self._tell_account)
+        client.meta.events.register("choose-signer.dynamodb", _leave_unsigned)
 
     def _tell_account(self, builtins: dict[str, Any], **_: Any) -> None:
         """Let account-based endpoints be resolved, although this client has no credentials to ask."""
         held = self.credentials.credentials
+        if held is None:
+            # The client is opening: whose account it will be is not known yet, and must not be required.
+            builtins["AWS::Auth::AccountIdEndpointMode"] = "disabled"
         builtins["AWS::Auth::AccountId"] = held.account_id if held is not None else None
 
     async def destination(self, operation: str, table: str) -> Destination:
@@ -155,7 +159,11 @@ class AiobotocoreSession:
     async def load_tls(self) -> None:
         """Load the certificate authorities, in a thread."""
         verify = self._options.get("verify")
-        self._tls = await asyncio.to_thread(_tls_context, verify if isinstance(verify, str) else None)
+        bundle = verify if isinstance(verify, str) else None
+        try:
+            self._tls = await asyncio.to_thread(_tls_context, bundle)
+        except OSError as error:
+            raise ClientStateError(f"the certificate authorities in {bundle} cannot be read: {error}") from error
 
     def tls(self) -> ssl.SSLContext:
         """Return the TLS context that was loaded when the client opened."""
@@ -166,15 +174,14 @@ class AiobotocoreSession:
     async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
         """Let aiobotocore serialise and parse, and our pipeline send."""
         from botocore import xform_name
-        from botocore.exceptions import BotoCoreError, ParamValidationError
+        from botocore.exceptions import BotoCoreError
 
         token = control_call.set(call)
         try:
             parsed: dict[str, Any] = await getattr(self._client, xform_name(operation))(**parameters)
-        except ParamValidationError as error:
-            raise ValidationError(str(error), operation=operation, table=call.table) from error
         except BotoCoreError as error:
-            raise MizzleError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
+            # Nothing was sent: what happens to a request after that is told by our own errors, which pass unchanged.
+            raise ValidationError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
         finally:
             control_call.reset(token)
         parsed.pop("ResponseMetadata", None)
@@ -196,8 +203,14 @@ async def open_session(settings: WireSettings) -> Session:
     loop = asyncio.get_running_loop()
     if settings.transport is not None:
         return StaticSession(settings, loop)
-    prepared = await asyncio.to_thread(_prepare, settings.session, settings.profile_name)
-    client = await _client(prepared, settings)
+    try:
+        prepared = await asyncio.to_thread(_prepare, settings.session, settings.profile_name)
+        client = await _client(prepared, settings)
+    except Exception as error:
+        told = _configuration_error(error, settings.profile_name)
+        if told is None:
+            raise
+        raise told from error
     source = (
         StaticSource(settings.credentials)
         if settings.credentials is not None
@@ -272,31 +285,45 @@ def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
 async def _client(prepared: _Prepared, settings: WireSettings) -> Any:
     """Make the aiobotocore client; nothing of it suspends, as it neither has credentials nor opens connections."""
     from aiobotocore.config import AioConfig
-    from botocore import UNSIGNED
-    from botocore.exceptions import BotoCoreError, NoRegionError, ProfileNotFound
 
     config = AioConfig(
         http_session_cls=HttpSessionAdapter,
-        signature_version=UNSIGNED,
         retries={"total_max_attempts": 1, "mode": "standard"},
         endpoint_discovery_enabled=False,
         max_pool_connections=settings.pool.max_connections,
         connect_timeout=settings.pool.connect_timeout,
         read_timeout=None,
     )
-    try:
-        creating = prepared.session.create_client(
-            "dynamodb", region_name=settings.region_name, endpoint_url=settings.endpoint_url, config=config
-        )
-        return await creating.__aenter__()  # closed by `AiobotocoreSession.aclose`
-    except NoRegionError as error:
-        raise ClientStateError(
-            "no AWS region: pass region_name=, set AWS_REGION, or name one in the AWS profile"
-        ) from error
-    except ProfileNotFound as error:
-        raise ClientStateError(f"no AWS profile named {settings.profile_name!r}") from error
-    except (BotoCoreError, ValueError) as error:
-        raise ClientStateError(f"the AWS configuration cannot be used: {error}") from error
+    creating = prepared.session.create_client(
+        "dynamodb",
+        region_name=settings.region_name,
+        endpoint_url=settings.endpoint_url,
+        config=config,
+        # It never signs. Without these it would look for credentials now, and in places that take seconds.
+        aws_access_key_id="unused",
+        aws_secret_access_key="unused",  # noqa: S106  (no secret)
+    )
+    return await creating.__aenter__()  # closed by `AiobotocoreSession.aclose`
+
+
+def _configuration_error(error: Exception, profile: str | None) -> ClientStateError | None:
+    """Say what is wrong with the AWS configuration; None where an error is not about that."""
+    from botocore.exceptions import BotoCoreError, NoRegionError, ProfileNotFound
+
+    if isinstance(error, NoRegionError):
+        return ClientStateError("no AWS region: pass region_name=, set AWS_DEFAULT_REGION, or name one in a profile")
+    if isinstance(error, ProfileNotFound):
+        return ClientStateError(f"no AWS profile named {profile or error.kwargs.get('profile')!r}")
+    if isinstance(error, BotoCoreError | ValueError):
+        return ClientStateError(f"the AWS configuration cannot be used: {error}")
+    return None
+
+
+def _leave_unsigned(**_: Any) -> Any:
+    """Tell aiobotocore not to sign: the pipeline does."""
+    from botocore import UNSIGNED
+
+    return UNSIGNED
 
 
 def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
@@ -328,13 +355,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _arguments(operation: str, table: str) -> dict[str, Any]:
-    """Write the parameters by which endpoint rules see an account: tables that are named by ARN."""
-    arns = [name for name in table.split(", ") if name.startswith("arn:")]
-    if not arns:
-        return {}
+    """Write the parameters by which endpoint rules see an account: the tables, which may be named by ARN."""
+    tables = table.split(", ")
     if operation.startswith("Batch"):
-        return {"RequestItems": {arn: {} for arn in arns}}
+        return {"RequestItems": {name: {} for name in tables}}
     if operation.startswith("Transact"):
         member = "Get" if operation == "TransactGetItems" else "Put"
-        return {"TransactItems": [{member: {"TableName": arn}} for arn in arns]}
-    return {"TableName": arns[0]}
+        return {"TransactItems": [{member: {"TableName": name}} for name in tables]}
+    return {"TableName": tables[0]}

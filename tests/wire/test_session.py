@@ -1,0 +1,430 @@
+"""What the AWS configuration says about the way to the service, resolved by aiobotocore's own rules."""
+
+import asyncio
+import logging
+
+import certifi
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+
+from mizzle_async import errors
+from mizzle_async.testing.clock import run_virtual
+from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.server import ScriptedServer
+from mizzle_async.types import RepeatSafety, WireRequest
+from mizzle_async.wire.exchange import Answer, Endpoint
+from mizzle_async.wire.pipeline import open_pipeline
+from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.retry import RetryPolicy
+from mizzle_async.wire.session import is_loopback, open_session, parse_endpoint
+from mizzle_async.wire.session_adapter import control_safety
+from mizzle_async.wire.settings import Credentials, WireSettings
+
+ITEM = Reply({"Item": {"a": {"S": "b"}}})
+ACCOUNT = Credentials("AKID", "secret", account_id="111122223333")
+
+
+def destination_of(operation="GetItem", table="orders", **settings):
+    """Resolve where an operation goes, with credentials at hand."""
+
+    async def main():
+        session = await open_session(WireSettings(credentials=settings.pop("credentials", ACCOUNT), **settings))
+        await session.credentials.current()
+        found = await session.destination(operation, table)
+        await session.aclose()
+        return found
+
+    return run_virtual(main())
+
+
+def url_of(operation="GetItem", table="orders", **settings):
+    """Resolve the URL of an operation."""
+    endpoint = destination_of(operation, table, **settings).endpoint
+    return f"{endpoint.scheme}://{endpoint.authority}{endpoint.path}"
+
+
+@pytest.fixture
+def configure(monkeypatch, tmp_path):
+    """Write an AWS configuration file."""
+
+    def write(text):
+        path = tmp_path / "config"
+        path.write_text(text)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+
+    return write
+
+
+# ── endpoints ──
+
+
+def test_account_based_endpoints_are_the_rule():
+    """Where the account is known its own host is used; elsewhere the region's."""
+    assert url_of(region_name="eu-west-1") == "https://111122223333.ddb.eu-west-1.amazonaws.com/"
+    assert url_of(region_name="eu-west-1", credentials=("a", "b")) == "https://dynamodb.eu-west-1.amazonaws.com/"
+
+
+def test_account_based_endpoints_can_be_turned_off(monkeypatch):
+    """``AWS_ACCOUNT_ID_ENDPOINT_MODE=disabled`` is honoured."""
+    monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
+    assert url_of(region_name="eu-west-1") == "https://dynamodb.eu-west-1.amazonaws.com/"
+
+
+def test_a_required_account_is_asked_for_when_it_is_needed(monkeypatch):
+    """With ``required`` a client opens, as nobody knows the account yet, and says later that none is known."""
+    monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "required")
+    assert url_of(region_name="eu-west-1") == "https://111122223333.ddb.eu-west-1.amazonaws.com/"
+    with pytest.raises(errors.ClientStateError, match="no endpoint for GetItem"):
+        destination_of(region_name="eu-west-1", credentials=("a", "b"))
+
+
+def test_the_account_of_a_table_named_by_arn_counts():
+    """A table of another account is reached at that account's host, alone or in a batch or a transaction."""
+    arn = "arn:aws:dynamodb:eu-west-1:444455556666:table/orders"
+    operations = ("GetItem", "Query", "BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems")
+    for operation in operations:
+        found = url_of(operation, arn, region_name="eu-west-1")
+        assert found == "https://444455556666.ddb.eu-west-1.amazonaws.com/", operation
+
+
+@pytest.mark.parametrize(
+    ("variable", "host"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "dynamodb-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "dynamodb.us-east-1.api.aws"),
+    ],
+)
+def test_fips_and_dual_stack(monkeypatch, variable, host):
+    """The switches of the AWS configuration choose the host."""
+    monkeypatch.setenv(variable, "true")
+    assert url_of(region_name="us-east-1", credentials=("a", "b")) == f"https://{host}/"
+
+
+def test_vector_searches_have_a_host_of_their_own():
+    """``SearchVectors`` does not go where item operations go."""
+    item = url_of("GetItem", region_name="us-east-1", credentials=("a", "b"))
+    search = url_of("SearchVectors", region_name="us-east-1", credentials=("a", "b"))
+    assert search != item
+    assert "search" in search
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"])
+def test_configured_endpoints_are_honoured(monkeypatch, variable):
+    """An endpoint of the environment is used, unless another is given, or all are to be ignored."""
+    monkeypatch.setenv(variable, "http://127.0.0.1:4566/path")
+    assert url_of(region_name="us-east-1") == "http://127.0.0.1:4566/path"
+    assert url_of(region_name="us-east-1", endpoint_url="http://127.0.0.1:1") == "http://127.0.0.1:1/"
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert url_of(region_name="us-east-1", credentials=("a", "b")) == "https://dynamodb.us-east-1.amazonaws.com/"
+
+
+def test_the_region_comes_from_argument_environment_or_profile(monkeypatch, configure):
+    """The nearest one wins, and a named profile has its own."""
+    configure("[default]\nregion = eu-north-1\n[profile other]\nregion = ap-south-1\n")
+    assert destination_of().region == "eu-north-1"
+    assert destination_of(profile_name="other").region == "ap-south-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert destination_of().region == "eu-west-2"
+    assert destination_of(region_name="eu-west-3").region == "eu-west-3"
+
+
+def test_what_cannot_be_used_is_said_when_the_client_opens(configure):
+    """No region, no such profile, no such URL: each says what to do, in our own error."""
+    with pytest.raises(errors.ClientStateError, match="no AWS region: pass region_name="):
+        destination_of()
+    with pytest.raises(errors.ClientStateError, match="no AWS profile named 'nobody'"):
+        destination_of(profile_name="nobody", region_name="us-east-1")
+    with pytest.raises(errors.ClientStateError, match="the AWS configuration cannot be used"):
+        destination_of(region_name="us-east-1", endpoint_url="not a url")
+
+
+# ── clear text ──
+
+
+@pytest.mark.parametrize("host", ["localhost", "db.localhost", "127.0.0.1", "127.8.9.1", "::1"])
+def test_this_machine_may_be_asked_in_clear_text(host):
+    """Loopback by name or number needs no encryption."""
+    assert is_loopback(host)
+    shown = f"[{host}]" if ":" in host else host
+    assert parse_endpoint(f"http://{shown}:8000", allow_http=False) == Endpoint("http", host, 8000)
+
+
+@pytest.mark.parametrize("host", ["dynamodb-local", "10.0.0.1", "127.0.0.1.example", "localhost.example", "1.2.3.4"])
+def test_other_machines_are_not_asked_in_clear_text(host):
+    """Items go to other machines encrypted, unless the caller says otherwise."""
+    assert not is_loopback(host)
+    with pytest.raises(errors.ClientStateError, match=f"refusing to send requests to {host} unencrypted"):
+        parse_endpoint(f"http://{host}", allow_http=False)
+    assert parse_endpoint(f"http://{host}", allow_http=True) == Endpoint("http", host, 80)
+    assert parse_endpoint(f"https://{host}/x", allow_http=False) == Endpoint("https", host, 443, "/x")
+
+
+def test_a_configured_endpoint_in_clear_text_is_refused_at_opening(monkeypatch):
+    """An endpoint that slipped into the environment does not get items in clear text."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://elsewhere.example:8000")
+    with pytest.raises(errors.ClientStateError, match="allow_http=True"):
+        destination_of(region_name="us-east-1")
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "https://", "127.0.0.1:8000", ""])
+def test_what_is_no_endpoint(url):
+    """Only http and https with a host are endpoints."""
+    with pytest.raises(errors.ClientStateError, match="not an endpoint"):
+        parse_endpoint(url, allow_http=True)
+
+
+def test_the_endpoint_is_logged_once(caplog):
+    """Where items go is said when the client opens."""
+    caplog.set_level(logging.DEBUG, "mizzle_async.wire")
+    destination_of(region_name="eu-west-1", credentials=("a", "b"))
+    lines = [record.getMessage() for record in caplog.records if record.name == "mizzle_async.wire"]
+    assert lines.count("DynamoDB in eu-west-1, at dynamodb.eu-west-1.amazonaws.com") == 1
+
+
+# ── a user's own session ──
+
+
+def test_a_users_session_is_used_as_it_is():
+    """Region, credentials and default configuration of a session are its own; retries and signing are ours."""
+
+    async def main():
+        session = AioSession()
+        session.set_config_variable("region", "eu-central-1")
+        session.set_credentials("AKIDUSER", "secret", "token")
+        session.set_default_client_config(AioConfig(retries={"total_max_attempts": 9}, user_agent_extra="mine"))
+        async with ScriptedServer([ITEM]) as server:
+            pipeline = await open_pipeline(WireSettings(session=session, endpoint_url=server.url))
+            assert pipeline.region_name == "eu-central-1"
+            await pipeline.call(WireRequest("GetItem", b"{}", "orders", RepeatSafety.READ))
+            await pipeline.aclose()
+            return server.requests[0].headers
+
+    headers = run_virtual(main())
+    assert "Credential=AKIDUSER/" in headers["authorization"]
+    assert "/eu-central-1/dynamodb/" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "token"
+
+
+# ── the control plane ──
+
+
+def controlled(script, operation, parameters, **options):
+    """Send one operation of the control plane; return its result, and the server."""
+
+    async def main():
+        async with ScriptedServer(script) as server:
+            settings = WireSettings(
+                endpoint_url=server.url,
+                region_name="eu-west-1",
+                credentials=("AKID", "secret", "token"),
+                retry=RetryPolicy.no_backoff(),
+            )
+            pipeline = await open_pipeline(settings)
+            try:
+                result = await pipeline.control(operation, parameters, **options)
+            except errors.MizzleError as error:
+                result = error
+            finally:
+                await pipeline.aclose()
+            return result, server
+
+    return run_virtual(main())
+
+
+DESCRIBED = Reply({"Table": {"TableName": "orders", "CreationDateTime": 1767225600.0, "TableStatus": "ACTIVE"}})
+
+
+def test_table_operations_go_through_aiobotocore_and_our_pool():
+    """Our client of aiobotocore serialises and parses; signing, checking and retrying are the pipeline's."""
+    result, server = controlled([Reply.throttled(), DESCRIBED], "DescribeTable", {"TableName": "orders"})
+    assert result["Table"]["CreationDateTime"].year == 2026
+    assert "ResponseMetadata" not in result
+    assert server.operations == ["DescribeTable"] * 2
+    assert {sent.connection for sent in server.requests} == {1}
+    for sent in server.requests:
+        assert sent.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+        assert sent.headers["user-agent"].startswith("mizzle_async/")
+        assert sent.payload == {"TableName": "orders"}
+
+
+def test_errors_of_the_control_plane_are_ours():
+    """The service's error arrives as its class, with the table and the attempts."""
+    error, server = controlled([Reply.error("ResourceInUseException")], "DeleteTable", {"TableName": "orders"})
+    assert type(error) is errors.ResourceInUseError
+    assert (error.operation, error.table, error.attempts, len(server.requests)) == ("DeleteTable", "orders", 1, 1)
+
+
+def test_wrong_parameters_are_found_before_sending():
+    """What aiobotocore's own validation refuses is a `ValidationError`, and nothing is sent."""
+    error, server = controlled([], "DescribeTable", {"TableName": 5})
+    assert type(error) is errors.ValidationError
+    assert server.requests == []
+
+
+def test_a_lost_answer_of_the_control_plane():
+    """A description is asked for again; a deletion is too, and its refusal says that it may be our own doing."""
+    result, server = controlled([Reply.close(), DESCRIBED], "DescribeTable", {"TableName": "orders"})
+    assert result["Table"]["TableStatus"] == "ACTIVE"
+    script = [Reply.close(), Reply.error("ResourceInUseException")]
+    error, server = controlled(script, "DeleteTable", {"TableName": "orders"})
+    assert (type(error), error.ambiguous, len(server.requests)) == (errors.ResourceInUseError, True, 2)
+
+
+def test_tagging_has_no_answer():
+    """The operation whose answer has no body works through aiobotocore as well."""
+    parameters = {"ResourceArn": "arn:aws:dynamodb:eu-west-1:1:table/orders", "Tags": [{"Key": "a", "Value": "b"}]}
+    assert controlled([Reply(b"", 200)], "TagResource", parameters)[0] == {}
+
+
+def test_the_control_plane_has_deadlines():
+    """A description that never comes ends at the caller's timeout."""
+    error, _ = controlled([Reply.hang()], "DescribeTable", {"TableName": "orders"}, timeout=2.0)
+    assert (type(error), error.timeout) == (errors.DeadlineExceededError, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("operation", "safety"),
+    [
+        ("DescribeTable", RepeatSafety.READ),
+        ("ListTables", RepeatSafety.READ),
+        ("CreateTable", RepeatSafety.GUARDED),
+        ("UpdateTimeToLive", RepeatSafety.GUARDED),
+        ("UntagResource", RepeatSafety.IDEMPOTENT),
+    ],
+)
+def test_what_repeating_a_table_operation_does(operation, safety):
+    """Descriptions are reads, tags are as repeatable as sets, and most of the others are refused the second time."""
+    assert control_safety(operation) is safety
+
+
+# ── a transport of the user's ──
+
+
+class Recorder:
+    """A transport that remembers what it carried."""
+
+    def __init__(self):
+        self.exchanges = []
+        self.closed = 0
+
+    async def exchange(self, exchange):
+        self.exchanges.append(exchange)
+        return Answer(200, {}, {"Item": {}})
+
+    async def aclose(self):
+        self.closed += 1
+
+
+def test_a_given_transport_carries_everything():
+    """With a transport of its own a client opens nothing else: no aiobotocore, no pool, no configuration."""
+
+    async def main():
+        transport = Recorder()
+        pipeline = await open_pipeline(WireSettings(transport=transport, endpoint_url="https://simulated.example/x"))
+        await pipeline.call(WireRequest("GetItem", b"{}", "orders", RepeatSafety.READ))
+        with pytest.raises(errors.ClientStateError, match="ListTables is sent through aiobotocore"):
+            await pipeline.control("ListTables", {})
+        assert pipeline.region_name == "us-east-1"
+        assert "Recorder" in repr(pipeline._transports)
+        with pytest.raises(errors.ClientStateError, match="opens no TLS"):
+            pipeline._session.tls()
+        assert pipeline._session.fallback_options(transport.exchanges[0].endpoint) is None
+        await pipeline.warm_up()
+        await pipeline.aclose()
+        return transport
+
+    transport = run_virtual(main())
+    assert [exchange.endpoint for exchange in transport.exchanges] == [
+        Endpoint("https", "simulated.example", 443, "/x")
+    ]
+    assert transport.closed == 1
+
+
+# ── warming up ──
+
+
+def test_connections_are_warmed_up_at_opening():
+    """The connections that the settings ask for are open before the first call."""
+
+    async def main():
+        async with ScriptedServer(then=ITEM) as server:
+            settings = WireSettings(
+                endpoint_url=server.url, region_name="a", credentials=("a", "b"), pool=PoolConfig(warm_up=3)
+            )
+            pipeline = await open_pipeline(settings)
+            warm = (server.opened, len(server.requests), pipeline.statistics().pool.idle)
+            await pipeline.aclose()
+            return warm
+
+    assert run_virtual(main()) == (3, 0, 3)
+
+
+def test_a_client_without_credentials_opens_cold():
+    """Warming up needs to know where to; what is wrong is said by the first call."""
+
+    async def main():
+        async with ScriptedServer(then=ITEM) as server:
+            settings = WireSettings(endpoint_url=server.url, region_name="a", pool=PoolConfig(warm_up=3))
+            pipeline = await open_pipeline(settings)
+            await pipeline.aclose()
+            return server.opened
+
+    assert run_virtual(main()) == 0
+
+
+# ── the certificate authorities ──
+
+
+async def test_authorities_are_read_at_opening(monkeypatch):
+    """A client that will need TLS reads its authorities when it opens, in a thread; a bundle can be named."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", certifi.where())
+    settings = WireSettings(region_name="eu-west-1", credentials=("a", "b"))
+    session = await open_session(settings)
+    context = session.tls()
+    assert context.check_hostname
+    assert session.tls() is context
+    again = await open_session(settings)
+    assert again.tls() is context
+    await session.aclose()
+    await again.aclose()
+
+
+async def test_a_bundle_that_cannot_be_read_is_said_at_opening(monkeypatch, tmp_path):
+    """A bundle that is not there is no reason to trust somebody else."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(errors.ClientStateError, match="certificate authorities"):
+        await open_session(WireSettings(region_name="eu-west-1", credentials=("a", "b")))
+
+
+def test_authorities_are_read_late_where_the_first_endpoint_needs_none():
+    """An endpoint that turns out to be encrypted finds its context."""
+
+    async def main():
+        session = await open_session(
+            WireSettings(endpoint_url="http://127.0.0.1:1", region_name="a", credentials=("a", "b"))
+        )
+        context = session.tls()
+        await session.aclose()
+        return context
+
+    assert run_virtual(main()).check_hostname
+
+
+async def test_opening_does_not_hold_the_loop_while_it_imports():
+    """The parts of opening that take long run in a thread: the loop turns meanwhile."""
+    turns = 0
+
+    async def turn():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.ensure_future(turn())
+    session = await open_session(
+        WireSettings(endpoint_url="http://127.0.0.1:1", region_name="a", credentials=("a", "b"))
+    )
+    turning.cancel()
+    await session.aclose()
+    assert turns > 1
