@@ -55,7 +55,7 @@ async def items(client: Client, rounds: int, budget: int) -> dict[str, dict[str,
         condition = Order.customer_id == workload.PARTITION
         calls["query().all(), pages of 10", size] = paged.query(condition).all
         calls["query().all(), one page", size] = whole.query(condition).all
-        calls["get_many()", size] = lambda table=whole, keys=keys: table.get_many(keys)
+        calls["get_many()", size] = lambda table=whole, keys=keys: table.get_many([table.key(**key) for key in keys])
         calls["put_many()", size] = lambda table=whole, rows=rows: table.put_many(rows)
     for call in calls.values():
         await call()

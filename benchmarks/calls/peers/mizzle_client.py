@@ -57,7 +57,7 @@ def of_dicts(client: Client) -> dict[str, Callable[[], Awaitable[Any]]]:
         return (await orders.query(orders.partition_key == workload.PARTITION).page()).items
 
     async def batch_get() -> Any:
-        return await orders.get_many(keys)
+        return await orders.get_many([orders.key(**key) for key in keys])
 
     async def batch_write() -> Any:
         await orders.put_many(batch)
@@ -88,7 +88,7 @@ def of_models(client: Client) -> dict[str, Callable[[], Awaitable[Any]]]:
         return (await orders.query(Order.customer_id == workload.PARTITION).page()).items
 
     async def batch_get() -> Any:
-        return await orders.get_many(keys)
+        return await orders.get_many([orders.key(**key) for key in keys])
 
     async def batch_write() -> Any:
         await orders.put_many(batch)
