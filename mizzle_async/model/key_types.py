@@ -25,6 +25,7 @@ SCALARS: Final[dict[type[Any], ScalarCode]] = {
     UUID: "S",
     date: "S",
     int: "N",
+    float: "N",
     Decimal: "N",
     bytes: "B",
     bytearray: "B",
@@ -94,8 +95,8 @@ def _refusal(plain: Any, role: str) -> str | None:
         return f"it has one type in the table: {instead}"
     if not isinstance(kind, type):
         return None
-    if issubclass(kind, bool | float):
-        return "there are no such keys, and a float is not found again by equality: write int, Decimal or an Enum"
+    if issubclass(kind, bool):
+        return "there are no such keys: write int or an Enum"
     if has(kind) or (issubclass(kind, Collection) and not issubclass(kind, str | bytes | bytearray | memoryview)):
         return f"it is one string, number or binary: {instead}"
     return None
