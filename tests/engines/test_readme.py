@@ -6,7 +6,9 @@ import ast
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import anyio
@@ -32,7 +34,7 @@ async def execute(code: str, line: int, names: dict[str, Any]) -> None:
         tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_", ast.Store())], last.value), last)
         ast.fix_missing_locations(tree)
     ast.increment_lineno(tree, line)
-    compiled = compile(tree, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compiled = compile(tree, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     result = eval(compiled, names)  # noqa: S307  (the code is our own README)
     if inspect.iscoroutine(result):
         await result
@@ -44,7 +46,9 @@ def test_every_block_runs_and_sends_what_it_shows(embedded_engine: Any, monkeypa
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "readme")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "readme")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    names: dict[str, Any] = {"__name__": "readme"}
+    module = ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)
+    names = module.__dict__
 
     async def everything() -> None:
         for line, language, code in blocks():
