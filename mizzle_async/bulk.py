@@ -34,7 +34,9 @@ class BatchReport:
 class BulkOwner(Sender, Protocol):
     """What bulk work needs of a client."""
 
-    async def pause(self, seconds: float, /) -> None: ...
+    async def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        ...
 
 
 async def read_items(

@@ -50,15 +50,16 @@ class Client(TableAdministration):
         credentials: Static credentials, as `Credentials` or a tuple; None means the AWS chain.
         session: Your own aiobotocore session.
         pool: Bounds and times of the connection pool.
-        timeout: Seconds for a whole call: waiting for the pool, every attempt, every pause. Where many requests are sent, for each
-            batch or page.
+        timeout: Seconds for a whole call: waiting for the pool, every attempt, every pause. Where many requests are
+            sent, for each batch or page.
         retry: How often and when a request is sent again.
         hedge: Whether late reads are sent twice.
         cursor_key: Authenticates cursors, and encrypts them where the extra ``cursors`` is installed: 16 bytes or more.
         cursor_max_age: Seconds for which a cursor is good; None for ever.
         converter: Your own cattrs converter.
         table_prefix: Put before every table name, such as ``"dev-"``.
-        table_names: The whole name at the service for some tables, by the name in the model; no prefix is added to these.
+        table_names: The whole name at the service for some tables, by the name in the model; no prefix is added to
+            these.
         instrument: What hears of every finished call.
         allow_http: Permit ``http://`` to hosts other than this machine.
         clock: Seconds since the epoch: what is expired, and what timestamps say.
@@ -172,7 +173,13 @@ class Client(TableAdministration):
 
     @overload
     def table(
-        self, model: type[ModelT], /, *, name: str | None = None, partition_key: str | None = None, sort_key: str | None = None
+        self,
+        model: type[ModelT],
+        /,
+        *,
+        name: str | None = None,
+        partition_key: str | None = None,
+        sort_key: str | None = None,
     ) -> Table[ModelT]: ...
     @overload
     def table(
@@ -199,8 +206,8 @@ class Client(TableAdministration):
         """Return the handle of a table. Nothing is sent, and the client need not be open.
 
         Args:
-            model: An entity; or an attrs class of anybody's, with ``name`` and ``partition_key``; or a table's name, whose items are
-                dicts then.
+            model: An entity; or an attrs class of anybody's, with ``name`` and ``partition_key``; or a table's name,
+                whose items are dicts then.
             name: The table's name, in place of the entity's own.
             partition_key: The partition key attribute, where the class does not say.
             sort_key: The sort key attribute, where the class does not say.
@@ -233,7 +240,9 @@ class Client(TableAdministration):
     ) -> EntitySchema:
         if isinstance(model, str):
             if partition_key is None:
-                raise ModelError(f"table {model!r}: say which attribute is its key: partition_key=…, and sort_key=… if it has one")
+                raise ModelError(
+                    f"table {model!r}: say which attribute is its key: partition_key=…, and sort_key=… if it has one"
+                )
             return dict_schema(
                 model,
                 partition_key=partition_key,
@@ -292,10 +301,18 @@ class Client(TableAdministration):
     def _opened(self) -> Pipeline:
         pipeline = self._pipeline
         if pipeline is None:
-            advice = "make another one" if self._state == "closed" else "`async with Client() as client`, or `await client.open()`"
-            raise ClientStateError(f"this client is {'not open yet' if self._state == 'new' else self._state}: {advice}")
+            advice = (
+                "make another one"
+                if self._state == "closed"
+                else "`async with Client() as client`, or `await client.open()`"
+            )
+            raise ClientStateError(
+                f"this client is {'not open yet' if self._state == 'new' else self._state}: {advice}"
+            )
         if self._process != os.getpid():
-            raise ClientStateError("this client was opened in another process: open one in each process, after the fork")
+            raise ClientStateError(
+                "this client was opened in another process: open one in each process, after the fork"
+            )
         return pipeline
 
     # ── what handles and readers ask ──

@@ -10,9 +10,9 @@ ResultT = TypeVar("ResultT")
 
 
 async def run_together(coroutines: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:
-    """Run coroutines at once and return their results in order; the first failure cancels the others, and is raised as it is.
+    """Run coroutines at once and return their results in order.
 
-    A task group would wrap it into a group of one.
+    The first failure cancels the others, and is raised as it is: a task group would wrap it into a group of one.
     """
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:

@@ -1,6 +1,7 @@
-"""Reading page after page: one page ahead, never more than was asked for, and nothing left running when the reader leaves.
+"""Reading page after page: one page ahead, never more than was asked for, nothing left running when the reader leaves.
 
-Iterators are classes, not async generators: leaving a loop drops the iterator, and with it the one request that may be under way.
+Iterators are classes, not async generators: leaving a loop drops the iterator, and with it the one request that may be
+under way.
 """
 
 from __future__ import annotations
@@ -26,11 +27,17 @@ class Reader(BulkOwner, Protocol):
     """What reading needs of a client."""
 
     @property
-    def cursors(self) -> CursorCodec: ...
+    def cursors(self) -> CursorCodec:
+        """What writes and reads cursors."""
+        ...
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """Return the time in seconds since the epoch."""
+        ...
 
-    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]: ...
+    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:
+        """Start a task that the client owns."""
+        ...
 
 
 _FEWEST_FILTERED = 16
@@ -143,7 +150,10 @@ class PageSource:
 
     @property
     def _satisfied(self) -> bool:
-        """Whether as many items came as were asked for: more are requested only if some of them turn out expired or unreadable."""
+        """Whether as many items came as were asked for.
+
+        More are requested only if some of them turn out expired or unreadable.
+        """
         return self._max_items is not None and self.count >= self._max_items
 
     def _request(self, segment: _Segment) -> ReadPage | None:
@@ -151,8 +161,9 @@ class PageSource:
         limit = plan.options.page_size
         if self._max_items is not None:
             wanted = max(1, self._max_items - self.count)
-            # How many items a filter drops is unknown: ask for about as many as are wanted, then for twice as many each time, so that
-            # a rare match costs few requests, and a frequent one few read units. Without a filter the first page has them all.
+            # How many items a filter drops is unknown: ask for about as many as are wanted, then for twice as many each
+            # time, so that a rare match costs few requests, and a frequent one few read units. Without a filter the
+            # first page has them all.
             wanted = max(wanted, 2 * self._guess, _FEWEST_FILTERED if plan.filters else 1)
             self._guess = wanted
             limit = wanted if limit is None else min(limit, wanted)
@@ -199,7 +210,10 @@ class PageSource:
 
 
 async def fetch_page(reader: Reader, plan: ReadPlan[Any, Any], operation: ReadPage) -> RawPage:
-    """Send one page request; with `.hydrate()`, read its items from the table. It holds no iterator, so that one can be dropped."""
+    """Send one page request; with `.hydrate()`, read its items from the table.
+
+    It holds no iterator, so that one can be dropped while this is under way.
+    """
     page = await reader.send(operation)
     if plan.hydrated and page.items:
         codec = plan.target.codec
@@ -211,7 +225,8 @@ async def fetch_page(reader: Reader, plan: ReadPlan[Any, Any], operation: ReadPa
 class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
     """Iterates over rows: what ``async for`` over a query or a scan uses.
 
-    While the items of one page are consumed, the next page is on its way. Dropping the iterator drops that request at once.
+    While the items of one page are consumed, the next page is on its way. Dropping the iterator drops that request at
+    once.
     """
 
     def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co]) -> None:
@@ -332,13 +347,11 @@ def read_rows(
     return rows, page.last_key, False
 
 
-async def read_page(
-    reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | None, max_items: int | None
-) -> Page[RowT]:
+async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | None, max_items: int | None) -> Page[RowT]:
     """Read one page for a caller who comes back later with its cursor.
 
-    With ``max_items`` as many requests are sent as it takes to fill it; without, one page of the service, or the first that holds
-    something.
+    With ``max_items`` as many requests are sent as it takes to fill it; without, one page of the service, or the first
+    that holds something.
     """
     most = plan.options.max_items if max_items is None else max_items
     start_key = None if cursor is None else plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
@@ -371,7 +384,9 @@ async def read_all(reader: Reader, plan: ReadPlan[Any, RowT]) -> list[RowT]:
             page = await source.next()
             if page is None:
                 break
-            rows += read_rows(reader, plan, page, None if plan.options.max_items is None else plan.options.max_items - len(rows))[0]
+            rows += read_rows(
+                reader, plan, page, None if plan.options.max_items is None else plan.options.max_items - len(rows)
+            )[0]
     finally:
         source.close()
     return rows

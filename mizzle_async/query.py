@@ -1,7 +1,7 @@
 """Queries and scans as the caller holds them: immutable builders, and the ways to read what they describe.
 
-A query is not awaitable, because it may take any number of requests: say which, with ``async for``, `all`, `first`, `one`, `count`,
-`pages` or `page`.
+A query is not awaitable, because it may take any number of requests: say which, with ``async for``, `all`, `first`,
+`one`, `count`, `pages` or `page`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ V6 = TypeVar("V6")
 class Read(Generic[ModelT, RowT_co]):
     """What queries, scans and their projections have in common.
 
-    Cost: a read unit for each 4 KB that is evaluated, filtered-out items included; half of it where the read is eventually consistent.
+    Cost: a read unit for each 4 KB that is evaluated, filtered-out items included; half of it where the read is
+    eventually consistent.
     """
 
     _reader: Reader
@@ -51,10 +52,12 @@ class Read(Generic[ModelT, RowT_co]):
     def filter(self, condition: Condition[ModelT], /) -> Self:
         """Return only items of which a condition is true; several are joined by AND.
 
-        The service reads, and charges for, what it then drops: an `UnindexedFilterWarning` says where an index would do better.
+        The service reads, and charges for, what it then drops: an `UnindexedFilterWarning` says where an index would do
+        better.
 
         Args:
-            condition: Made from the entity's attributes. In a query, not from its key: that belongs into the key condition.
+            condition: Made from the entity's attributes. In a query, not from its key: that belongs into the key
+                condition.
 
         Raises:
             ExpressionError: DynamoDB would refuse it, or it is about another entity.
@@ -101,7 +104,8 @@ class Read(Generic[ModelT, RowT_co]):
             raise ItemNotFoundError(f"no {target.schema.entity} was found where one was expected", table=target.table)
         if len(rows) > 1:
             raise MultipleItemsError(
-                f"more than one {target.schema.entity} was found where one was expected: use .first() or .all()", table=target.table
+                f"more than one {target.schema.entity} was found where one was expected: use .first() or .all()",
+                table=target.table,
             )
         return rows[0]
 
@@ -126,7 +130,7 @@ class Read(Generic[ModelT, RowT_co]):
         return await read_page(self._reader, self._plan, cursor, max_items)
 
     def stream(self) -> Stream[RowT_co]:
-        """Return a context whose end is the end of reading: ``async with query.stream() as items: async for item in items``."""
+        """Return a context whose end is the end of reading: ``async with query.stream() as items: …``."""
         return Stream(self._reader, self._plan)
 
     def _limited(self, most: int) -> ReadPlan[ModelT, RowT_co]:
@@ -141,7 +145,7 @@ class Read(Generic[ModelT, RowT_co]):
         return self._first_page().to_wire()
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         return self._first_page().explain()
 
     def _first_page(self) -> Any:

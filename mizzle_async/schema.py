@@ -97,7 +97,7 @@ class TableAdministration:
         write_units: int | None = None,
         wait_timeout: float = 300.0,
     ) -> list[TableDescription]:
-        """Create what is missing of the tables of some entities: tables, global indexes, the time to live. Delete nothing.
+        """Create what is missing of some entities' tables: tables, global indexes, the time to live. Delete nothing.
 
         Args:
             *models: Entities, or table handles.
@@ -109,7 +109,8 @@ class TableAdministration:
             The tables in the order given.
 
         Raises:
-            ModelError: A table exists with another key or index than its entity needs; the message says how they differ.
+            ModelError: A table exists with another key or index than its entity needs; the message says how they
+                differ.
             DeadlineExceededError: Not all can be used yet.
         """
         options = TableOptions(read_units=read_units, write_units=write_units)
@@ -202,8 +203,8 @@ class TableAdministration:
         if status in {"ENABLED", "ENABLING"}:
             if attribute != lifetime.name:
                 raise ModelError(
-                    f"{schema.entity}: table {name!r} expires items by {attribute!r}, not by {lifetime.name!r}; the service changes that "
-                    "once an hour at most, and not here"
+                    f"{schema.entity}: table {name!r} expires items by {attribute!r}, not by {lifetime.name!r}; the"
+                    " service changes that once an hour at most, and not here"
                 )
             return
         await self.control(
@@ -224,8 +225,8 @@ class TableAdministration:
         pause = deadline.next_pause()
         if pause is None:
             raise DeadlineExceededError(
-                f"table {name!r} {state} after {deadline.seconds:g} seconds; the service goes on with it: wait longer with "
-                "wait_timeout=, or look again with describe_table()",
+                f"table {name!r} {state} after {deadline.seconds:g} seconds; the service goes on with it: wait longer"
+                " with wait_timeout=, or look again with describe_table()",
                 timeout=deadline.seconds,
                 operation=operation,
                 table=name,

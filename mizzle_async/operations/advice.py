@@ -31,18 +31,25 @@ def unindexed_filter(
     compared = [each for condition in filters for each in _compared(condition)]
     if not compared:
         filtered = any(True for _ in filters)
-        return f"{schema.entity}: a filtered scan reads the whole table, and is charged for it" if filtered and not partition_names else None
+        return (
+            f"{schema.entity}: a filtered scan reads the whole table, and is charged for it"
+            if filtered and not partition_names
+            else None
+        )
     equal = partition_names.union(name for name, operator in compared if operator == "=")
     named = frozenset(name for name, _ in compared)
     better = None if schema.is_open else _better(schema, equal, named, partition_names | sort_names, used)
     names = ", ".join(dict.fromkeys(name for name, _ in compared))
     if better is not None:
-        return f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: index {better!r} would serve it"
+        return (
+            f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: index {better!r} would"
+            " serve it"
+        )
     if partition_names:
         return None
     return (
-        f"{schema.entity}: a filtered scan reads the whole table, and is charged for it: an index with {names} as its key would "
-        "serve a query instead"
+        f"{schema.entity}: a filtered scan reads the whole table, and is charged for it: an index with {names} as its"
+        " key would serve a query instead"
     )
 
 
@@ -53,7 +60,7 @@ def _better(
     bound: frozenset[str],
     used: SecondaryIndex[Any, Any, Any] | None,
 ) -> str | None:
-    """Return the name of an index whose key takes something off the filter, and puts nothing on it that is bound now."""
+    """Return the name of an index whose key takes something off the filter, and loses nothing that is bound now."""
     for index in indexes_of(schema.cls):
         partition = {str(path.segments[0]) for path in _partition_paths(schema, index)}
         key = partition | {str(path.segments[0]) for path in index.sort_paths[:1]}

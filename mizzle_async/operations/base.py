@@ -1,6 +1,7 @@
 """What the operation of every verb is: an immutable, typed request that can be shown, priced, awaited, or handed on.
 
-An operation knows its table and its encoded parts. It knows neither loop nor clock: what sends it comes from the table handle.
+An operation knows its table and its encoded parts. It knows neither loop nor clock: what sends it comes from the table
+handle.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ OperationT = TypeVar("OperationT", bound="Operation[Any]")
 class Operation(Generic[ResultT_co]):
     """A request to the service, built and checked, not yet sent.
 
-    ``await`` sends it and gives its result; it may be awaited again, and is then sent again. Sending costs one request, retries aside.
+    ``await`` sends it and gives its result; it may be awaited again, and is then sent again. Sending costs one request,
+    retries aside.
 
     Attributes:
         timeout: Seconds for the whole call, or None for the client's.
@@ -49,7 +51,9 @@ class Operation(Generic[ResultT_co]):
         _use(self)
         sender = self._target.sender
         if sender is None:
-            raise ClientStateError(f"{self} came out of a pickle and has no client: send it with `await client.send(operation)`")
+            raise ClientStateError(
+                f"{self} came out of a pickle and has no client: send it with `await client.send(operation)`"
+            )
         return sender.send(self)
 
     def to_wire(self) -> WirePayload:
@@ -59,7 +63,7 @@ class Operation(Generic[ResultT_co]):
         return wire
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         _use(self)
         return explain_request(
             self.api, self.to_wire(), index=self._index(), capacity=self._capacity(), warnings=self._warnings()

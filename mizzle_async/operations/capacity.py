@@ -1,4 +1,7 @@
-"""What requests cost, estimated from sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html."""
+"""What requests cost, estimated from sizes.
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Cursors: where a page ended, as text that is safe in a URL, and means something to the same query only.
 
-A cursor holds the key of the last item, a digest of the query that made it, and perhaps the time until which it is good. Without a key
-it is checked for belonging to the query; with `Client(cursor_key=…)` it is authenticated as well, and where a cipher is at hand
-(extra ``cursors``) nobody can read it either.
+A cursor holds the key of the last item, a digest of the query that made it, and perhaps the time until which it is
+good. Without a key it is checked for belonging to the query; with `Client(cursor_key=…)` it is authenticated as well,
+and where a cipher is at hand (extra ``cursors``) nobody can read it either.
 
-The layout, before base64: one byte for the kind, then the body; the digest of the query is not in the text, it is recomputed and is
-what authenticates (with a key), or is compared with its first bytes (without).
+The layout, before base64: one byte for the kind, then the body; the digest of the query is not in the text, it is
+recomputed and is what authenticates (with a key), or is compared with its first bytes (without).
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _MIN_KEY_BYTES: Final = 16
 class Cipher(Protocol):
     """Authenticated encryption, with a nonce of its own making in front of what it returns."""
 
-    def seal(self, plain: bytes, associated: bytes, /) -> bytes: ...
+    def seal(self, plain: bytes, associated: bytes, /) -> bytes:
+        """Return the sealed bytes."""
+        ...
 
     def open(self, sealed: bytes, associated: bytes, /) -> bytes | None:
         """Return the plain bytes, or None where they were tampered with."""
@@ -57,7 +59,9 @@ class CursorCodec:
     _mac_key: bytes = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "_mac_key", derived_key(self.secret, b"mizzle_async cursor mac") if self.secret else b"")
+        object.__setattr__(
+            self, "_mac_key", derived_key(self.secret, b"mizzle_async cursor mac") if self.secret else b""
+        )
 
     @property
     def _kind(self) -> bytes:
@@ -135,7 +139,9 @@ def cursor_secret(given: str | bytes | None) -> bytes:
         return b""
     secret = given.encode() if isinstance(given, str) else bytes(given)
     if len(secret) < _MIN_KEY_BYTES:
-        raise ValueError(f"cursor_key has {len(secret)} bytes, and needs {_MIN_KEY_BYTES} or more: secrets.token_bytes(32) makes one")
+        raise ValueError(
+            f"cursor_key has {len(secret)} bytes, and needs {_MIN_KEY_BYTES} or more: secrets.token_bytes(32) makes one"
+        )
     return secret
 
 
@@ -158,10 +164,14 @@ def _unpack(cursor: str) -> bytes:
 
 
 def _is_key(key: Any) -> bool:
-    return isinstance(key, dict) and bool(key) and all(
-        isinstance(value, dict) and len(value) == 1 and all(kind in {"S", "N", "B"} and isinstance(content, str) for kind, content in value.items())  # fmt: skip
-        for value in key.values()
-    )
+    return isinstance(key, dict) and bool(key) and all(map(_is_key_value, key.values()))
+
+
+def _is_key_value(value: Any) -> bool:
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((kind, content),) = value.items()
+    return kind in {"S", "N", "B"} and isinstance(content, str)
 
 
 def _wrong_kind(kind: bytes, expected: bytes) -> str:

@@ -57,7 +57,8 @@ class DeleteItem(Write[ModelT, "ModelT | None"]):
         """Return the deleted instance, or None.
 
         Raises:
-            OutcomeUnknownError: Nothing was there, but the answer to an earlier attempt was lost: that one may have deleted it.
+            OutcomeUnknownError: Nothing was there, but the answer to an earlier attempt was lost: that one may have
+                deleted it.
         """
         item: Item | None = response.payload.get("Attributes")
         if not item:

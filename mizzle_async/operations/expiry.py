@@ -1,9 +1,9 @@
 """When an item counts as expired, by its time-to-live attribute: exactly DynamoDB's rule, on the client's clock.
 
-The service deletes expired items within days. Until then they are hidden: an item is expired when the attribute is a number of
-seconds that lies in the past, but less than five years
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html); any other type, and a time further back, is
-ignored by the service, and so by us.
+The service deletes expired items within days. Until then they are hidden: an item is expired when the attribute is a
+number of seconds that lies in the past, but less than five years
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html); any other type, and a time
+further back, is ignored by the service, and so by us.
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ class Explanation:
         if self.key is not None:
             lines.append("  key: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.key.items()))
         if "Item" in self.request:
-            lines.append("  item: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.request["Item"].items()))
+            lines.append(
+                "  item: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.request["Item"].items())
+            )
         lines += [f"  {kind}: {text}" for kind, text in self.expressions.items()]
         lines += [f"  {name}: {self.request[name]}" for name in _OPTIONS if name in self.request]
         lines.append(f"  estimated capacity: {self.capacity}")
@@ -135,14 +137,14 @@ def outline(operation: str, body: WirePayload) -> str:
         parts.append(f"index {body['IndexName']!r}")
     if "Key" in body:
         parts.append(f"key ({', '.join(body['Key'])})")
-    parts += [f"{kind} {fill_expression(body[name], names, None)}" for name, kind in EXPRESSIONS.items() if name in body]
+    parts += [
+        f"{kind} {fill_expression(body[name], names, None)}" for name, kind in EXPRESSIONS.items() if name in body
+    ]
     return " ".join(parts)
 
 
-def fill_expression(
-    expression: str, names: Mapping[str, str], values: Mapping[str, AttributeValue] | None
-) -> str:
-    """Put names in place of ``#placeholders``, and values, or a question mark without them, in place of ``:placeholders``."""
+def fill_expression(expression: str, names: Mapping[str, str], values: Mapping[str, AttributeValue] | None) -> str:
+    """Return an expression as it reads: names and values in place of placeholders; without values, question marks."""
 
     def filled(match: re.Match[str]) -> str:
         placeholder = match[0]
@@ -153,9 +155,9 @@ def fill_expression(
     return _PLACEHOLDER.sub(filled, expression)
 
 
-def show_value(value: AttributeValue) -> str:
+def show_value(value: AttributeValue) -> str:  # noqa: PLR0911  (one line for each of DynamoDB's types)
     """Show an attribute value the way JSON would, numbers bare, sets in braces, binary by its length."""
-    (kind, content), = value.items()
+    ((kind, content),) = value.items()
     match kind:
         case "S":
             return _quote(content)

@@ -62,11 +62,17 @@ def raise_condition_failure(
             target,
             error,
             item,
-            "the answer to an earlier attempt was lost and the condition is false now, perhaps because that attempt was applied: "
-            "compare what is stored, or read the item again",
+            "the answer to an earlier attempt was lost and the condition is false now, perhaps because that attempt was"
+            " applied: compare what is stored, or read the item again",
         )
     if presence is Presence.ABSENT and item is not None:
-        raise _translated(error, target, item, ItemExistsError, f"{entity}: an item exists under this key already; nothing was written")
+        raise _translated(
+            error,
+            target,
+            item,
+            ItemExistsError,
+            f"{entity}: an item exists under this key already; nothing was written",
+        )
     if presence is Presence.PRESENT and item is None:
         raise ItemNotFoundError(
             f"{entity}: no item lies under this key; nothing was written",

@@ -30,8 +30,8 @@ Missing = _Missing
 class Key(Generic[ModelT]):
     """The key of an item of one entity, from ``table.key(…)``.
 
-    Two keys are equal when DynamoDB would find the same item: ``1``, ``1.0`` and ``1e0`` are one number. Values do not appear in its
-    repr.
+    Two keys are equal when DynamoDB would find the same item: ``1``, ``1.0`` and ``1e0`` are one number. Values do not
+    appear in its repr.
 
     Attributes:
         entity: The entity's class, or the name of a table without one.
@@ -79,7 +79,8 @@ def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, A
     schema = codec.schema
     if attributes:
         raise ExpressionError(
-            f"{schema.entity}: the key was given twice, as an argument and by name ({', '.join(attributes)}): give one of them"
+            f"{schema.entity}: the key was given twice, as an argument and by name ({', '.join(attributes)}): give one"
+            " of them"
         )
     if isinstance(key, Key):
         identity = entity_identity(schema)
@@ -92,8 +93,8 @@ def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, A
     if schema.sort_key is not None:
         names = f"{partition_key.field}=…, {schema.sort_key.field}=…"
         raise ExpressionError(
-            f"{schema.entity} has a key of two attributes: write {names}, or give an instance or a key from `.key({names})`, "
-            f"not one {type(key).__name__}"
+            f"{schema.entity} has a key of two attributes: write {names}, or give an instance or a key from"
+            f" `.key({names})`, not one {type(key).__name__}"
         )
     return codec.encode_key({partition_key.field: key})
 

@@ -14,9 +14,13 @@ from mizzle_async.types import Item, WirePayload, WireResponse
 class PageAdvisor(Protocol):
     """What a page request asks about the query that it belongs to, to explain itself."""
 
-    def capacity(self) -> Capacity: ...
+    def capacity(self) -> Capacity:
+        """Estimate one page."""
+        ...
 
-    def advice(self) -> str | None: ...
+    def advice(self) -> str | None:
+        """Return what to say about its filter."""
+        ...
 
 
 @frozen(eq=False)
@@ -49,7 +53,8 @@ class RawPage:
 class ReadPage(Operation[RawPage]):
     """One page of a query or a scan; a reading iterator sends as many as it needs.
 
-    Cost: one request; a read unit for each 4 KB evaluated, filtered-out items included, half of it when eventually consistent.
+    Cost: one request; a read unit for each 4 KB evaluated, filtered-out items included, half of it when eventually
+    consistent.
     """
 
     compiled: WirePayload

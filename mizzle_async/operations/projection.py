@@ -22,8 +22,8 @@ class Projection:
     def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
         """Return what to ask the service for: these paths and the others, none inside another.
 
-        A list is asked for as a whole: of ``lines[2]`` the service returns a list of one, and two of those cannot be told apart
-        where the list is shorter. Projecting saves no read units either way.
+        A list is asked for as a whole: of ``lines[2]`` the service returns a list of one, and two of those cannot be
+        told apart where the list is shorter. Projecting saves no read units either way.
 
         Args:
             also: Paths that paging needs.
@@ -40,7 +40,7 @@ class Projection:
 
     def row(self, codec: EntityCodec[Any], item: Item) -> tuple[Any, ...]:
         """Return one row; what is absent is None, or the empty set."""
-        return tuple(codec.decode_at(path.segments, value_at(item, path.segments)) for path in self.paths)
+        return tuple(_value(codec, item, path.segments) for path in self.paths)
 
 
 def projection_of(entity: str, paths: Sequence[Any]) -> Projection:
@@ -50,13 +50,20 @@ def projection_of(entity: str, paths: Sequence[Any]) -> Projection:
         ExpressionError: None was given, or one is no path.
     """
     if not paths:
-        raise ExpressionError(f"{entity}: .project() takes the attributes of a row, such as .project(Order.status, Order.total)")
+        raise ExpressionError(
+            f"{entity}: .project() takes the attributes of a row, such as .project(Order.status, Order.total)"
+        )
     for path in paths:
         if not isinstance(path, AttributePath) or path.composite:
             raise ExpressionError(
                 f"{entity}: .project() takes attributes' paths, such as Order.status, not {type(path).__name__}"
             )
     return Projection(tuple(paths))
+
+
+def _value(codec: EntityCodec[Any], item: Item, segments: Segments) -> Any:
+    stored = value_at(item, segments)
+    return None if stored is None else codec.decode_at(segments, stored)
 
 
 def value_at(item: Item, segments: Segments) -> AttributeValue | None:

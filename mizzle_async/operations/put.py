@@ -57,7 +57,7 @@ class PutItem(Write[ModelT, ModelT]):
         return self.stored()
 
     def stored(self) -> ModelT:
-        """Return the instance as this write stores it: in the normal form of its types, with its times and its version."""
+        """Return the instance as this write stores it: normalised, with its times and its version."""
         return self._target.codec.decode(self.item)
 
     def _applied(self, item: Item) -> ModelT:

@@ -1,4 +1,4 @@
-"""What a query or a scan reads: key conditions, filters, options; checked when it is built, compiled into page requests."""
+"""What a query or a scan reads: key conditions, filters, options; checked when built, compiled into page requests."""
 
 from __future__ import annotations
 
@@ -61,17 +61,22 @@ class ReadOptions:
         """Refuse what the service would refuse.
 
         Raises:
-            ExpressionError: A number that must be at least one is not, or ``on_error`` is neither a word nor a function.
+            ExpressionError: A number that must be at least one is not, or ``on_error`` is neither a word nor a
+                function.
         """
         for name in ("max_items", "page_size", "max_evaluated"):
             value = getattr(self, name)
             least = 0 if name == "max_items" else 1
             if value is not None and (not isinstance(value, int) or value < least):
-                raise ExpressionError(f"{entity}: {name}={value!r} must be an integer of {least} or more, or None for no limit")
+                raise ExpressionError(
+                    f"{entity}: {name}={value!r} must be an integer of {least} or more, or None for no limit"
+                )
         if not 1 <= self.segments <= SCAN_SEGMENTS:
             raise ExpressionError(f"{entity}: segments={self.segments!r} must be between 1 and {SCAN_SEGMENTS:,}")
         if self.on_error not in ("raise", "skip") and not callable(self.on_error):
-            raise ExpressionError(f"{entity}: on_error= is 'raise', 'skip' or a function of the error, not {self.on_error!r}")
+            raise ExpressionError(
+                f"{entity}: on_error= is 'raise', 'skip' or a function of the error, not {self.on_error!r}"
+            )
 
 
 @frozen(eq=False, repr=False)
@@ -103,7 +108,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         entity = self.target.schema.entity
         if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ExpressionError(
-                f"{entity}: .filter() takes a condition, such as Order.status == Status.OPEN, not {type(condition).__name__}"
+                f"{entity}: .filter() takes a condition, such as Order.status == Status.OPEN, not"
+                f" {type(condition).__name__}"
             )
         self.target.check_owners(condition.owners, condition)
         if self.partition is not None:
@@ -136,13 +142,16 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         index, schema = self.index, self.target.schema
         if index is None:
             if self.hydrated:
-                raise ExpressionError(f"{schema.entity}: .hydrate() reads what an index lacks: a query of the table lacks nothing")
+                raise ExpressionError(
+                    f"{schema.entity}: .hydrate() reads what an index lacks: a query of the table lacks nothing"
+                )
             return
         self.target.check_owners((index.owner,), f"index {index.name!r}")
         if self.options.consistent_read and not index.is_local:
             raise ExpressionError(
-                f"{schema.entity}: index {index.name!r} is global, and DynamoDB reads it with eventual consistency only: leave "
-                "consistent_read out, or use .hydrate(consistent_read=True) to read the items from the table"
+                f"{schema.entity}: index {index.name!r} is global, and DynamoDB reads it with eventual consistency"
+                " only: leave consistent_read out, or use .hydrate(consistent_read=True) to read the items from the"
+                " table"
             )
         self._check_held({str(place.segments[0]): str(place) for each in self.filters for place in each.places()})
 
@@ -159,8 +168,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         missing = [label for name, label in needed.items() if name not in held]
         if missing:
             raise ExpressionError(
-                f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}: use .hydrate() to read the items from "
-                "the table, .project() to read what the index holds, or another projection= of the index"
+                f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}: use .hydrate() to read the"
+                " items from the table, .project() to read what the index holds, or another projection= of the index"
             )
 
     def _row_names(self) -> dict[str, str]:
@@ -178,7 +187,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     # ── requests ──
 
     def _compile(self, now: float | None, *, count_only: bool) -> WirePayload:
-        target, options = self.target, self.options
+        target = self.target
         compiler = target.compiler()
         body: WirePayload = {"TableName": target.table}
         if self.index is not None:
@@ -197,16 +206,19 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if count_only:
             body["Select"] = "COUNT"
         elif self.projection is not None or self.hydrated:
-            projection = self.projection if self.projection is not None and not self.hydrated else Projection(())
+            projection = Projection(()) if self.projection is None or self.hydrated else self.projection
             body["ProjectionExpression"] = compiler.projection(projection.wire_paths(self._paging_paths()))
-        body.update(compiler.finish())
-        if options.reverse:
-            body["ScanIndexForward"] = False
-        if options.consistent_read:
-            body["ConsistentRead"] = True
-        if target.report_capacity:
-            body["ReturnConsumedCapacity"] = "TOTAL"
-        return body
+        return {**body, **compiler.finish(), **self._flags()}
+
+    def _flags(self) -> WirePayload:
+        flags: WirePayload = {}
+        if self.options.reverse:
+            flags["ScanIndexForward"] = False
+        if self.options.consistent_read:
+            flags["ConsistentRead"] = True
+        if self.target.report_capacity:
+            flags["ReturnConsumedCapacity"] = "TOTAL"
+        return flags
 
     def _guard_filter(self) -> Condition[Any] | None:
         """Return the condition that leaves out guard items of unique attributes, where some may come."""
@@ -280,7 +292,13 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Return the request of one page."""
         kind = ScanPage if self.partition is None else QueryPage
         return kind(
-            self.target, compiled, start_key=start_key, limit=limit, segment=segment, timeout=self.options.timeout, plan=self
+            self.target,
+            compiled,
+            start_key=start_key,
+            limit=limit,
+            segment=segment,
+            timeout=self.options.timeout,
+            plan=self,
         )
 
     # ── rows ──
@@ -345,7 +363,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             InvalidCursorError: It has other attributes.
         """
         if self.options.segments > 1:
-            raise InvalidCursorError("a parallel scan has no single position: leave segments= out to page through it with cursors")
+            raise InvalidCursorError(
+                "a parallel scan has no single position: leave segments= out to page through it with cursors"
+            )
         if key.keys() != set(self._position_names()):
             raise InvalidCursorError("this cursor belongs to another query")
         return key

@@ -39,7 +39,9 @@ class TableOptions:
     def __attrs_post_init__(self) -> None:
         """Refuse half a provision."""
         if (self.read_units is None) != (self.write_units is None):
-            raise ModelError("a provisioned table needs both read_units= and write_units=; leave both out for billing on demand")
+            raise ModelError(
+                "a provisioned table needs both read_units= and write_units=; leave both out for billing on demand"
+            )
 
     @property
     def throughput(self) -> dict[str, int] | None:
@@ -121,7 +123,8 @@ def definition_of(schema: EntitySchema, name: str) -> TableDescription:
         name: The table's name at the service.
 
     Raises:
-        ModelError: A key attribute has a type of which only the converter knows how it is stored, or there are too many indexes.
+        ModelError: A key attribute has a type of which only the converter knows how it is stored, or there are too many
+            indexes.
     """
     indexes = () if schema.is_open else indexes_of(schema.cls)
     described = {index.name: _described(schema, index) for index in indexes}
@@ -132,14 +135,16 @@ def definition_of(schema: EntitySchema, name: str) -> TableDescription:
             f"{LOCAL_SECONDARY_INDEXES} and {GLOBAL_SECONDARY_INDEXES}"
         )
     key = _key_elements(schema.key_names[:1], schema.key_names[1:])
-    names = dict.fromkeys(each for elements in (key, *(index.key for index in described.values())) for each, _ in elements)
-    return TableDescription(
-        name, key, {each: _type_of(schema, each) for each in names}, described
+    names = dict.fromkeys(
+        each for elements in (key, *(index.key for index in described.values())) for each, _ in elements
     )
+    return TableDescription(name, key, {each: _type_of(schema, each) for each in names}, described)
 
 
 def _described(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> IndexDescription:
-    partition = schema.key_names[:1] if index.is_local else tuple(str(path.segments[0]) for path in index.partition_paths)
+    partition = (
+        schema.key_names[:1] if index.is_local else tuple(str(path.segments[0]) for path in index.partition_paths)
+    )
     sort = tuple(str(path.segments[0]) for path in index.sort_paths)
     projection, included = "INCLUDE", ()
     if isinstance(index.projection, str):
@@ -162,8 +167,8 @@ def _type_of(schema: EntitySchema, name: str) -> str:
     code = scalar_code(attribute.type, "epoch" if attribute.time_to_live else attribute.datetime_format)
     if code is None:
         raise ModelError(
-            f"{schema.entity}.{attribute.field} is part of a key, and how {attribute.type!r} is stored is not known here: create the "
-            "table yourself, or use str, int, Decimal or bytes"
+            f"{schema.entity}.{attribute.field} is part of a key, and how {attribute.type!r} is stored is not known"
+            " here: create the table yourself, or use str, int, Decimal or bytes"
         )
     return code
 
@@ -195,7 +200,9 @@ def create_parameters(table: TableDescription, options: TableOptions) -> dict[st
     return parameters
 
 
-def add_index_parameters(table: TableDescription, index: IndexDescription, existing: TableDescription) -> dict[str, Any]:
+def add_index_parameters(
+    table: TableDescription, index: IndexDescription, existing: TableDescription
+) -> dict[str, Any]:
     """Return the parameters of UpdateTable that make a missing global index, provisioned as its table is."""
     throughput = (
         None
@@ -244,7 +251,9 @@ def read_description(table: Mapping[str, Any]) -> TableDescription:
     return TableDescription(
         name=table["TableName"],
         key=_read_key(table["KeySchema"]),
-        attribute_types={each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions") or ()},
+        attribute_types={
+            each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions") or ()
+        },
         indexes={index.name: index for index in indexes},
         status=table.get("TableStatus", ""),
         item_count=table.get("ItemCount", 0),
@@ -287,7 +296,8 @@ def missing_indexes(wanted: TableDescription, existing: TableDescription, entity
         entity: For messages.
 
     Raises:
-        ModelError: A key differs, or an index does, or a local index is missing: none of it can be changed in a table that exists.
+        ModelError: A key differs, or an index does, or a local index is missing: none of it can be changed in a table
+            that exists.
     """
     differences = _differences("its key", wanted.key, existing.key, wanted, existing)
     missing = []
@@ -304,21 +314,27 @@ def missing_indexes(wanted: TableDescription, existing: TableDescription, entity
                 differences.append(f"{label} holds {_held(other)}, not {_held(index)}")
     if differences:
         raise ModelError(
-            f"{entity}: table {wanted.name!r} exists and differs, and cannot be changed in place: {'; '.join(differences)}. Use another "
-            "table, or make the class say what the table is"
+            f"{entity}: table {wanted.name!r} exists and differs, and cannot be changed in place:"
+            f" {'; '.join(differences)}. Use another table, or make the class say what the table is"
         )
     return missing
 
 
 def _differences(
-    label: str, key: tuple[KeyElement, ...], other: tuple[KeyElement, ...], wanted: TableDescription, existing: TableDescription
+    label: str,
+    key: tuple[KeyElement, ...],
+    other: tuple[KeyElement, ...],
+    wanted: TableDescription,
+    existing: TableDescription,
 ) -> list[str]:
     mine, theirs = _spelled(key, wanted.attribute_types), _spelled(other, existing.attribute_types)
     return [] if mine == theirs else [f"{label} is {theirs}, not {mine}"]
 
 
 def _spelled(key: tuple[KeyElement, ...], types: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} ({types.get(name, '?')}, {'partition' if kind == 'HASH' else 'sort'})" for name, kind in key)
+    return ", ".join(
+        f"{name} ({types.get(name, '?')}, {'partition' if kind == 'HASH' else 'sort'})" for name, kind in key
+    )
 
 
 def _held(index: IndexDescription) -> str:
