@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import secrets
 import time
 import uuid
@@ -23,6 +24,7 @@ from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, 
 from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
 from mizzle_async.schema import TableAdministration
 from mizzle_async.table import Table
+from mizzle_async.transactions import Transactions
 from mizzle_async.types import Instrument, Item, Sendable
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.exchange import Transport
@@ -38,7 +40,7 @@ ResultT = TypeVar("ResultT")
 _MOST_FOLLOW_UPS = 3
 
 
-class Client(TableAdministration):
+class Client(TableAdministration, Transactions):
     """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
 
     Making one does no I/O; opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.
@@ -94,13 +96,13 @@ class Client(TableAdministration):
             region_name=region_name,
             profile_name=profile_name,
             endpoint_url=endpoint_url,
-            credentials=credentials,  # type: ignore[arg-type]  # attrs' converter takes the tuple
+            credentials=credentials,
             session=session,
             pool=pool or PoolConfig(),
             timeout=timeout,
             retry=retry or RetryPolicy(),
             hedge=hedge,
-            instrument=instrument,  # type: ignore[arg-type]  # attrs' converter takes one
+            instrument=instrument,
             allow_http=allow_http,
             transport=transport,
         )
@@ -341,6 +343,15 @@ class Client(TableAdministration):
     def now(self) -> float:
         """Return the time in seconds since the epoch, by the client's clock."""
         return self._clock()
+
+    @property
+    def timeout(self) -> float:
+        """Return the seconds that a call may take where it does not say."""
+        return self._settings.timeout
+
+    def chance(self) -> float:
+        """Return a random number from zero to one, for jitter."""
+        return (self._settings.retry.randomness or random.random)()
 
     def new_token(self) -> str:
         """Return a client request token, for one transaction."""

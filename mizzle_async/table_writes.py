@@ -13,6 +13,7 @@ from uuid import UUID
 
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import UpdateClauses
+from mizzle_async.locking import Change, Modification
 from mizzle_async.marshalling import EntityCodec, diff
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -20,6 +21,7 @@ from mizzle_async.operations import (
     CheckItem,
     DeleteItem,
     Encoded,
+    GetItem,
     Key,
     Missing,
     Presence,
@@ -63,6 +65,13 @@ class TableOwner(Reader, Protocol):
     def new_token(self) -> str: ...
 
     def new_write_id(self) -> str: ...
+
+    @property
+    def timeout(self) -> float: ...
+
+    def chance(self) -> float: ...
+
+    async def pause(self, seconds: float, /) -> None: ...
 
 
 class TableWrites(Generic[ModelT]):
@@ -235,14 +244,19 @@ class TableWrites(Generic[ModelT]):
                 f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: change a copy, "
                 "`evolve(old, …)`"
             )
-        before, after = codec.encode(old), codec.encode(to)
-        for attribute in schema.attributes:
-            if attribute.is_automatic:
-                before.pop(attribute.name, None)
-                after.pop(attribute.name, None)
-        key = codec.key_of(old)
-        if key != codec.key_of(to):
-            raise ExpressionError(f"{schema.entity}: .patch() cannot change the key: insert the new item and delete the old one")
+        return self._patch(codec.encode(old), self._version(old, "patch"), to, timeout)
+
+    def _patch(self, old: Item, version: int | None, to: ModelT, timeout: float | None) -> UpdateItem[ModelT]:
+        """Return the smallest update from an encoded item to an instance."""
+        schema, codec = self.schema, self._target.codec
+        new = codec.encode(to)
+        key = codec.key_of_item(old)
+        if key != codec.key_of_item(new):
+            raise ExpressionError(
+                f"{schema.entity}: the key cannot change: insert the new item and delete the old one, in one transaction"
+            )
+        automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
+        before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
         difference = diff(codec, before, after)
         plain = UpdateItem(
             self._target,
@@ -250,16 +264,67 @@ class TableWrites(Generic[ModelT]):
             clauses=difference.clauses,
             conditions=() if difference.guard is None else (difference.guard,),
             presence=Presence.PRESENT,
-            version=self._version(old, "patch"),
+            version=version,
             now=self._now(),
             timeout=timeout,
             write_id=self._write_id(),
             verb="patch",
             unchanged=to,
         )
-        if not schema.unique:
-            return plain
-        return unique_patch(plain, codec.encode(old), codec.encode(to), self._owner.new_token())
+        return unique_patch(plain, old, new, self._owner.new_token()) if schema.unique else plain
+
+    async def modify(
+        self,
+        key: KeyLike[ModelT] = MISSING,
+        /,
+        change: Change[ModelT] | Missing = MISSING,
+        *,
+        attempts: int | None = None,
+        timeout: float | None = None,
+        **attributes: Any,
+    ) -> ModelT:
+        """Read an item, change it and write it under its version; when somebody else was faster, do it again.
+
+        Args:
+            key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
+            change: Takes the instance and returns it as it shall be: ``lambda order: evolve(order, status=…)``. It may be
+                asynchronous; it is called again after a conflict, with what is stored then. Without a difference nothing is
+                written.
+            attempts: Writes tried at most; None for as many as fit the time.
+            timeout: Seconds for everything, or None for the client's.
+            **attributes: The key attributes by name.
+
+        Returns:
+            The instance as stored.
+
+        Raises:
+            ExpressionError: The entity has no version, or there is no change.
+            ItemNotFoundError: There is no such item.
+            VersionConflictError: Somebody else was faster, as often as ``attempts`` or the time allow.
+            DeadlineExceededError: The time is up.
+
+        Cost: a consistent read, and an update; after the first conflict an update, after each further one both.
+        """
+        schema = self.schema
+        if schema.version is None:
+            raise ExpressionError(
+                f"{schema.entity}: .modify() finds out by the version whether somebody else was faster: declare one, "
+                "`version: Attribute[int] = attribute(default=0, version=True)`"
+            )
+        if isinstance(change, Missing):
+            raise ExpressionError(f"{schema.entity}: .modify(key, change) needs a function that returns the changed instance")
+        if attempts is not None and attempts < 1:
+            raise ExpressionError(f"{schema.entity}: attempts={attempts!r} must be 1 or more, or None for no limit")
+        item = self._key(key, attributes)
+        return await Modification(
+            self._target,
+            self._owner,
+            lambda left: GetItem(self._target, item, timeout=left, consistent_read=True, required=True),
+            self._patch,
+            change,
+            attempts=attempts,
+            timeout=timeout,
+        ).run()
 
     def delete(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any

@@ -1,0 +1,149 @@
+"""Read, change, write, and again when somebody else was faster: what `Table.modify` does.
+
+It knows one thing about versions: a conflict tells what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.errors import (
+    DeadlineExceededError,
+    ExpressionError,
+    MizzleError,
+    TransactionCanceledError,
+    TransactionConflictError,
+    VersionConflictError,
+)
+from mizzle_async.operations import GetItem, Target, UpdateItem
+from mizzle_async.types import Item, Outcome
+
+ModelT = TypeVar("ModelT")
+
+Change: TypeAlias = Callable[[ModelT], ModelT | Awaitable[ModelT]]
+"""What an item shall be, given what it is; it may be asynchronous, and is called again after a conflict."""
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 2.0
+"""Seconds: pauses are drawn from zero to the first, doubled for each further conflict up to the longest."""
+
+_CONFLICT_REASON = "TransactionConflict"
+
+
+class Pacemaker(Protocol):
+    """What it needs of a client: time to spend, randomness, and pauses."""
+
+    @property
+    def timeout(self) -> float: ...
+
+    def chance(self) -> float: ...
+
+    async def pause(self, seconds: float, /) -> None: ...
+
+
+@frozen(eq=False)
+class Modification(Generic[ModelT]):
+    """One item's change under optimistic locking.
+
+    Attributes:
+        target: The table.
+        pacemaker: The client.
+        read: Builds the reading of the item.
+        write: Builds the smallest update from the item as it was to the instance as it shall be, checking a version.
+        change: The caller's.
+        attempts: Writes tried at most; None for as many as fit the time.
+        timeout: Seconds for everything; None for the client's.
+    """
+
+    target: Target[ModelT]
+    pacemaker: Pacemaker
+    read: Callable[[float], GetItem[ModelT]]
+    write: Callable[[Item, int, ModelT, float], UpdateItem[ModelT]]
+    change: Change[ModelT]
+    attempts: int | None = None
+    timeout: float | None = None
+
+    async def run(self) -> ModelT:
+        """Read, change and write until it is written.
+
+        Returns:
+            The instance as stored.
+
+        Raises:
+            ItemNotFoundError: There is no such item.
+            VersionConflictError: Somebody else was faster, as often as ``attempts`` or the time allow.
+            DeadlineExceededError: The time is up.
+            OutcomeUnknownError: A write's answer was lost, and what is stored does not tell what became of it.
+        """
+        loop = asyncio.get_running_loop()
+        timeout = self.pacemaker.timeout if self.timeout is None else self.timeout
+        ends = loop.time() + timeout
+        conflicts = 0
+        current: ModelT | None = None
+        try:
+            while True:
+                if current is None:
+                    current = await self.read(ends - loop.time())
+                try:
+                    return await self._attempt(current, ends)
+                except (VersionConflictError, TransactionConflictError, TransactionCanceledError) as error:
+                    conflicts += 1
+                    if not _is_conflict(error) or conflicts == self.attempts:
+                        raise
+                    current = await self._next(error, conflicts, ends)
+        except DeadlineExceededError as error:
+            # Each request was given what was left: the caller knows the number that was given to all of them.
+            error.timeout = timeout
+            error.message = f"timeout of {timeout:g} seconds exceeded while modifying {self.target.schema.entity}"
+            raise
+
+    async def _attempt(self, current: ModelT, ends: float) -> ModelT:
+        schema = self.target.schema
+        # Before the change is called, which may change the instance itself.
+        before = self.target.codec.encode(current)
+        version: int = getattr(current, schema.version.field) if schema.version is not None else 0
+        changed = await self._changed(current, ends)
+        if not isinstance(changed, schema.cls):
+            raise ExpressionError(
+                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be stored, "
+                "`return evolve(item, …)`"
+            )
+        return await self.write(before, version, changed, ends - asyncio.get_running_loop().time())
+
+    async def _changed(self, current: ModelT, ends: float) -> Any:
+        changed: Any = self.change(current)
+        if inspect.isawaitable(changed):
+            try:
+                async with asyncio.timeout_at(ends) as limit:
+                    changed = await changed
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                raise DeadlineExceededError(
+                    "the change was still being worked out", outcome=Outcome.NOT_SENT, table=self.target.table
+                ) from error
+        return changed
+
+    async def _next(self, error: MizzleError, conflicts: int, ends: float) -> ModelT | None:
+        """Return the item to go on with, or None where it must be read again; raise where the time is up."""
+        if conflicts == 1 and isinstance(error, VersionConflictError) and error.item is not None:
+            # The conflict has just told what is stored: no pause, no read.
+            return self.target.codec.decode(error.item)
+        pause = self.pacemaker.chance() * min(FIRST_PAUSE * 2.0 ** min(conflicts - 1, 64), LONGEST_PAUSE)
+        if asyncio.get_running_loop().time() + pause >= ends:
+            raise error
+        await self.pacemaker.pause(pause)
+        return None
+
+
+def _is_conflict(error: MizzleError) -> bool:
+    """Tell whether somebody else was faster, which a further attempt may mend."""
+    if isinstance(error, TransactionCanceledError):
+        codes = {reason.code for reason in error.reasons} - {None}
+        return codes == {_CONFLICT_REASON}
+    return True

@@ -1,0 +1,254 @@
+"""What a client does with several operations at once, all or none: typed transactions.
+
+It makes what an operation cannot know, the token, and builds them. Nothing is sent here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, overload
+
+from mizzle_async.errors import StoredLoader
+from mizzle_async.marshalling import Marshaller
+from mizzle_async.model import dict_schema
+from mizzle_async.operations import (
+    ClientRequestToken,
+    GetItem,
+    Target,
+    Transactable,
+    TransactGet,
+    TransactWrite,
+    given_token,
+    transact_get,
+    transact_write,
+)
+from mizzle_async.types import Sendable
+
+ResultT = TypeVar("ResultT")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+
+
+class Transactions:
+    """A client, as far as it makes transactions."""
+
+    _marshaller: Marshaller
+
+    @property
+    def load_stored(self) -> StoredLoader:
+        """Return how an error reads a stored item as an instance."""
+        raise NotImplementedError
+
+    @property
+    def reports_capacity(self) -> bool:
+        """Tell whether requests ask for the capacity that they consume."""
+        raise NotImplementedError
+
+    def new_token(self) -> str:
+        """Return a client request token, for one transaction."""
+        raise NotImplementedError
+
+    async def send(self, operation: Sendable[ResultT], /) -> ResultT:
+        """Send an operation and return its result."""
+        raise NotImplementedError
+
+    def own_target(self) -> Target[dict[str, Any]]:
+        """Return what operations are given that are about no table in particular."""
+        return Target(
+            self._marshaller.codec(dict_schema("items", partition_key="key")),
+            "",
+            self,
+            load=self.load_stored,
+            report_capacity=self.reports_capacity,
+            new_token=self.new_token,
+        )
+
+    @overload
+    def transact_write(
+        self,
+        a: Transactable[A],
+        /,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[A]]: ...
+    @overload
+    def transact_write(
+        self,
+        a: Transactable[A],
+        b: Transactable[B],
+        /,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[A, B]]: ...
+    @overload
+    def transact_write(
+        self,
+        a: Transactable[A],
+        b: Transactable[B],
+        c: Transactable[C],
+        /,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[A, B, C]]: ...
+    @overload
+    def transact_write(
+        self,
+        a: Transactable[A],
+        b: Transactable[B],
+        c: Transactable[C],
+        d: Transactable[D],
+        /,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[A, B, C, D]]: ...
+    @overload
+    def transact_write(
+        self,
+        a: Transactable[A],
+        b: Transactable[B],
+        c: Transactable[C],
+        d: Transactable[D],
+        e: Transactable[E],
+        /,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[A, B, C, D, E]]: ...
+    @overload
+    def transact_write(
+        self,
+        a: Transactable[A],
+        b: Transactable[B],
+        c: Transactable[C],
+        d: Transactable[D],
+        e: Transactable[E],
+        f: Transactable[F],
+        /,
+        *,
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[A, B, C, D, E, F]]: ...
+    @overload
+    def transact_write(
+        self,
+        *operations: Transactable[Any],
+        token: str | None = None,
+        timeout: float | None = None,
+    ) -> TransactWrite[tuple[Any, ...]]: ...
+    def transact_write(self, *operations: Any, token: str | None = None, timeout: float | None = None) -> Any:
+        """Write several items, in any tables, all or none.
+
+        Args:
+            *operations: What ``await`` would send one by one (insert, put, replace, update, upsert, patch, delete), and
+                checks: ``orders.check(key).when(…)``. Up to 100 actions, one for each item; a unique attribute adds its own.
+            token: Your own client request token, 1 to 36 characters: the same token within ten minutes is the same
+                transaction. Without one the operation has its own, and awaiting it again within nine minutes of its first
+                sending is the same transaction; later it raises.
+            timeout: Seconds for the whole call, or None for the client's.
+
+        Returns:
+            An operation; awaited, a tuple in the order of the operations: the stored instance for whole-item writes, None
+            for the others. Without operations that write, nothing is sent.
+
+        Raises:
+            ExpressionError: Something that cannot be in a transaction of writes, or two operations about one item.
+            LimitError: Too many actions, more than 4 MB, or a token that is too long.
+
+        Cost: one request; twice the write units that the writes cost alone.
+        """
+        own = ClientRequestToken(self.new_token()) if token is None else given_token(token)
+        return transact_write(self.own_target(), operations, own, timeout)
+
+    @overload
+    def transact_get(
+        self,
+        a: GetItem[A],
+        /,
+        *,
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[A]]: ...
+    @overload
+    def transact_get(
+        self,
+        a: GetItem[A],
+        b: GetItem[B],
+        /,
+        *,
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[A, B]]: ...
+    @overload
+    def transact_get(
+        self,
+        a: GetItem[A],
+        b: GetItem[B],
+        c: GetItem[C],
+        /,
+        *,
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[A, B, C]]: ...
+    @overload
+    def transact_get(
+        self,
+        a: GetItem[A],
+        b: GetItem[B],
+        c: GetItem[C],
+        d: GetItem[D],
+        /,
+        *,
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[A, B, C, D]]: ...
+    @overload
+    def transact_get(
+        self,
+        a: GetItem[A],
+        b: GetItem[B],
+        c: GetItem[C],
+        d: GetItem[D],
+        e: GetItem[E],
+        /,
+        *,
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[A, B, C, D, E]]: ...
+    @overload
+    def transact_get(
+        self,
+        a: GetItem[A],
+        b: GetItem[B],
+        c: GetItem[C],
+        d: GetItem[D],
+        e: GetItem[E],
+        f: GetItem[F],
+        /,
+        *,
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[A, B, C, D, E, F]]: ...
+    @overload
+    def transact_get(
+        self,
+        *gets: GetItem[Any],
+        timeout: float | None = None,
+    ) -> TransactGet[tuple[Any, ...]]: ...
+    def transact_get(self, *gets: Any, timeout: float | None = None) -> Any:
+        """Read several items, of any tables, as they are at one moment.
+
+        Args:
+            *gets: Up to 100 of ``orders.get(…)`` and ``orders.get_one(…)``.
+            timeout: Seconds for the whole call, or None for the client's.
+
+        Returns:
+            An operation; awaited, a tuple of what each get would give.
+
+        Raises:
+            ExpressionError: Something that is no get, or two gets of one item.
+            LimitError: More than 100.
+
+        Cost: one request; two read units for each 4 KB of each item.
+        """
+        return transact_get(self.own_target(), gets, timeout)
