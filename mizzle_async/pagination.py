@@ -7,7 +7,7 @@ under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -234,7 +234,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
         self._plan = plan
         self._source = PageSource(reader, plan)
         self._left = plan.options.max_items
-        self._items = iter(())  # type: Any
+        self._items: Iterator[Item] = iter(())
         self._expired = plan.expired(reader.now())
 
     def __aiter__(self) -> Self:

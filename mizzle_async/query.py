@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from mizzle_async.errors import ItemNotFoundError, MultipleItemsError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
-from mizzle_async.operations import Explanation, ReadPlan, projection_of
+from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of
 from mizzle_async.pagination import (
     ItemIterator,
     Page,
@@ -148,7 +148,7 @@ class Read(Generic[ModelT, RowT_co]):
         """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         return self._first_page().explain()
 
-    def _first_page(self) -> Any:
+    def _first_page(self) -> ReadPage:
         plan = self._plan
         options = plan.options
         limits = [limit for limit in (options.page_size, options.max_items, options.max_evaluated) if limit]

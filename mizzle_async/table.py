@@ -6,60 +6,45 @@ It gives operations what they cannot know, the time and the sender, and builds t
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from datetime import date
-from decimal import Decimal
-from enum import Enum
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
-from uuid import UUID
-
+from typing import Any, TypeVar
 
 from mizzle_async.bulk import BatchReport, read_items, write_items
-from mizzle_async.errors import ExpressionError, StoredLoader
+from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import (
     AttributePath,
     PartitionKeyCondition,
     PartitionKeyPath,
     SortKeyCondition,
     SortKeyPath,
-    UpdateClauses,
 )
-from mizzle_async.marshalling import EntityCodec, diff
-from mizzle_async.model import EntitySchema, SecondaryIndex
+from mizzle_async.marshalling import EntityCodec
+from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations import (
     MISSING,
-    CheckItem,
-    DeleteItem,
-    Encoded,
     GetItem,
     Key,
     Missing,
     OnError,
-    Presence,
-    PutItem,
     ReadOptions,
     ReadPlan,
-    Target,
-    UpdateItem,
     entity_identity,
-    is_stamped,
     query_index,
     resolve_key,
-    stamp_new,
     stamp_put,
-    stored_version,
 )
-from mizzle_async.pagination import Reader
 from mizzle_async.query import Query
 from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner, TableWrites
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
 
+
 class Table(TableWrites[ModelT]):
     """The items of one entity in one table; made by `Client.table`.
 
-    Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by name
-    (``customer_id="c1", order_id="7"``), as one value where the key has one attribute, as a `Key`, or as an instance.
+    Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by
+    name (``customer_id="c1", order_id="7"``), as one value where the key has one attribute, as a `Key`, or as an
+    instance.
     """
 
     def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
@@ -173,13 +158,15 @@ class Table(TableWrites[ModelT]):
         """Read the items of one partition key value, of the table or of an index, in the order of the sort key.
 
         Args:
-            partition: ``Order.customer_id == "c1"``, or the same of an index: ``BY_STATUS.partition_key == Status.OPEN``.
+            partition: ``Order.customer_id == "c1"``, or the same of an index: ``BY_STATUS.partition_key ==
+                Status.OPEN``.
             sort: A comparison of the sort key, of the table or of the same index.
             reverse: Whether the order is descending.
             max_items: How many are returned in all.
             page_size: How many are evaluated per request, before the filter.
             max_evaluated: How many are evaluated in all.
-            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global index.
+            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global
+                index.
             include_expired: Whether expired items are shown.
             on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
             timeout: Seconds for each page, or None for the client's.
@@ -222,7 +209,8 @@ class Table(TableWrites[ModelT]):
             max_items: How many are returned in all.
             page_size: How many are evaluated per request, before the filter.
             max_evaluated: How many are evaluated in all.
-            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global index.
+            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global
+                index.
             include_expired: Whether expired items are shown.
             on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
             timeout: Seconds for each page, or None for the client's.
@@ -259,7 +247,8 @@ class Table(TableWrites[ModelT]):
         )
         now = self._owner.now()
         return [
-            GetItem[ModelT | None](self._target, {}, include_expired=include_expired).from_item(item, now) for item in items
+            GetItem[ModelT | None](self._target, {}, include_expired=include_expired).from_item(item, now)
+            for item in items
         ]
 
     async def put_many(
@@ -273,7 +262,9 @@ class Table(TableWrites[ModelT]):
         """
         schema, now = self.schema, self._now()
         if schema.version is not None:
-            raise ExpressionError(f"{schema.entity} has a version, which a batch cannot check: use .insert() or .replace()")
+            raise ExpressionError(
+                f"{schema.entity} has a version, which a batch cannot check: use .insert() or .replace()"
+            )
 
         def stamped(item: Item) -> Item:
             stamp_put(schema, item, now)

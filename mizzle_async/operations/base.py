@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import orjson
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
 from mizzle_async.operations.explain import Capacity, Explanation, explain_request, outline
@@ -200,7 +200,7 @@ def use(operation: Operation[Any]) -> None:
 
 
 def _slots(cls: type[Operation[Any]]) -> list[str]:
-    return [attribute.name for attribute in cls.__attrs_attrs__ if attribute.name != "_used"]  # type: ignore[attr-defined]  # attrs adds it
+    return [attribute.name for attribute in fields(cls) if attribute.name != "_used"]
 
 
 def _state(operation: Operation[Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import field, frozen
 
@@ -61,7 +61,7 @@ class GetItem(Operation[ResultT_co]):
         lifetime = codec.schema.time_to_live
         if item is None or (lifetime is not None and not self.include_expired and is_expired(item, lifetime.name, now)):
             return self._absent(response)
-        result: Any = codec.decode(item)
+        result: ResultT_co = codec.decode(item)
         return result
 
     def _absent(self, response: WireResponse | None) -> ResultT_co:
@@ -73,8 +73,8 @@ class GetItem(Operation[ResultT_co]):
                 attempts=response.attempts if response else 0,
                 request_id=response.request_id if response else None,
             )
-        none: Any = None
-        return none
+        absent: ResultT_co = None  # type: ignore[assignment]  # `get` makes ResultT_co include None
+        return absent
 
     def _capacity(self) -> Capacity:
         each = f"per {READ_UNIT_BYTES // 1024} KB of the item"

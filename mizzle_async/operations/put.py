@@ -58,10 +58,10 @@ class PutItem(Write[ModelT, ModelT]):
 
     def stored(self) -> ModelT:
         """Return the instance as this write stores it: normalised, with its times and its version."""
-        return self._target.codec.decode(self.item)
+        return self._decode(self.item)
 
     def _applied(self, item: Item) -> ModelT:
-        return self._target.codec.decode(item)
+        return self._decode(item)
 
     def action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""

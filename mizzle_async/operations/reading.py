@@ -310,8 +310,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             MarshallingError: It does not fit its class.
         """
         codec = self.target.codec
-        found: Any = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
-        return found
+        row: Any = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
+        typed: RowT_co = row
+        return typed
 
     def judge(self, error: MarshallingError) -> None:
         """Do with an item that does not fit what the caller wants done: return to leave it out, or raise."""

@@ -146,14 +146,17 @@ def _described(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> In
         schema.key_names[:1] if index.is_local else tuple(str(path.segments[0]) for path in index.partition_paths)
     )
     sort = tuple(str(path.segments[0]) for path in index.sort_paths)
-    projection, included = "INCLUDE", ()
-    if isinstance(index.projection, str):
-        projection = index.projection.upper()
-    else:
-        keys = {*schema.key_names, *partition, *sort}
-        included = tuple(sorted(name for name in index.projection if name not in keys))
-        projection = "INCLUDE" if included else "KEYS_ONLY"
+    projection, included = _projection(index, {*schema.key_names, *partition, *sort})
     return IndexDescription(index.name, _key_elements(partition, sort), projection, included, index.is_local)
+
+
+def _projection(index: SecondaryIndex[Any, Any, Any], keys: set[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the type of an index's projection, and the attributes that it includes beside keys."""
+    if index.projection == "all":
+        return "ALL", ()
+    named: tuple[str, ...] = () if index.projection == "keys_only" else index.projection
+    included = tuple(sorted(name for name in named if name not in keys))
+    return ("INCLUDE" if included else "KEYS_ONLY"), included
 
 
 def _key_elements(partition: Sequence[str], sort: Sequence[str]) -> tuple[KeyElement, ...]:

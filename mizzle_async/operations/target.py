@@ -18,7 +18,7 @@ ModelT = TypeVar("ModelT")
 
 @frozen(eq=False, repr=False)
 class Encoded:
-    """A value that was encoded when the operation was built, so that what is shown is what is sent; None stands for absence."""
+    """A value that was encoded when its operation was built: what is shown is what is sent. None stands for absence."""
 
     value: AttributeValue | None
 
@@ -48,9 +48,9 @@ class Target(Generic[ModelT]):
     new_token: Callable[[], str] | None = None
     schema: EntitySchema = field(init=False)
 
-    @schema.default
-    def _take_schema(self) -> EntitySchema:
-        return self.codec.schema
+    def __attrs_post_init__(self) -> None:
+        """Keep the schema at hand: every operation asks for it."""
+        object.__setattr__(self, "schema", self.codec.schema)
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
@@ -76,7 +76,9 @@ class Target(Generic[ModelT]):
         for owner in owners:
             if not schema.owns(owner):
                 name = getattr(owner, "__name__", None) or getattr(owner, "entity", owner)
-                raise ExpressionError(f"{what} is about {name}, but this table holds {schema.entity}: use attributes of {schema.entity}")
+                raise ExpressionError(
+                    f"{what} is about {name}, but this table holds {schema.entity}: use attributes of {schema.entity}"
+                )
 
     def __repr__(self) -> str:
         return f"<Target {self.schema.entity} in {self.table!r}>"

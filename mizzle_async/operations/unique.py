@@ -1,6 +1,7 @@
 """The verbs of an entity with unique attributes: transactions that write the item together with its guard items.
 
-Each looks and composes like the plain verb, and is one operation: a transaction takes its actions, a failure is the verb's own.
+Each looks and composes like the plain verb, and is one operation: a transaction takes its actions, a failure is the
+verb's own.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class _Guarded(Write[Any, Any]):
         return raise_single(error, self, self.to_actions(), now)
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         return explain_transaction(self.to_wire(), self._target.table, self._capacity(), ())
 
     def _body(self) -> WirePayload:
@@ -126,7 +127,7 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
 
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it was sent: a transaction returns no item."""
-        return self._target.codec.decode(self.sent)
+        return self._decode(self.sent)
 
 
 @frozen(eq=False, repr=False)
@@ -142,7 +143,7 @@ class UniqueDelete(_Guarded, DeleteItem[ModelT]):
 
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it was given: a transaction returns no item."""
-        return self._target.codec.decode(self.sent)
+        return self._decode(self.sent)
 
 
 def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:
@@ -241,6 +242,6 @@ def refuse_unique(schema: EntitySchema, verb: str, instead: str) -> None:
     if schema.unique:
         names = ", ".join(attribute.field for attribute in schema.unique)
         raise ExpressionError(
-            f"{schema.entity}: {names} must stay unique, and .{verb} does not know what is stored, so it cannot give up the old "
-            f"value: use {instead}"
+            f"{schema.entity}: {names} must stay unique, and .{verb} does not know what is stored, so it cannot give up"
+            f" the old value: use {instead}"
         )

@@ -1,9 +1,10 @@
-"""UpdateItem: change attributes of one item, leaving the others as they are (`update`, `upsert`, `replace`, `patch`)."""
+"""UpdateItem: change attributes of one item and leave the others (`update`, `upsert`, `replace`, `patch`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from typing import Any, Self, TypeVar, overload
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
 
@@ -13,7 +14,7 @@ from mizzle_async.expressions.terms import Term
 from mizzle_async.marshalling import item_size, value_size
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.capacity import write_capacity
-from mizzle_async.operations.conditions import Presence, expired_condition
+from mizzle_async.operations.conditions import expired_condition
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.failures import living
@@ -25,6 +26,9 @@ from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 ModelT = TypeVar("ModelT")
 ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
+
+ElementSet: TypeAlias = set[ElementT]
+"""A set under another name: within the class below, ``set`` is a verb."""
 
 _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
 
@@ -59,8 +63,8 @@ class ItemUpdate(Write[ModelT, ModelT]):
     def safety(self) -> RepeatSafety:
         """Return whether this may be repeated after a lost answer.
 
-        The version that is checked makes a second application fail; assignments of values can be repeated; sums, appends and
-        list positions cannot. Advancing an unchecked version twice is harmless: it only has to differ.
+        The version that is checked makes a second application fail; assignments of values can be repeated; sums,
+        appends and list positions cannot. Advancing an unchecked version twice is harmless: it only has to differ.
         """
         if self.version is not None:
             return RepeatSafety.GUARDED
@@ -76,12 +80,14 @@ class ItemUpdate(Write[ModelT, ModelT]):
             return {}
         if self.clauses.is_empty and self.unchanged is None:
             raise ExpressionError(
-                f"{target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(), .remove(), .discard(), "
-                ".append() or .prepend()"
+                f"{target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(), .remove(),"
+                " .discard(), .append() or .prepend()"
             )
         if self.creates:
             self._check_complete()
-        clauses = stamp_update(target, self.clauses, self.now, creates=self.creates, version=self.version, write_id=self.write_id)
+        clauses = stamp_update(
+            target, self.clauses, self.now, creates=self.creates, version=self.version, write_id=self.write_id
+        )
         compiler = target.compiler()
         body: WirePayload = {"TableName": target.table, "Key": self.key}
         update = compiler.update(clauses)
@@ -114,17 +120,19 @@ class ItemUpdate(Write[ModelT, ModelT]):
         return self.key
 
     def _applied(self, item: Item) -> ModelT:
-        return self._target.codec.decode(item)
+        return self._decode(item)
 
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
-        return self._target.codec.decode(response.payload["Attributes"])
+        return self._decode(response.payload["Attributes"])
 
     def action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
         size = item_size(self.key)
         size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
-        return write_capacity(size, at_least=True, note="per KB of the whole item, before or after; index writes come on top")
+        return write_capacity(
+            size, at_least=True, note="per KB of the whole item, before or after; index writes come on top"
+        )
 
 
 @frozen(eq=False, repr=False)
@@ -174,15 +182,15 @@ class UpdateItem(ItemUpdate[ModelT]):
     @overload
     def add(
         self,
-        path: AttributePath[ModelT, set[ElementT]] | AttributePath[ModelT, set[ElementT] | None],
-        value: Set[ElementT],
+        path: AttributePath[ModelT, ElementSet[ElementT]] | AttributePath[ModelT, ElementSet[ElementT] | None],
+        value: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
     def add(
         self,
         path: AttributePath[ModelT, frozenset[ElementT]] | AttributePath[ModelT, frozenset[ElementT] | None],
-        value: Set[ElementT],
+        value: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
@@ -203,19 +211,19 @@ class UpdateItem(ItemUpdate[ModelT]):
     @overload
     def discard(
         self,
-        path: AttributePath[ModelT, set[ElementT]] | AttributePath[ModelT, set[ElementT] | None],
-        values: Set[ElementT],
+        path: AttributePath[ModelT, ElementSet[ElementT]] | AttributePath[ModelT, ElementSet[ElementT] | None],
+        values: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
     def discard(
         self,
         path: AttributePath[ModelT, frozenset[ElementT]] | AttributePath[ModelT, frozenset[ElementT] | None],
-        values: Set[ElementT],
+        values: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
-    def discard(self, path: AttributePath[ModelT, Any], values: Set[Any], /) -> Self: ...
+    def discard(self, path: AttributePath[ModelT, Any], values: AbstractSet[Any], /) -> Self: ...
     def discard(self, path: Any, values: Any, /) -> Self:
         """Take elements out of a set."""
         use(self)
@@ -223,9 +231,11 @@ class UpdateItem(ItemUpdate[ModelT]):
 
     def append(
         self,
-        path: AttributePath[ModelT, list[ElementT]]
-        | AttributePath[ModelT, list[ElementT] | None]
-        | AttributePath[ModelT, tuple[ElementT, ...]],
+        path: (
+            AttributePath[ModelT, list[ElementT]]
+            | AttributePath[ModelT, list[ElementT] | None]
+            | AttributePath[ModelT, tuple[ElementT, ...]]
+        ),
         values: Sequence[ElementT],
         /,
     ) -> Self:
@@ -235,9 +245,11 @@ class UpdateItem(ItemUpdate[ModelT]):
 
     def prepend(
         self,
-        path: AttributePath[ModelT, list[ElementT]]
-        | AttributePath[ModelT, list[ElementT] | None]
-        | AttributePath[ModelT, tuple[ElementT, ...]],
+        path: (
+            AttributePath[ModelT, list[ElementT]]
+            | AttributePath[ModelT, list[ElementT] | None]
+            | AttributePath[ModelT, tuple[ElementT, ...]]
+        ),
         values: Sequence[ElementT],
         /,
     ) -> Self:
@@ -265,7 +277,7 @@ class UpdateItem(ItemUpdate[ModelT]):
         """Return what this gives in a transaction, which returns no item."""
 
     def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
-        """Return the deletion of an expired item that stands in the way of an upsert; then the upsert is sent once more."""
+        """Return the deletion of an expired item that stands in the way of an upsert, which is then sent again."""
         if (
             self.creates
             and isinstance(error, ConditionalCheckFailedError)
@@ -289,7 +301,7 @@ class ReplaceItem(ItemUpdate[ModelT]):
     def transacted(self) -> ModelT:
         """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
         target = self._target
-        return target.codec.decode(stamped(target.schema, self.sent, self.now, self.version))
+        return self._decode(stamped(target.schema, self.sent, self.now, self.version))
 
 
 @frozen(eq=False, repr=False)
@@ -317,5 +329,3 @@ def _own(value: Any) -> Any:
     if isinstance(value, set | list | bytearray):
         return value.copy()
     return value
-
-

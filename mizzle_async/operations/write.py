@@ -34,7 +34,8 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         version: The version of the instance, where it is checked.
         now: The time when it was built.
         conditions: What the caller asks; all must hold.
-        write_id: What a versioned item stores beside its version, so that a lost answer can be judged; None where nothing is stored.
+        write_id: What a versioned item stores beside its version, so that a lost answer can be judged; None where
+            nothing is stored.
     """
 
     action: ClassVar[str]
@@ -60,13 +61,14 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         return derive(self, conditions=(*self.conditions, checked(self._target, condition)))
 
     def exactly_once(self: Transactable[StoredT], *, token: str | None = None) -> ExactlyOnce[StoredT]:
-        """Return this write as a transaction of its own, which the service applies once whatever happens to its answers.
+        """Return this write as a transaction of its own, which is applied once whatever happens to its answers.
 
-        Say it last: the transaction takes no further clauses. Its result is the stored instance for whole-item writes, None for
-        others, because a transaction returns no item.
+        Say it last: the transaction takes no further clauses. Its result is the stored instance for whole-item writes,
+        None for others, because a transaction returns no item.
 
         Args:
-            token: Your own client request token, 1 to 36 characters: the same token within ten minutes is the same write.
+            token: Your own client request token, 1 to 36 characters: the same token within ten minutes is the same
+                write.
 
         Cost: twice the write units.
         """
@@ -75,7 +77,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         return exactly_once(self, own, timeout)
 
     def at_version(self, version: int, /) -> Self:
-        """Write only if the stored item has this version, as HTTP's ``If-Match`` asks; another raises `VersionConflictError`.
+        """Write only if the stored item has this version, as HTTP's ``If-Match`` asks; else raise `VersionConflictError`.
 
         Args:
             version: What an earlier read or write gave.
@@ -122,7 +124,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         return WireRequest(self.api, body, self._target.table, self.safety, None, self.timeout)
 
     def recover(self, error: Exception, now: float, /) -> ResultT_co:
-        """Raise what a failure means for this verb, or return the result where the stored item proves that it was applied."""
+        """Raise what a failure means, or return the result where the stored item proves that this was applied."""
         if isinstance(error, ConditionalCheckFailedError):
             verdict = Verdict.REFUSED
             if error.ambiguous:
@@ -185,6 +187,10 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
     def _finish(self, body: WirePayload) -> None:
         """Add what a single request has and an action of a transaction has not."""
 
+    def _decode(self, item: Item) -> ModelT:
+        instance: ModelT = self._target.codec.decode(item)
+        return instance
+
     def _check_size(self, encoded: int) -> None:
         """Refuse an item that is too large; the encoded request is never shorter than the item."""
 
@@ -199,5 +205,7 @@ def _all(conditions: tuple[Condition[Any], ...]) -> Condition[Any]:
 def _made_token(operation: Transactable[Any]) -> ClientRequestToken:
     new_token = operation.target.new_token
     if new_token is None:
-        raise ClientStateError(f"{operation} came out of a pickle and has no client to make its token: give one, `token=…`")
+        raise ClientStateError(
+            f"{operation} came out of a pickle and has no client to make its token: give one, `token=…`"
+        )
     return ClientRequestToken(new_token())
