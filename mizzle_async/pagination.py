@@ -15,7 +15,7 @@ from attrs import define, frozen
 
 from mizzle_async.bulk import BulkOwner, read_items
 from mizzle_async.errors import MarshallingError
-from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan
+from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan, use
 from mizzle_async.types import Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -181,6 +181,7 @@ class PageSource:
         segment.limit = None
 
     def _launch(self, segment: _Segment, operation: ReadPage) -> None:
+        use(operation)  # a task that is cancelled before its first step never sends it
         task = self._reader.start(fetch_page(self._reader, self._plan, operation))
         self._pending[task] = segment
 

@@ -31,6 +31,7 @@ from mizzle_async.operations import (
     query_index,
     resolve_key,
     stamp_put,
+    use,
 )
 from mizzle_async.query import Query
 from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner, TableWrites
@@ -246,10 +247,9 @@ class Table(TableWrites[ModelT]):
             self._owner, self._target, [self._key(key, {}) for key in keys], consistent_read=consistent_read
         )
         now = self._owner.now()
-        return [
-            GetItem[ModelT | None](self._target, {}, include_expired=include_expired).from_item(item, now)
-            for item in items
-        ]
+        get = GetItem[ModelT | None](self._target, {}, include_expired=include_expired)
+        use(get)
+        return [get.from_item(item, now) for item in items]
 
     async def put_many(
         self, items: Iterable[ModelT] | AsyncIterable[ModelT], /, *, concurrency: int = 8
