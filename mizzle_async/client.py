@@ -222,7 +222,7 @@ class Client(TableAdministration, Transactions):
         identity = (model, name, partition_key, sort_key, partition_key_type, sort_key_type)
         found = self._tables.get(identity)
         if found is None:
-            schema = self._schema(model, name, partition_key, sort_key, partition_key_type, sort_key_type)
+            schema = self._schema(model, name, partition_key, sort_key, (partition_key_type, sort_key_type))
             codec: EntityCodec[Any] = self._marshaller.codec(schema)
             found = self._tables[identity] = Table(self, codec, self.table_name(name or schema.table))
         return found
@@ -237,8 +237,7 @@ class Client(TableAdministration, Transactions):
         name: str | None,
         partition_key: str | None,
         sort_key: str | None,
-        partition_key_type: type[Any],
-        sort_key_type: type[Any],
+        key_types: tuple[type[Any], type[Any]],
     ) -> EntitySchema:
         if isinstance(model, str):
             if partition_key is None:
@@ -249,8 +248,8 @@ class Client(TableAdministration, Transactions):
                 model,
                 partition_key=partition_key,
                 sort_key=sort_key,
-                partition_key_type=partition_key_type,
-                sort_key_type=sort_key_type,
+                partition_key_type=key_types[0],
+                sort_key_type=key_types[1],
             )
         if is_entity(model) and partition_key is None and sort_key is None:
             return schema_of(model)

@@ -77,7 +77,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         return exactly_once(self, own, timeout)
 
     def at_version(self, version: int, /) -> Self:
-        """Write only if the stored item has this version, as HTTP's ``If-Match`` asks; else raise `VersionConflictError`.
+        """Write only if the stored item has this version, like HTTP's ``If-Match``; else raise `VersionConflictError`.
 
         Args:
             version: What an earlier read or write gave.
