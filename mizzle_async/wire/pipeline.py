@@ -22,6 +22,7 @@ import logging
 import random
 from asyncio import CancelledError, current_task, get_running_loop
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from mizzle_async.errors import (
@@ -38,7 +39,7 @@ from mizzle_async.wire.answers import is_bodiless
 from mizzle_async.wire.calls import Call, PipelineStatistics, Route
 from mizzle_async.wire.exchange import Answer, Exchange
 from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
-from mizzle_async.wire.hedge import HedgeState
+from mizzle_async.wire.races import HedgedReads
 from mizzle_async.wire.retry import RetryQuota, clock_offset, cost_of, judge, may_repeat
 from mizzle_async.wire.session import Session, open_session
 from mizzle_async.wire.session_adapter import ControlCall
@@ -72,16 +73,15 @@ class Pipeline:
         self._wall_clock = settings.wall_clock
         self._timeout = settings.timeout
         self._instruments = settings.instrument
-        self._hedge = HedgeState(settings.hedge) if settings.hedge is not None else None
+        self._hedge = HedgedReads(settings.hedge, self._loop) if settings.hedge is not None else None
         self._quota = RetryQuota(settings.retry.quota)
         self._throttles = ThrottleBook(settings.retry.quota)
         self._routes: dict[str, Route] = {}
         self._keys: dict[str, SigningKey] = {}
         self._held: Credentials | None = None
-        self._tasks: set[asyncio.Task[Answer]] = set()
         self._clock_offset = 0.0
         self._closed = False
-        self._calls = self._requests = self._retries = self._hedges = self._failures = self._deadlines = 0
+        self._calls = self._requests = self._retries = self._failures = self._deadlines = 0
 
     async def call(self, request: WireRequest) -> WireResponse:
         """Send a request until it is answered, refused for good, or out of time.
@@ -156,7 +156,7 @@ class Pipeline:
             calls=self._calls,
             requests=self._requests,
             retries=self._retries,
-            hedges=self._hedges,
+            hedges=0 if self._hedge is None else self._hedge.hedges,
             failures=self._failures,
             deadlines=self._deadlines,
             refreshes=self._keeper.refreshes,
@@ -170,10 +170,8 @@ class Pipeline:
         """Close everything that was opened; calls under way end, and later ones are refused."""
         self._closed = True
         await self._transports.aclose()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._hedge is not None:
+            await self._hedge.aclose()
         await self._session.aclose()
 
     # ── one call ──
@@ -192,7 +190,9 @@ class Pipeline:
                 if self._hedge is None or request.safety is not RepeatSafety.READ:
                     answer = await route.transport.exchange(exchange)
                 else:
-                    answer = await self._hedged(call, route, exchange)
+                    answer = await self._hedge.exchange(
+                        route.transport, request.operation, exchange, partial(self._sign_again, call, route)
+                    )
                 if answer.status == _OK:
                     if answer.payload or not is_bodiless(answer) or request.operation in _BODILESS:
                         return self._answered(call, answer)
@@ -208,6 +208,12 @@ class Pipeline:
         body = call.request.body
         call.signed_at = int(self._wall_clock() + self._clock_offset)
         return Exchange(route.endpoint, route.signer.sign(body, call.signed_at), body, fresh=call.fresh)
+
+    def _sign_again(self, call: Call, route: Route) -> Exchange:
+        """Prepare the second request of a hedged read."""
+        call.attempts += 1
+        self._requests += 1
+        return self._sign(call, route)
 
     def _answered(self, call: Call, answer: Answer) -> WireResponse:
         if call.spent:
@@ -342,49 +348,6 @@ class Pipeline:
                 self._keys[destination.region] = key
                 self._routes[name] = route
         return route
-
-    # ── hedged reads ──
-
-    async def _hedged(self, call: Call, route: Route, exchange: Exchange) -> Answer:
-        """Send a read a second time when its answer is late; the first good answer wins, the other is cancelled."""
-        hedge = self._hedge
-        if hedge is None:  # pragma: no cover  (asked by the caller already)
-            return await route.transport.exchange(exchange)
-        operation = call.request.operation
-        began = self._loop.time()
-        hedge.begin()
-        racers = {self._race(route, exchange)}
-        try:
-            done, _ = await asyncio.wait(racers, timeout=hedge.late_after(operation))
-            if not done and hedge.spend():
-                self._hedges += 1
-                self._requests += 1
-                call.attempts += 1
-                racers.add(self._race(route, self._sign(call, route)))
-                done, waiting = await asyncio.wait(racers, return_when=asyncio.FIRST_COMPLETED)
-                if waiting and all(racer.exception() is not None for racer in done):
-                    done, _ = await asyncio.wait(waiting)
-            elif not done:
-                done, _ = await asyncio.wait(racers)
-            winner = min(done, key=lambda racer: racer.exception() is not None)
-            answer = winner.result()
-        finally:
-            for racer in racers:
-                racer.cancel()
-        hedge.record(operation, self._loop.time() - began)
-        return answer
-
-    def _race(self, route: Route, exchange: Exchange) -> asyncio.Task[Answer]:
-        task = self._loop.create_task(route.transport.exchange(exchange), name="mizzle_async: hedged read")
-        self._tasks.add(task)
-        task.add_done_callback(self._raced)
-        return task
-
-    def _raced(self, task: asyncio.Task[Answer]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            # Looked at, so that a loser's error is not reported as forgotten.
-            task.exception()
 
     # ── what others hear ──
 

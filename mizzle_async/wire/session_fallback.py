@@ -10,7 +10,7 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from mizzle_async.errors import TransportError
+from mizzle_async.errors import ClientStateError, TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Exchange
@@ -33,6 +33,7 @@ class FallbackTransport:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
         self._session: Any = None
+        self._closed = False
         self._open = contextlib.AsyncExitStack()
 
     async def exchange(self, exchange: Exchange) -> Answer:
@@ -40,10 +41,13 @@ class FallbackTransport:
 
         Raises:
             TransportError: No trustworthy answer came; its outcome says whether the request may have arrived.
+            ClientStateError: It is closed.
         """
         from botocore.awsrequest import AWSPreparedRequest
-        from botocore.exceptions import HTTPClientError
+        from botocore.exceptions import BotoCoreError
 
+        if self._closed:
+            raise ClientStateError("the client is closed: open a new one")
         if self._session is None:
             # Entering it suspends nowhere, so that no second caller comes in between.
             self._session = await self._open.enter_async_context(_session_class()(**self._options))
@@ -54,7 +58,7 @@ class FallbackTransport:
         try:
             response = await self._session.send(request)
             body = await response.content
-        except HTTPClientError as error:
+        except BotoCoreError as error:
             # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left,
             # too.
             raise TransportError(
@@ -68,9 +72,8 @@ class FallbackTransport:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
-            await self._open.aclose()
+        self._closed = True
+        await self._open.aclose()
 
     def __repr__(self) -> str:
         return "<FallbackTransport over aiobotocore's HTTP session>"

@@ -1,0 +1,253 @@
+"""Proxies: aiobotocore's HTTP session carries the same calls, with the same outcomes."""
+
+import asyncio
+import contextlib
+
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+
+from mizzle_async import errors
+from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.server import ScriptedServer
+from mizzle_async.testing.tls import LocalAuthority
+from mizzle_async.types import Outcome, RepeatSafety, WireRequest
+from mizzle_async.wire.exchange import Endpoint, Exchange
+from mizzle_async.wire.pipeline import open_pipeline
+from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.retry import RetryPolicy
+from mizzle_async.wire.session_fallback import FallbackTransport
+from mizzle_async.wire.settings import WireSettings
+
+ITEM = Reply({"Item": {"a": {"S": "b"}}})
+FAR = "http://dynamodb.example:8000"
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    """Hide the machine's own proxies."""
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def request(safety=RepeatSafety.READ, *, timeout=None):
+    """Return a request of one kind."""
+    return WireRequest("GetItem", b'{"TableName":"orders"}', "orders", safety, timeout=timeout)
+
+
+@contextlib.asynccontextmanager
+async def behind(proxy, monkeypatch, **options):
+    """Open a pipeline to a far endpoint, behind a proxy."""
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    settings = WireSettings(
+        endpoint_url=FAR,
+        allow_http=True,
+        region_name="eu-west-1",
+        credentials=("AKID", "secret", "token"),
+        retry=RetryPolicy.no_backoff(),
+        **options,
+    )
+    pipeline = await open_pipeline(settings)
+    try:
+        yield pipeline
+    finally:
+        await pipeline.aclose()
+
+
+async def test_a_proxy_of_the_environment_is_used(monkeypatch):
+    """Requests go to the proxy, for the far endpoint, signed and shaped as always; its name is never looked up here."""
+    async with ScriptedServer([ITEM]) as proxy, behind(proxy, monkeypatch) as pipeline:
+        response = await pipeline.call(request())
+        assert "FallbackTransport" in repr(pipeline._transports)
+    (sent,) = proxy.requests
+    assert response.payload == ITEM.payload
+    assert (sent.method, sent.target) == ("POST", f"{FAR}/")
+    assert sent.headers["host"] == "dynamodb.example:8000"
+    assert sent.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+    assert sent.headers["content-type"] == "application/x-amz-json-1.0"
+    assert sent.headers["accept-encoding"] == "identity"
+    assert sent.headers["user-agent"].startswith("mizzle_async/")
+    assert sent.body == request().body
+
+
+async def test_no_proxy_is_honoured(monkeypatch):
+    """An endpoint that is exempted is reached by our own connections."""
+    async with ScriptedServer([ITEM]) as server, ScriptedServer() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        pipeline = await open_pipeline(
+            WireSettings(endpoint_url=server.url, region_name="eu-west-1", credentials=("AKID", "secret"))
+        )
+        await pipeline.call(request())
+        assert isinstance(pipeline._routes["GetItem"].transport, ConnectionPool)
+        await pipeline.aclose()
+        assert (len(server.requests), len(proxy.requests)) == (1, 0)
+
+
+async def test_a_proxy_for_another_scheme_is_not_used(monkeypatch):
+    """``HTTPS_PROXY`` says nothing about ``http://``."""
+    async with ScriptedServer([ITEM]) as server:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        pipeline = await open_pipeline(
+            WireSettings(endpoint_url=server.url, region_name="eu-west-1", credentials=("AKID", "secret"))
+        )
+        assert (await pipeline.call(request())).payload == ITEM.payload
+        await pipeline.aclose()
+
+
+async def test_proxies_of_a_users_session_are_used():
+    """A proxy in a session's default configuration counts like one of the environment."""
+    async with ScriptedServer([ITEM]) as proxy:
+        session = AioSession()
+        session.set_default_client_config(AioConfig(proxies={"http": proxy.url}))
+        session.set_credentials("AKID", "secret")
+        pipeline = await open_pipeline(
+            WireSettings(endpoint_url=FAR, allow_http=True, region_name="eu-west-1", session=session)
+        )
+        await pipeline.call(request())
+        await pipeline.aclose()
+        assert [sent.target for sent in proxy.requests] == [f"{FAR}/"]
+
+
+@pytest.mark.parametrize("safety", RepeatSafety)
+@pytest.mark.parametrize(
+    "failure",
+    [Reply.error("InternalServerError", status=500), Reply.html(503), Reply.html(200), Reply.close(), Reply.reset()],
+    ids=["500", "html 503", "html 200", "close", "reset"],
+)
+async def test_failures_end_as_they_do_without_a_proxy(monkeypatch, safety, failure):
+    """What is repeated, and what is unknown, does not depend on who carries the request."""
+    async with ScriptedServer([failure], then=ITEM) as proxy, behind(proxy, monkeypatch) as pipeline:
+        if safety is RepeatSafety.UNSAFE:
+            with pytest.raises(errors.OutcomeUnknownError):
+                await pipeline.call(request(safety))
+            assert len(proxy.requests) == 1
+        else:
+            response = await pipeline.call(request(safety))
+            assert (response.attempts, response.ambiguous) == (2, safety is not RepeatSafety.READ)
+            assert len(proxy.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "corrupt",
+    [
+        Reply(ITEM.payload, checksum="wrong"),
+        Reply(b"", checksum="absent"),
+        ITEM.cut_at(len(ITEM.encode()) - 3),
+        Reply({}, 201),
+    ],
+    ids=["checksum", "empty", "cut", "created"],
+)
+async def test_a_corrupt_answer_is_never_a_result(monkeypatch, corrupt):
+    """Answers are checked behind proxies too."""
+    async with ScriptedServer(then=corrupt) as proxy, behind(proxy, monkeypatch) as pipeline:
+        with pytest.raises(errors.TransportError) as caught:
+            await pipeline.call(request())
+        assert (caught.value.outcome, caught.value.attempts) == (Outcome.UNKNOWN, 4)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(monkeypatch, status):
+    """A proxy that points elsewhere gets no second request, and neither does the place it points to."""
+    async with ScriptedServer() as target:
+        script = Reply.redirect(f"{target.url}/", status)
+        async with ScriptedServer(then=script) as proxy, behind(proxy, monkeypatch) as pipeline:
+            with pytest.raises(errors.CorruptResponseError, match="redirect"):
+                await pipeline.call(request(RepeatSafety.READ))
+            assert len(proxy.requests) == 4
+            assert {sent.target for sent in proxy.requests} == {f"{FAR}/"}
+    assert target.log == []
+
+
+async def test_deadlines_hold(monkeypatch):
+    """A proxy that hangs holds a call for its timeout, and the outcome is known to be unknown."""
+    async with ScriptedServer([ITEM], then=Reply.hang()) as proxy, behind(proxy, monkeypatch) as pipeline:
+        await pipeline.call(request())
+        with pytest.raises(errors.OutcomeUnknownError) as caught:
+            await pipeline.call(request(RepeatSafety.UNSAFE, timeout=0.05))
+        assert type(caught.value.__cause__) is errors.DeadlineExceededError
+        assert caught.value.__cause__.outcome is Outcome.UNKNOWN
+
+
+async def test_cancelled_calls_mix_no_answers(monkeypatch):
+    """After a storm of cancellations every call still gets its own answer."""
+    started = asyncio.Event()
+
+    async def script(sent):
+        started.set()
+        await asyncio.sleep(0)
+        return Reply({"Echo": {"S": sent.payload["number"]}})
+
+    async with ScriptedServer(script) as proxy, behind(proxy, monkeypatch) as pipeline:
+
+        def call(number):
+            return pipeline.call(WireRequest("GetItem", b'{"number":"%d"}' % number, "orders", RepeatSafety.READ))
+
+        for round_number in range(20):
+            started.clear()
+            tasks = [asyncio.ensure_future(call(number)) for number in range(10)]
+            await started.wait()
+            for task in tasks[round_number % 3 :: 3]:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            for number, outcome in enumerate(outcomes):
+                if not isinstance(outcome, BaseException):
+                    assert outcome.payload == {"Echo": {"S": str(number)}}
+
+
+async def test_a_proxy_that_is_away_was_not_reached(monkeypatch):
+    """Without a connection nothing was sent, whatever the request is."""
+    async with ScriptedServer() as proxy:
+        pass
+    async with behind(proxy, monkeypatch) as pipeline:
+        with pytest.raises(errors.TransportError) as caught:
+            await pipeline.call(request(RepeatSafety.UNSAFE))
+        assert (caught.value.outcome, caught.value.attempts) == (Outcome.NOT_SENT, 4)
+        assert "dynamodb.example" in str(caught.value)
+
+
+async def test_table_operations_use_the_proxy_too(monkeypatch):
+    """The control plane goes the same way."""
+    async with ScriptedServer([Reply({"TableNames": ["orders"]})]) as proxy, behind(proxy, monkeypatch) as pipeline:
+        assert await pipeline.control("ListTables", {}) == {"TableNames": ["orders"]}
+    assert proxy.operations == ["ListTables"]
+
+
+async def test_a_client_certificate_is_left_to_aiobotocore():
+    """Our connections present no certificate: a session that is configured to do so is carried by aiobotocore."""
+    session = AioSession()
+    session.set_default_client_config(AioConfig(client_cert="/nowhere.pem"))
+    session.set_credentials("AKID", "secret")
+    pipeline = await open_pipeline(
+        WireSettings(endpoint_url="http://127.0.0.1:9", region_name="eu-west-1", session=session)
+    )
+    assert pipeline._session.fallback_options(Endpoint("http", "127.0.0.1", 9))["client_cert"] == "/nowhere.pem"
+    await pipeline.aclose()
+
+
+async def test_tls_is_verified():
+    """A certificate of an unknown authority is refused before anything is sent; a known one is accepted."""
+    with LocalAuthority() as authority:
+        async with ScriptedServer(then=ITEM, tls=authority.server_context()) as server:
+            exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
+            trusting = FallbackTransport({"verify": authority.ca_bundle, "timeout": (3, None)})
+            assert (await trusting.exchange(exchange)).payload == ITEM.payload
+            assert exchange.phase is Outcome.ANSWERED
+            await trusting.aclose()
+            doubting = FallbackTransport({"verify": True, "timeout": (3, None)})
+            exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
+            with pytest.raises(errors.TransportError) as caught:
+                await doubting.exchange(exchange)
+            await doubting.aclose()
+            assert caught.value.outcome is exchange.phase is Outcome.NOT_SENT
+            assert len(server.requests) == 1
+
+
+async def test_closing_refuses_what_comes_later():
+    """A closed transport says so, and its repr names it."""
+    transport = FallbackTransport({})
+    assert repr(transport) == "<FallbackTransport over aiobotocore's HTTP session>"
+    await transport.aclose()
+    with pytest.raises(errors.ClientStateError, match="closed"):
+        await transport.exchange(Exchange(Endpoint("http", "127.0.0.1", 9), [], b""))
