@@ -12,9 +12,9 @@ from __future__ import annotations
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from mizzle_async.limits import NESTING_LEVELS, NUMBER_DIGITS
+from mizzle_async.limits import ATTRIBUTE_NAME_BYTES, NESTING_LEVELS, NUMBER_DIGITS
 from mizzle_async.marshalling.binary import check_name, read_bytes, write_bytes, write_str
 from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, python_name
 from mizzle_async.marshalling.numbers import decimal_text, float_text, integer_text, read_number
@@ -22,9 +22,6 @@ from mizzle_async.types import AttributeValue
 
 ATTRIBUTE_LEVELS: Final = NESTING_LEVELS - 1
 """How deep a top-level attribute may nest: the item itself is the first level."""
-
-SHORT_NAME: Final = 255
-"""A name of at most so many ASCII characters needs no closer look."""
 
 ADVICE: Final = "declare the attribute's type, or convert it"
 
@@ -45,9 +42,9 @@ def encode_value(value: Any, levels: int = ATTRIBUTE_LEVELS) -> AttributeValue:
         Misfit: DynamoDB has no type for it.
     """
     kind = type(value)
-    if kind is str:
-        return {"S": value if value.isascii() else write_str(value)}
-    if kind is int and len(text := str(value)) < NUMBER_DIGITS:
+    if kind is str and value.isascii():
+        return {"S": value}
+    if kind is int and len(text := str(value)) <= NUMBER_DIGITS:
         return {"N": text}
     encode = _ENCODERS.get(kind)
     return encode(value, levels) if encode is not None else _encode_kin(value, levels)
@@ -85,13 +82,21 @@ def _encode_list(value: list[Any] | tuple[Any, ...], levels: int) -> AttributeVa
     if levels < 1:
         raise too_deep()
     levels -= 1
-    encoded: list[AttributeValue] = []
     try:
-        for element in value:
-            encoded.append(encode_value(element, levels))  # noqa: PERF401  (the length tells the position of a misfit)
-    except Misfit as misfit:
-        raise misfit.at_entry(len(encoded)) from None
-    return {"L": encoded}
+        return {"L": [encode_value(element, levels) for element in value]}
+    except Misfit:
+        pass
+    return _refuse_element(value, levels)
+
+
+def _refuse_element(value: list[Any] | tuple[Any, ...], levels: int) -> NoReturn:
+    """Find the element that does not fit, and say where it is."""
+    for position, element in enumerate(value):
+        try:
+            encode_value(element, levels)
+        except Misfit as misfit:
+            raise misfit.at_entry(position) from None
+    raise AssertionError
 
 
 def _encode_map(value: Mapping[Any, Any], levels: int) -> AttributeValue:
@@ -100,16 +105,34 @@ def _encode_map(value: Mapping[Any, Any], levels: int) -> AttributeValue:
     return {"M": encode_entries(value, levels - 1)}
 
 
-def encode_entries(value: Mapping[Any, Any], levels: int) -> dict[str, AttributeValue]:
-    """Return the entries of a mapping, each by value."""
+def encode_entries(value: Mapping[Any, Any], levels: int, *, of_item: bool = False) -> dict[str, AttributeValue]:
+    """Return the entries of a mapping, each by value.
+
+    Args:
+        value: The mapping.
+        levels: How many levels of nesting are left for the entries.
+        of_item: Whether they are the attributes of an item, where an empty set is absence.
+
+    Raises:
+        Misfit: One of them does not fit.
+    """
     encoded: dict[str, AttributeValue] = {}
-    name: object = None
+    name: Any = None
     try:
         for name, element in value.items():
-            if type(name) is str and name and len(name) <= SHORT_NAME and name.isascii():
-                encoded[name] = encode_value(element, levels)
+            kind = type(element)
+            if kind is str and element.isascii():
+                stored = {"S": element}
+            elif kind is int and len(text := str(element)) <= NUMBER_DIGITS:
+                stored = {"N": text}
+            elif of_item and isinstance(element, _SETS) and not element:
+                continue
             else:
-                encoded[check_name(name)] = encode_value(element, levels)
+                stored = encode_value(element, levels)
+            if type(name) is str and name and name.isascii() and len(name) <= ATTRIBUTE_NAME_BYTES:
+                encoded[name] = stored
+            else:
+                encoded[check_name(name)] = stored
     except Misfit as misfit:
         raise misfit.at_entry(name) from None
     return encoded
@@ -118,6 +141,13 @@ def encode_entries(value: Mapping[Any, Any], levels: int) -> dict[str, Attribute
 def _encode_set(value: set[Any] | frozenset[Any], levels: int) -> AttributeValue:
     if not value:
         return {"L": []}  # no set is empty at the service; a set type reads this back as an empty set
+    if type(next(iter(value))) is str:
+        try:
+            elements = sorted(value)
+            if "".join(elements).isascii():
+                return {"SS": elements}
+        except TypeError:
+            pass
     encoded = [encode_value(element, levels) for element in value]
     tags = {tag for element in encoded for tag in element}
     tag = tags.pop()
@@ -126,6 +156,7 @@ def _encode_set(value: set[Any] | frozenset[Any], levels: int) -> AttributeValue
     return {f"{tag}S": sorted({element[tag] for element in encoded})}
 
 
+_SETS: Final = (set, frozenset)
 Encoder = Callable[[Any, int], AttributeValue]
 _ENCODERS: Final[Mapping[type, Encoder]] = {
     type(None): _encode_none,
@@ -157,19 +188,21 @@ def _encode_kin(value: Any, levels: int) -> AttributeValue:
 
 def decode_value(stored: AttributeValue) -> Any:
     """Return the Python value of a stored one: whole numbers as ``int``, others as ``Decimal``."""
-    if "S" in stored:
-        return stored["S"]
-    if "N" in stored:
-        text = stored["N"]
-        return int(text) if text.isdigit() else read_number(text)
-    for tag, payload in stored.items():
+    for tag in stored:
+        if tag == "S":
+            return stored["S"]
+        if tag == "N":
+            text = stored["N"]
+            return int(text) if text.isdigit() else read_number(text)
         decode = _DECODERS.get(tag)
-        if decode is not None and len(stored) == 1:
-            return decode(payload)
+        if decode is not None:
+            return decode(stored[tag])
+        break
     raise Misfit("an attribute value", "something else")
 
 
-def _decode_map(payload: dict[str, AttributeValue]) -> dict[str, Any]:
+def decode_entries(payload: Mapping[str, AttributeValue]) -> dict[str, Any]:
+    """Return the values of a map's entries."""
     return {name: stored["S"] if "S" in stored else decode_value(stored) for name, stored in payload.items()}
 
 
@@ -192,7 +225,7 @@ def _decode_null(_payload: object) -> None:
 _DECODERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "BOOL": bool,
     "NULL": _decode_null,
-    "M": _decode_map,
+    "M": decode_entries,
     "L": _decode_list,
     "B": read_bytes,
     "SS": set,

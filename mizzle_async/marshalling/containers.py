@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from attrs import frozen
 
+from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
 from mizzle_async.marshalling.binary import check_name
-from mizzle_async.marshalling.by_value import SHORT_NAME, too_deep
+from mizzle_async.marshalling.by_value import too_deep
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.scalars import STR, Scalar
@@ -167,16 +168,13 @@ class MapShape(Shape):
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         if self.key is not STR:
             return super().encode_source(program, value, levels)
-        key, element, names = program.fresh(), program.fresh(), program.fresh()
+        key, element = program.fresh(), program.fresh()
         inner = self.of.encode_source(program, element, deeper(levels))
         # The JSON encoder takes no subclass of str as a name.
-        name = f"{key} if type({key}) is str else {program.bind(STR.write, 'write')}({key})"
+        is_plain = f"type({key}) is str and {key} and {key}.isascii() and len({key}) <= {ATTRIBUTE_NAME_BYTES}"
+        name = f"{key} if {is_plain} else {program.bind(check_name, 'check_name')}({key})"
         fast = f'{{"M": {{{name}: {inner} for {key}, {element} in {value}.items()}}}}'
-        test = (
-            f'type({value}) is dict and "" not in {value} and len({names} := "".join({value})) <= {SHORT_NAME}'
-            f" and {names}.isascii()"
-        )
-        return guard(program, self, fast, value, levels, test=test)
+        return guard(program, self, fast, value, levels, test=f"type({value}) is dict")
 
     def decode_source(self, program: Program, stored: str) -> str:
         key, element = program.fresh(), program.fresh()

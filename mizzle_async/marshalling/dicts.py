@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from mizzle_async.marshalling.binary import check_name
-from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, SHORT_NAME, decode_value, encode_value
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.entities import CodecFunctions, refuse_key_names
 from mizzle_async.marshalling.keys import key_shape
 from mizzle_async.marshalling.misfit import Misfit, not_a
@@ -54,19 +53,23 @@ class DictFunctions:
 
     def encode(self, values: Mapping[str, Any]) -> Item:
         """Return the item of a dict; a top-level empty set is absent."""
-        return self._translated(self._encode, values)
+        try:
+            return self._encode(values)
+        except Misfit as misfit:
+            found = misfit
+        raise found.to_error(self.schema.entity) from found.__cause__
 
     def decode(self, item: Item) -> dict[str, Any]:
         """Return the dict of an item."""
         try:
-            return {name: decode_value(stored) for name, stored in item.items()}
+            return decode_entries(item)
         except Misfit:
             pass
         return self._translated(self._decode, item)
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
         """Return the key of exactly the key attributes."""
-        if len(values) != len(self.keys) or not values.keys() >= self.keys.keys():
+        if values.keys() != self.keys.keys():
             refuse_key_names(self.schema, values)
         return self._translated(self._encode_key, values)
 
@@ -75,31 +78,21 @@ class DictFunctions:
         return self._translated(self._encode_key, values)
 
     def _encode(self, values: Any) -> Item:
-        if not isinstance(values, Mapping):
+        if type(values) is not dict and not isinstance(values, Mapping):
             raise not_a("dict", values)
-        item = self._encode_key(values)
-        for name, value in values.items():
-            if name in item:
-                continue
-            try:
-                if type(name) is not str or not name or not name.isascii() or len(name) > SHORT_NAME:
-                    name = check_name(name)  # noqa: PLW2901  (as it is stored)
-                if isinstance(value, set | frozenset) and not value:
-                    continue
-                item[name] = encode_value(value, ATTRIBUTE_LEVELS)
-            except Misfit as misfit:
-                raise misfit.at_field(str(name)) from None
+        item = encode_entries(values, ATTRIBUTE_LEVELS, of_item=True)
+        item.update(self._encode_key(values))
         return item
 
     def _encode_key(self, values: Mapping[str, Any]) -> Item:
         key: Item = {}
         for name, shape in self.keys.items():
             if name not in values:
-                raise Misfit("a key attribute", "no such entry").at_field(name)
+                raise Misfit("a key attribute", "no such entry").at_entry(name)
             try:
                 key[name] = shape.encode(values[name], ATTRIBUTE_LEVELS)
             except Misfit as misfit:
-                raise misfit.at_field(name) from misfit.__cause__
+                raise misfit.at_entry(name) from misfit.__cause__
         return key
 
     def _decode(self, item: Item) -> dict[str, Any]:
@@ -108,7 +101,7 @@ class DictFunctions:
             try:
                 values[name] = decode_value(stored)
             except Misfit as misfit:
-                raise misfit.at_field(name) from None
+                raise misfit.at_entry(name) from None
         return values
 
     def _translated(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:

@@ -28,11 +28,13 @@ class OpenKeyShape(Shape):
         inner: How the value is stored.
         role: What messages call it.
         limit: How many bytes it may have.
+        by_value: Whether the value alone says how it is stored.
     """
 
     inner: Shape
     role: str
     limit: int
+    by_value: bool
     tags: frozenset[str] = ELEMENT_TAGS
 
     @property
@@ -40,6 +42,8 @@ class OpenKeyShape(Shape):
         return self.inner.python
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
+        if type(value) is str and value.isascii() and value and len(value) <= self.limit and self.by_value:
+            return {"S": value}
         stored = self.inner.encode(value, levels)
         if ELEMENT_TAGS.isdisjoint(stored):
             raise Misfit(f"{self.role} stored as S, N or B", f"{type(value).__name__}, stored as {wire_name(stored)}")
@@ -71,7 +75,7 @@ def key_shape(attribute: AttributeSchema, shape: Shape, where: str) -> Shape:
     if isinstance(shape, Scalar) and shape.tag in ELEMENT_TAGS:
         return sized(shape, limit, role)
     if isinstance(shape, AnyShape | HookShape):
-        return OpenKeyShape(shape, role, limit)
+        return OpenKeyShape(shape, role, limit, isinstance(shape, AnyShape))
     raise ModelError(
         f"{where}: {role} is one text, number or binary, not {shape.python}: write str, int, Decimal or bytes"
     )

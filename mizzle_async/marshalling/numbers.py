@@ -23,6 +23,8 @@ FLOAT_SAFE_LENGTH = 15
 RANGE = "a number of at most 38 digits between 1E-130 and 9.99…E+125"
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
+_FRACTION = re.compile(r"-?[0-9]{1,38}\.[0-9]{0,130}[1-9]")
+"""A number that is not whole, as the service itself writes it."""
 
 
 def plain_digits(value: Decimal) -> str:
@@ -145,6 +147,8 @@ def read_number(text: str) -> int | Decimal:
     """Return a number by value: whole ones as ``int``, others as ``Decimal``."""
     if text.isdigit():
         return int(text)
+    if _FRACTION.fullmatch(text):
+        return Decimal(text)
     value = read_decimal(text)
     return int(value) if is_whole(value) else value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -132,15 +132,24 @@ FLOAT = Scalar(
 )  # fmt: skip
 DECIMAL = Scalar(
     "Decimal", "N", numbers.write_decimal, numbers.read_decimal,
-    "{decimal_text}({v}) if type({v}) is {Decimal} else {write}({v})",
+    '{t} if type({v}) is {Decimal} and len({t} := str({v})) < 39 and {t}[-1] != "0" and {v}.is_finite()'
+    ' and "E" not in {t} and "e" not in {t} else {write}({v})',
     "{Decimal}({p})",
-    {"decimal_text": numbers.decimal_text, "Decimal": Decimal},
+    {"Decimal": Decimal},
 )  # fmt: skip
 DATETIME = Scalar(
     "datetime", "S", temporal.write_datetime, temporal.read_datetime,
-    "{write}({v})",
+    "{dumps}({v}, None, {utc_as_z})[1:-1].decode()"
+    " if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
     "{t} if ({t} := {parse_datetime}({p})).tzinfo is {utc} else {in_utc}({t})",
-    {"parse_datetime": temporal.parse_datetime, "utc": UTC, "in_utc": temporal.in_utc},
+    {
+        "dumps": temporal.dumps,
+        "utc_as_z": temporal.UTC_AS_Z,
+        "datetime": datetime,
+        "utc": UTC,
+        "parse_datetime": temporal.parse_datetime,
+        "in_utc": temporal.in_utc,
+    },
 )  # fmt: skip
 DATETIME_EPOCH = Scalar("datetime", "N", temporal.write_epoch, temporal.read_epoch)
 DATETIME_EPOCH_MS = Scalar("datetime", "N", temporal.write_epoch_ms, temporal.read_epoch_ms)
@@ -175,5 +184,7 @@ def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
 
     source = "{write}({v})"
     if scalar is STR:
-        source = f"{{v}} if type({{v}}) is str and {{v}}.isascii() and 0 < len({{v}}) <= {limit} else {{write}}({{v}})"
+        source = (
+            f"{{v}} if type({{v}}) is str and {{v}}.isascii() and {{v}} and len({{v}}) <= {limit} else {{write}}({{v}})"
+        )
     return Scalar(scalar.python, scalar.tag, write, scalar.read, source, scalar.read_source, scalar.names)
