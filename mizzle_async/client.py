@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module, util
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, cast, overload
 
 from attrs import evolve
 
@@ -23,9 +23,10 @@ from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
 from mizzle_async.schema import TableAdministration
+from mizzle_async.statements import Statements
 from mizzle_async.table import Table
 from mizzle_async.transactions import Transactions
-from mizzle_async.types import Instrument, Item, Sendable
+from mizzle_async.types import Caller, Instrument, Item, Sendable
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.exchange import Transport
 from mizzle_async.wire.hedge import HedgePolicy
@@ -40,7 +41,7 @@ ResultT = TypeVar("ResultT")
 _MOST_FOLLOW_UPS = 3
 
 
-class Client(TableAdministration, Transactions):
+class Client(TableAdministration, Transactions, Statements):
     """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
 
     Making one does no I/O; opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.
@@ -67,6 +68,8 @@ class Client(TableAdministration, Transactions):
         clock: Seconds since the epoch: what is expired, and what timestamps say.
         sleep: How pauses are made.
         transport: Carries every exchange in place of connections, for tests and simulations.
+        caller: Answers every call in place of all that lies below: signing, retries, connections. For tests, such as
+            `mizzle_async.testing.stub.StubCaller`.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Client(TableAdministration, Transactions):
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep,
         transport: Transport | None = None,
+        caller: Caller | None = None,
     ) -> None:
         self._settings = WireSettings(
             region_name=region_name,
@@ -114,6 +118,7 @@ class Client(TableAdministration, Transactions):
         self._sleep = sleep
         self._tables: dict[Any, Table[Any]] = {}
         self._schemas: dict[type[Any], EntitySchema] = {}
+        self._stand_in = cast("Pipeline | None", caller)
         self._pipeline: Pipeline | None = None
         self._state = "new"
         self._process = 0
@@ -132,7 +137,7 @@ class Client(TableAdministration, Transactions):
         self._state = "opening"
         try:
             cipher = await asyncio.to_thread(_find_cipher, self._cursors.secret)
-            pipeline = await open_pipeline(self._settings)
+            pipeline = self._stand_in or await open_pipeline(self._settings)
         except BaseException:
             self._state = "new"
             raise
@@ -297,6 +302,8 @@ class Client(TableAdministration, Transactions):
             parameters: Its parameters.
             timeout: Seconds for the whole call, or None for the client's.
         """
+        if timeout is None:
+            return await self._opened().control(operation, parameters)
         return await self._opened().control(operation, parameters, timeout=timeout)
 
     def _opened(self) -> Pipeline:
@@ -332,6 +339,10 @@ class Client(TableAdministration, Transactions):
     def load_stored(self) -> StoredLoader:
         """Return how an error reads a stored item as an instance."""
         return self._load_stored
+
+    def schema_of(self, model: type[Any]) -> EntitySchema:
+        """Return the schema of an entity, or of a class that was mapped from outside."""
+        return self._schemas.get(model) or schema_of(model)
 
     def _load_stored(self, model: type[Any], item: Item) -> Any:
         schema = self._schemas.get(model)

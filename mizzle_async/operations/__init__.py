@@ -5,7 +5,7 @@ from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.batch import GET_CHUNK, WRITE_CHUNK, BatchAnswer, BatchGet, BatchWrite
 from mizzle_async.operations.check import CheckItem
 from mizzle_async.operations.conditions import Presence
-from mizzle_async.operations.cursors import Cipher, CursorCodec, cursor_secret, derived_key
+from mizzle_async.operations.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
@@ -13,9 +13,19 @@ from mizzle_async.operations.get import GetItem
 from mizzle_async.operations.guards import check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
 from mizzle_async.operations.pages import RawPage, ReadPage
+from mizzle_async.operations.partiql import (
+    ExecuteBatch,
+    ExecuteStatement,
+    ExecuteTransaction,
+    StatementPlan,
+    StatementResult,
+    execute_batch,
+    execute_transaction,
+)
+from mizzle_async.operations.partiql_text import identifier
 from mizzle_async.operations.projection import projection_of
 from mizzle_async.operations.put import PutItem
-from mizzle_async.operations.reading import AnyIndex, OnError, ReadOptions, ReadPlan, query_index
+from mizzle_async.operations.reading import AnyIndex, OnError, ReadOptions, ReadPlan, hidden_items, query_index
 from mizzle_async.operations.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.operations.tokens import ClientRequestToken, given_token
@@ -41,6 +51,9 @@ __all__ = [
     "DeleteItem",
     "Encoded",
     "ExactlyOnce",
+    "ExecuteBatch",
+    "ExecuteStatement",
+    "ExecuteTransaction",
     "Explanation",
     "GetItem",
     "Key",
@@ -54,6 +67,8 @@ __all__ = [
     "ReadPage",
     "ReadPlan",
     "ReplaceItem",
+    "StatementPlan",
+    "StatementResult",
     "Target",
     "TransactGet",
     "TransactWrite",
@@ -63,10 +78,15 @@ __all__ = [
     "cursor_secret",
     "derived_key",
     "entity_identity",
+    "execute_batch",
+    "execute_transaction",
     "given_token",
+    "hidden_items",
+    "identifier",
     "is_guard",
     "is_stamped",
     "projection_of",
+    "query_digest",
     "query_index",
     "refuse_unique",
     "resolve_key",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
@@ -327,8 +328,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         schema = self.target.schema
         lifetime = schema.time_to_live
         if self._guards_slip_through:
-            shown = lifetime is None or self.options.include_expired
-            return lambda item: is_guard(schema, item) or (not shown and _is_expired(schema, item, now))
+            hidden = hidden_items(schema, include_expired=self.options.include_expired)
+            return None if hidden is None else partial(hidden, now=now)
         if lifetime is None or self.options.include_expired:
             return None
         name = lifetime.name
@@ -410,3 +411,20 @@ def query_index(partition: Condition[Any], sort: Condition[Any] | None) -> AnyIn
 
 def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
     return schema.time_to_live is not None and is_expired(item, schema.time_to_live.name, now)
+
+
+def hidden_items(schema: EntitySchema, *, include_expired: bool) -> Callable[[Item, float], bool] | None:
+    """Return what tells whether an item must not be shown at a time, for reads that cannot filter; None where all may.
+
+    Args:
+        schema: The entity's.
+        include_expired: Whether expired items are shown.
+    """
+    expires = schema.time_to_live is not None and not include_expired
+    if not expires and not schema.unique:
+        return None
+
+    def hidden(item: Item, now: float) -> bool:
+        return (bool(schema.unique) and is_guard(schema, item)) or (expires and _is_expired(schema, item, now))
+
+    return hidden

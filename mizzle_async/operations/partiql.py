@@ -1,0 +1,356 @@
+"""PartiQL: one statement, a batch of them, a transaction of them.
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from attrs import evolve, field, frozen
+
+from mizzle_async.errors import (
+    CODES,
+    ConditionalCheckFailedError,
+    DuplicateItemError,
+    ExpressionError,
+    LimitError,
+    MizzleError,
+    OutcomeUnknownError,
+    ServiceError,
+    ThrottledError,
+    TransactionCanceledError,
+    ValidationError,
+)
+from mizzle_async.limits import PARTIQL_BATCH_STATEMENTS, TRANSACTION_ACTIONS
+from mizzle_async.operations.base import Operation
+from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.pages import RawPage
+from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
+from mizzle_async.operations.target import Target
+from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.transactions import canceled_read, raise_lost
+from mizzle_async.types import AttributeValue, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
+
+RowT = TypeVar("RowT")
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+_BATCH_ERRORS: Mapping[str, type[ServiceError]] = {
+    "ThrottlingError": ThrottledError,
+    "RequestLimitExceeded": ThrottledError,
+    "ValidationError": ValidationError,
+}
+"""Codes of a batch's statements that are no exception's name with its ending cut off."""
+
+
+@frozen(eq=False, repr=False)
+class StatementPlan(Generic[RowT_co]):
+    """A statement with its parameters, and how its rows are read.
+
+    Attributes:
+        text: The PartiQL.
+        parameters: The values of its ``?``, in order, in DynamoDB's JSON.
+        row: Makes a row of an item.
+        hidden: Tells whether an item must not be shown, at a time: an expired one, a guard; None where all may be.
+        consistent_read: Whether every write that was finished before is seen.
+        kind: What it does.
+    """
+
+    text: str
+    parameters: tuple[AttributeValue, ...]
+    row: Callable[[Item], RowT_co]
+    hidden: Callable[[Item, float], bool] | None = None
+    consistent_read: bool = False
+    kind: StatementKind = field(init=False)
+
+    @kind.default
+    def _find_kind(self) -> StatementKind:
+        return check_statement(self.text, len(self.parameters))
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
+        return self.kind is StatementKind.READ
+
+    def wire(self, *, single: bool = False) -> WirePayload:
+        """Return what every request with it says about it.
+
+        Args:
+            single: Whether it stands alone or in a batch: a transaction reads consistently without being asked.
+        """
+        body: WirePayload = {"Statement": self.text}
+        if self.parameters:
+            body["Parameters"] = list(self.parameters)
+        if self.is_read:
+            if single and self.consistent_read:
+                body["ConsistentRead"] = True
+        else:
+            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return body
+
+    def shown(self, item: Item | None, now: float) -> RowT_co | None:
+        """Return the row of an item, or None where there is none to show."""
+        if not item or (self.hidden is not None and self.hidden(item, now)):
+            return None
+        return self.row(item)
+
+    def __str__(self) -> str:
+        return f"PartiQL {self.kind.value} of {table_of(self.text)!r}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+@frozen(eq=False, repr=False)
+class ExecuteStatement(Operation[RawPage]):
+    """One request of a statement: a page of a SELECT, or a whole write.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteStatement.html
+    """
+
+    api = "ExecuteStatement"
+
+    plan: StatementPlan[Any]
+    limit: int | None = field(default=None, kw_only=True)
+    next_token: str | None = field(default=None, kw_only=True)
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return whether this may be repeated after a lost answer: an INSERT fails on its own success, a write may add up."""
+        match self.plan.kind:
+            case StatementKind.READ:
+                return RepeatSafety.READ
+            case StatementKind.INSERT:
+                return RepeatSafety.GUARDED
+            case StatementKind.WRITE:
+                return RepeatSafety.UNSAFE
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        return evolve(super().to_request(), table=table_of(self.plan.text))
+
+    def from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
+        """Return the page; its last key holds the service's token for the next one."""
+        payload = response.payload
+        items: list[Item] = payload.get("Items") or []
+        token = payload.get("NextToken")
+        last_key: Item | None = None if token is None else {"NextToken": {"S": token}}
+        return RawPage(items, last_key, len(items), len(items))
+
+    def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (every operation is asked alike)
+        """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
+        if isinstance(error, DuplicateItemError) and error.ambiguous:
+            raise OutcomeUnknownError(
+                "the answer to an earlier attempt of this INSERT was lost, and now there is an item: it may be this one. Read "
+                "it, or use .insert() on a versioned entity, which can tell",
+                operation=error.operation,
+                table=error.table,
+                attempts=error.attempts,
+                request_id=error.request_id,
+            ) from error
+        raise error
+
+    def _body(self) -> WirePayload:
+        body = self.plan.wire(single=True)
+        if self.limit is not None:
+            body["Limit"] = self.limit
+        if self.next_token is not None:
+            body["NextToken"] = self.next_token
+        if self._target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def _capacity(self) -> Capacity:
+        return Capacity(note="as the operation that the statement amounts to: a SELECT without its partition key is a scan")
+
+    def __str__(self) -> str:
+        return f"{self.api}: {self.plan}"
+
+
+@frozen(eq=False)
+class StatementResult(Generic[RowT_co]):
+    """What became of one statement of a batch.
+
+    Attributes:
+        row: What it returned, or None.
+        error: Why it failed, or None.
+    """
+
+    row: RowT_co | None
+    error: MizzleError | None = None
+
+    def unwrap(self) -> RowT_co | None:
+        """Return the row, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.row
+
+
+@frozen(eq=False, repr=False)
+class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
+    """Up to 25 statements in one request, all of them reads or all of them writes, each for itself.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+    """
+
+    api = "BatchExecuteStatement"
+
+    plans: tuple[StatementPlan[RowT], ...]
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return whether this may be repeated after a lost answer."""
+        return RepeatSafety.READ if all(plan.is_read for plan in self.plans) else RepeatSafety.UNSAFE
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to send."""
+        return not self.plans
+
+    def result(self) -> tuple[StatementResult[RowT], ...]:
+        """Return the results of no statement."""
+        return ()
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        return evolve(super().to_request(), table=tables_of(self.plans))
+
+    def from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
+        """Return what became of each statement, in their order."""
+        answers: list[WirePayload] = response.payload["Responses"]
+        return tuple(self._result(plan, answer, response, now) for plan, answer in zip(self.plans, answers, strict=True))
+
+    def _result(
+        self, plan: StatementPlan[RowT], answer: WirePayload, response: WireResponse, now: float
+    ) -> StatementResult[RowT]:
+        failure = answer.get("Error")
+        if failure is None:
+            return StatementResult(plan.shown(answer.get("Item"), now))
+        code, words = str(failure.get("Code", "")), str(failure.get("Message", ""))
+        kind = _BATCH_ERRORS.get(code) or CODES.get(code, CODES.get(f"{code}Exception", (ServiceError,)))[0]
+        special: dict[str, Any] = {}
+        if issubclass(kind, ConditionalCheckFailedError):
+            special = {"item": failure.get("Item"), "load": self._target.load}
+        return StatementResult(
+            None,
+            kind(
+                f"{code}: {words}",
+                code=code,
+                payload=failure,
+                operation=self.api,
+                table=table_of(plan.text),
+                attempts=response.attempts,
+                request_id=response.request_id,
+                **special,
+            ),
+        )
+
+    def _body(self) -> WirePayload:
+        body: WirePayload = {"Statements": [plan.wire(single=True) for plan in self.plans]}
+        if self._target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def __str__(self) -> str:
+        return f"{self.api} of {len(self.plans)}: " + "; ".join(map(str, self.plans))
+
+
+@frozen(eq=False, repr=False)
+class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
+    """Up to 100 statements, all or none; all of them reads or all of them writes, beside EXISTS.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteTransaction.html
+    """
+
+    api = "ExecuteTransaction"
+
+    plans: tuple[StatementPlan[RowT], ...]
+    token: ClientRequestToken = field(kw_only=True)
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Return that the service recognises a repetition."""
+        return RepeatSafety.TOKEN
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to send."""
+        return not self.plans
+
+    def result(self) -> tuple[RowT | None, ...]:
+        """Return the results of no statement."""
+        return ()
+
+    def begin(self, now: float, /) -> None:
+        """Note a sending.
+
+        Raises:
+            LimitError: Too long after the first one.
+        """
+        self.token.use(now)
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        return evolve(super().to_request(), table=tables_of(self.plans))
+
+    def from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
+        """Return what each statement returned, in their order; None for writes and where there is no item."""
+        answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self.plans)
+        return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self.plans, answers, strict=True))
+
+    def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (every operation is asked alike)
+        """Raise a cancellation with its reasons tied to the statements, or that the outcome is unknown."""
+        if isinstance(error, TransactionCanceledError):
+            raise canceled_read(error, self.plans)
+        raise_lost(error)
+
+    def _body(self) -> WirePayload:
+        body: WirePayload = {
+            "TransactStatements": [plan.wire() for plan in self.plans],
+            "ClientRequestToken": self.token.value,
+        }
+        if self._target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
+
+    def __str__(self) -> str:
+        return f"{self.api} of {len(self.plans)}: " + "; ".join(map(str, self.plans))
+
+
+def tables_of(plans: Sequence[StatementPlan[Any]]) -> str:
+    """Return the tables for messages, each once."""
+    return ", ".join(dict.fromkeys(table_of(plan.text) for plan in plans))
+
+
+def execute_batch(
+    target: Target[Any], plans: Sequence[StatementPlan[RowT]], timeout: float | None
+) -> ExecuteBatch[RowT]:
+    """Build a batch.
+
+    Raises:
+        LimitError: More than 25 statements.
+        ExpressionError: Reads and writes in one batch.
+    """
+    if len(plans) > PARTIQL_BATCH_STATEMENTS:
+        raise LimitError(f"this batch has {len(plans)} statements, DynamoDB takes {PARTIQL_BATCH_STATEMENTS}")
+    if len({plan.is_read for plan in plans}) > 1:
+        raise ExpressionError("a batch of statements reads or writes, not both: make two of it")
+    return ExecuteBatch(target, tuple(plans), timeout=timeout)
+
+
+def execute_transaction(
+    target: Target[Any], plans: Sequence[StatementPlan[RowT]], token: ClientRequestToken, timeout: float | None
+) -> ExecuteTransaction[RowT]:
+    """Build a transaction.
+
+    Raises:
+        LimitError: More than 100 statements.
+        ExpressionError: Reads and writes in one transaction.
+    """
+    if len(plans) > TRANSACTION_ACTIONS:
+        raise LimitError(f"this transaction has {len(plans)} statements, DynamoDB takes {TRANSACTION_ACTIONS}")
+    selects = [plan for plan in plans if plan.is_read and not plan.text.lstrip().upper().startswith("EXISTS")]
+    if selects and len(selects) < len(plans):
+        raise ExpressionError("a transaction of statements reads or writes, not both: hold it to a condition with EXISTS(…)")
+    return ExecuteTransaction(target, tuple(plans), token=token, timeout=timeout)
