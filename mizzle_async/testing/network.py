@@ -14,6 +14,8 @@ from typing import Any, cast
 Address = tuple[str, int]
 
 _FIRST_PORT = 49152
+_READ_BYTES = 256 * 1024
+"""What arrives in one piece at most, as when asyncio reads a socket."""
 
 
 class MemoryNetwork:
@@ -190,8 +192,10 @@ class MemoryTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes to the other end; what is sent after closing is lost, as on a socket."""
-        if self.peer is not None and data and not self._closing:
-            self.peer.arrive(self.peer.receive, bytes(data))
+        if self.peer is None or self._closing:
+            return
+        for start in range(0, len(data), _READ_BYTES):
+            self.peer.arrive(self.peer.receive, bytes(data[start : start + _READ_BYTES]))
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Send all these bytes."""

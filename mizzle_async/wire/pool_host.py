@@ -139,8 +139,11 @@ class HostPool:
                 connection = await self._accept(queue, first=first)
                 if connection.is_open:
                     return connection
-                # It was lost between being handed over and now: back to the head of the queue.
+                # It was lost between being handed over and now.
                 self._close(connection)
+                if connection.served == 0:
+                    # Opening yet another would meet the same server, and go on for ever.
+                    raise self._closed_at_once()
                 first = True
         finally:
             self._waited_seconds += self._loop.time() - began
@@ -213,8 +216,7 @@ class HostPool:
         """Take a new connection in."""
         if not connection.is_open:
             self._close(connection)
-            text = f"the connection to {self.endpoint.authority} was closed as soon as it was open"
-            self.failed(TransportError(text, outcome=Outcome.NOT_SENT), purpose)
+            self.failed(self._closed_at_once(), purpose)
             return
         old = self._leave_opening(purpose)
         if self._closed:
@@ -259,6 +261,10 @@ class HostPool:
         wanted = self._config.warm_up - len(self._connections) - self._opening
         for _ in range(min(room, wanted)):
             self._begin_opening()
+
+    def _closed_at_once(self) -> TransportError:
+        text = f"the connection to {self.endpoint.authority} was closed as soon as it was open"
+        return TransportError(text, outcome=Outcome.NOT_SENT)
 
     def _grow(self) -> None:
         """Open as many connections as calls wait for, as far as there is room."""

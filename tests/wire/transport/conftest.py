@@ -1,0 +1,57 @@
+"""Loops to run on, exchanges to send, and how much of the long tests to do."""
+
+import asyncio
+import gc
+import os
+
+import pytest
+import uvloop
+
+from mizzle_async.testing.clock import VirtualClockLoop
+from mizzle_async.wire.exchange import Exchange
+
+LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop, "virtual": VirtualClockLoop}
+
+
+def run_on(kind, main):
+    """Run a coroutine on a loop of one kind; afterwards nothing of it is left."""
+    with asyncio.Runner(debug=kind == "virtual", loop_factory=LOOPS[kind]) as runner:
+        result = runner.run(main)
+        assert asyncio.all_tasks(runner.get_loop()) == set()
+    gc.collect(1)  # what was not closed says so now, as an error
+    return result
+
+
+@pytest.fixture(params=LOOPS)
+def run(request):
+    """Run a coroutine on every kind of loop in turn: real sockets on asyncio and uvloop, memory on the virtual clock."""
+    return lambda main: run_on(request.param, main)
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run_real(request):
+    """Run a coroutine on the loops that have sockets."""
+    return lambda main: run_on(request.param, main)
+
+
+@pytest.fixture
+def run_virtual():
+    """Run a coroutine on the virtual clock."""
+    return lambda main: run_on("virtual", main)
+
+
+@pytest.fixture
+def to():
+    """Make an exchange to a server."""
+
+    def make(server, body=b"{}", **options):
+        headers = [("Host", server.endpoint.authority), ("X-Amz-Target", "DynamoDB_20120810.GetItem")]
+        return Exchange(server.endpoint, headers, body, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def scale():
+    """How much longer than in CI the long tests run: MIZZLE_TEST_SCALE=20 is the nightly size."""
+    return float(os.environ.get("MIZZLE_TEST_SCALE", "1"))
