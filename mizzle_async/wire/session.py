@@ -8,7 +8,6 @@ loaded in a thread; `StaticSession` answers from the settings alone, for tests a
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import platform
 import ssl
@@ -16,8 +15,7 @@ from collections.abc import Mapping
 from copy import copy
 from functools import lru_cache
 from importlib import import_module, metadata
-from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -25,27 +23,12 @@ from mizzle_async.errors import ClientStateError, ValidationError
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session_adapter import ControlCall, HttpSessionAdapter, control_call
 from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
-from mizzle_async.wire.settings import Credentials, WireSettings
+from mizzle_async.wire.session_endpoints import Destination, endpoint_arguments, parse_endpoint
+from mizzle_async.wire.session_static import StaticSession
+from mizzle_async.wire.settings import WireSettings
 from mizzle_async.wire.tls import make_tls_context
 
 logger = logging.getLogger("mizzle_async.wire")
-
-_LOCAL_REGION: Final = "us-east-1"
-_LOCAL_URL: Final = "http://127.0.0.1:8000"
-_LOCAL_CREDENTIALS: Final = Credentials("local", "local")
-
-
-@frozen(slots=True)
-class Destination:
-    """Where the requests of one operation go.
-
-    Attributes:
-        endpoint: Scheme, host, port and path.
-        region: The region that signatures are scoped to.
-    """
-
-    endpoint: Endpoint
-    region: str
 
 
 class Session(Protocol):
@@ -74,41 +57,6 @@ class Session(Protocol):
     async def aclose(self) -> None:
         """Stop what runs in the background."""
         ...
-
-
-class StaticSession:
-    """A session that asks nobody: everything is in the settings, or a loopback engine's."""
-
-    def __init__(self, settings: WireSettings, loop: asyncio.AbstractEventLoop) -> None:
-        self.region_name = settings.region_name or _LOCAL_REGION
-        self.user_agent = "mizzle_async"
-        self.credentials = CredentialKeeper(StaticSource(settings.credentials or _LOCAL_CREDENTIALS), loop)
-        endpoint = parse_endpoint(settings.endpoint_url or _LOCAL_URL, allow_http=settings.allow_http)
-        self._destination = Destination(endpoint, self.region_name)
-
-    async def destination(self, operation: str, table: str) -> Destination:
-        """Return the one endpoint there is."""
-        del operation, table
-        return self._destination
-
-    def fallback_options(self, endpoint: Endpoint) -> None:
-        """Say that no proxy is known."""
-        del endpoint
-
-    def tls(self) -> ssl.SSLContext:
-        """Refuse: nothing is opened here."""
-        raise ClientStateError("a client with a transport of its own opens no TLS connections")
-
-    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
-        """Refuse: table operations need aiobotocore."""
-        del parameters, call
-        raise ClientStateError(
-            f"{operation} is sent through aiobotocore, which a client with a transport of its own does not open"
-        )
-
-    async def aclose(self) -> None:
-        """Stop what runs in the background."""
-        await self.credentials.aclose()
 
 
 class AiobotocoreSession:
@@ -142,7 +90,7 @@ class AiobotocoreSession:
         context: dict[str, Any] = {}
         try:
             resolve = self._client._resolve_endpoint_ruleset  # noqa: SLF001  (there is no public way to ask)
-            url, _, _ = await resolve(model, _arguments(operation, table), context)
+            url, _, _ = await resolve(model, endpoint_arguments(operation, table), context)
         except BotoCoreError as error:
             raise ClientStateError(f"no endpoint for {operation}: {error}", operation=operation, table=table) from error
         region = context.get("signing", {}).get("region") or self.region_name
@@ -324,42 +272,3 @@ def _leave_unsigned(**_: Any) -> Any:
     from botocore import UNSIGNED
 
     return UNSIGNED
-
-
-def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
-    """Turn a URL into an endpoint, and refuse to send items in clear text to another machine.
-
-    Raises:
-        ClientStateError: The URL has no host, another scheme, or is ``http://`` to another machine without permission.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ClientStateError(f"not an endpoint: {url!r} is neither http:// nor https:// with a host")
-    if parts.scheme == "http" and not allow_http and not is_loopback(host):
-        raise ClientStateError(
-            f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network"
-            " is trusted"
-        )
-    return Endpoint(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80), parts.path or "/")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or number alone."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _arguments(operation: str, table: str) -> dict[str, Any]:
-    """Write the parameters by which endpoint rules see an account: the tables, which may be named by ARN."""
-    tables = table.split(", ")
-    if operation.startswith("Batch"):
-        return {"RequestItems": {name: {} for name in tables}}
-    if operation.startswith("Transact"):
-        member = "Get" if operation == "TransactGetItems" else "Put"
-        return {"TransactItems": [{member: {"TableName": name}} for name in tables]}
-    return {"TableName": tables[0]}

@@ -1,0 +1,64 @@
+"""Endpoints as URLs: which are refused, and what endpoint rules may see of a request."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from mizzle_async.errors import ClientStateError
+from mizzle_async.wire.exchange import Endpoint
+
+
+@frozen(slots=True)
+class Destination:
+    """Where the requests of one operation go.
+
+    Attributes:
+        endpoint: Scheme, host, port and path.
+        region: The region that signatures are scoped to.
+    """
+
+    endpoint: Endpoint
+    region: str
+
+
+def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
+    """Turn a URL into an endpoint, and refuse to send items in clear text to another machine.
+
+    Raises:
+        ClientStateError: The URL has no host, another scheme, or is ``http://`` to another machine without permission.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ClientStateError(f"not an endpoint: {url!r} is neither http:// nor https:// with a host")
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
+        raise ClientStateError(
+            f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network"
+            " is trusted"
+        )
+    return Endpoint(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80), parts.path or "/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by its name or number alone."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def endpoint_arguments(operation: str, table: str) -> dict[str, Any]:
+    """Write the parameters by which endpoint rules see an account: the tables, which may be named by ARN."""
+    tables = table.split(", ")
+    if operation.startswith("Batch"):
+        return {"RequestItems": {name: {} for name in tables}}
+    if operation.startswith("Transact"):
+        member = "Get" if operation == "TransactGetItems" else "Put"
+        return {"TransactItems": [{member: {"TableName": name}} for name in tables]}
+    return {"TableName": tables[0]}

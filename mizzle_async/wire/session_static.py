@@ -1,0 +1,54 @@
+"""A session that asks nobody: for tests and simulations, whose transport is their own."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mizzle_async.errors import ClientStateError
+from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.session_adapter import ControlCall
+from mizzle_async.wire.session_credentials import CredentialKeeper, StaticSource
+from mizzle_async.wire.session_endpoints import Destination, parse_endpoint
+from mizzle_async.wire.settings import Credentials, WireSettings
+
+_LOCAL_REGION: Final = "us-east-1"
+_LOCAL_URL: Final = "http://127.0.0.1:8000"
+_LOCAL_CREDENTIALS: Final = Credentials("local", "local")
+
+
+class StaticSession:
+    """A session that asks nobody: everything is in the settings, or a loopback engine's."""
+
+    def __init__(self, settings: WireSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self.region_name = settings.region_name or _LOCAL_REGION
+        self.user_agent = "mizzle_async"
+        self.credentials = CredentialKeeper(StaticSource(settings.credentials or _LOCAL_CREDENTIALS), loop)
+        endpoint = parse_endpoint(settings.endpoint_url or _LOCAL_URL, allow_http=settings.allow_http)
+        self._destination = Destination(endpoint, self.region_name)
+
+    async def destination(self, operation: str, table: str) -> Destination:
+        """Return the one endpoint there is."""
+        del operation, table
+        return self._destination
+
+    def fallback_options(self, endpoint: Endpoint) -> None:
+        """Say that no proxy is known."""
+        del endpoint
+
+    def tls(self) -> ssl.SSLContext:
+        """Refuse: nothing is opened here."""
+        raise ClientStateError("a client with a transport of its own opens no TLS connections")
+
+    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
+        """Refuse: table operations need aiobotocore."""
+        del parameters, call
+        raise ClientStateError(
+            f"{operation} is sent through aiobotocore, which a client with a transport of its own does not open"
+        )
+
+    async def aclose(self) -> None:
+        """Stop what runs in the background."""
+        await self.credentials.aclose()
