@@ -82,10 +82,9 @@ class StatementPlan(Generic[RowT_co]):
         body: WirePayload = {"Statement": self.text}
         if self.parameters:
             body["Parameters"] = list(self.parameters)
-        if self.is_read:
-            if single and self.consistent_read:
-                body["ConsistentRead"] = True
-        else:
+        if single and self.is_read and self.consistent_read:
+            body["ConsistentRead"] = True
+        if self.kind is StatementKind.WRITE:
             body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return body
 
@@ -177,7 +176,7 @@ class StatementResult(Generic[RowT_co]):
         error: Why it failed, or None.
     """
 
-    row: RowT_co | None
+    row: RowT_co | None = field(repr=False)
     error: MizzleError | None = None
 
     def unwrap(self) -> RowT_co | None:
