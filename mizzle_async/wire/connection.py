@@ -135,6 +135,7 @@ class Connection(asyncio.Protocol):
         """
         transport = self._transport
         if transport is None or not self.is_open:
+            exchange.stale = self.served > 0
             raise TransportError("the connection was closed before the request was sent", outcome=Outcome.NOT_SENT)
         data = encode_request(exchange)
         self._exchange = exchange
@@ -147,6 +148,7 @@ class Connection(asyncio.Protocol):
         if transport.is_closing():
             # The very first send failed (EPIPE, ECONNRESET): the kernel took no byte of the request.
             exchange.phase = Outcome.NOT_SENT
+            exchange.stale = self.served > 1
             self._fail(
                 TransportError("the connection was closed before the request was sent", outcome=Outcome.NOT_SENT)
             )
