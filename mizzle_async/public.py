@@ -33,16 +33,26 @@ from mizzle_async.operations import (
     Capacity,
     CheckItem,
     DeleteItem,
+    ExactlyOnce,
+    ExecuteBatch,
+    ExecuteTransaction,
     Explanation,
     GetItem,
     Key,
     Operation,
     PutItem,
+    ReplaceItem,
+    StatementResult,
+    TransactGet,
+    TransactWrite,
+    Transactable,
     UpdateItem,
+    identifier,
 )
 from mizzle_async.operations.table_definition import IndexDescription, TableDescription
 from mizzle_async.pagination import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.query import ProjectedQuery, Query
+from mizzle_async.statements import Statement, parameter
 from mizzle_async.table import Table
 from mizzle_async.types import CallRecord, Instrument
 from mizzle_async.wire.calls import PipelineStatistics
@@ -63,6 +73,9 @@ __all__ = [
     "Condition",
     "Credentials",
     "DeleteItem",
+    "ExactlyOnce",
+    "ExecuteBatch",
+    "ExecuteTransaction",
     "Explanation",
     "GetItem",
     "GlobalSecondaryIndex",
@@ -85,21 +98,29 @@ __all__ = [
     "ProjectedQuery",
     "PutItem",
     "Query",
+    "ReplaceItem",
     "RetryPolicy",
     "SecondaryIndex",
     "SortKey",
     "SortKeyCondition",
     "SortKeyPath",
+    "Statement",
+    "StatementResult",
     "Stream",
     "Table",
     "TableDescription",
     "ThrottlingReason",
+    "TransactGet",
+    "TransactWrite",
+    "Transactable",
     "UpdateItem",
     "asdict",
     "attribute",
     "document",
     "entity",
     "evolve",
+    "identifier",
+    "parameter",
 ]
 
 for _name in __all__:
