@@ -101,6 +101,9 @@ class Pipeline:
             self._refuse()
         timeout = self._timeout if request.timeout is None else request.timeout
         call = Call(request, task, loop.time(), timeout)
+        if not timeout > 0:
+            self._failures += 1
+            raise final_error(self._deadline(call), request, 0, ambiguous=False)
         timer = loop.call_at(call.ends, call.expire)
         self._calls += 1
         try:
@@ -112,7 +115,8 @@ class Pipeline:
                 raise
             ended: MizzleError = self._deadline(call)
         except MizzleError as failure:
-            ended = failure
+            # A transport may have made something else of our cancellation.
+            ended = self._deadline(call) if call.ended_by_deadline() else failure
         finally:
             timer.cancel()
         self._failures += 1

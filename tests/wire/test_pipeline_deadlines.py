@@ -384,3 +384,39 @@ def test_cancelled_at_every_step():
     while not sweep(steps):
         steps += 1
     assert steps > 10
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan")])
+def test_a_call_without_any_time_sends_nothing(timeout):
+    """What is over before it begins is not sent, and says so."""
+    error, server, seconds = fail([], request(RepeatSafety.UNSAFE, timeout=timeout))
+    assert type(error) is errors.DeadlineExceededError
+    assert (error.outcome, error.attempts, server.requests, seconds) == (Outcome.NOT_SENT, 0, [], 0.0)
+
+
+class Stubborn:
+    """A transport that makes an error of its own of a cancellation."""
+
+    async def exchange(self, exchange):
+        exchange.phase = Outcome.UNKNOWN
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            raise errors.TransportError("gave up", outcome=Outcome.UNKNOWN) from None
+
+    async def aclose(self):
+        """Hold nothing."""
+
+
+def test_a_deadline_stays_a_deadline_whatever_a_transport_makes_of_it():
+    """Where a transport swallows the cancellation the call still ends as timed out, its task uncancelled."""
+
+    async def main():
+        pipeline = await opened(None, transport=Stubborn())
+        with pytest.raises(errors.DeadlineExceededError) as caught:
+            await pipeline.call(request(timeout=1.0))
+        assert asyncio.current_task().cancelling() == 0
+        await pipeline.aclose()
+        return caught.value
+
+    assert run_virtual(main()).timeout == 1.0

@@ -207,6 +207,17 @@ def test_a_users_session_is_used_as_it_is():
     assert headers["x-amz-security-token"] == "token"
 
 
+def test_a_foreign_error_at_opening_stays_what_it_is():
+    """What is not about the configuration is not called so."""
+
+    class Broken(AioSession):
+        def get_component(self, name):
+            raise LookupError(name)
+
+    with pytest.raises(LookupError):
+        destination_of(session=Broken(), region_name="eu-west-1")
+
+
 # ── the control plane ──
 
 

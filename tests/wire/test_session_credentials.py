@@ -466,3 +466,32 @@ def test_a_users_static_session_is_not_read_again():
         return loaded
 
     assert run_virtual(main()) == Credentials("AKID", "secret", "token")
+
+
+def test_a_route_that_is_found_too_late_is_not_kept():
+    """Credentials that change while an endpoint is looked up belong to the next call, not to every later one."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE)
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            resolve = pipeline._session.destination
+
+            async def slowly(operation, table):
+                await asyncio.sleep(1)
+                return await resolve(operation, table)
+
+            pipeline._session.destination = slowly
+            first = asyncio.ensure_future(pipeline.call(request()))
+            await asyncio.sleep(0.5)
+            await pipeline._keeper.renew(pipeline._held)
+            await pipeline._route(WireRequest("Query", b"{}", "orders", RepeatSafety.READ))
+            await first
+            kept = dict(pipeline._routes)
+            await pipeline.call(request())
+            await pipeline.aclose()
+            return server, kept
+
+    server, kept = run_virtual(main())
+    assert list(kept) == ["Query"]
+    assert keys_of(server) == ["AKID0", "AKID1"]

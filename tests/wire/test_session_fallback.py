@@ -211,7 +211,9 @@ async def test_table_operations_use_the_proxy_too(monkeypatch):
     """The control plane goes the same way."""
     async with ScriptedServer([Reply({"TableNames": ["orders"]})]) as proxy, behind(proxy, monkeypatch) as pipeline:
         assert await pipeline.control("ListTables", {}) == {"TableNames": ["orders"]}
-    assert proxy.operations == ["ListTables"]
+        await pipeline.call(request())
+    assert proxy.operations == ["ListTables", "GetItem"]
+    assert proxy.opened == 1
 
 
 async def test_a_client_certificate_is_left_to_aiobotocore():
