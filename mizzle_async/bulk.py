@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeVar
 from attrs import define
 
 from mizzle_async.concurrency import run_together
-from mizzle_async.marshalling import canonical_key
 from mizzle_async.operations import GET_CHUNK, WRITE_CHUNK, BatchGet, BatchWrite, Target
 from mizzle_async.types import Item, Sender
 
@@ -47,18 +46,19 @@ async def read_items(
     Returns:
         The items in the order of the keys, None where there is none.
     """
-    wanted = {canonical_key(key): key for key in keys}
+    identify = target.codec.identify
+    wanted = {identify(key): key for key in keys}
     found: dict[Any, Item] = {}
     todo = list(wanted.values())
     attempt = 0
     while todo:
         answer = await owner.send(BatchGet(target, tuple(todo[:GET_CHUNK]), consistent_read=consistent_read))
-        found.update((canonical_key(target.codec.key_of_item(item)), item) for item in answer.items)
+        found |= {identify(item): item for item in answer.items}
         todo = todo[GET_CHUNK:] + answer.unprocessed
         attempt = attempt + 1 if answer.unprocessed else 0
         if attempt:
             await owner.pause(jittered(attempt))
-    return [found.get(canonical_key(key)) for key in keys]
+    return [found.get(identify(key)) for key in keys]
 
 
 async def write_items(

@@ -7,7 +7,7 @@ under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -335,6 +335,9 @@ def read_rows(
     rows: list[RowT] = []
     items = page.items
     expired = plan.expired(reader.now())
+    if most is None and expired is None and plan.decodes_all:
+        decode: Callable[[Item], Any] = plan.target.codec.decode
+        return [decode(item) for item in items], page.last_key, False
     for position, item in enumerate(items):
         if len(rows) == most:
             # Exactly after the last returned item: what the page still holds comes again with the next one.

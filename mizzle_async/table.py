@@ -246,6 +246,9 @@ class Table(TableWrites[ModelT]):
         items = await read_items(
             self._owner, self._target, [self._key(key, {}) for key in keys], consistent_read=consistent_read
         )
+        if include_expired or self.schema.time_to_live is None:
+            decode = self._target.codec.decode
+            return [None if item is None else decode(item) for item in items]
         now = self._owner.now()
         get = GetItem[ModelT | None](self._target, {}, include_expired=include_expired)
         use(get)

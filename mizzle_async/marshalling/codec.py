@@ -7,14 +7,14 @@ calling one costs no dispatch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
 from cattrs import Converter
 
 from mizzle_async.expressions import AttributePath, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
-from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_of_item
+from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_identifier, key_of_item
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.hooks import HookRegistry
 from mizzle_async.marshalling.operands import Operands
@@ -39,15 +39,18 @@ class EntityCodec(Generic[ModelT]):
         encode_key: Returns the key of its values by Python name. Raises `ExpressionError` if they are not exactly the
             key's.
         key_of: Returns the key of an instance.
+        identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
+            Raises `MarshallingError` where a key attribute is missing.
     """
 
-    __slots__ = ("_operands", "decode", "encode", "encode_key", "key_of", "schema")
+    __slots__ = ("_operands", "decode", "encode", "encode_key", "identify", "key_of", "schema")
 
     schema: EntitySchema
     encode: Callable[[ModelT], Item]
     decode: Callable[[Item], ModelT]
     encode_key: Callable[[Mapping[str, Any]], Item]
     key_of: Callable[[ModelT], Item]
+    identify: Callable[[Item], Hashable]
 
     def __init__(self, schema: EntitySchema, resolver: Resolver) -> None:
         """Find out how the entity is stored, and compile its functions.
@@ -73,6 +76,7 @@ class EntityCodec(Generic[ModelT]):
         self.decode = functions.decode
         self.encode_key = functions.encode_key
         self.key_of = functions.key_of
+        self.identify = key_identifier(schema)
 
     def key_of_item(self, item: Item) -> Item:
         """Return the key attributes of an item, as they are stored.

@@ -6,7 +6,7 @@ either the value fits after all (``1E3`` where ``1000`` is common), or the caref
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NoReturn
 
 from attrs import frozen
@@ -20,6 +20,7 @@ from mizzle_async.marshalling.members import type_arguments
 from mizzle_async.marshalling.misfit import Misfit
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.sizes import canonical_key
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item
 
@@ -153,6 +154,34 @@ def refuse_key_names(schema: EntitySchema, values: Mapping[str, Any]) -> NoRetur
     wrong = [f"{name} is missing" for name in names if name not in values]
     wrong += [f"{name} is no part of it" for name in values if name not in names]
     raise ExpressionError(f"{schema.entity}: the key is {' and '.join(names)}; {', '.join(wrong)}")
+
+
+def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
+    """Return what tells items apart by their keys, as `canonical_key` does, at a tenth of its cost for text.
+
+    Args:
+        schema: The entity's.
+    """
+    first, last = schema.key_names[0], schema.key_names[-1]
+
+    def by_one(item: Item) -> Hashable:
+        try:
+            stored = item[first]
+        except KeyError:
+            return tuple(key_of_item(schema, item))  # which says what is missing
+        return stored["S"] if "S" in stored else canonical_key({first: stored})
+
+    def by_two(item: Item) -> Hashable:
+        try:
+            stored, other = item[first], item[last]
+        except KeyError:
+            return tuple(key_of_item(schema, item))  # which says what is missing
+        return (
+            stored["S"] if "S" in stored else canonical_key({first: stored}),
+            other["S"] if "S" in other else canonical_key({last: other}),
+        )
+
+    return by_one if first == last else by_two
 
 
 def key_of_item(schema: EntitySchema, item: Item) -> Item:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.marshalling import EntityCodec, canonical_key
@@ -40,18 +40,14 @@ class Key(Generic[ModelT]):
 
     entity: type[ModelT] | str
     item: Item
-    _canonical: Hashable = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "_canonical", canonical_key(self.item))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Key):
             return NotImplemented
-        return self.entity == other.entity and self._canonical == other._canonical  # pyright: ignore[reportUnknownMemberType]
+        return self.entity == other.entity and canonical_key(self.item) == canonical_key(other.item)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
 
     def __hash__(self) -> int:
-        return hash((self.entity, self._canonical))
+        return hash((self.entity, canonical_key(self.item)))
 
     def __repr__(self) -> str:
         return f"<Key of {_entity_name(self.entity)}: {', '.join(self.item)}>"

@@ -306,7 +306,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     @property
     def decodes_all(self) -> bool:
-        """Tell whether a row is just its decoded item, and one that does not fit raises: `row` and `judge` add nothing."""
+        """Tell whether a row is its decoded item, and one that does not fit raises: `row` and `judge` add nothing."""
         return self.projection is None and self.options.on_error == "raise"
 
     def row(self, item: Item) -> RowT_co:
