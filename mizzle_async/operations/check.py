@@ -7,6 +7,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from mizzle_async.errors import ExpressionError
+from mizzle_async.operations.base import use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.write import Write
@@ -31,7 +32,9 @@ class CheckItem(Write[ModelT, None]):
     def _compile(self) -> WirePayload:
         condition = self._condition()
         if condition is None:
-            raise ExpressionError(f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`, or `.at_version(…)`")
+            raise ExpressionError(
+                f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`, or `.at_version(…)`"
+            )
         compiler = self._target.compiler()
         return {
             "TableName": self._target.table,
@@ -54,6 +57,7 @@ class CheckItem(Write[ModelT, None]):
         Raises:
             ExpressionError: Always.
         """
+        use(self)
         raise ExpressionError(
             f"{self._target.schema.entity}: a check is part of a transaction: `await client.transact_write(check, …)`"
         )
