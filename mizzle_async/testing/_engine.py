@@ -128,14 +128,14 @@ class Engine(ABC):
         with self._lock:
             if self._process is not None:
                 raise EngineError(f"{self!r} is running already")
-            for attempt in range(1, START_ATTEMPTS + 1):
+            attempts = START_ATTEMPTS if self._wanted_port is None else 1
+            while self._process is None:
+                attempts -= 1
                 try:
                     self._start_once()
                 except _TakenPortError as error:
-                    if attempt == START_ATTEMPTS or self._wanted_port is not None:
+                    if attempts == 0:
                         raise EngineError(str(error)) from error
-                else:
-                    break
         return self
 
     def stop(self) -> None:

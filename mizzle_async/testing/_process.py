@@ -66,11 +66,8 @@ class EngineProcess:
 
     def stop(self) -> None:
         """End the engine and wait until it has ended; harmless when it has."""
-        if self._supervisor.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._supervisor.stdin.close()
         try:
-            self._supervisor.wait(STOP_TIMEOUT)
+            self._supervisor.communicate(timeout=STOP_TIMEOUT)  # closes its input, which is what it waits for
         except subprocess.TimeoutExpired:
             # The supervisor leads a group of its own, not waited for yet: its number cannot be another's.
             os.killpg(self._supervisor.pid, signal.SIGKILL)

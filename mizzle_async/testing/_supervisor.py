@@ -74,7 +74,7 @@ def _die_with(parent: int) -> Callable[[], None]:
     # Loaded before the fork: between fork and exec, as little as possible.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def prepare() -> None:
+    def prepare() -> None:  # pragma: no cover - runs between fork and exec, where nothing is recorded
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)

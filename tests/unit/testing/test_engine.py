@@ -113,8 +113,9 @@ def test_started_engine_can_be_entered():
 
 
 def test_stopped_engine_says_so():
-    """Without a process there is no port, and nothing to wait for."""
+    """Without a process there is no port, and nothing to wait for; stopping it is harmless."""
     engine = FakeEngine()
+    engine.stop()
     for use in (lambda: engine.port, lambda: engine.endpoint_url, engine.wait, lambda: engine.call("ListTables", {})):
         with pytest.raises(EngineError, match=r"fake is not running: start\(\) it"):
             use()
@@ -207,6 +208,13 @@ def test_wanted_port_is_used_or_refused():
         port = first.port
     with FakeEngine(port=port) as third:
         assert third.port == port
+
+
+def test_port_is_let_go_where_it_cannot_be_held(monkeypatch):
+    """Elsewhere than on Linux nobody can listen on a port that is held, so it is only looked for."""
+    monkeypatch.setattr(_process.sys, "platform", "darwin")
+    with _process.reserved_port(None) as port, socket.create_server(("127.0.0.1", port)) as server:
+        assert server.getsockname() == ("127.0.0.1", port)
 
 
 def test_answer_of_somebody_else_is_not_taken_for_ours():
