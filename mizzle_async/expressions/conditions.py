@@ -6,6 +6,7 @@ A condition is a value: frozen, without I/O, combined by ``&``, ``|`` and ``~``.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
@@ -54,6 +55,7 @@ class Condition(Generic[EntityT_contra]):
             "and write `path.between(low, high)` instead of a chained comparison"
         )
 
+    @abstractmethod
     def places(self) -> Iterator[Place]:
         """Yield every path that this condition reads, in its order, repetitions included."""
         raise NotImplementedError
@@ -67,6 +69,7 @@ class Condition(Generic[EntityT_contra]):
                 found.append(place.owner)
         return tuple(found)
 
+    @abstractmethod
     def describe(self, show: Show = repr) -> str:
         """Return the condition as text.
 

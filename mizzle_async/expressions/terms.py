@@ -5,6 +5,7 @@ Knows names, raw values and opaque owners; not what an entity is, nor how a valu
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeAlias
@@ -60,10 +61,12 @@ class Term:
     __slots__ = ()
     composite: ClassVar[bool] = False
 
+    @abstractmethod
     def places(self) -> Iterator[Place]:
         """Yield every place that this term reads."""
         raise NotImplementedError
 
+    @abstractmethod
     def describe(self, show: Show) -> str:
         """Return this term as text, values written by ``show``."""
         raise NotImplementedError

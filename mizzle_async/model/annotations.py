@@ -11,7 +11,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from types import FrameType, SimpleNamespace, UnionType
-from typing import Annotated, Any, ForwardRef, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
 from attrs import define, field
 
@@ -80,19 +80,9 @@ class Namespace:
         return self.resolve(ast.unparse(expression))
 
 
-def needs_resolving(annotation: Any) -> bool:
-    """Whether an annotation is text, or has text in it."""
-    if isinstance(annotation, str | ForwardRef):
-        return True
-    if get_origin(annotation) is Annotated:
-        return needs_resolving(get_args(annotation)[0])
-    # The arguments of Literal are strings by nature.
-    return not is_literal(annotation) and any(map(needs_resolving, get_args(annotation)))
-
-
 def is_literal(annotation: Any) -> bool:
     """Whether an annotation is a ``Literal``."""
-    return getattr(get_origin(annotation), "_name", None) == "Literal"
+    return get_origin(annotation) is Literal
 
 
 def plain_type(annotation: Any) -> Any:

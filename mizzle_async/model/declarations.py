@@ -185,7 +185,7 @@ def _outer(annotation: Any, namespace: Namespace, failure: ModelError) -> Any:
         return get_origin(annotation)
     try:
         return namespace.resolve_outer(annotation)
-    except (NameError, SyntaxError):
+    except NameError:
         raise failure from None
 
 

@@ -172,7 +172,7 @@ def _build(cls: Any, table: str | None, unknown: UnknownAttributes, frame: Frame
     if SCHEMA_ATTRIBUTE in vars(cls):
         raise ModelError(f"{cls.__name__} is decorated twice: keep one of @entity and @document")
     try:
-        define(slots=False, kw_only=True, frozen=frozen, field_transformer=_name_arguments)(cls)
+        define(slots=False, auto_attribs=True, kw_only=True, frozen=frozen, field_transformer=_name_arguments)(cls)
     except attrs.exceptions.UnannotatedAttributeError:
         raise ModelError(
             f"{cls.__name__} has an attribute() without an annotation: write `name: Attribute[…] = attribute(…)`"

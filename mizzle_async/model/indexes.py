@@ -7,6 +7,7 @@ knows which index its key conditions are about.
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from typing import Any, ClassVar, Final, Generic, Literal, Never, TypeAlias, TypeVar, overload
 
 from mizzle_async.errors import ItemCollectionLimitWarning, ModelError
@@ -92,6 +93,7 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
             setattr(self.owner, INDEXES_ATTRIBUTE, {**registry, name: self})
 
     @property
+    @abstractmethod
     def partition_paths(self) -> KeyPaths:
         """The paths of the attributes of its partition key."""
         raise NotImplementedError

@@ -6,7 +6,7 @@ Types are judged as they are annotated; what a user's own hooks make of other cl
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
@@ -26,6 +26,7 @@ SCALARS: Final[dict[type[Any], ScalarCode]] = {
     date: "S",
     int: "N",
     float: "N",
+    timedelta: "N",
     Decimal: "N",
     bytes: "B",
     bytearray: "B",

@@ -38,7 +38,7 @@ D = AttributePath(Order, ("d",))
         (A.contains(B), "contains(#a, #b)"),
         (A.size() > 3, "size(#a) > :a"),
         (A.size() == B.size(), "size(#a) = size(#b)"),
-        (A > B.size(), "#a > size(#b)"),
+        (A > B.size(), "#a > size(#b)"),  # noqa: SIM300
         (A[0]["x"][1] == 5, "#a[0].#x[1] = :x"),
         (A["a.b"] == 5, "#a.#1 = :0"),
         (A[3] == 5, "#a[3] = :a"),

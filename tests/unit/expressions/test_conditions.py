@@ -89,5 +89,5 @@ def test_condition_knows_the_owners_of_its_paths():
     """Every owner is listed once, in order, those of arguments included."""
     other = AttributePath(Customer, ("x",))
     assert (A == 1).owners == (Order,)
-    assert ((A > other) & ~(other.size() > 1) & (B == 1)).owners == (Order, Customer)
+    assert ((A > other) & ~(other.size() > 1) & (B == 1)).owners == (Order, Customer)  # noqa: SIM300
     assert [str(place) for place in (A.between(B, 1) | (C == 1)).places()] == ["Order.a", "Order.b", "Order.c"]

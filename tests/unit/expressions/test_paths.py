@@ -6,6 +6,7 @@ import pytest
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import (
     AttributePath,
+    CompositePartitionKeyPath,
     CompositeSortKeyPath,
     Condition,
     PartitionKeyCondition,
@@ -129,10 +130,11 @@ def test_attribute_type_takes_dynamodbs_types_only():
 
 def test_composite_path_has_nothing_inside():
     """A key of several attributes shows them all and cannot be indexed."""
-    path = CompositeSortKeyPath(Order, (), parts=(TOTAL, ADDRESS))
-    assert str(path) == "(Order.total, Order.address)"
-    with pytest.raises(ExpressionError, match="key of several attributes"):
-        path["x"]
+    for kind in (CompositeSortKeyPath, CompositePartitionKeyPath):
+        path = kind(Order, (), parts=(TOTAL, ADDRESS))
+        assert str(path) == "(Order.total, Order.address)"
+        with pytest.raises(ExpressionError, match="key of several attributes"):
+            path["x"]
 
 
 def test_paths_and_conditions_can_be_copied_and_pickled():
