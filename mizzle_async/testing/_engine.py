@@ -129,14 +129,15 @@ class Engine(ABC):
             if self._process is not None:
                 raise EngineError(f"{self!r} is running already")
             attempts = START_ATTEMPTS if self._wanted_port is None else 1
-            while self._process is None:
+            while True:
                 attempts -= 1
                 try:
                     self._start_once()
                 except _TakenPortError as error:
                     if attempts == 0:
                         raise EngineError(str(error)) from error
-        return self
+                else:
+                    return self
 
     def stop(self) -> None:
         """Stop it and wait until it has ended. Stopping twice is harmless."""
