@@ -159,7 +159,7 @@ class Read(Generic[ModelT, RowT_co]):
         return str(self._first_page())
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self}>"
+        return f"<{self}>"
 
     if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
 
