@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence, Sized
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from attrs import define
@@ -47,7 +48,8 @@ async def read_items(
         The items in the order of the keys, None where there is none.
     """
     identify = target.codec.identify
-    wanted = {identify(key): key for key in keys}
+    names = [identify(key) for key in keys]
+    wanted = dict(zip(names, keys, strict=True))
     found: dict[Any, Item] = {}
     todo = list(wanted.values())
     attempt = 0
@@ -58,7 +60,7 @@ async def read_items(
         attempt = attempt + 1 if answer.unprocessed else 0
         if attempt:
             await owner.pause(jittered(attempt))
-    return [found.get(identify(key)) for key in keys]
+    return [found.get(name) for name in names]
 
 
 async def write_items(
@@ -73,8 +75,8 @@ async def write_items(
     report = BatchReport()
     source = _Iterated(items)
 
-    async def work() -> None:
-        while chunk := await source.take(WRITE_CHUNK):
+    async def work(chunk: list[ModelT]) -> None:
+        while chunk:
             requests = [{"PutRequest": {"Item": stamp(target.codec.encode(item))}} for item in chunk]
             attempt = 0
             while requests:
@@ -84,8 +86,16 @@ async def write_items(
                 attempt += 1
                 if requests:
                     await owner.pause(jittered(attempt))
+            chunk = await source.take(WRITE_CHUNK)
 
-    await run_together(work() for _ in range(concurrency))
+    async def begin() -> None:
+        await work(await source.take(WRITE_CHUNK))
+
+    first = await source.take(WRITE_CHUNK)
+    if source.is_spent():
+        await work(first)  # one request, or none: worth no task
+    else:
+        await run_together([work(first), *(begin() for _ in range(concurrency - 1))])
     return report
 
 
@@ -98,16 +108,26 @@ class _Iterated:
     """A source that several workers take from, one at a time."""
 
     def __init__(self, items: Any) -> None:
-        self._sync = None if isinstance(items, AsyncIterable) else iter(items)
+        self._sync: Iterator[Any] | None = None if isinstance(items, AsyncIterable) else iter(items)
         self._async: AsyncIterator[Any] | None = aiter(items) if isinstance(items, AsyncIterable) else None
         self._lock = asyncio.Lock()
+        self._left = len(items) if isinstance(items, Sized) else None
+
+    def is_spent(self) -> bool:
+        """Tell whether it is known that nothing is left."""
+        return self._left == 0
 
     async def take(self, most: int) -> list[Any]:
+        if self._sync is not None:
+            taken = list(islice(self._sync, most))  # nobody comes between: there is no await
+            if self._left is not None:
+                self._left -= len(taken)
+            return taken
         chunk: list[Any] = []
         async with self._lock:
-            while len(chunk) < most:
+            while self._async is not None and len(chunk) < most:
                 try:
-                    chunk.append(next(self._sync) if self._sync is not None else await anext(self._async))  # type: ignore[arg-type]
-                except (StopIteration, StopAsyncIteration):
+                    chunk.append(await anext(self._async))
+                except StopAsyncIteration:
                     break
         return chunk

@@ -243,9 +243,9 @@ class Table(TableWrites[ModelT]):
 
         Cost: one request for each 100 keys; read units as for `get`.
         """
-        items = await read_items(
-            self._owner, self._target, [self._key(key, {}) for key in keys], consistent_read=consistent_read
-        )
+        identity = entity_identity(self.schema)
+        wanted = [key.item if isinstance(key, Key) and key.entity is identity else self._key(key, {}) for key in keys]
+        items = await read_items(self._owner, self._target, wanted, consistent_read=consistent_read)
         if include_expired or self.schema.time_to_live is None:
             decode = self._target.codec.decode
             return [None if item is None else decode(item) for item in items]
