@@ -13,7 +13,7 @@ def write_bytes(value: object) -> str:
     """Return the base64 text of ``bytes``, ``bytearray`` or ``memoryview``."""
     if not isinstance(value, bytes | bytearray | memoryview):
         raise not_a("bytes", value)
-    return b2a_base64(value, newline=False).decode("ascii")
+    return b2a_base64(bytes(value), newline=False).decode("ascii")
 
 
 def read_bytes(payload: object) -> bytes:

@@ -9,7 +9,6 @@ Cost: about a quarter of boto3's TypeSerializer and TypeDeserializer.
 
 from __future__ import annotations
 
-from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn
@@ -95,7 +94,7 @@ def _refuse_element(value: list[Any] | tuple[Any, ...], levels: int) -> NoReturn
         try:
             encode_value(element, levels)
         except Misfit as misfit:
-            raise misfit.at_entry(position) from None
+            raise misfit.at_position(position) from None
     raise AssertionError
 
 
@@ -215,7 +214,7 @@ def _decode_numbers(payload: list[str]) -> set[int | Decimal]:
 
 
 def _decode_binaries(payload: list[str]) -> set[bytes]:
-    return {a2b_base64(text, strict_mode=True) for text in payload}
+    return {read_bytes(text) for text in payload}
 
 
 def _decode_null(_payload: object) -> None:
@@ -261,4 +260,6 @@ def decode_any(stored: AttributeValue) -> Any:
         return decode_value(stored)
     except Misfit as misfit:
         found = misfit
+    except (AttributeError, KeyError, TypeError, ValueError):
+        found = Misfit("an attribute value", "something else")
     raise found.to_error("value")

@@ -46,7 +46,7 @@ class ListShape(Shape):
             for element in cast("Sequence[Any]", value):
                 encoded.append(self.of.encode(element, levels - 1))  # noqa: PERF401  (its length is the misfit's position)
         except Misfit as misfit:
-            raise misfit.at_entry(len(encoded)) from misfit.__cause__
+            raise misfit.at_position(len(encoded)) from misfit.__cause__
         return {"L": encoded}
 
     def decode(self, stored: AttributeValue) -> Any:
@@ -57,7 +57,7 @@ class ListShape(Shape):
             for element in stored["L"]:
                 decoded.append(self.of.decode(element))  # noqa: PERF401  (as above)
         except Misfit as misfit:
-            raise misfit.at_entry(len(decoded)) from misfit.__cause__
+            raise misfit.at_position(len(decoded)) from misfit.__cause__
         return self.build(decoded)
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
@@ -113,7 +113,7 @@ class TupleShape(Shape):
             for shape, value in zip(self.of, values, strict=True):
                 converted.append(convert(shape, value))
         except Misfit as misfit:
-            raise misfit.at_entry(len(converted)) from misfit.__cause__
+            raise misfit.at_position(len(converted)) from misfit.__cause__
         return converted
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:

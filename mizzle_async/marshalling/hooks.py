@@ -35,6 +35,9 @@ class UserHooks:
         return self.unstructure is not None or self.structure is not None
 
 
+NO_HOOKS = UserHooks(None, None)
+
+
 def _ours(*_arguments: Any) -> Any:
     """Mark a type as ours; it is compared, never called."""
     raise NotImplementedError
@@ -52,6 +55,7 @@ class HookRegistry:
     """Every hook of a user's converter, with ours below them."""
 
     def __init__(self, converter: Converter | None) -> None:
+        self._converter = converter
         self._pristine = Converter()
         self._registry = Converter()
         self._registry.register_unstructure_hook_factory(_any_type, _our_factory)
@@ -63,17 +67,18 @@ class HookRegistry:
             converter._structure_func.copy_to(self._registry._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
 
     def find(self, target: Hashable) -> UserHooks:
-        """Return the user's hooks for a type."""
+        """Return the user's hooks for a type, as the user's converter has them."""
+        converter = self._converter
+        if converter is None:
+            return NO_HOOKS
         unstructure: Any = self._registry.get_unstructure_hook(target, cache_result=False)
         structure: Any = self._registry.get_structure_hook(target, cache_result=False)
-        builtin = isinstance(target, type) and issubclass(target, _REGISTERED_BY_CATTRS)
+        if isinstance(target, type) and issubclass(target, _REGISTERED_BY_CATTRS):
+            unstructure = _ours if unstructure == self._pristine.get_unstructure_hook(target) else unstructure
+            structure = _ours if structure == self._pristine.get_structure_hook(target) else structure
         return UserHooks(
-            None
-            if unstructure is _ours or (builtin and unstructure == self._pristine.get_unstructure_hook(target))
-            else unstructure,
-            None
-            if structure is _ours or (builtin and structure == self._pristine.get_structure_hook(target))
-            else structure,
+            None if unstructure is _ours else converter.get_unstructure_hook(target),
+            None if structure is _ours else converter.get_structure_hook(target),
         )
 
 

@@ -24,7 +24,7 @@ class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only t
         expected: What would have fitted.
         found: What was there: a type, never a value.
         advice: What to do instead, or nothing.
-        steps: The path, innermost first; a field's step is spelled ``.name``, a map entry's ``["name"]``.
+        steps: The path, innermost first; a field's step is spelled ``.name``, an entry's ``["name"]``.
     """
 
     def __init__(self, expected: str, found: str, advice: str = "") -> None:
@@ -39,9 +39,19 @@ class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only t
         self.steps.append(f".{name}")
         return self
 
-    def at_entry(self, key: object) -> Misfit:
-        """Add the step of a list element or of a map entry, and return itself to be raised."""
-        self.steps.append(f"[{key}]" if isinstance(key, int) else f'["{key}"]' if isinstance(key, str) else "[…]")
+    def at_position(self, position: int) -> Misfit:
+        """Add the step of a list element, and return itself to be raised."""
+        self.steps.append(f"[{position}]")
+        return self
+
+    def at_entry(self, name: object) -> Misfit:
+        """Add the step of a map entry, and return itself to be raised; what is no name is a value, and not shown."""
+        self.steps.append(f'["{name}"]' if isinstance(name, str) else "[…]")
+        return self
+
+    def at_element(self) -> Misfit:
+        """Add the step of a set's element, which has neither name nor position, and return itself to be raised."""
+        self.steps.append("[…]")
         return self
 
     def sentence(self) -> str:

@@ -99,7 +99,7 @@ def write_float(value: object) -> str:
 def write_decimal(value: object) -> str:
     """Return the text of a ``Decimal``, or of an ``int``; a float is refused: its digits are not what was written."""
     if isinstance(value, Decimal):
-        return decimal_text(value)
+        return decimal_text(Decimal(value))
     if isinstance(value, float):
         raise not_a("Decimal", value, 'make it from text, Decimal("0.1"), or declare the attribute float')
     if isinstance(value, bool) or not isinstance(value, int):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from attrs import frozen
 
@@ -116,7 +116,6 @@ def _ask_user(hook: Callable[..., Any], kind: str, python: str, *arguments: Any)
 class OptionalShape(Shape):
     """A value, or None, where absence has no place: inside lists, tuples and maps None is stored as ``NULL``."""
 
-    nullable: ClassVar[bool] = True
     inner: Shape
 
     @property

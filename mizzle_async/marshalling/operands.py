@@ -139,7 +139,7 @@ class Operands:
         except Misfit as misfit:
             found = misfit
         for segment in reversed(segments[1:]):
-            found.at_entry(segment)
+            found = found.at_position(segment) if isinstance(segment, int) else found.at_entry(segment)
         first = self.members.get(str(segments[0]))
         raise found.at_field(first.name if isinstance(first, Field) else str(segments[0])).to_error(
             entity

@@ -218,8 +218,13 @@ class Resolver:
     # ── choices ──
 
     def _union(self, arguments: tuple[Any, ...], name: str, place: Place) -> Shape:
-        members = [self.shape(argument, place) for argument in arguments if argument not in NONES]
-        optional = len(members) < len(arguments)
+        given = [argument for argument in arguments if argument not in NONES]
+        optional = len(given) < len(arguments)
+        if optional and len(given) > 1:
+            # The user's hooks may be for the union without None.
+            rest = self.shape(Union[tuple(given)], place)  # noqa: UP007  (their number is not known here)
+            return rest if isinstance(rest, OptionalShape) else OptionalShape(rest)
+        members = [self.shape(argument, place) for argument in given]
         inner = [member.inner if isinstance(member, OptionalShape) else member for member in members]
         optional = optional or any(isinstance(member, OptionalShape) for member in members)
         united = unite(inner, name.removesuffix(" | None"), place.where)

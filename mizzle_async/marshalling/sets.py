@@ -74,7 +74,7 @@ class ScalarSetShape(SetShape):
         try:
             return {self.tag: sorted({self.of.write(element) for element in value})}
         except Misfit as misfit:
-            raise misfit.at_entry(None) from None
+            raise misfit.at_element() from None
 
     def decode(self, stored: AttributeValue) -> Any:
         payload = stored.get(self.tag)
@@ -85,7 +85,7 @@ class ScalarSetShape(SetShape):
         try:
             return self.build([self.of.read(element) for element in payload])
         except Misfit as misfit:
-            raise misfit.at_entry(None) from None
+            raise misfit.at_element() from None
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         careful = f"{program.bind(self.encode, 'encode')}({value}, {levels})"
@@ -138,7 +138,7 @@ class OpenSetShape(SetShape):
         try:
             encoded = [self.of.encode(element, levels) for element in value]
         except Misfit as misfit:
-            raise misfit.at_entry(None) from misfit.__cause__
+            raise misfit.at_element() from misfit.__cause__
         tags = sorted({tag for element in encoded for tag in element})
         if len(tags) != 1 or tags[0] not in ELEMENT_TAGS:
             raise Misfit(
@@ -156,7 +156,7 @@ class OpenSetShape(SetShape):
                 try:
                     return self.build([self.of.decode({tag: element}) for element in payload])
                 except Misfit as misfit:
-                    raise misfit.at_entry(None) from misfit.__cause__
+                    raise misfit.at_element() from misfit.__cause__
         raise not_stored_as("SS, NS or BS", stored)
 
     def element(self) -> Shape | None:

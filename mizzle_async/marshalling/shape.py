@@ -9,7 +9,7 @@ wrong. So the two agree by construction, and the common case pays for no path, n
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from mizzle_async.marshalling.program import Program
 from mizzle_async.types import AttributeValue
@@ -31,7 +31,6 @@ class Shape:
 
     python: str = ""
     tags: frozenset[str] = ALL_TAGS
-    nullable: ClassVar[bool] = False
 
     @property
     def stored_as(self) -> str:

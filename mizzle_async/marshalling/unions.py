@@ -30,28 +30,29 @@ class UnionShape(Shape):
 
     Attributes:
         python: The type as messages name it.
-        members: The shapes, by the Python types that they take; asked in this order.
-        nullable: Whether None is one of the values.
+        members: The types' shapes.
+        by_type: Which of them is for values of exactly a type, where that is known; others are tried in turn.
     """
 
     python: str
     members: tuple[Shape, ...]
+    by_type: Mapping[type, Shape]
 
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
         return frozenset(tag for member in self.members for tag in member.tags)
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
-        closest: Misfit | None = None
+        exact = self.by_type.get(type(value))
+        if exact is not None:
+            return exact.encode(value, levels)
         for member in self.members:
             try:
                 return member.encode(value, levels)
             except Misfit as misfit:
-                # A misfit further in, or one of a limit, says more than that the type is another one.
-                if misfit.steps or closest is None:
-                    closest = misfit
-        assert closest is not None  # noqa: S101  (a union has members)
-        raise closest if closest.steps else not_a(self.python, value, closest.advice) from closest.__cause__
+                if misfit.steps:
+                    raise  # the type is right, something in the value is not
+        raise not_a(self.python, value)
 
     def decode(self, stored: AttributeValue) -> Any:
         for member in self.members:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Literal, get_args, get_origin
 
 from mizzle_async.errors import ModelError
+from mizzle_async.marshalling.containers import ListShape, MapShape
 from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.members import class_members
-from mizzle_async.marshalling.scalars import DECIMAL, FLOAT, INT
+from mizzle_async.marshalling.scalars import BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, STR
+from mizzle_async.marshalling.sets import SetShape
 from mizzle_async.marshalling.shape import ALL_TAGS, Shape
 from mizzle_async.marshalling.unions import TAG_ATTRIBUTE, NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.model.annotations import plain_type
+
+_EXACT_TYPES: Final[Mapping[Shape, tuple[type, ...]]] = {
+    STR: (str,),
+    BYTES: (bytes, bytearray, memoryview),
+    BOOL: (bool,),
+    INT: (int,),
+    FLOAT: (float,),
+    DECIMAL: (Decimal,),
+    DATETIME: (datetime,),
+}
 
 
 def unite(members: Sequence[Shape], python: str, where: str) -> Shape:
@@ -43,7 +57,28 @@ def unite(members: Sequence[Shape], python: str, where: str) -> Shape:
     for position, shape in enumerate(others):
         for second in others[position + 1 :]:
             _check_told_apart(shape, second, python, where)
-    return others[0] if len(others) == 1 else UnionShape(python, tuple(others))
+    return others[0] if len(others) == 1 else UnionShape(python, tuple(others), _by_type(others))
+
+
+def _by_type(shapes: Sequence[Shape]) -> dict[type, Shape]:
+    """Return which shape is for values of exactly a type."""
+    by_type: dict[type, Shape] = {}
+    for shape in shapes:
+        match shape:
+            case ListShape():
+                kinds = shape.accepts
+            case MapShape():
+                kinds = (dict,)
+            case SetShape():
+                kinds = (shape.build,)
+            case ClassShape():
+                kinds = (shape.cls,)
+            case TaggedUnionShape():
+                kinds = tuple(member.cls for member in shape.classes.values())
+            case _:
+                kinds = _EXACT_TYPES.get(shape, ())
+        by_type |= dict.fromkeys(kinds, shape)
+    return by_type
 
 
 def _check_told_apart(first: Shape, second: Shape, python: str, where: str) -> None:
