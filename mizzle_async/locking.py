@@ -39,11 +39,17 @@ class Pacemaker(Protocol):
     """What it needs of a client: time to spend, randomness, and pauses."""
 
     @property
-    def timeout(self) -> float: ...
+    def timeout(self) -> float:
+        """Seconds that a call may take where it does not say."""
+        ...
 
-    def chance(self) -> float: ...
+    def chance(self) -> float:
+        """Return a random number from zero to one, for jitter."""
+        ...
 
-    async def pause(self, seconds: float, /) -> None: ...
+    async def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        ...
 
 
 @frozen(eq=False)
@@ -110,7 +116,8 @@ class Modification(Generic[ModelT]):
         changed = await self._changed(current, ends)
         if not isinstance(changed, schema.cls):
             raise ExpressionError(
-                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be stored, "
+                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be "
+                "stored, "
                 "`return evolve(item, …)`"
             )
         return await self.write(before, version, changed, ends - asyncio.get_running_loop().time())
@@ -118,8 +125,9 @@ class Modification(Generic[ModelT]):
     async def _changed(self, current: ModelT, ends: float) -> Any:
         changed: Any = self.change(current)
         if inspect.isawaitable(changed):
+            limit = asyncio.timeout_at(ends)
             try:
-                async with asyncio.timeout_at(ends) as limit:
+                async with limit:
                     changed = await changed
             except TimeoutError as error:
                 if not limit.expired():

@@ -1,7 +1,7 @@
 """PartiQL as the caller holds it: statements that are read page after page, batches and transactions of them.
 
-A statement is not awaitable, because it may take any number of requests: say which, with ``async for``, `all`, `first`, `one`, `pages`
-or `page`.
+A statement is not awaitable, because it may take any number of requests: say which, with ``async for``, `all`,
+`first`, `one`, `pages` or `page`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 class Statement(Generic[RowT_co]):
     """A PartiQL statement with its parameters; made by `Client.execute`.
 
-    Cost: as the operation that it amounts to. A SELECT whose condition does not fix the partition key reads the whole table.
+    Cost: as the operation that it amounts to. A SELECT whose condition does not fix the partition key reads the whole
+        table.
     """
 
     _reader: Reader
@@ -324,7 +325,8 @@ class Statements:
 
         Args:
             statement: The text: values as ``?``, names quoted by `identifier`. Table names are those at the service.
-            *parameters: The values, in order, stored by what they are, or as an attribute is: ``parameter(Order.total, 5)``.
+            *parameters: The values, in order, stored by what they are, or as an attribute is: ``parameter(Order.total,
+            5)``.
             into: The entity whose items it returns; None for dicts.
             consistent_read: Whether a SELECT sees every write that was finished before.
             include_expired: Whether expired items of ``into`` are shown.
@@ -351,9 +353,7 @@ class Statements:
         reader = cast("Reader", target.sender)
         return Statement(reader, target, plan, max_items, page_size, timeout)
 
-    def execute_batch(
-        self, *statements: Statement[ModelT], timeout: float | None = None
-    ) -> ExecuteBatch[ModelT]:
+    def execute_batch(self, *statements: Statement[ModelT], timeout: float | None = None) -> ExecuteBatch[ModelT]:
         """Run up to 25 statements in one request, each for itself: a failure of one is in its result.
 
         A SELECT must name one item, by its whole key.

@@ -57,21 +57,35 @@ class TableOwner(Reader, Protocol):
     """What a table handle needs of its client."""
 
     @property
-    def load_stored(self) -> StoredLoader: ...
+    def load_stored(self) -> StoredLoader:
+        """How an error reads a stored item as an instance."""
+        ...
 
     @property
-    def reports_capacity(self) -> bool: ...
+    def reports_capacity(self) -> bool:
+        """Whether requests ask for the capacity that they consume."""
+        ...
 
-    def new_token(self) -> str: ...
+    def new_token(self) -> str:
+        """Return a client request token, for one transaction."""
+        ...
 
-    def new_write_id(self) -> str: ...
+    def new_write_id(self) -> str:
+        """Return an id for one write of a versioned item."""
+        ...
 
     @property
-    def timeout(self) -> float: ...
+    def timeout(self) -> float:
+        """Seconds that a call may take where it does not say."""
+        ...
 
-    def chance(self) -> float: ...
+    def chance(self) -> float:
+        """Return a random number from zero to one, for jitter."""
+        ...
 
-    async def pause(self, seconds: float, /) -> None: ...
+    async def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        ...
 
 
 class TableWrites(Generic[ModelT]):
@@ -124,7 +138,7 @@ class TableWrites(Generic[ModelT]):
         encoded = self._target.codec.encode(item)
         write_id = self._write_id()
         stamp_new(self.schema, encoded, now, write_id)
-        plain = PutItem(
+        plain: PutItem[ModelT] = PutItem(
             self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout, write_id=write_id
         )
         return unique_insert(plain, self._owner.new_token()) if self.schema.unique else plain
@@ -143,7 +157,8 @@ class TableWrites(Generic[ModelT]):
         refuse_unique(schema, "put()", ".insert() for a new item, .patch(old, to=new) for one that was read")
         if schema.version is not None:
             raise ExpressionError(
-                f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a new item, "
+                f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a "
+                "new item, "
                 ".replace() for one that was read"
             )
         now = self._now()
@@ -152,9 +167,10 @@ class TableWrites(Generic[ModelT]):
         return PutItem(self._target, item=encoded, now=now, timeout=timeout)
 
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
-        """Write every declared attribute of an item that must exist; attributes that the class does not declare survive.
+        """Write every declared attribute of an item that must exist; those that the class does not declare survive.
 
-        A missing item raises `ItemNotFoundError`; where the entity has a version, another stored one raises `VersionConflictError`.
+        A missing item raises `ItemNotFoundError`; where the entity has a version, another stored one raises
+        `VersionConflictError`.
 
         Args:
             item: The instance; it is not changed.
@@ -188,7 +204,9 @@ class TableWrites(Generic[ModelT]):
     def update(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> UpdateItem[ModelT]:
-        """Change attributes of an item that must exist, by the clauses that follow; a missing one raises `ItemNotFoundError`.
+        """Change attributes of an item that must exist, by the clauses that follow.
+
+        A missing item raises `ItemNotFoundError`.
 
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
@@ -241,7 +259,8 @@ class TableWrites(Generic[ModelT]):
         schema, codec = self.schema, self._target.codec
         if old is to:
             raise ExpressionError(
-                f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: change a copy, "
+                f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: "
+                "change a copy, "
                 "`evolve(old, …)`"
             )
         return self._patch(codec.encode(old), self._version(old, "patch"), to, timeout)
@@ -253,12 +272,13 @@ class TableWrites(Generic[ModelT]):
         key = codec.key_of_item(old)
         if key != codec.key_of_item(new):
             raise ExpressionError(
-                f"{schema.entity}: the key cannot change: insert the new item and delete the old one, in one transaction"
+                f"{schema.entity}: the key cannot change: insert the new item and delete the old one, in one "
+                "transaction"
             )
         automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
         before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
         difference = diff(codec, before, after)
-        plain = UpdateItem(
+        plain: UpdateItem[ModelT] = UpdateItem(
             self._target,
             key,
             clauses=difference.clauses,
@@ -287,9 +307,9 @@ class TableWrites(Generic[ModelT]):
 
         Args:
             key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
-            change: Takes the instance and returns it as it shall be: ``lambda order: evolve(order, status=…)``. It may be
-                asynchronous; it is called again after a conflict, with what is stored then. Without a difference nothing is
-                written.
+            change: Takes the instance and returns it as it shall be: ``lambda order: evolve(order, status=…)``. It may
+                be asynchronous; it is called again after a conflict, with what is stored then. Without a difference
+                nothing is written.
             attempts: Writes tried at most; None for as many as fit the time.
             timeout: Seconds for everything, or None for the client's.
             **attributes: The key attributes by name.
@@ -312,7 +332,9 @@ class TableWrites(Generic[ModelT]):
                 "`version: Attribute[int] = attribute(default=0, version=True)`"
             )
         if isinstance(change, Missing):
-            raise ExpressionError(f"{schema.entity}: .modify(key, change) needs a function that returns the changed instance")
+            raise ExpressionError(
+                f"{schema.entity}: .modify(key, change) needs a function that returns the changed instance"
+            )
         if attempts is not None and attempts < 1:
             raise ExpressionError(f"{schema.entity}: attempts={attempts!r} must be 1 or more, or None for no limit")
         item = self._key(key, attributes)
@@ -337,7 +359,7 @@ class TableWrites(Generic[ModelT]):
             **attributes: The key attributes by name.
         """
         schema = self.schema
-        plain = DeleteItem(
+        plain: DeleteItem[ModelT] = DeleteItem(
             self._target,
             self._key(key, attributes),
             version=self._version(key, "delete"),
@@ -358,9 +380,7 @@ class TableWrites(Generic[ModelT]):
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
             **attributes: The key attributes by name.
         """
-        return CheckItem(
-            self._target, self._key(key, attributes), version=self._version(key, "check"), now=self._now()
-        )
+        return CheckItem(self._target, self._key(key, attributes), version=self._version(key, "check"), now=self._now())
 
     def _version(self, given: object, verb: str) -> int | None:
         """Return the version of an instance; None where no instance was given, or its entity counts none."""

@@ -88,7 +88,8 @@ def check_actions(actions: Sequence[tuple[Transactable[Any], Action]]) -> None:
     """
     if len(actions) > TRANSACTION_ACTIONS:
         raise LimitError(
-            f"this transaction has {len(actions)} actions, DynamoDB takes {TRANSACTION_ACTIONS}; a unique attribute adds one for "
+            f"this transaction has {len(actions)} actions, DynamoDB takes {TRANSACTION_ACTIONS}; a unique attribute "
+            "adds one for "
             "each of its guard items. Split it, if the parts need not succeed or fail together"
         )
     seen: dict[tuple[str, Hashable], tuple[Transactable[Any], Action]] = {}
@@ -113,20 +114,21 @@ def check_size(size: int, actions: Iterable[Action]) -> None:
         total = sum(action.payload_size for action in actions)
         if total > TRANSACTION_BYTES:
             raise LimitError(
-                f"this transaction carries {total:,} bytes, DynamoDB takes {TRANSACTION_BYTES:,}. Split it, if the parts need not "
+                f"this transaction carries {total:,} bytes, DynamoDB takes {TRANSACTION_BYTES:,}. Split it, if the "
+                "parts need not "
                 "succeed or fail together"
             )
 
 
-def _collision(
-    table: str, first: Transactable[Any], action: Action, second: Transactable[Any], other: Action
-) -> str:
+def _collision(table: str, first: Transactable[Any], action: Action, second: Transactable[Any], other: Action) -> str:
     if action.unique is not None and other.unique is not None:
         return (
-            f"two operations of this transaction write the same value of the unique attribute {action.unique!r} in {table!r}: "
+            f"two operations of this transaction write the same value of the unique attribute {action.unique!r} in "
+            f"{table!r}: "
             f"{first} and {second}"
         )
     return (
-        f"two operations of this transaction are about the same item of {table!r}, and DynamoDB takes one action for each item: "
+        f"two operations of this transaction are about the same item of {table!r}, and DynamoDB takes one action for "
+        "each item: "
         f"{first} and {second}"
     )

@@ -60,13 +60,15 @@ def _better(
     bound: frozenset[str],
     used: SecondaryIndex[Any, Any, Any] | None,
 ) -> str | None:
-    """Return the name of an index whose key takes something off the filter, and loses nothing that is bound now."""
+    """Return the name of the index whose key takes most off the filter, and loses nothing that is bound now."""
+    best, most = None, 0
     for index in indexes_of(schema.cls):
         partition = {str(path.segments[0]) for path in _partition_paths(schema, index)}
         key = partition | {str(path.segments[0]) for path in index.sort_paths[:1]}
-        if index is not used and partition <= equal and bound <= key and key & named:
-            return index.name
-    return None
+        taken = len(key & named)
+        if index is not used and partition <= equal and bound <= key and taken > most:
+            best, most = index.name, taken
+    return best
 
 
 def _partition_paths(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> Iterable[AttributePath[Any, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from attrs import field, frozen
 
@@ -30,8 +30,8 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 class ExactlyOnce(Operation[ResultT_co]):
     """A single write sent as a transaction of its own, so that the service recognises a repetition.
 
-    The result is the stored instance for whole-item writes, None for others: a transaction returns no item. It raises what the write
-    raises alone.
+    The result is the stored instance for whole-item writes, None for others: a transaction returns no item. It raises
+    what the write raises alone.
 
     Cost: one request; twice the write units of the write.
     """
@@ -69,7 +69,7 @@ class ExactlyOnce(Operation[ResultT_co]):
         use(self)
         return transaction_request(self._body(), tables_of(self.actions), self.timeout)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (every operation is asked alike)
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the write gives."""
         return self.result()
 
@@ -78,7 +78,7 @@ class ExactlyOnce(Operation[ResultT_co]):
         raise_single(error, self.operation, self.actions, now)
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
         return explain_transaction(self.to_wire(), tables_of(self.actions), self._capacity(), ())
 
     def _body(self) -> WirePayload:
@@ -110,7 +110,7 @@ def exactly_once(
     return ExactlyOnce(operation.target, operation, token=token, actions=actions, timeout=timeout)
 
 
-def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[Action, ...], now: float) -> Any:
+def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[Action, ...], now: float) -> NoReturn:
     """Raise what the failure of a transaction means for the one operation in it.
 
     Args:

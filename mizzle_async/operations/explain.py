@@ -149,7 +149,7 @@ def fill_expression(expression: str, names: Mapping[str, str], values: Mapping[s
     def filled(match: re.Match[str]) -> str:
         placeholder = match[0]
         if placeholder.startswith("#"):
-            return _show_name(names.get(placeholder, placeholder))
+            return _show_name(names[placeholder]) if placeholder in names else placeholder
         return "?" if values is None else show_value(values[placeholder]) if placeholder in values else placeholder
 
     return _PLACEHOLDER.sub(filled, expression)

@@ -2,10 +2,12 @@
 
 For every value there is one item in the same table, written in the same transaction as the item that has the value:
 
-- its partition key is ``_unique#<attribute>#<type>#<value>``: the stored name of the attribute (``%`` and ``#`` in it as ``%25`` and
-  ``%23``), then ``S``, ``N`` or ``B``, then the text, the number as DynamoDB writes it, or the base64 of the bytes. Where that is
-  longer than a key may be, ``<type>`` ends in ``#sha256`` and the SHA-256 of the value follows;
-- its sort key, where the table has one, is the SHA-256 of that text in the key's type, so that no index gets one hot partition;
+- its partition key is ``_unique#<attribute>#<type>#<value>``: the stored name of the attribute (``%`` and ``#`` in it
+  as ``%25`` and ``%23``), then ``S``, ``N`` or ``B``, then the text, the number as DynamoDB writes it, or the base64
+  of the bytes. Where that is longer than a key may be, ``<type>`` ends in ``#sha256`` and the SHA-256 of the value
+  follows;
+- its sort key, where the table has one, is the SHA-256 of that text in the key's type, so that no index gets one hot
+  partition;
 - ``_unique_owner`` is the key of the item that has the value, a map;
 - the time to live, where the entity has one, is the item's: guards expire with what they guard.
 
@@ -38,7 +40,7 @@ GUARD_OWNER: Final = "_unique_owner"
 
 
 def check_reserved(schema: EntitySchema) -> None:
-    """Refuse attributes that are stored under names which this library uses, and unique ones where no guard item can lie.
+    """Refuse attributes whose stored names this library uses, and unique ones where no guard item can lie.
 
     Raises:
         ModelError: A name is taken, or the partition key is no text.
@@ -53,8 +55,10 @@ def check_reserved(schema: EntitySchema) -> None:
     partition_key = schema.partition_key
     if schema.unique and scalar_code(partition_key.type, partition_key.datetime_format) not in {"S", None}:
         raise ModelError(
-            f"{schema.entity}.{schema.unique[0].field} is unique: that takes guard items in the same table, whose keys are text, "
-            f"but the partition key {partition_key.field} is not. Make it `PartitionKey[str]`, or take `unique=True` away"
+            f"{schema.entity}.{schema.unique[0].field} is unique: that takes guard items in the same table, whose keys "
+            "are text, "
+            f"but the partition key {partition_key.field} is not. Make it `PartitionKey[str]`, or take `unique=True` "
+            "away"
         )
 
 
@@ -132,7 +136,7 @@ class Guards:
         return tuple(self._release(attribute, item) for attribute in self._present(item))
 
     def changed(self, old: Item, new: Item) -> tuple[Action, ...]:
-        """Return what an item's change asks for: nothing, where neither its unique values nor its time to live change."""
+        """Return what a change asks for: nothing, where neither unique values nor the time to live change."""
         schema = self.target.schema
         lifetime = schema.time_to_live
         moved = lifetime is not None and old.get(lifetime.name) != new.get(lifetime.name)
@@ -149,7 +153,7 @@ class Guards:
         return tuple(actions)
 
     def held(self, item: Item) -> tuple[Condition[Any], ...]:
-        """Return the conditions that the stored item has the unique values that an instance says: guards follow them."""
+        """Return the conditions that the stored item has the unique values of an instance: guards follow them."""
         schema = self.target.schema
         conditions: list[Condition[Any]] = []
         for attribute in schema.unique:

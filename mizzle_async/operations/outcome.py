@@ -1,21 +1,23 @@
 """What became of a write whose answer was lost: judged by the item that made its repetition fail.
 
-A versioned item carries, beside its version, the id of the write that gave it this version. Every write through this library stores
-an id of its own, so:
+A versioned item carries, beside its version, the id of the write that gave it this version. Every write through this
+library stores an id of its own, so:
 
 - our id: the write was applied, whoever answered what;
-- another's id at the version that ours would have made, or at the version that it expected: the write was not applied, because every
-  version is made once;
+- another's id at the version that ours would have made, or at the version that it expected: the write was not applied,
+  because every version is made once;
 - anything else (no item, a version further on) proves nothing.
 
 Equality of the other attributes is no evidence: two writers may write the same.
 
-One history is assumed: an item that others delete and insert again between two attempts of one call counts its versions from 1 again.
+One history is assumed: an item that others delete and insert again between two attempts of one call counts its
+versions from 1 again.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, Item
 

@@ -64,9 +64,8 @@ class StatementPlan(Generic[RowT_co]):
     consistent_read: bool = False
     kind: StatementKind = field(init=False)
 
-    @kind.default
-    def _find_kind(self) -> StatementKind:
-        return check_statement(self.text, len(self.parameters))
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "kind", check_statement(self.text, len(self.parameters)))
 
     @property
     def is_read(self) -> bool:
@@ -116,7 +115,7 @@ class ExecuteStatement(Operation[RawPage]):
 
     @property
     def safety(self) -> RepeatSafety:
-        """Return whether this may be repeated after a lost answer: an INSERT fails on its own success, a write may add up."""
+        """Return whether this may be repeated: an INSERT fails on its own success, an UPDATE may add up."""
         match self.plan.kind:
             case StatementKind.READ:
                 return RepeatSafety.READ
@@ -137,11 +136,12 @@ class ExecuteStatement(Operation[RawPage]):
         last_key: Item | None = None if token is None else {"NextToken": {"S": token}}
         return RawPage(items, last_key, len(items), len(items))
 
-    def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (every operation is asked alike)
+    def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
         if isinstance(error, DuplicateItemError) and error.ambiguous:
             raise OutcomeUnknownError(
-                "the answer to an earlier attempt of this INSERT was lost, and now there is an item: it may be this one. Read "
+                "the answer to an earlier attempt of this INSERT was lost, and now there is an item: it may be this "
+                "one. Read "
                 "it, or use .insert() on a versioned entity, which can tell",
                 operation=error.operation,
                 table=error.table,
@@ -161,7 +161,9 @@ class ExecuteStatement(Operation[RawPage]):
         return body
 
     def _capacity(self) -> Capacity:
-        return Capacity(note="as the operation that the statement amounts to: a SELECT without its partition key is a scan")
+        return Capacity(
+            note="as the operation that the statement amounts to: a SELECT without its partition key is a scan"
+        )
 
     def __str__(self) -> str:
         return f"{self.api}: {self.plan}"
@@ -218,7 +220,9 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
     def from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
         """Return what became of each statement, in their order."""
         answers: list[WirePayload] = response.payload["Responses"]
-        return tuple(self._result(plan, answer, response, now) for plan, answer in zip(self.plans, answers, strict=True))
+        return tuple(
+            self._result(plan, answer, response, now) for plan, answer in zip(self.plans, answers, strict=True)
+        )
 
     def _result(
         self, plan: StatementPlan[RowT], answer: WirePayload, response: WireResponse, now: float
@@ -298,7 +302,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
         answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self.plans)
         return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self.plans, answers, strict=True))
 
-    def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (every operation is asked alike)
+    def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002
         """Raise a cancellation with its reasons tied to the statements, or that the outcome is unknown."""
         if isinstance(error, TransactionCanceledError):
             raise canceled_read(error, self.plans)
@@ -351,5 +355,7 @@ def execute_transaction(
         raise LimitError(f"this transaction has {len(plans)} statements, DynamoDB takes {TRANSACTION_ACTIONS}")
     selects = [plan for plan in plans if plan.is_read and not plan.text.lstrip().upper().startswith("EXISTS")]
     if selects and len(selects) < len(plans):
-        raise ExpressionError("a transaction of statements reads or writes, not both: hold it to a condition with EXISTS(…)")
+        raise ExpressionError(
+            "a transaction of statements reads or writes, not both: hold it to a condition with EXISTS(…)"
+        )
     return ExecuteTransaction(target, tuple(plans), token=token, timeout=timeout)

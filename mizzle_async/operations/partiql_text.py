@@ -1,6 +1,7 @@
 """PartiQL statements as text: quoted names, counted parameters, and what a statement does.
 
-Nothing here parses PartiQL: it knows where text, quoted names and comments begin and end, which is enough to count ``?``.
+Nothing here parses PartiQL: it knows where text, quoted names and comments begin and end, which is enough to count
+``?``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def identifier(*names: str) -> str:
     Raises:
         ExpressionError: A name is empty, or no text.
     """
-    if not names or not all(isinstance(name, str) and name for name in names):
+    if not names or not all(names):
         raise ExpressionError("identifier() takes names: text that is not empty")
     return ".".join('"{}"'.format(name.replace('"', '""')) for name in names)
 

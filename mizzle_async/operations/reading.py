@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
@@ -334,7 +333,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         lifetime = schema.time_to_live
         if self._guards_slip_through:
             hidden = hidden_items(schema, include_expired=self.options.include_expired)
-            return None if hidden is None else partial(hidden, now=now)
+            return None if hidden is None else lambda item: hidden(item, now)
         if lifetime is None or self.options.include_expired:
             return None
         name = lifetime.name

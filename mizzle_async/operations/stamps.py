@@ -98,7 +98,8 @@ def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
     touched = clauses.top_level_names
     if schema.version is not None and schema.version.name in touched:
         raise ExpressionError(
-            f"{schema.entity}.{schema.version.field} is the version: every write advances it, and no clause may change it"
+            f"{schema.entity}.{schema.version.field} is the version: every write advances it, and no clause may change "
+            "it"
         )
     if schema.unique:
         lifetime = schema.time_to_live
@@ -107,7 +108,8 @@ def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
             if attribute.name in touched:
                 what = "the time to live of its guard items too" if attribute is lifetime else "unique"
                 raise ExpressionError(
-                    f"{schema.entity}.{attribute.field} is {what}, so changing it takes what is stored: read the item and use "
+                    f"{schema.entity}.{attribute.field} is {what}, so changing it takes what is stored: read the item "
+                    "and use "
                     ".patch(old, to=new), or .modify(key, change)"
                 )
 
@@ -127,22 +129,24 @@ def stored_version(schema: EntitySchema, instance: Any, verb: str) -> int:
     version: int | None = getattr(instance, _version_of(schema).field)
     if not version:
         raise ExpressionError(
-            f"{schema.entity}: this instance has version {version!r}, so it was never stored: .{verb}() checks the version that "
+            f"{schema.entity}: this instance has version {version!r}, so it was never stored: .{verb}() checks the "
+            "version that "
             "was read. Use .insert() for a new item, or what a read or a write returned"
         )
     return version
 
 
-def check_version(schema: EntitySchema, version: int) -> int:
+def check_version(schema: EntitySchema, version: object) -> int:
     """Return a version that the caller expects.
 
     Raises:
         ExpressionError: The entity has no version, or none that is stored could be this.
     """
     counted = _version_of(schema)
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ExpressionError(
-            f"{schema.entity}.{counted.field}: a stored version is an int of 1 or more, not {version!r}: use .insert() for a new item"
+            f"{schema.entity}.{counted.field}: a stored version is an int of 1 or more, not {version!r}: use .insert() "
+            "for a new item"
         )
     return version
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import frozen
 
@@ -39,8 +39,7 @@ class TransactGet(Operation[ResultT_co]):
 
     def result(self) -> ResultT_co:
         """Return the empty tuple of nothing to read."""
-        nothing: Any = ()
-        return nothing
+        return cast("ResultT_co", ())
 
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
@@ -54,19 +53,17 @@ class TransactGet(Operation[ResultT_co]):
             ItemNotFoundError: From a `get_one`, where there is no item.
         """
         answers: list[dict[str, Item]] = response.payload["Responses"]
-        results: Any = tuple(
-            get.from_item(answer.get("Item"), now, response) for get, answer in zip(self.gets, answers, strict=True)
-        )
-        return results
+        found = [get.from_item(each.get("Item"), now, response) for get, each in zip(self.gets, answers, strict=True)]
+        return cast("ResultT_co", tuple(found))
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (every operation is asked alike)
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Raise a cancellation with its reasons tied to the gets."""
         if isinstance(error, TransactionCanceledError):
             raise canceled_read(error, self.gets)
         raise error
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
         body = self.to_wire()
         return Explanation(
             operation=self.api,
@@ -122,6 +119,7 @@ def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None
         other = seen.setdefault((get.target.table, canonical_key(get.key)), get)
         if other is not get:
             raise ExpressionError(
-                f"two gets of this transaction read the same item of {get.target.table!r}, which DynamoDB refuses: {other} and {get}"
+                f"two gets of this transaction read the same item of {get.target.table!r}, which DynamoDB refuses: "
+                f"{other} and {get}"
             )
     return TransactGet(target, tuple(gets), timeout=timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from attrs import field, frozen
@@ -31,7 +31,9 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class TransactWrite(Operation[ResultT_co]):
-    """Write several items, all or none; the result is a tuple: the stored instance for whole-item writes, None for others.
+    """Write several items, all or none.
+
+    The result is a tuple: the stored instance for whole-item writes, None for others.
 
     Its token was made with it: awaiting it again within nine minutes of its first sending is the same transaction.
 
@@ -57,8 +59,7 @@ class TransactWrite(Operation[ResultT_co]):
 
     def result(self) -> ResultT_co:
         """Return what the operations give, once all are applied."""
-        results: Any = tuple(operation.transacted() for operation in self.operations)
-        return results
+        return cast("ResultT_co", tuple(operation.transacted() for operation in self.operations))
 
     def begin(self, now: float, /) -> None:
         """Note a sending.
@@ -73,7 +74,7 @@ class TransactWrite(Operation[ResultT_co]):
         use(self)
         return transaction_request(self._body(), tables_of([action for _, action in self.actions]), self.timeout)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (every operation is asked alike)
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the operations give."""
         return self.result()
 
@@ -89,7 +90,7 @@ class TransactWrite(Operation[ResultT_co]):
         raise_lost(error)
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; nothing is sent, and values of attributes are shown."""
+        """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
         use(self)
         actions = [action for _, action in self.actions]
         return explain_transaction(self.to_wire(), tables_of(actions), self._capacity(), self._warnings())
@@ -163,7 +164,9 @@ def canceled(
     found = {id(reason.operation): reason for reason in reasons_by_operation(error, actions, now)}
     reasons = tuple(found.get(id(operation)) or CancellationReason(operation, None) for operation in operations)
     failed = [(number, reason) for number, reason in enumerate(reasons, start=1) if reason.code is not None]
-    told = "; ".join(f"operation {number} of {len(reasons)}, {reason.operation}: {_told(reason)}" for number, reason in failed)
+    told = "; ".join(
+        f"operation {number} of {len(reasons)}, {reason.operation}: {_told(reason)}" for number, reason in failed
+    )
     translated = TransactionCanceledError(
         f"the transaction was cancelled and nothing of it was written: {told or error.message}",
         reasons=reasons,
@@ -183,7 +186,13 @@ def canceled(
 
 
 def _told(reason: CancellationReason) -> str:
-    return reason.error.message if reason.error is not None else f"{reason.code} ({reason.message})" if reason.message else str(reason.code)
+    return (
+        reason.error.message
+        if reason.error is not None
+        else f"{reason.code} ({reason.message})"
+        if reason.message
+        else str(reason.code)
+    )
 
 
 def _refusal(operation: object) -> str:
@@ -192,10 +201,12 @@ def _refusal(operation: object) -> str:
     if isinstance(operation, Operation):
         use(operation)
         return (
-            f"{operation} cannot be part of a transaction of writes: it takes insert, put, replace, update, upsert, patch, delete "
+            f"{operation} cannot be part of a transaction of writes: it takes insert, put, replace, update, upsert, "
+            "patch, delete "
             "and check; gets go to transact_get()"
         )
     return (
-        f"a transaction takes operations, such as `orders.insert(order)`, not {type(operation).__name__}; was one of them awaited "
+        f"a transaction takes operations, such as `orders.insert(order)`, not {type(operation).__name__}; was one of "
+        "them awaited "
         "before it was given?"
     )

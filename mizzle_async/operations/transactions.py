@@ -1,4 +1,4 @@
-"""TransactWriteItems as a request: encoding, safety, prices and the judgement of failures, for every operation that sends one."""
+"""TransactWriteItems as a request: its encoding, its price, and what its failures mean to the operations in it."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def transaction_capacity(*parts: Capacity) -> Capacity:
     )
 
 
-def explain_transaction(
-    body: WirePayload, table: str, capacity: Capacity, warnings: tuple[str, ...]
-) -> Explanation:
+def explain_transaction(body: WirePayload, table: str, capacity: Capacity, warnings: tuple[str, ...]) -> Explanation:
     """Explain a transaction: every expression, numbered by its action."""
     expressions: dict[str, str] = {}
     for number, action in enumerate(body.get("TransactItems", ()), start=1):
@@ -94,7 +92,8 @@ def raise_lost(error: Exception) -> NoReturn:
     if not lost or not isinstance(error, MizzleError):
         raise error
     raise OutcomeUnknownError(
-        "the transaction may or may not have been applied. Await the same operation again: within nine minutes of its first "
+        "the transaction may or may not have been applied. Await the same operation again: within nine minutes of its "
+        "first "
         "sending that is the same transaction, which is applied once",
         operation=error.operation,
         table=error.table,
@@ -106,7 +105,7 @@ def raise_lost(error: Exception) -> NoReturn:
 def reasons_by_operation(
     error: TransactionCanceledError, actions: Sequence[tuple[Transactable[Any], Action]], now: float
 ) -> list[CancellationReason]:
-    """Return one reason for each operation that has actions, in their order, with the error that it would have raised alone.
+    """Return one reason for each operation that has actions, with the error that it would have raised alone.
 
     Args:
         error: The service's, its reasons in the order of the actions.
@@ -125,9 +124,13 @@ def reasons_by_operation(
 
 
 def _alone(
-    error: TransactionCanceledError, operation: Transactable[Any], action: Action, reason: CancellationReason, now: float
+    error: TransactionCanceledError,
+    operation: Transactable[Any],
+    action: Action,
+    reason: CancellationReason,
+    now: float,
 ) -> MizzleError | None:
-    """Return what an action's failure is as an error of its operation; None where it did not fail, or is no failed condition."""
+    """Return what an action's failed condition is as an error of its operation; None for every other outcome."""
     if reason.code is None or reason.code.removesuffix("Exception") != CONDITION_FAILED:
         return None
     context: dict[str, Any] = {

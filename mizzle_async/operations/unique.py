@@ -125,9 +125,10 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
     token: ClientRequestToken = field(kw_only=True)
     sent: Item = field(kw_only=True)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was sent: a transaction returns no item."""
-        return self._decode(self.sent)
+        given: ModelT = self._decode(self.sent)
+        return given
 
 
 @frozen(eq=False, repr=False)
@@ -141,9 +142,10 @@ class UniqueDelete(_Guarded, DeleteItem[ModelT]):
     token: ClientRequestToken = field(kw_only=True)
     sent: Item = field(kw_only=True)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (every operation is asked alike)
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was given: a transaction returns no item."""
-        return self._decode(self.sent)
+        given: ModelT = self._decode(self.sent)
+        return given
 
 
 def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:
