@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overloa
 
 from attrs import evolve, frozen
 
-from mizzle_async.errors import ItemNotFoundError, MultipleItemsError, UnindexedFilterWarning
+from mizzle_async.errors import ItemNotFoundError, MizzleError, MultipleItemsError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
-from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of
+from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
 from mizzle_async.pagination import (
     ItemIterator,
     Page,
@@ -156,7 +156,12 @@ class Read(Generic[ModelT, RowT_co]):
         return plan.page(plan.compile(self._reader.now()), limit=min(limits) if limits else None, segment=segment)
 
     def __str__(self) -> str:
-        return str(self._first_page())
+        try:
+            page = self._first_page()
+        except MizzleError:  # it is not complete: its description must not fail for that
+            return repr(self._plan)
+        use(page)
+        return str(page)
 
     def __repr__(self) -> str:
         return f"<{self}>"

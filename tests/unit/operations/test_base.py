@@ -8,7 +8,15 @@ from typing import Any
 import orjson
 import pytest
 
-from mizzle_async import Attribute, Client, ClientStateError, ExpressionError, PartitionKey, UnawaitedOperationWarning, entity
+from mizzle_async import (
+    Attribute,
+    Client,
+    ClientStateError,
+    ExpressionError,
+    PartitionKey,
+    UnawaitedOperationWarning,
+    entity,
+)
 from mizzle_async.types import RepeatSafety
 
 

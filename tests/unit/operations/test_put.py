@@ -102,7 +102,12 @@ def test_conditions_are_joined(customers):
 
 def test_alternatives_are_kept_together(customers):
     """A condition of alternatives stays one condition among the others."""
-    wire = customers.put(ANN).when((Customer.name == "Ann") | (Customer.name == "Bob")).when(Customer.tags.exists()).to_wire()
+    wire = (
+        customers.put(ANN)
+        .when((Customer.name == "Ann") | (Customer.name == "Bob"))
+        .when(Customer.tags.exists())
+        .to_wire()
+    )
     assert wire["ConditionExpression"] == "(#name = :name OR #name = :name_2) AND attribute_exists(#tags)"
 
 

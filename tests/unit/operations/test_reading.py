@@ -111,7 +111,12 @@ def test_first_request_asks_for_no_more_than_needed(orders, options, limit):
     [
         (BY_STATUS.partition_key == "open", None, "by-status", "#st = :st"),
         (BY_STATUS.partition_key == "open", BY_STATUS.sort_key > 5, "by-status", "#st = :st AND #total > :total"),
-        (Order.customer_id == "c1", BY_TOTAL.sort_key > 5, "by-total", "#customer_id = :customer_id AND #total > :total"),
+        (
+            Order.customer_id == "c1",
+            BY_TOTAL.sort_key > 5,
+            "by-total",
+            "#customer_id = :customer_id AND #total > :total",
+        ),
         (BY_TOTAL.partition_key == "c1", None, "by-total", "#customer_id = :customer_id"),
         (
             BY_PLACE.partition_key == ("DE", "open"),
@@ -149,10 +154,16 @@ def test_filters_are_joined(orders):
         (lambda orders: orders.query(Order.customer_id == "c1", Order.total == 5), "sort key"),
         (lambda orders: orders.query(Other.customer_id == "c1"), "about Other"),
         (lambda orders: orders.query(Order.customer_id == "c1", BY_STATUS.sort_key > 5), "by-status"),
-        (lambda orders: orders.query(BY_STATUS.partition_key == "x", consistent_read=True), "eventual consistency only"),
+        (
+            lambda orders: orders.query(BY_STATUS.partition_key == "x", consistent_read=True),
+            "eventual consistency only",
+        ),
         (lambda orders: orders.scan(index=BY_EXPIRY), "about Session"),
         (lambda orders: orders.query(Order.customer_id == "c1").filter(Order.order_id == "7"), "is a key of table"),
-        (lambda orders: orders.query(BY_STATUS.partition_key == "x").filter(Order.total > 5), "key of index 'by-status'"),
+        (
+            lambda orders: orders.query(BY_STATUS.partition_key == "x").filter(Order.total > 5),
+            "key of index 'by-status'",
+        ),
         (lambda orders: orders.scan().filter(Other.status == "x"), "about Other"),
         (lambda orders: orders.scan().filter("status"), "takes a condition"),
         (lambda orders: orders.scan().project(), "takes the attributes"),

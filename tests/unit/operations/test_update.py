@@ -341,7 +341,9 @@ def test_replace_keeps_the_creation_time(client):
 
 def test_expired_item_is_purged_before_an_upsert(client):
     """An upsert that met an expired item has it deleted, on condition that it still is the expired one, and is repeated."""
-    upsert = client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
+    upsert = (
+        client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
+    )
     upsert.to_request()
     expired = {"token": {"S": "t"}, "user": {"S": "old"}, "expires": {"N": str(SECONDS - 10)}}
     purge = upsert.follow_up(failed(expired), NOW)
@@ -356,7 +358,9 @@ def test_expired_item_is_purged_before_an_upsert(client):
 
 def test_nothing_else_is_purged(client):
     """A living item, no item and another error are no reason to delete anything."""
-    upsert = client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
+    upsert = (
+        client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
+    )
     upsert.to_request()
     living = {"token": {"S": "t"}, "expires": {"N": str(SECONDS + 10)}}
     for error in (failed(living), failed(), ValueError("else")):

@@ -1,0 +1,111 @@
+import warnings
+
+import pytest
+
+from mizzle_async import (
+    Attribute,
+    Client,
+    GlobalSecondaryIndex,
+    ItemCollectionLimitWarning,
+    LocalSecondaryIndex,
+    PartitionKey,
+    SortKey,
+    UnindexedFilterWarning,
+    entity,
+)
+
+
+@entity("orders")
+class Order:
+    customer_id: PartitionKey[str]
+    order_id: SortKey[str]
+    status: Attribute[str]
+    total: Attribute[int]
+    note: Attribute[str]
+
+
+BY_STATUS = GlobalSecondaryIndex("by-status", partition_key=Order.status)
+BY_CUSTOMER_STATUS = GlobalSecondaryIndex("by-customer-status", partition_key=Order.customer_id, sort_key=Order.status)
+with pytest.warns(ItemCollectionLimitWarning):
+    BY_TOTAL = LocalSecondaryIndex("by-total", sort_key=Order.total)
+
+
+@pytest.fixture
+def orders():
+    """A handle of a client that was never opened."""
+    return Client().table(Order)
+
+
+def advised(query, condition):
+    """Return the advice about a filter, None where there is none."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        query.filter(condition)
+    return str(caught[0].message) if caught else None
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        (Order.status == "open", "by-status"),
+        ((Order.status == "open") & (Order.note == "x"), "by-status"),
+        ((Order.customer_id == "c1") & (Order.total > 5), "by-total"),
+        ((Order.customer_id == "c1") & (Order.status > "a"), "by-customer-status"),
+    ],
+    ids=str,
+)
+def test_index_for_a_filtered_scan_is_named(orders, condition, index):
+    """A scan whose filter binds the key of an index is told which."""
+    assert f"index '{index}' would serve it" in advised(orders.scan(), condition)
+
+
+@pytest.mark.parametrize(
+    "condition", [Order.note == "x", Order.status > "open", Order.note.contains("x"), ~(Order.status == "x")], ids=str
+)
+def test_filtered_scan_without_an_index_is_warned_about(orders, condition):
+    """A filtered scan reads everything, whether or not an index could be made."""
+    assert "reads the whole table" in advised(orders.scan(), condition)
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        (Order.status == "open", "by-customer-status"),
+        (Order.total.between(1, 2), "by-total"),
+        (Order.note == "x", None),
+        ((Order.status == "a") | (Order.status == "b"), None),
+        (Order.note.exists(), None),
+    ],
+    ids=str,
+)
+def test_index_for_a_filtered_query_is_named(orders, condition, index):
+    """A query is told of an index that has its partition key and takes something off the filter; else nothing."""
+    advice = advised(orders.query(Order.customer_id == "c1"), condition)
+    assert advice is None if index is None else f"index '{index}'" in advice
+
+
+def test_better_index_must_not_lose_the_range(orders):
+    """An index that would turn the sort key's range into a filter is no better."""
+    assert advised(orders.query(Order.customer_id == "c1", Order.order_id > "5"), Order.status == "open") is None
+
+
+def test_index_in_use_is_not_advised(orders):
+    """An index cannot replace itself."""
+    query = orders.query(BY_CUSTOMER_STATUS.partition_key == "c1")
+    assert advised(query, Order.note == "x") is None
+
+
+def test_each_place_is_told_once(orders):
+    """A loop is warned once, another line again."""
+    with pytest.warns(UnindexedFilterWarning) as caught:
+        for _ in range(3):
+            orders.scan().filter(Order.note == "x")
+        orders.scan().filter(Order.note == "x")
+    assert len(caught) == 2
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_table_of_dicts_has_no_indexes_to_name():
+    """A table without a class is told what a filtered scan costs."""
+    legacy = Client().table("legacy", partition_key="pk")
+    assert "reads the whole table" in advised(legacy.scan(), legacy.attribute("x") == 1)
