@@ -47,24 +47,25 @@ def update_text(writer: Writer, clauses: UpdateClauses, key_names: Container[str
 def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
     """Return the section and the text of a clause, or None if it changes nothing."""
     path = clause.path
-    target = writer.path(path.segments)
     match clause.kind:
         case ClauseKind.SET:
-            return _set(writer, clause.value, path, target)
+            return _set(writer, clause.value, path)
         case ClauseKind.SET_DEFAULT:
+            target = writer.path(path.segments)
             return "SET", f"{target} = {_assigned(writer, IfNotExists(path, clause.value), path)}"
         case ClauseKind.REMOVE:
-            return "REMOVE", target
+            return "REMOVE", writer.path(path.segments)
         case ClauseKind.APPEND | ClauseKind.PREPEND:
-            return "SET", f"{target} = {_extended(writer, clause, target)}"
+            return "SET", _extended(writer, clause)
         case ClauseKind.ADD:
             facet = Facet.WHOLE if isinstance(clause.value, AbstractSet) else Facet.DELTA
-            return _changed(writer, clause, target, facet, ADDABLE_CODES)
+            return _changed(writer, clause, facet, ADDABLE_CODES)
         case ClauseKind.DISCARD:
-            return _changed(writer, clause, target, Facet.WHOLE, SET_CODES)
+            return _changed(writer, clause, Facet.WHOLE, SET_CODES)
 
 
-def _set(writer: Writer, value: Any, path: AnyPath, target: str) -> tuple[Section, str]:
+def _set(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str]:
+    target = writer.path(path.segments)
     if isinstance(value, Term | Condition):
         return "SET", f"{target} = {_assigned(writer, value, path)}"
     encoded = writer.encode(value, path, Facet.WHOLE)
@@ -74,7 +75,7 @@ def _set(writer: Writer, value: Any, path: AnyPath, target: str) -> tuple[Sectio
 
 
 def _changed(
-    writer: Writer, clause: UpdateClause, target: str, facet: Facet, codes: frozenset[str]
+    writer: Writer, clause: UpdateClause, facet: Facet, codes: frozenset[str]
 ) -> tuple[Section, str] | None:
     """Write ADD or DELETE; nothing is to be done for an empty set."""
     path = clause.path
@@ -85,20 +86,23 @@ def _changed(
         )
     encoded = writer.encode(clause.value, path, facet)
     if encoded is None:
+        # Its name must not be substituted either: DynamoDB refuses names that no expression uses.
         return None
     if not encoded.keys() <= codes:
         wanted = "a number or a set" if "N" in codes else "a set of elements"
         raise ExpressionError(f".{clause.kind.value}({path}, …) takes {wanted}, not {next(iter(encoded))}")
-    return "ADD" if clause.kind is ClauseKind.ADD else "DELETE", f"{target} {writer.bind(encoded, path)}"
+    section: Section = "ADD" if clause.kind is ClauseKind.ADD else "DELETE"
+    return section, f"{writer.path(path.segments)} {writer.bind(encoded, path)}"
 
 
-def _extended(writer: Writer, clause: UpdateClause, target: str) -> str:
-    """Return the list with more at its end or its beginning, starting from an empty one where none is stored."""
+def _extended(writer: Writer, clause: UpdateClause) -> str:
+    """Assign the list with more at its end or its beginning, starting from an empty one where none is stored."""
     writer.operators += 2
+    target = writer.path(clause.path.segments)
     stored = f"if_not_exists({target}, {writer.bind_as(EMPTY_LIST, 'empty')})"
     more = _listed(writer, clause.value, clause.path)
     first, second = (stored, more) if clause.kind is ClauseKind.APPEND else (more, stored)
-    return f"list_append({first}, {second})"
+    return f"{target} = list_append({first}, {second})"
 
 
 def _assigned(writer: Writer, operand: Any, path: AnyPath, *, nested: bool = False) -> str:

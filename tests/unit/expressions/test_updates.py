@@ -81,6 +81,7 @@ def test_update_shares_placeholders_with_its_condition(compiler):
 def test_adding_or_discarding_nothing_is_nothing(compiler):
     """An empty set changes nothing, so nothing is written for it."""
     assert compiler.update(UPDATE.add(TAGS, set()).discard(LINES, frozenset())) == ""
+    assert compiler.finish() == {}
     assert compiler.update(UPDATE.add(TAGS, set()).set(TOTAL, 1)) == "SET #total = :total"
 
 
