@@ -16,7 +16,7 @@ import httptools
 
 from mizzle_async.errors import CorruptResponseError, MizzleError, TransportError
 from mizzle_async.types import Outcome
-from mizzle_async.wire.exchange import Exchange
+from mizzle_async.wire.exchange import Exchange, HeaderLines
 
 RawAnswer: TypeAlias = tuple[int, dict[str, str], bytes]
 """A whole answer before it is judged: status, lower-case names to values, body."""
@@ -320,6 +320,9 @@ def encode_request(exchange: Exchange) -> bytes:
     """
     body = exchange.body
     headers = exchange.headers
+    if type(headers) is HeaderLines:
+        path = exchange.endpoint.path.encode("ascii")
+        return b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (path, headers.lines, len(body), body)
     head = "".join([f"{name}: {value}\r\n" for name, value in headers])
     try:
         data = f"POST {exchange.endpoint.path} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")

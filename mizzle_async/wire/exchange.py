@@ -7,7 +7,7 @@ Neither knows operations, retries or deadlines: a call's deadline reaches a tran
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from attrs import define, frozen
 
@@ -29,6 +29,38 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 443 if self.scheme == "https" else 80
         return host if self.port == default else f"{host}:{self.port}"
+
+
+class HeaderLines(Sequence[tuple[str, str]]):
+    """Headers as the lines in which they are sent; pairs are made when somebody looks.
+
+    Args:
+        lines: ``name: value`` lines, each ended by CR LF. Whoever makes them has seen to it that no value holds one.
+
+    Attributes:
+        lines: The same.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: bytes) -> None:
+        self.lines = lines
+
+    @overload
+    def __getitem__(self, index: int, /) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice, /) -> tuple[str, str] | list[tuple[str, str]]:
+        """Return one pair of name and value, or several."""
+        lines = self.lines.decode("latin-1").split("\r\n")[:-1]
+        pairs = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        return pairs[index]
+
+    def __len__(self) -> int:
+        return self.lines.count(b"\r\n")
+
+    def __repr__(self) -> str:
+        return f"<HeaderLines: {', '.join(name for name, _ in self)}>"
 
 
 @define(slots=True, eq=False)

@@ -35,6 +35,8 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
     host = parts.hostname
     if parts.scheme not in {"http", "https"} or not host:
         raise ClientStateError(f"not an endpoint: {url!r} is neither http:// nor https:// with a host")
+    if not parts.path.isascii() or not parts.path.isprintable() or " " in parts.path:
+        raise ClientStateError(f"not an endpoint: the path of {url!r} must be percent-encoded")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ClientStateError(
             f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network"

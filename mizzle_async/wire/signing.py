@@ -18,7 +18,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.errors import CredentialsError
+from mizzle_async.wire.exchange import Endpoint, HeaderLines
 
 SERVICE: Final = "dynamodb"
 TARGET_PREFIX: Final = "DynamoDB_20120810."
@@ -70,11 +71,10 @@ class RequestSigner:
     """
 
     __slots__ = (
-        "_authorization",
         "_canonical",
         "_constant",
-        "_dated",
         "_inner",
+        "_lines",
         "_outer",
         "_second",
         "endpoint",
@@ -99,10 +99,9 @@ class RequestSigner:
         if key.session_token:
             constant.append(("x-amz-security-token", key.session_token))
         self._constant = tuple(constant)
-        self._dated = self._constant
-        self._authorization = ""
+        self._lines = b""
 
-    def sign(self, body: bytes, second: int) -> tuple[tuple[str, str], ...]:
+    def sign(self, body: bytes, second: int) -> HeaderLines:
         """Return the headers of one request.
 
         Args:
@@ -111,6 +110,9 @@ class RequestSigner:
 
         Returns:
             Names, in lower case, with values, in the order in which they are sent; without ``content-length``.
+
+        Raises:
+            CredentialsError: The access key, the token or the region holds what HTTP cannot carry; it is not shown.
         """
         if second != self._second:
             self._turn(second)
@@ -120,7 +122,7 @@ class RequestSigner:
         inner.update(canonical.hexdigest().encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return (*self._dated, ("authorization", self._authorization + outer.hexdigest()))
+        return HeaderLines(b"%b%b\r\n" % (self._lines, outer.hexdigest().encode()))
 
     def _turn(self, second: int) -> None:
         """Prepare all that is the same for every request within one second."""
@@ -139,10 +141,14 @@ class RequestSigner:
         key = self.key.of_day(day).ljust(_BLOCK, b"\0")
         self._inner = sha256(key.translate(_INNER_PAD) + f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode())
         self._outer = sha256(key.translate(_OUTER_PAD))
-        self._authorization = (
-            f"AWS4-HMAC-SHA256 Credential={self.key.access_key_id}/{scope}, SignedHeaders={names}, Signature="
-        )
-        self._dated = dated
+        credential = f"Credential={self.key.access_key_id}/{scope}"
+        head = "".join(f"{name}: {value}\r\n" for name, value in dated)
+        head += f"authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature="
+        if not head.isascii() or head.count("\r") != len(dated) or head.count("\n") != len(dated):
+            raise CredentialsError(
+                "AWS access key, session token or region holds a line break or another character that HTTP cannot carry"
+            )
+        self._lines = head.encode()
         self._second = second
 
     def __repr__(self) -> str:

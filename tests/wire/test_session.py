@@ -168,7 +168,9 @@ def test_a_configured_endpoint_in_clear_text_is_refused_at_opening(monkeypatch):
         destination_of(region_name="us-east-1")
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "https://", "127.0.0.1:8000", ""])
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1", "https://", "127.0.0.1:8000", "", "http://[::1]/ü", "http://[::1]/a b"]
+)
 def test_what_is_no_endpoint(url):
     """Only http and https with a host are endpoints."""
     with pytest.raises(errors.ClientStateError, match="not an endpoint"):

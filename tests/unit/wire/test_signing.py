@@ -4,17 +4,19 @@ import datetime as dt
 from unittest import mock
 
 import botocore.auth
+import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mizzle_async.wire.exchange import Endpoint
+from mizzle_async import errors
+from mizzle_async.wire.exchange import Endpoint, HeaderLines
 from mizzle_async.wire.signing import CONTENT_TYPE, RequestSigner, SigningKey
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
 HOSTS = st.from_regex(r"[a-z][a-z0-9.\-]{0,40}[a-z]", fullmatch=True) | st.sampled_from(["127.0.0.1", "::1"])
-PATHS = st.sampled_from(["/", "", "/a/b", "/a//b/", "/./a/../b", "/..", "/a b/ü", "/~x/%41"])
+PATHS = st.sampled_from(["/", "", "/a/b", "/a//b/", "/./a/../b", "/..", "/a%20b", "/~x/%41"])
 SECONDS = st.integers(0, 4_102_444_800)
 
 
@@ -62,6 +64,23 @@ def test_a_new_day_takes_a_new_key():
     first = key.of_day("20260101")
     assert key.of_day("20260101") is first
     assert key.of_day("20260102") != first
+
+
+@pytest.mark.parametrize("token", ["two\r\nlines", "two\nlines", "a\rb", "ü"])
+def test_what_http_cannot_carry_is_not_signed(token):
+    """A line break in a token would make headers of its own: it is refused, and not shown."""
+    signer = RequestSigner(Endpoint("https", "host", 443), "GetItem", SigningKey("A", "b", token, "c"), "agent")
+    with pytest.raises(errors.CredentialsError) as caught:
+        signer.sign(b"", 0)
+    assert token not in str(caught.value)
+
+
+def test_header_lines_are_a_sequence_of_pairs():
+    """What is ready for the wire can still be looked at; its repr shows names only."""
+    lines = HeaderLines(b"host: a\r\nx-amz-security-token: CANARY: b\r\n")
+    assert list(lines) == [("host", "a"), ("x-amz-security-token", "CANARY: b")]
+    assert (len(lines), lines[1][0], lines[:1]) == (2, "x-amz-security-token", [("host", "a")])
+    assert repr(lines) == "<HeaderLines: host, x-amz-security-token>"
 
 
 def test_reprs_show_no_secret():
