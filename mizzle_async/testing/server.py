@@ -110,6 +110,7 @@ class ScriptedServer:
         self._greeting = greeting
         self._server: asyncio.AbstractServer | None = None
         self._port = 0
+        self._opened = 0
         self._connections: set[_ServerConnection] = set()
         self._watchers: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self.log: list[Event] = []
@@ -165,7 +166,7 @@ class ScriptedServer:
     @property
     def opened(self) -> int:
         """How many connections were ever opened."""
-        return self.count("opened")
+        return self._opened
 
     @property
     def open(self) -> int:
@@ -207,13 +208,15 @@ class ScriptedServer:
     def answer(self, request: Request) -> Reply | Awaitable[Reply]:
         """Note a request and look up its answer."""
         self.requests.append(request)
+        reply = self._script(request)
         self.record(Event("request", request.connection, request.number))
-        return self._script(request)
+        return reply
 
     def enter(self, connection: _ServerConnection) -> int:
         """Note a new connection and return its number."""
         self._connections.add(connection)
-        number = self.opened + 1
+        self._opened += 1
+        number = self._opened
         self.record(Event("opened", number))
         if self._greeting:
             connection.write(self._greeting)

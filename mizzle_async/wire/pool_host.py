@@ -228,8 +228,7 @@ class HostPool:
         age = self._config.max_age * self._random.uniform(YOUNGEST_AGE, 1.0)
         connection.retire_at = self._loop.time() + age
         self._connections.add(connection)
-        if self._sweeper is None:
-            self._sweeper = self._loop.call_later(self._next_sweep(), self._sweep)
+        self._arm_sweeper()
         crowded = len(self._connections) + self._opening > self._config.max_connections
         if old is not None and not self._retire(old) and crowded:
             # The old one was lost meanwhile, and another took its place: this one is one too many.
@@ -246,6 +245,7 @@ class HostPool:
         self._counts["failed"] += 1
         if self._leave_opening(purpose) is not None:
             self._no_replacing_before = self._loop.time() + REPLACEMENT_PAUSE_SECONDS
+            self._arm_sweeper()
             return
         if self._connections:
             pause = min(OPENING_PAUSE_SECONDS * 2**self._failures, LONGEST_OPENING_PAUSE_SECONDS)
@@ -407,17 +407,23 @@ class HostPool:
 
     def _sweep(self) -> None:
         """Close who was idle for too long, and begin to replace the oldest."""
-        self._sweeper = None
         now = self._loop.time()
         while self._idle and self._idle[0].idle_since + self._config.keep_alive <= now:
             self._close(self._idle.popleft())
-        if not self._connections:
-            return
-        oldest = min(self._connections, key=_retire_at)
-        if oldest.retire_at <= now and self._replacing is None and now >= self._no_replacing_before:
+        oldest = min(self._connections, key=_retire_at, default=None)
+        due = oldest is not None and oldest.retire_at <= now and now >= self._no_replacing_before
+        if due and self._replacing is None:
             self._replacing = oldest
             self._open_connection(self, Purpose.REPLACEMENT)
-        self._sweeper = self._loop.call_later(self._next_sweep(), self._sweep)
+        self._arm_sweeper()
+
+    def _arm_sweeper(self) -> None:
+        """Let the next sweep come when something may be due; none is needed where nothing is open."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        if self._connections and not self._closed:
+            self._sweeper = self._loop.call_later(self._next_sweep(), self._sweep)
 
     def _next_sweep(self) -> float:
         """Return the seconds until something may be due."""

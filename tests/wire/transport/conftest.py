@@ -15,7 +15,7 @@ LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop, 
 
 def run_on(kind, main):
     """Run a coroutine on a loop of one kind; afterwards nothing of it is left."""
-    with asyncio.Runner(debug=kind == "virtual", loop_factory=LOOPS[kind]) as runner:
+    with asyncio.Runner(loop_factory=LOOPS[kind]) as runner:
         result = runner.run(main)
         assert asyncio.all_tasks(runner.get_loop()) == set()
     gc.collect(1)  # what was not closed says so now, as an error
@@ -24,7 +24,7 @@ def run_on(kind, main):
 
 @pytest.fixture(params=LOOPS)
 def run(request):
-    """Run a coroutine on every kind of loop in turn: real sockets on asyncio and uvloop, memory on the virtual clock."""
+    """Run a coroutine on every kind of loop in turn: sockets on asyncio and uvloop, memory on the virtual clock."""
     return lambda main: run_on(request.param, main)
 
 
@@ -49,6 +49,17 @@ def to():
         return Exchange(server.endpoint, headers, body, **options)
 
     return make
+
+
+@pytest.fixture
+def until():
+    """Let the loop turn until something holds; pytest-timeout ends what never does."""
+
+    async def turn(condition):
+        while not condition():  # noqa: ASYNC110  (what is waited for has no event: it is what a test asserts)
+            await asyncio.sleep(0)
+
+    return turn
 
 
 @pytest.fixture(scope="session")
