@@ -231,7 +231,9 @@ class Query(Read[ModelT, ModelT]):
     @overload
     def project(self, *paths: AttributePath[ModelT, Any]) -> ProjectedQuery[ModelT, tuple[Any, ...]]: ...
     def project(self, *paths: Any) -> Any:
-        """Read rows of some attributes only, as tuples in the order given; what is absent is None.
+        """Read rows of some attributes only, as tuples in the order given.
+
+        What is absent has the value that an instance would have: the attribute's default, an empty set, or None.
 
         It saves what travels and what is decoded, not read units. Keys travel too: cursors need them.
 
@@ -239,9 +241,7 @@ class Query(Read[ModelT, ModelT]):
             ExpressionError: A path is another entity's, or the index that is read does not hold it.
         """
         plan = self._plan
-        projection = projection_of(plan.target.schema.entity, paths)
-        for path in projection.paths:
-            plan.target.check_owners((path.owner,), path)
+        projection = projection_of(plan.target.schema, paths)
         return ProjectedQuery(self._reader, evolve(plan, projection=projection), self._advised)
 
     def hydrate(self, *, consistent_read: bool = False) -> Self:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, get_origin
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Segments
 from mizzle_async.marshalling import EntityCodec
+from mizzle_async.model import EntitySchema, type_at
 from mizzle_async.types import AttributeValue, Item
+
+ValueT = TypeVar("ValueT")
 
 
 @frozen(eq=False)
 class Projection:
-    """The paths of a row, in order."""
+    """The paths of a row, in order.
 
-    paths: tuple[AttributePath[Any, Any], ...]
+    Attributes:
+        paths: Where its values lie.
+        absent: What makes the value of each that is absent.
+    """
+
+    paths: tuple[AttributePath[Any, Any], ...] = ()
+    absent: tuple[Callable[[], Any], ...] = ()
 
     def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
         """Return what to ask the service for: these paths and the others, none inside another.
@@ -39,16 +48,27 @@ class Projection:
         ]
 
     def row(self, codec: EntityCodec[Any], item: Item) -> tuple[Any, ...]:
-        """Return one row; what is absent is None, or the empty set."""
-        return tuple(_value(codec, item, path.segments) for path in self.paths)
+        """Return one row.
+
+        What is absent has the value that an instance would have: the attribute's default, an empty set, or None.
+
+        Raises:
+            MarshallingError: A value does not fit its attribute.
+        """
+        values: list[Any] = []
+        for path, absent in zip(self.paths, self.absent, strict=True):
+            stored = value_at(item, path.segments)
+            values.append(absent() if stored is None else codec.decode_at(path.segments, stored))
+        return tuple(values)
 
 
-def projection_of(entity: str, paths: Sequence[Any]) -> Projection:
+def projection_of(schema: EntitySchema, paths: Sequence[Any]) -> Projection:
     """Check the paths of ``.project()``.
 
     Raises:
-        ExpressionError: None was given, or one is no path.
+        ExpressionError: None was given, or one is no path, is another entity's, or leads nowhere.
     """
+    entity = schema.entity
     if not paths:
         raise ExpressionError(
             f"{entity}: .project() takes the attributes of a row, such as .project(Order.status, Order.total)"
@@ -58,12 +78,7 @@ def projection_of(entity: str, paths: Sequence[Any]) -> Projection:
             raise ExpressionError(
                 f"{entity}: .project() takes attributes' paths, such as Order.status, not {type(path).__name__}"
             )
-    return Projection(tuple(paths))
-
-
-def _value(codec: EntityCodec[Any], item: Item, segments: Segments) -> Any:
-    stored = value_at(item, segments)
-    return None if stored is None else codec.decode_at(segments, stored)
+    return Projection(tuple(paths), tuple(_absence(schema, path) for path in paths))
 
 
 def value_at(item: Item, segments: Segments) -> AttributeValue | None:
@@ -78,6 +93,28 @@ def value_at(item: Item, segments: Segments) -> AttributeValue | None:
             elements = found.get("L", ())
             found = elements[segment] if segment < len(elements) else None
     return found
+
+
+def _absence(schema: EntitySchema, path: AttributePath[Any, Any]) -> Callable[[], Any]:
+    """Return what makes the value of an absent attribute."""
+    annotation = type_at(schema, path)
+    attribute = schema.by_name.get(str(path.segments[0])) if len(path.segments) == 1 else None
+    if attribute is not None and attribute.has_default:
+        default = attribute.default
+        if not isinstance(default, Factory):  # type: ignore[arg-type]  # a class at run time, a function to mypy
+            return _always(default)
+        if not default.takes_self:
+            factory: Callable[[], Any] = default.factory
+            return factory
+    kind = get_origin(annotation) or annotation
+    if kind in {set, frozenset}:
+        made: Callable[[], Any] = kind
+        return made
+    return _always(None)
+
+
+def _always(value: ValueT) -> Callable[[], ValueT]:
+    return lambda: value
 
 
 def _up_to_list(segments: Segments) -> Segments:

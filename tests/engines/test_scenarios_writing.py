@@ -177,7 +177,12 @@ async def test_update_clauses(orders):
         made=updated.made,
         changed=updated.changed,
     )
-    again = await orders.update(updated).discard(Order.tags, {"a", "b", "c"}).prepend(Order.lines, ["0"]).add(Order.total, -1)
+    again = (
+        await orders.update(updated)
+        .discard(Order.tags, {"a", "b", "c"})
+        .prepend(Order.lines, ["0"])
+        .add(Order.total, -1)
+    )
     assert (again.tags, again.lines[0], again.total) == (set(), "0", Decimal(12))
     assert await orders.get(FULL) == again
 
@@ -255,7 +260,9 @@ async def test_patch(orders):
     """A patch turns one state into another, and leaves alone what somebody else changed in between."""
     old = await orders.insert(FULL)
     await orders.update(FULL).add(Order.tags, {"other"}).set(Order.counts["z"], 9)
-    new = evolve(old, tags={"b", "c", "a"}, note=None, lines=["x", "x", "y"], counts={"a.b": 3, "c": 2}, total=Decimal(1))
+    new = evolve(
+        old, tags={"b", "c", "a"}, note=None, lines=["x", "x", "y"], counts={"a.b": 3, "c": 2}, total=Decimal(1)
+    )
     patched = await orders.patch(old, to=new)
     assert patched.tags == {"a", "b", "c", "other"}
     assert patched.counts == {"a.b": 3, "c": 2, "z": 9}

@@ -168,7 +168,7 @@ def test_filters_are_joined(orders):
         (lambda orders: orders.scan().filter("status"), "takes a condition"),
         (lambda orders: orders.scan().project(), "takes the attributes"),
         (lambda orders: orders.scan().project("status"), "takes attributes' paths"),
-        (lambda orders: orders.scan().project(Other.status), "about Other"),
+        (lambda orders: orders.scan().project(Other.status), "another entity"),
         (lambda orders: orders.scan().hydrate(), "lacks nothing"),
         (lambda orders: orders.query(BY_COUNTRY.partition_key == "DE").filter(Order.lines.exists()), "does not hold"),
         (lambda orders: orders.scan(max_items=-1), "max_items=-1"),
@@ -256,11 +256,11 @@ def test_projection_brings_the_expiry_along(sessions):
 
 
 def test_projected_row_is_a_tuple_in_the_order_asked(orders):
-    """A row has the attributes in the caller's order; what is absent is None."""
+    """A row has the attributes in the caller's order; what is absent has its default, or is None."""
     plan = orders.scan().project(Order.lines[1], Order.status, Order.country)._plan
     item = {"lines": {"L": [{"S": "a"}, {"S": "b"}]}, "st": {"S": "open"}}
-    assert plan.row(item) == ("b", "open", None)
-    assert plan.row({"st": {"S": "open"}, "lines": {"L": []}}) == (None, "open", None)
+    assert plan.row(item) == ("b", "open", "DE")
+    assert plan.row({"st": {"S": "open"}, "lines": {"L": []}}) == (None, "open", "DE")
 
 
 def test_list_is_asked_for_as_a_whole(orders):
