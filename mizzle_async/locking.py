@@ -117,8 +117,7 @@ class Modification(Generic[ModelT]):
         if not isinstance(changed, schema.cls):
             raise ExpressionError(
                 f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be "
-                "stored, "
-                "`return evolve(item, …)`"
+                "stored, `return evolve(item, …)`"
             )
         return await self.write(before, version, changed, ends - asyncio.get_running_loop().time())
 

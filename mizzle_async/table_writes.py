@@ -158,8 +158,7 @@ class TableWrites(Generic[ModelT]):
         if schema.version is not None:
             raise ExpressionError(
                 f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a "
-                "new item, "
-                ".replace() for one that was read"
+                "new item, .replace() for one that was read"
             )
         now = self._now()
         encoded = self._target.codec.encode(item)
@@ -260,8 +259,7 @@ class TableWrites(Generic[ModelT]):
         if old is to:
             raise ExpressionError(
                 f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: "
-                "change a copy, "
-                "`evolve(old, …)`"
+                "change a copy, `evolve(old, …)`"
             )
         return self._patch(codec.encode(old), self._version(old, "patch"), to, timeout)
 

@@ -10,9 +10,10 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.limits import TRANSACTION_ACTIONS, TRANSACTION_BYTES
 from mizzle_async.marshalling import canonical_key, item_size, value_size
+from mizzle_async.marshalling.sizes import text_size
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.target import Target
-from mizzle_async.types import Item, WirePayload
+from mizzle_async.types import AttributeValue, Item, WirePayload
 
 StoredT_co = TypeVar("StoredT_co", covariant=True)
 
@@ -40,9 +41,14 @@ class Action:
 
     @property
     def payload_size(self) -> int:
-        """What it counts towards the limit of a transaction: the values that it carries, not what it deletes."""
-        values: dict[str, Any] = self.body.get("ExpressionAttributeValues", {})
-        return item_size(self.body.get("Item", self.key)) + sum(map(value_size, values.values()))
+        """What it counts towards the limit, as DynamoDB Local counts."""
+        body = self.body
+        values: dict[str, AttributeValue] = body.get("ExpressionAttributeValues", {})
+        names: dict[str, str] = body.get("ExpressionAttributeNames", {})
+        texts = [body.get("UpdateExpression", ""), body.get("ConditionExpression", ""), *names.values()]
+        return (
+            item_size(body.get("Item", self.key)) + sum(map(text_size, texts)) + sum(map(value_size, values.values()))
+        )
 
 
 @runtime_checkable
@@ -76,10 +82,11 @@ class Transactable(Protocol[StoredT_co]):
         ...
 
 
-def check_actions(actions: Sequence[tuple[Transactable[Any], Action]]) -> None:
+def check_actions(operations: Sequence[Transactable[Any]], actions: Sequence[tuple[Transactable[Any], Action]]) -> None:
     """Refuse what the service would refuse.
 
     Args:
+        operations: As the caller gave them.
         actions: Each action with its operation, in order.
 
     Raises:
@@ -89,15 +96,15 @@ def check_actions(actions: Sequence[tuple[Transactable[Any], Action]]) -> None:
     if len(actions) > TRANSACTION_ACTIONS:
         raise LimitError(
             f"this transaction has {len(actions)} actions, DynamoDB takes {TRANSACTION_ACTIONS}; a unique attribute "
-            "adds one for "
-            "each of its guard items. Split it, if the parts need not succeed or fail together"
+            "adds one for each of its guard items. Split it, if the parts need not succeed or fail together"
         )
     seen: dict[tuple[str, Hashable], tuple[Transactable[Any], Action]] = {}
     for operation, action in actions:
         identity = action.identity
         other = seen.setdefault(identity, (operation, action))
         if other[1] is not action:
-            raise ExpressionError(_collision(identity[0], *other, operation, action))
+            first, second = (_position(operations, each) for each in (other[0], operation))
+            raise ExpressionError(f"{_collision(identity[0], other[1], action)}: {first}, and {second}")
 
 
 def check_size(size: int, actions: Iterable[Action]) -> None:
@@ -114,21 +121,18 @@ def check_size(size: int, actions: Iterable[Action]) -> None:
         total = sum(action.payload_size for action in actions)
         if total > TRANSACTION_BYTES:
             raise LimitError(
-                f"this transaction carries {total:,} bytes, DynamoDB takes {TRANSACTION_BYTES:,}. Split it, if the "
-                "parts need not "
-                "succeed or fail together"
+                f"this transaction carries {total:,} bytes, DynamoDB takes {TRANSACTION_BYTES:,}. Split it, if the parts "
+                "need not succeed or fail together"
             )
 
 
-def _collision(table: str, first: Transactable[Any], action: Action, second: Transactable[Any], other: Action) -> str:
-    if action.unique is not None and other.unique is not None:
-        return (
-            f"two operations of this transaction write the same value of the unique attribute {action.unique!r} in "
-            f"{table!r}: "
-            f"{first} and {second}"
-        )
-    return (
-        f"two operations of this transaction are about the same item of {table!r}, and DynamoDB takes one action for "
-        "each item: "
-        f"{first} and {second}"
-    )
+def _position(operations: Sequence[Transactable[Any]], wanted: Transactable[Any]) -> str:
+    """Return which of the operations one is, and what it does."""
+    number = next(number for number, operation in enumerate(operations, start=1) if operation is wanted)
+    return f"number {number}, {wanted}"
+
+
+def _collision(table: str, first: Action, second: Action) -> str:
+    if first.unique is not None and second.unique is not None:
+        return f"two operations write the same value of the unique attribute {first.unique!r} in {table!r}"
+    return f"two operations are about the same item of {table!r}, and DynamoDB takes one action for each item"

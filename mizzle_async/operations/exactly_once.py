@@ -105,7 +105,7 @@ def exactly_once(
         LimitError: It carries more than a transaction may.
     """
     actions = () if operation.settled else operation.to_actions()
-    check_actions([(operation, action) for action in actions])
+    check_actions([operation], [(operation, action) for action in actions])
     check_size(sum(action.payload_size for action in actions), actions)
     return ExactlyOnce(operation.target, operation, token=token, actions=actions, timeout=timeout)
 

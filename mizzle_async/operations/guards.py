@@ -56,9 +56,8 @@ def check_reserved(schema: EntitySchema) -> None:
     if schema.unique and scalar_code(partition_key.type, partition_key.datetime_format) not in {"S", None}:
         raise ModelError(
             f"{schema.entity}.{schema.unique[0].field} is unique: that takes guard items in the same table, whose keys "
-            "are text, "
-            f"but the partition key {partition_key.field} is not. Make it `PartitionKey[str]`, or take `unique=True` "
-            "away"
+            f"are text, but the partition key {partition_key.field} is not. Make it `PartitionKey[str]`, or take "
+            "`unique=True` away"
         )
 
 

@@ -141,8 +141,7 @@ class ExecuteStatement(Operation[RawPage]):
         if isinstance(error, DuplicateItemError) and error.ambiguous:
             raise OutcomeUnknownError(
                 "the answer to an earlier attempt of this INSERT was lost, and now there is an item: it may be this "
-                "one. Read "
-                "it, or use .insert() on a versioned entity, which can tell",
+                "one. Read it, or use .insert() on a versioned entity, which can tell",
                 operation=error.operation,
                 table=error.table,
                 attempts=error.attempts,

@@ -63,8 +63,8 @@ def check_statement(statement: str, parameters: int) -> StatementKind:
     """
     if len(statement) > PARTIQL_STATEMENT_LENGTH:
         raise LimitError(
-            f"this statement has {len(statement):,} characters, DynamoDB takes {PARTIQL_STATEMENT_LENGTH:,}: "
-            "give values as parameters"
+            f"this statement has {len(statement):,} characters, DynamoDB takes {PARTIQL_STATEMENT_LENGTH:,}: give "
+            "values as parameters"
         )
     bare = _QUOTED.sub(" ", statement)
     if _OPEN.search(bare):

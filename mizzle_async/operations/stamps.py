@@ -109,8 +109,7 @@ def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
                 what = "the time to live of its guard items too" if attribute is lifetime else "unique"
                 raise ExpressionError(
                     f"{schema.entity}.{attribute.field} is {what}, so changing it takes what is stored: read the item "
-                    "and use "
-                    ".patch(old, to=new), or .modify(key, change)"
+                    "and use .patch(old, to=new), or .modify(key, change)"
                 )
 
 
@@ -130,8 +129,7 @@ def stored_version(schema: EntitySchema, instance: Any, verb: str) -> int:
     if not version:
         raise ExpressionError(
             f"{schema.entity}: this instance has version {version!r}, so it was never stored: .{verb}() checks the "
-            "version that "
-            "was read. Use .insert() for a new item, or what a read or a write returned"
+            "version that was read. Use .insert() for a new item, or what a read or a write returned"
         )
     return version
 

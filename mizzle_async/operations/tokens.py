@@ -36,8 +36,8 @@ class ClientRequestToken:
         elif not self.given and now - self.first_sent > CLIENT_REQUEST_TOKEN_SECONDS:
             raise LimitError(
                 f"this transaction was first sent more than {CLIENT_REQUEST_TOKEN_SECONDS / 60:g} minutes ago: the "
-                "service "
-                "no longer knows its token, and would apply it again. Find out what became of it, and build a new one"
+                "service no longer knows its token, and would apply it again. Find out what became of it, and build a "
+                "new one"
             )
 
     def __repr__(self) -> str:

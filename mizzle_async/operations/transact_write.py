@@ -137,7 +137,7 @@ def transact_write(
     actions = tuple(
         (operation, action) for operation in given if not operation.settled for action in operation.to_actions()
     )
-    check_actions(actions)
+    check_actions(given, actions)
     transaction: TransactWrite[Any] = TransactWrite(target, given, token=token, actions=actions, timeout=timeout)
     try:
         check_size(len(orjson.dumps(transaction.to_wire())), [action for _, action in actions])
@@ -202,11 +202,9 @@ def _refusal(operation: object) -> str:
         use(operation)
         return (
             f"{operation} cannot be part of a transaction of writes: it takes insert, put, replace, update, upsert, "
-            "patch, delete "
-            "and check; gets go to transact_get()"
+            "patch, delete and check; gets go to transact_get()"
         )
     return (
         f"a transaction takes operations, such as `orders.insert(order)`, not {type(operation).__name__}; was one of "
-        "them awaited "
-        "before it was given?"
+        "them awaited before it was given?"
     )

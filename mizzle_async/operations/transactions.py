@@ -93,8 +93,7 @@ def raise_lost(error: Exception) -> NoReturn:
         raise error
     raise OutcomeUnknownError(
         "the transaction may or may not have been applied. Await the same operation again: within nine minutes of its "
-        "first "
-        "sending that is the same transaction, which is applied once",
+        "first sending that is the same transaction, which is applied once",
         operation=error.operation,
         table=error.table,
         attempts=error.attempts,
