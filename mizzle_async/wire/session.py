@@ -24,6 +24,7 @@ from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session_adapter import ControlCall, HttpSessionAdapter, control_call
 from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
 from mizzle_async.wire.session_endpoints import Destination, endpoint_arguments, parse_endpoint
+from mizzle_async.wire.session_loader import shared_loader
 from mizzle_async.wire.session_static import StaticSession
 from mizzle_async.wire.settings import WireSettings
 from mizzle_async.wire.tls import make_tls_context
@@ -192,7 +193,7 @@ def _prepare(given: Any, profile: str | None) -> _Prepared:
     if session is None:
         handlers = copy(_builtin_handlers())
         session = AioSession(event_hooks=handlers, include_builtin_handlers=False, profile=profile)
-        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+        session.register_component("data_loader", shared_loader(session.get_config_variable("data_path")))
     # What making a client reads, and no more: aiobotocore's own warm-up looks for five kinds of files of every service.
     loader = session.get_component("data_loader")
     for name in ("endpoints", "partitions", "sdk-default-configuration"):
@@ -214,14 +215,6 @@ def _builtin_handlers() -> Any:
     handlers = AioHierarchicalEmitter()
     AioSession(event_hooks=handlers)
     return handlers
-
-
-@lru_cache(maxsize=4)
-def _loader(data_path: str | None) -> Any:
-    """Share botocore's loader between clients: what it read from files is never changed, and takes 0.2 s to read."""
-    from botocore.loaders import create_loader
-
-    return create_loader(data_path)
 
 
 @lru_cache(maxsize=4)

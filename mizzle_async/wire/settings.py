@@ -89,3 +89,8 @@ class WireSettings:
     allow_http: bool = False
     transport: Transport | None = None
     wall_clock: Callable[[], float] = time.time
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse two answers to one question."""
+        if self.session is not None and self.profile_name is not None:
+            raise ValueError("give profile_name= or session=, not both: a session has its profile")

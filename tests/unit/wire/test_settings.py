@@ -61,3 +61,9 @@ def test_a_timeout_that_is_over_before_it_begins_is_refused(timeout):
     """A call needs some time."""
     with pytest.raises(ValueError, match="timeout"):
         WireSettings(timeout=timeout)
+
+
+def test_a_session_has_its_profile():
+    """Naming a profile beside a session asks one question twice."""
+    with pytest.raises(ValueError, match="profile_name= or session="):
+        WireSettings(session=object(), profile_name="other")
