@@ -20,6 +20,7 @@ from mizzle_async.expressions.paths import (
 )
 from mizzle_async.expressions.terms import Facet, Place, Segments
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
+from mizzle_async.expressions.uses import PathCheck, Use
 from mizzle_async.expressions.writer import Encode
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Operand",
     "PartitionKeyCondition",
     "PartitionKeyPath",
+    "PathCheck",
     "Place",
     "Predicate",
     "Segments",
@@ -49,4 +51,5 @@ __all__ = [
     "SortKeyPath",
     "UpdateClause",
     "UpdateClauses",
+    "Use",
 ]

@@ -16,6 +16,7 @@ from mizzle_async.expressions.overlaps import OverlapCheck
 from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.update_text import update_text
 from mizzle_async.expressions.updates import UpdateClauses
+from mizzle_async.expressions.uses import PathCheck, Use
 from mizzle_async.expressions.writer import Encode, Writer
 from mizzle_async.types import AttributeValue
 
@@ -27,6 +28,7 @@ class Compiler:
         encode: Encodes values.
         entity: What the messages call the entity or table.
         key_names: Stored names of the table's key attributes, which no update may change.
+        check: Knows what paths can be used for; without one every path can be used for everything.
 
     Attributes:
         names: Placeholder to attribute name, so far.
@@ -35,8 +37,10 @@ class Compiler:
 
     __slots__ = ("_key_names", "_writer", "names", "values")
 
-    def __init__(self, encode: Encode, entity: str, *, key_names: Container[str] = ()) -> None:
-        self._writer = writer = Writer(encode, entity)
+    def __init__(
+        self, encode: Encode, entity: str, *, key_names: Container[str] = (), check: PathCheck | None = None
+    ) -> None:
+        self._writer = writer = Writer(encode, entity, check)
         self._key_names = key_names
         self.names: dict[str, str] = writer.names
         self.values: dict[str, AttributeValue] = writer.values
@@ -101,11 +105,13 @@ class Compiler:
         """
         writer = self._writer
         writer.begin("ProjectionExpression")
-        check = OverlapCheck()
+        overlaps = OverlapCheck()
         texts: list[str] = []
         for path in paths:
             _check_projected(path)
-            check.add(path)
+            overlaps.add(path)
+            if writer.check is not None:
+                writer.check.use(path, Use.READ)
             texts.append(writer.path(path.segments))
         return writer.end(", ".join(texts))
 

@@ -15,6 +15,7 @@ from mizzle_async.expressions.composite_keys import expanded
 from mizzle_async.expressions.conditions import Condition, Conjunction, Disjunction, Negation, Predicate
 from mizzle_async.expressions.operands import Size
 from mizzle_async.expressions.terms import Facet, Place, Term
+from mizzle_async.expressions.uses import Use
 from mizzle_async.expressions.writer import Writer
 from mizzle_async.limits import EXPRESSION_IN_OPERANDS
 from mizzle_async.types import AttributeValue
@@ -60,17 +61,21 @@ def _predicate_text(writer: Writer, predicate: Predicate[Any]) -> str:
     writer.operators += 1
     left = predicate.left
     operator = predicate.operator
-    write, facet = _WRITERS[operator]
+    write, facet, use = _WRITERS[operator]
     if isinstance(left, Size):
-        return write(writer, predicate, _comparand_text(writer, left), left.path, Facet.NUMBER)
-    return write(writer, predicate, _comparand_text(writer, left), left, facet)
+        return write(writer, predicate, _comparand_text(writer, left, use), left.path, Facet.NUMBER)
+    return write(writer, predicate, _comparand_text(writer, left, use), left, facet)
 
 
-def _comparand_text(writer: Writer, term: Any) -> str:
+def _comparand_text(writer: Writer, term: Any, use: Use) -> str:
     if isinstance(term, Place):
+        if writer.check is not None:
+            writer.check.use(term, use)
         return writer.path(term.segments)
     if isinstance(term, Size):
         writer.operators += 1
+        if writer.check is not None:
+            writer.check.use(term.path, Use.SIZE)
         return f"size({writer.path(term.path.segments)})"
     raise ExpressionError(f"{term!r} cannot stand in a condition: DynamoDB computes in updates only")
 
@@ -84,9 +89,11 @@ def _argument(
             raise ExpressionError(
                 f"{path} cannot be compared with {argument!r}: it is neither a value nor an attribute"
             )
-        text = _comparand_text(writer, argument)
+        text = _comparand_text(writer, argument, Use.READ)
         if text == left_text:
             raise ExpressionError(f"{path} is compared with itself, which DynamoDB refuses")
+        if writer.check is not None and facet is Facet.WHOLE and isinstance(argument, Place):
+            writer.check.compare(path, argument)
         return text, None
     encoded = writer.operand(argument, path, facet)
     return writer.bind(encoded, path), encoded
@@ -153,20 +160,20 @@ def _function(writer: Writer, predicate: Predicate[Any], left: str, path: Any, f
     return f"{predicate.operator}({left}, {argument})"
 
 
-_WRITERS: Final[Mapping[str, tuple[WritePredicate, Facet]]] = {
-    "=": (_equality, Facet.WHOLE),
-    "<>": (_equality, Facet.WHOLE),
-    "<": (_inequality, Facet.WHOLE),
-    "<=": (_inequality, Facet.WHOLE),
-    ">": (_inequality, Facet.WHOLE),
-    ">=": (_inequality, Facet.WHOLE),
-    "BETWEEN": (_between, Facet.WHOLE),
-    "IN": (_membership, Facet.WHOLE),
-    "attribute_exists": (_existence, Facet.WHOLE),
-    "attribute_not_exists": (_existence, Facet.WHOLE),
-    "attribute_type": (_attribute_type, Facet.WHOLE),
-    "begins_with": (_function, Facet.TEXT),
-    "contains": (_function, Facet.ELEMENT),
+_WRITERS: Final[Mapping[str, tuple[WritePredicate, Facet, Use]]] = {
+    "=": (_equality, Facet.WHOLE, Use.READ),
+    "<>": (_equality, Facet.WHOLE, Use.READ),
+    "<": (_inequality, Facet.WHOLE, Use.ORDER),
+    "<=": (_inequality, Facet.WHOLE, Use.ORDER),
+    ">": (_inequality, Facet.WHOLE, Use.ORDER),
+    ">=": (_inequality, Facet.WHOLE, Use.ORDER),
+    "BETWEEN": (_between, Facet.WHOLE, Use.ORDER),
+    "IN": (_membership, Facet.WHOLE, Use.READ),
+    "attribute_exists": (_existence, Facet.WHOLE, Use.READ),
+    "attribute_not_exists": (_existence, Facet.WHOLE, Use.READ),
+    "attribute_type": (_attribute_type, Facet.WHOLE, Use.READ),
+    "begins_with": (_function, Facet.TEXT, Use.PREFIX),
+    "contains": (_function, Facet.ELEMENT, Use.CONTAIN),
 }
 
 

@@ -13,6 +13,7 @@ from mizzle_async.expressions.overlaps import OverlapCheck
 from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.terms import Facet, Term
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
+from mizzle_async.expressions.uses import Use
 from mizzle_async.expressions.writer import Writer
 from mizzle_async.types import AttributeValue
 
@@ -31,12 +32,12 @@ def update_text(writer: Writer, clauses: UpdateClauses, key_names: Container[str
         ExpressionError: If DynamoDB would refuse it.
     """
     sections: dict[Section, list[str]] = {"SET": [], "REMOVE": [], "ADD": [], "DELETE": []}
-    check = OverlapCheck()
+    overlaps = OverlapCheck()
     for clause in clauses.clauses:
         path = clause.path
         if str(path.segments[0]) in key_names:
             raise ExpressionError(f"{path} is a key: an update cannot change it. Write a new item, and delete this one")
-        check.add(path)
+        overlaps.add(path)
         action = _action(writer, clause)
         if action is not None:
             section, text = action
@@ -54,6 +55,7 @@ def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
             target = writer.path(path.segments)
             return "SET", f"{target} = {_assigned(writer, IfNotExists(path, clause.value), path)}"
         case ClauseKind.REMOVE:
+            _check(writer, path, Use.READ)
             return "REMOVE", writer.path(path.segments)
         case ClauseKind.APPEND | ClauseKind.PREPEND:
             return "SET", _extended(writer, clause)
@@ -65,6 +67,7 @@ def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
 
 
 def _set(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str]:
+    _check(writer, path, Use.READ)
     target = writer.path(path.segments)
     if isinstance(value, Term | Condition):
         return "SET", f"{target} = {_assigned(writer, value, path)}"
@@ -74,9 +77,7 @@ def _set(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str]:
     return "SET", f"{target} = {writer.bind(encoded, path)}"
 
 
-def _changed(
-    writer: Writer, clause: UpdateClause, facet: Facet, codes: frozenset[str]
-) -> tuple[Section, str] | None:
+def _changed(writer: Writer, clause: UpdateClause, facet: Facet, codes: frozenset[str]) -> tuple[Section, str] | None:
     """Write ADD or DELETE; nothing is to be done for an empty set."""
     path = clause.path
     if isinstance(clause.value, Term | Condition):
@@ -84,6 +85,7 @@ def _changed(
             f".{clause.kind.value}({path}, …) takes a value: DynamoDB adds and deletes no other attribute's. "
             "For a sum there is `.set(path, path + other)`"
         )
+    _check(writer, path, Use.SUM if facet is Facet.DELTA else Use.ELEMENTS)
     encoded = writer.encode(clause.value, path, facet)
     if encoded is None:
         # Its name must not be substituted either: DynamoDB refuses names that no expression uses.
@@ -98,6 +100,7 @@ def _changed(
 def _extended(writer: Writer, clause: UpdateClause) -> str:
     """Assign the list with more at its end or its beginning, starting from an empty one where none is stored."""
     writer.operators += 2
+    _check(writer, clause.path, Use.EXTEND)
     target = writer.path(clause.path.segments)
     stored = f"if_not_exists({target}, {writer.bind_as(EMPTY_LIST, 'empty')})"
     more = _listed(writer, clause.value, clause.path)
@@ -109,22 +112,35 @@ def _assigned(writer: Writer, operand: Any, path: AnyPath, *, nested: bool = Fal
     """Return the text of what a SET clause assigns; nothing nests in DynamoDB but paths and ``if_not_exists``."""
     match operand:
         case AttributePath() if not operand.composite:
+            if writer.check is not None:
+                writer.check.use(operand, Use.READ)
+                writer.check.compare(path, operand)
             return writer.path(operand.segments)
         case IfNotExists():
             writer.operators += 1
+            if writer.check is not None:
+                writer.check.use(operand.path, Use.READ)
+                writer.check.compare(path, operand.path)
             return f"if_not_exists({writer.path(operand.path.segments)}, {_default(writer, operand.value, path)})"
         case Arithmetic() if not nested:
             writer.operators += 1
+            _check(writer, path, Use.SUM)
             left = _number(writer, operand.left, path)
             return f"{left} {operand.operator} {_number(writer, operand.right, path)}"
         case ListAppend() if not nested:
             writer.operators += 1
+            _check(writer, path, Use.EXTEND)
             return f"list_append({_listed(writer, operand.first, path)}, {_listed(writer, operand.second, path)})"
         case _:
             raise ExpressionError(
                 f"{path} cannot be set to {operand!r}: SET takes a value, a path, one `+` or `-`, `if_not_exists` or "
                 "`list_append`; it neither chains sums nor computes a size"
             )
+
+
+def _check(writer: Writer, path: AnyPath, use: Use) -> None:
+    if writer.check is not None:
+        writer.check.use(path, use)
 
 
 def _default(writer: Writer, value: Any, path: AnyPath) -> str:

@@ -13,6 +13,7 @@ from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions.names import check_name, readable_name, text_bytes
 from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.terms import Facet, Segments
+from mizzle_async.expressions.uses import PathCheck
 from mizzle_async.limits import EXPRESSION_BYTES, EXPRESSION_OPERATORS, EXPRESSION_SUBSTITUTION_BYTES
 from mizzle_async.types import AttributeValue
 
@@ -29,16 +30,28 @@ class Writer:
     Attributes:
         entity: What the messages call the entity or table.
         encode: Encodes values.
+        check: Knows what paths can be used for; None where nothing is known.
         names: Placeholder to attribute name, as ``ExpressionAttributeNames`` has it.
         values: Placeholder to value, as ``ExpressionAttributeValues`` has it.
         expression: The request member that is being written, for messages.
         operators: The operators and functions in it so far.
     """
 
-    __slots__ = ("_known_names", "_known_values", "encode", "entity", "expression", "names", "operators", "values")
+    __slots__ = (
+        "_known_names",
+        "_known_values",
+        "check",
+        "encode",
+        "entity",
+        "expression",
+        "names",
+        "operators",
+        "values",
+    )
 
-    def __init__(self, encode: Encode, entity: str) -> None:
+    def __init__(self, encode: Encode, entity: str, check: PathCheck | None = None) -> None:
         self.encode = encode
+        self.check = check
         self.entity = entity
         self.names: dict[str, str] = {}
         self.values: dict[str, AttributeValue] = {}

@@ -18,6 +18,7 @@ from mizzle_async.model.schema import (
     schema_of,
 )
 from mizzle_async.model.structure import KEY_OPTION_NAMES
+from mizzle_async.model.usage import UsageCheck
 
 __all__ = [
     "KEY_OPTION_NAMES",
@@ -33,6 +34,7 @@ __all__ = [
     "SecondaryIndex",
     "SortKey",
     "UnknownAttributes",
+    "UsageCheck",
     "asdict",
     "attribute",
     "dict_schema",

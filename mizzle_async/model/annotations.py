@@ -119,10 +119,20 @@ def without_none(annotation: Any) -> tuple[Any, ...]:
 
 
 def type_name(annotation: Any) -> str:
-    """Return a type as it is written."""
-    if isinstance(annotation, type) and not get_args(annotation):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "").replace("builtins.", "")
+    """Return a type as it is written, without modules."""
+    arguments = get_args(annotation)
+    origin = get_origin(annotation)
+    if annotation is type(None):
+        return "None"
+    if origin in {Union, UnionType}:
+        return " | ".join(map(type_name, arguments))
+    if origin is Annotated:
+        return type_name(arguments[0])
+    if is_literal(annotation):
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    if origin is not None:
+        return f"{type_name(origin)}[{', '.join('...' if one is ... else type_name(one) for one in arguments)}]"
+    return getattr(annotation, "__name__", None) or str(annotation)
 
 
 def unresolved(cls: type[Any], name: str, error: NameError) -> ModelError:

@@ -44,7 +44,7 @@ def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) 
     members = without_none(annotation)
     if len(members) != 1:
         return None
-    values = _listed_values(members[0])
+    values = listed_values(members[0])
     if values is not None:
         return _common_code(values)
     plain = members[0]
@@ -88,7 +88,7 @@ def check_scalar_type(where: str, annotation: Any, role: str) -> None:
 def _refusal(plain: Any, role: str) -> str | None:
     """Return why values of a type cannot be compared by a key and what to write instead, None where they can."""
     instead = "write str, int, Decimal or bytes"
-    values = _listed_values(plain)
+    values = listed_values(plain)
     if values is not None:
         return None if _common_code(values) else f"its values must be all text or all integers to be a {role}"
     kind = get_origin(plain) or plain
@@ -103,7 +103,7 @@ def _refusal(plain: Any, role: str) -> str | None:
     return None
 
 
-def _listed_values(plain: Any) -> Collection[Any] | None:
+def listed_values(plain: Any) -> Collection[Any] | None:
     """Return all values of a Literal or an Enum, None for other types."""
     if is_literal(plain):
         return get_args(plain)

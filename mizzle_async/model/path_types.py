@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+from collections.abc import Set as AbstractSet
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, NoReturn, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 import attrs
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place
-from mizzle_async.model.annotations import type_name, union_members
+from mizzle_async.model.annotations import is_literal, type_name, without_none
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, EntitySchema, document_schema_of
+
+CLOSED: Final = (str, bytes, bytearray, memoryview, int, float, Decimal, date, timedelta, UUID, Enum, AbstractSet)
+"""Types with nothing inside that a path can name."""
 
 
 def type_at(schema: EntitySchema, path: Place) -> Any:
     """Return the resolved type of what lies at a path; ``Any`` where the class does not say.
+
+    Members named by a string that a class does not declare may be stored all the same: they are ``Any``.
 
     Args:
         schema: The schema of the table's items.
@@ -28,9 +38,7 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
     segments = path.segments
     attribute = schema.by_name.get(str(segments[0]))
     if attribute is None:
-        if schema.is_open:
-            return Any
-        raise ExpressionError(f"{schema.entity} has no attribute stored as {segments[0]!r}")
+        return Any
     candidates: tuple[Any, ...] = (attribute.type,)
     documents = dict(path.documents)
     for depth, segment in enumerate(segments[1:], start=1):
@@ -38,7 +46,7 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
         inner = [
             found
             for candidate in candidates
-            for member in union_members(candidate)
+            for member in without_none(candidate)
             for found in _inside(member, segment, document)
         ]
         if not inner:
@@ -51,38 +59,42 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
 
 def _inside(holder: Any, segment: str | int, document: Any) -> Iterator[Any]:
     """Yield the types that a segment may lead to inside one type: none if it leads nowhere."""
-    if holder is Any or holder is object:
-        yield Any
-        return
     kind = get_origin(holder) or holder
-    arguments = get_args(holder)
-    if not isinstance(kind, type):
-        return
-    if attrs.has(kind):
-        if isinstance(segment, str) and (document is None or issubclass(kind, document)):
-            yield from _member(kind, segment)
-    elif document is not None:
-        return
-    elif issubclass(kind, Mapping):
+    if not isinstance(kind, type) or kind is object:
+        if not is_literal(holder):
+            yield Any
+    elif attrs.has(kind):
+        if isinstance(segment, str):
+            yield from _member(kind, segment, document)
+    elif document is None and not issubclass(kind, CLOSED):
+        yield from _element(kind, get_args(holder), segment)
+
+
+def _element(kind: type[Any], arguments: tuple[Any, ...], segment: str | int) -> Iterator[Any]:
+    if issubclass(kind, Mapping):
         if isinstance(segment, str):
             yield arguments[1] if len(arguments) > 1 else Any
-    elif (
-        issubclass(kind, Sequence)
-        and not issubclass(kind, str | bytes | bytearray | memoryview)
-        and isinstance(segment, int)
-    ):
+    elif not issubclass(kind, Sequence):
+        # A class that only the user's converter knows.
+        yield Any
+    elif isinstance(segment, int):
         if issubclass(kind, tuple) and arguments and arguments[-1] is not ...:
             yield from arguments[segment : segment + 1]
         else:
             yield arguments[0] if arguments else Any
 
 
-def _member(kind: type[Any], name: str) -> Iterator[Any]:
+def _member(kind: type[Any], name: str, document: Any) -> Iterator[Any]:
+    """Yield the type of a member; one named by a string may be stored although the class does not declare it."""
+    if document is not None and not issubclass(kind, document):
+        return
     if SCHEMA_ATTRIBUTE in vars(kind):
         attribute = document_schema_of(kind).by_name.get(name)
         if attribute is not None:
             yield attribute.type
-    elif name in {found.name for found in attrs.fields(kind)}:
+        elif document is None:
+            yield Any
+    else:
         try:
             yield get_type_hints(kind, include_extras=True).get(name, Any)
         except NameError:

@@ -1,4 +1,4 @@
-"""Compiled conditions mean what their trees say, by a parser and evaluator of DynamoDB's grammar that is written apart."""
+"""Compiled conditions mean what their trees say, by a parser and evaluator of DynamoDB's grammar written apart."""
 
 import operator
 import os

@@ -1,13 +1,15 @@
 import sys
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, Literal, NewType
+from typing import Annotated, Any, Literal, NewType, Optional
 from uuid import UUID
 
 import pytest
 
 from mizzle_async.model import scalar_code
+from mizzle_async.model.annotations import type_name
 
 
 class Text(StrEnum):
@@ -80,3 +82,26 @@ def test_datetimes_are_stored_by_their_format():
     assert scalar_code(datetime, "iso") == "S"
     assert scalar_code(datetime, "epoch") == "N"
     assert scalar_code(datetime | None, "epoch_ms") == "N"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        (str, "str"),
+        (Text | None, "Text | None"),
+        (Optional[int], "int | None"),  # noqa: UP045  (the old spelling is another object)
+        (list[dict[str, Number]], "list[dict[str, Number]]"),
+        (tuple[int, ...], "tuple[int, ...]"),
+        (Mapping[str, Other], "Mapping[str, Other]"),
+        (Literal["a", 1], "Literal['a', 1]"),
+        (Annotated[Decimal, "kg"], "Decimal"),
+        (NewType("Id", str), "Id"),
+        (Any, "Any"),
+        (None, "None"),
+        (list, "list"),
+        ("text", "text"),
+    ],
+)
+def test_types_are_named_as_they_are_written(annotation, text):
+    """Messages show a type without modules, however deep it is."""
+    assert type_name(annotation) == text
