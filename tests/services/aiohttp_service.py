@@ -11,7 +11,9 @@ from shop import Shop, status_of
 from mizzle_async import MizzleError
 
 
-def application(shop: Shop) -> web.Application:
+def application(shop: Shop) -> web.Application:  # noqa: C901  (one function per route)
+    """Make the application: a route per verb, the client open for its lifetime."""
+
     @web.middleware
     async def explain(request: web.Request, handler: Any) -> web.StreamResponse:
         try:

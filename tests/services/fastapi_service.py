@@ -14,6 +14,8 @@ from mizzle_async import MizzleError
 
 
 def application(shop: Shop) -> FastAPI:
+    """Make the application: a route per verb, the client open for its lifetime."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await shop.open()
