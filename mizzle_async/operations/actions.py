@@ -121,8 +121,8 @@ def check_size(size: int, actions: Iterable[Action]) -> None:
         total = sum(action.payload_size for action in actions)
         if total > TRANSACTION_BYTES:
             raise LimitError(
-                f"this transaction carries {total:,} bytes, DynamoDB takes {TRANSACTION_BYTES:,}. Split it, if the parts "
-                "need not succeed or fail together"
+                f"this transaction carries {total:,} bytes, DynamoDB takes {TRANSACTION_BYTES:,}. Split it, if the "
+                "parts need not succeed or fail together"
             )
 
 

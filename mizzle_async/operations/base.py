@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import orjson
@@ -197,6 +197,13 @@ def derive(operation: OperationT, **changes: Any) -> OperationT:
 def use(operation: Operation[Any]) -> None:
     """Note that an operation was handed on: to a transaction, a batch, or `client.send_all`."""
     _use(operation)
+
+
+def use_all(given: Iterable[object]) -> None:
+    """Note that operations were handed on, before anything can be wrong with one of them."""
+    for each in given:
+        if isinstance(each, Operation):
+            _use(each)
 
 
 def _slots(cls: type[Operation[Any]]) -> list[str]:

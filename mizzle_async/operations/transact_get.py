@@ -10,7 +10,7 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceledError
 from mizzle_async.limits import TRANSACTION_ACTIONS
 from mizzle_async.marshalling import canonical_key
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
 from mizzle_async.operations.target import Target
@@ -108,6 +108,7 @@ def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None
         ExpressionError: Something that is not a get, or two of the same item.
         LimitError: More than 100.
     """
+    use_all(gets)
     if len(gets) > TRANSACTION_ACTIONS:
         raise LimitError(f"this transaction reads {len(gets)} items, DynamoDB takes {TRANSACTION_ACTIONS}")
     seen: dict[tuple[str, Hashable], GetItem[Any]] = {}
@@ -115,7 +116,6 @@ def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None
         if not isinstance(get, GetItem):
             what = str(get) if isinstance(get, Operation) else type(get).__name__
             raise ExpressionError(f"transact_get() takes gets, such as `orders.get(…)`, not {what}")
-        use(get)
         other = seen.setdefault((get.target.table, canonical_key(get.key)), get)
         if other is not get:
             raise ExpressionError(

@@ -10,7 +10,8 @@ from attrs import field, frozen
 
 from mizzle_async.errors import CancellationReason, ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation, use, use_all
+from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.tokens import ClientRequestToken
@@ -129,10 +130,10 @@ def transact_write(
         ExpressionError: Something that is not such a write, or two about one item.
         LimitError: More than 100 actions, or more than 4 MB.
     """
+    use_all(operations)
     for operation in operations:
         if not isinstance(operation, Transactable):
             raise ExpressionError(_refusal(operation))
-        use(operation)  # type: ignore[arg-type]  # a Transactable is an operation
     given: tuple[Transactable[Any], ...] = tuple(operations)
     actions = tuple(
         (operation, action) for operation in given if not operation.settled for action in operation.to_actions()
@@ -198,8 +199,9 @@ def _told(reason: CancellationReason) -> str:
 def _refusal(operation: object) -> str:
     if isinstance(operation, TransactWrite):
         return "a transaction takes no other transaction: give its operations, or more of them, to one transact_write()"
+    if isinstance(operation, ExactlyOnce):
+        return f"{operation}: give the write itself, a transaction is applied once as a whole"
     if isinstance(operation, Operation):
-        use(operation)
         return (
             f"{operation} cannot be part of a transaction of writes: it takes insert, put, replace, update, upsert, "
             "patch, delete and check; gets go to transact_get()"

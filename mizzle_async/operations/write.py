@@ -72,6 +72,8 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
 
         Cost: twice the write units.
         """
+        if isinstance(self, Operation):
+            use(self)
         own = given_token(token) if token is not None else _made_token(self)
         timeout: float | None = getattr(self, "timeout", None)
         return exactly_once(self, own, timeout)
