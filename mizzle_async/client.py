@@ -21,7 +21,7 @@ from attrs import evolve
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
-from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
+from mizzle_async.operations import Cipher, CursorCodec, Operation, cursor_secret, use
 from mizzle_async.schema import TableAdministration
 from mizzle_async.statements import Statements
 from mizzle_async.table import Table
@@ -273,6 +273,8 @@ class Client(TableAdministration, Transactions, Statements):
         Raises:
             MizzleError: As the operation says.
         """
+        if isinstance(operation, Operation):
+            use(operation)
         pipeline = self._opened()
         if operation.settled:
             return operation.result()

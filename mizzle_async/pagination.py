@@ -160,12 +160,7 @@ class PageSource:
         plan = self._plan
         limit = plan.options.page_size
         if self._max_items is not None:
-            wanted = max(1, self._max_items - self.count)
-            # How many items a filter drops is unknown: ask for about as many as are wanted, then for twice as many each
-            # time, so that a rare match costs few requests, and a frequent one few read units. Without a filter the
-            # first page has them all.
-            wanted = max(wanted, 2 * self._guess, _FEWEST_FILTERED if plan.filters else 1)
-            self._guess = wanted
+            wanted = self._wanted(self._max_items - self.count)
             limit = wanted if limit is None else min(limit, wanted)
         if plan.options.max_evaluated is not None:
             left = plan.options.max_evaluated - self.evaluated - self._reserved
@@ -175,6 +170,18 @@ class PageSource:
             self._reserved += limit
             segment.limit = limit
         return plan.page(self._compiled, start_key=segment.start_key, limit=limit, segment=segment.segment)
+
+    def _wanted(self, missing: int) -> int:
+        """Return how many items to have evaluated where ``missing`` more are to be returned.
+
+        How many a filter drops is unknown. As long as none was dropped, as many are asked for as are missing; from then
+        on twice as many each time, so that a rare match costs few requests, and a frequent one few read units.
+        """
+        if self.evaluated > self.count or missing <= 0:
+            self._guess = max(missing, 2 * self._guess)
+        else:
+            self._guess = max(missing, _FEWEST_FILTERED) if self._plan.filters else missing
+        return self._guess
 
     def _release(self, segment: _Segment) -> None:
         self._reserved -= segment.limit or 0

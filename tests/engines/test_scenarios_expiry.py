@@ -1,4 +1,4 @@
-"""Expired items do not exist, on every path, by the client's clock; the engines themselves delete none while a test runs."""
+"""Expired items do not exist, on every path, by the client's clock; the engines delete none while a test runs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

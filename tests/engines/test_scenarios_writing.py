@@ -159,7 +159,7 @@ async def test_update_clauses(orders):
         .set(Order.note, None)
         .set(Order.counts["a.b"], 5)
         .set(Order.address[Address.zip], "53111")
-        .set_default(Order.paid, False)
+        .set_default(Order.paid, False)  # noqa: FBT003  (it is the value)
         .add(Order.tags, {"c"})
         .append(Order.lines, ["y"])
         .remove(Order.picture)
