@@ -393,7 +393,9 @@ class Pipeline:
             raise ClientStateError("the client is closed: open another one")
         if current_task() is None:
             raise ClientStateError("a call must be awaited in a task")
-        raise ClientStateError("the client was opened on another event loop: open one on each loop")
+        raise ClientStateError(
+            "the client was opened on another event loop: open one on each loop, and in each process"
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"

@@ -86,9 +86,7 @@ def _origin(error: Exception) -> object:
 
 async def _mark_sent(*_: object) -> None:
     """Note that a connection was found, so that from here on the request may arrive."""
-    exchange = _current.get(None)
-    if exchange is not None:
-        exchange.phase = Outcome.UNKNOWN
+    _current.get().phase = Outcome.UNKNOWN
 
 
 def _session_class() -> type[Any]:

@@ -37,8 +37,8 @@ class FileLoader:
 def shared_loader(data_path: str | None) -> Any:
     """Share one loader between all clients: what it holds are files' contents, which take 0.1 s to read.
 
-    No client sees another through it: all that botocore ever adds to what was read are the defaults of an endpoint, which
-    are the same for everybody.
+    No client sees another through it: all that botocore ever adds to what was read are the defaults of an endpoint,
+    which are the same for everybody.
 
     Args:
         data_path: ``AWS_DATA_PATH``, or None.
