@@ -97,12 +97,13 @@ def test_index_in_use_is_not_advised(orders):
 
 def test_each_place_is_told_once(orders):
     """A loop is warned once, another line again."""
-    with pytest.warns(UnindexedFilterWarning) as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         for _ in range(3):
             orders.scan().filter(Order.note == "x")
         orders.scan().filter(Order.note == "x")
     assert len(caught) == 2
-    assert {warning.filename for warning in caught} == {__file__}
+    assert {(warning.category, warning.filename) for warning in caught} == {(UnindexedFilterWarning, __file__)}
 
 
 def test_table_of_dicts_has_no_indexes_to_name():

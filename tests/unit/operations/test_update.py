@@ -87,7 +87,7 @@ def judged(operation, error):
 
 
 def test_wire_form(orders):
-    """An update names everything by placeholders, wants the item to be there, and asks for what is stored afterwards."""
+    """An update names all by placeholders, wants the item to be there, and asks for what is stored afterwards."""
     operation = (
         orders.update(customer_id="c1", order_id="7")
         .set(Order.status, "paid")
@@ -340,7 +340,7 @@ def test_replace_keeps_the_creation_time(client):
 
 
 def test_expired_item_is_purged_before_an_upsert(client):
-    """An upsert that met an expired item has it deleted, on condition that it still is the expired one, and is repeated."""
+    """An upsert that met an expired item has it deleted, if it is still the expired one, and is repeated."""
     upsert = (
         client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
     )
