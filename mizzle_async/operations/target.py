@@ -10,7 +10,7 @@ from attrs import field, frozen
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import AttributePath, Compiler, Facet
 from mizzle_async.marshalling import EntityCodec, Marshaller
-from mizzle_async.model import EntitySchema
+from mizzle_async.model import EntitySchema, UsageCheck
 from mizzle_async.types import AttributeValue, Sender
 
 ModelT = TypeVar("ModelT")
@@ -38,6 +38,7 @@ class Target(Generic[ModelT]):
         report_capacity: Whether requests ask for the capacity that they consume.
         new_token: Makes client request tokens; None after pickling.
         schema: The entity's schema.
+        usage: What its paths can be used for, by their types.
     """
 
     codec: EntityCodec[ModelT]
@@ -47,14 +48,16 @@ class Target(Generic[ModelT]):
     report_capacity: bool = False
     new_token: Callable[[], str] | None = None
     schema: EntitySchema = field(init=False)
+    usage: UsageCheck = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Keep the schema at hand: every operation asks for it."""
         object.__setattr__(self, "schema", self.codec.schema)
+        object.__setattr__(self, "usage", UsageCheck(self.schema))
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
-        return Compiler(self.encode, self.schema.entity, key_names=self.schema.key_names)
+        return Compiler(self.encode, self.schema.entity, key_names=self.schema.key_names, check=self.usage)
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Encode a value of an expression; what was encoded before is kept."""
