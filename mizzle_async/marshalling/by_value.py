@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES, NESTING_LEVELS, NUMBER_DIGITS
 from mizzle_async.marshalling.binary import check_name, read_bytes, write_bytes, write_str
@@ -81,21 +81,13 @@ def _encode_list(value: list[Any] | tuple[Any, ...], levels: int) -> AttributeVa
     if levels < 1:
         raise too_deep()
     levels -= 1
+    encoded: list[AttributeValue] = []
     try:
-        return {"L": [encode_value(element, levels) for element in value]}
-    except Misfit:
-        pass
-    return _refuse_element(value, levels)
-
-
-def _refuse_element(value: list[Any] | tuple[Any, ...], levels: int) -> NoReturn:
-    """Find the element that does not fit, and say where it is."""
-    for position, element in enumerate(value):
-        try:
-            encode_value(element, levels)
-        except Misfit as misfit:
-            raise misfit.at_position(position) from None
-    raise AssertionError
+        for element in value:
+            encoded.append(encode_value(element, levels))  # noqa: PERF401  (its length is the position of a misfit)
+    except Misfit as misfit:
+        raise misfit.at_position(len(encoded)) from None
+    return {"L": encoded}
 
 
 def _encode_map(value: Mapping[Any, Any], levels: int) -> AttributeValue:
@@ -148,11 +140,19 @@ def _encode_set(value: set[Any] | frozenset[Any], levels: int) -> AttributeValue
         except TypeError:
             pass
     encoded = [encode_value(element, levels) for element in value]
-    tags = {tag for element in encoded for tag in element}
-    tag = tags.pop()
-    if tags or tag not in {"S", "N", "B"}:
-        raise Misfit("a set of str, of numbers or of bytes", "a set of something else", "store it as a list")
-    return {f"{tag}S": sorted({element[tag] for element in encoded})}
+    return gather_set(encoded)
+
+
+def gather_set(encoded: list[AttributeValue]) -> AttributeValue:
+    """Return the set of encoded elements.
+
+    Raises:
+        Misfit: They are not all text, all numbers or all bytes.
+    """
+    tags = sorted({tag for element in encoded for tag in element})
+    if len(tags) != 1 or tags[0] not in {"S", "N", "B"}:
+        raise Misfit("a set of text, of numbers or of bytes", f"a set of {' and '.join(tags)}", "store it as a list")
+    return {f"{tags[0]}S": sorted({element[tags[0]] for element in encoded})}
 
 
 _SETS: Final = (set, frozenset)

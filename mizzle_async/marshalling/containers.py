@@ -148,7 +148,8 @@ class MapShape(Shape):
         key: object = None
         try:
             for key, element in value.items():
-                encoded[check_name(self.key.write(key))] = self.of.encode(element, levels - 1)
+                name = check_name(key if self.key is STR else self.key.write(key))
+                encoded[name] = self.of.encode(element, levels - 1)
         except Misfit as misfit:
             raise misfit.at_entry(key) from misfit.__cause__
         return {"M": encoded}

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
-from mizzle_async.marshalling.entities import CodecFunctions, refuse_key_names
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_value, encode_entries
+from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_key_names
 from mizzle_async.marshalling.keys import key_shape
 from mizzle_async.marshalling.misfit import Misfit, not_a
 from mizzle_async.marshalling.resolve import Resolver
@@ -61,11 +61,16 @@ class DictFunctions:
 
     def decode(self, item: Item) -> dict[str, Any]:
         """Return the dict of an item."""
+        name = ""
+        values: dict[str, Any] = {}
         try:
-            return decode_entries(item)
-        except Misfit:
-            pass
-        return self._translated(self._decode, item)
+            for name, stored in item.items():
+                values[name] = stored["S"] if "S" in stored else decode_value(stored)
+        except Misfit as misfit:
+            found = misfit.at_entry(name)
+        else:
+            return values
+        raise found.to_error(self.schema.entity, known_key(self.schema, item))
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
         """Return the key of exactly the key attributes."""
@@ -94,15 +99,6 @@ class DictFunctions:
             except Misfit as misfit:
                 raise misfit.at_entry(name) from misfit.__cause__
         return key
-
-    def _decode(self, item: Item) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, stored in item.items():
-            try:
-                values[name] = decode_value(stored)
-            except Misfit as misfit:
-                raise misfit.at_entry(name) from None
-        return values
 
     def _translated(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:
         try:

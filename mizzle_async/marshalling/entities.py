@@ -115,8 +115,7 @@ class CarefulFunctions:
             return self.shape.decode_fields(item)
         except Misfit as misfit:
             found = misfit
-        key = {name: item[name] for name in self.schema.key_names if name in item}
-        raise found.to_error(self.schema.entity, key) from found.__cause__
+        raise found.to_error(self.schema.entity, known_key(self.schema, item)) from found.__cause__
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
         """Return the key of values by Python name, or say what does not fit."""
@@ -182,6 +181,11 @@ def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
         )
 
     return by_one if first == last else by_two
+
+
+def known_key(schema: EntitySchema, item: Item) -> Item:
+    """Return those key attributes that an item has, for an error about it."""
+    return {name: item[name] for name in schema.key_names if name in item}
 
 
 def key_of_item(schema: EntitySchema, item: Item) -> Item:

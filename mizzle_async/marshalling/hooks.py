@@ -76,6 +76,8 @@ class HookRegistry:
         if isinstance(target, type) and issubclass(target, _REGISTERED_BY_CATTRS):
             unstructure = _ours if unstructure == self._pristine.get_unstructure_hook(target) else unstructure
             structure = _ours if structure == self._pristine.get_structure_hook(target) else structure
+        if target in converter._union_struct_registry:  # noqa: SLF001  (where cattrs keeps those for unions)
+            structure = converter.get_structure_hook(target)
         return UserHooks(
             None if unstructure is _ours else converter.get_unstructure_hook(target),
             None if structure is _ours else converter.get_structure_hook(target),

@@ -46,7 +46,11 @@ class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only t
 
     def at_entry(self, name: object) -> Misfit:
         """Add the step of a map entry, and return itself to be raised; what is no name is a value, and not shown."""
-        self.steps.append(f'["{name}"]' if isinstance(name, str) else "[…]")
+        if not isinstance(name, str):
+            self.steps.append("[…]")
+        else:
+            # What cannot be printed is escaped.
+            self.steps.append(f'["{name}"]' if name.isprintable() else f"[{name!a}]")
         return self
 
     def at_element(self) -> Misfit:

@@ -23,7 +23,7 @@ NULL = '{"NULL": True}'
 class AnyShape(Shape):
     """A value that nobody declared: stored and read by what it is."""
 
-    python: str = "object"
+    python: str = "Any"
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         return encode_value(value, levels)

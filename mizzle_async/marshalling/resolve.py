@@ -171,53 +171,57 @@ class Resolver:
 
     def _constructed(self, annotation: Any, place: Place) -> Shape | None:
         """Return how a type with type arguments is stored; None for a class."""
-        kind, arguments, name = get_origin(annotation) or annotation, get_args(annotation), type_name(annotation)
+        kind, arguments = get_origin(annotation) or annotation, get_args(annotation)
         shape: Shape | None = None
         if kind in {Union, types.UnionType}:
-            shape = self._union(arguments, name, place)
+            shape = self._union(arguments, place)
         elif kind is Literal:
-            shape = self._literal(arguments, name, place)
+            shape = self._literal(arguments, type_name(annotation), place)
         elif kind in _SETS:
-            shape = self._set(_SETS[kind], arguments, name, place)
+            shape = self._set(kind, arguments, place)
         elif kind in _LISTS:
-            shape = ListShape(name, list, _LISTS[kind], self.shape(arguments[0] if arguments else Any, place))
+            element = self.shape(arguments[0] if arguments else Any, place)
+            shape = ListShape(_written(kind, element), list, _LISTS[kind], element)
         elif kind is tuple:
-            shape = self._tuple(arguments, name, place)
+            shape = self._tuple(annotation, arguments, place)
         elif kind in _MAPS:
-            shape = self._map(arguments, name, place)
+            shape = self._map(kind, arguments, place)
         return shape
 
     # ── collections ──
 
-    def _set(self, build: type[Any], arguments: tuple[Any, ...], name: str, place: Place) -> SetShape:
+    def _set(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> SetShape:
         element = self.shape(arguments[0] if arguments else Any, place)
         if isinstance(element, AnyShape | HookShape):
-            return OpenSetShape(name, build, element)
+            return OpenSetShape(_written(kind, element), _SETS[kind], element)
         if isinstance(element, Scalar) and element.tag in ELEMENT_TAGS:
-            return ScalarSetShape(name, build, element)
+            return ScalarSetShape(_written(kind, element), _SETS[kind], element)
         raise ModelError(
             f"{place.where}: a set holds text, numbers or bytes, not {element.python}: write list[{element.python}]"
         )
 
-    def _tuple(self, arguments: tuple[Any, ...], name: str, place: Place) -> Shape:
-        if not arguments:
-            return ListShape(name, tuple, (tuple,), AnyShape())
+    def _tuple(self, annotation: Any, arguments: tuple[Any, ...], place: Place) -> Shape:
+        if not arguments and annotation != tuple[()]:
+            return ListShape("tuple", tuple, (tuple,), AnyShape())
         if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004  (tuple[X, ...])
-            return ListShape(name, tuple, (tuple,), self.shape(arguments[0], place))
-        return TupleShape(name, tuple(self.shape(argument, place) for argument in arguments))
+            element = self.shape(arguments[0], place)
+            return ListShape(f"tuple[{element.python}, ...]", tuple, (tuple,), element)
+        elements = tuple(self.shape(argument, place) for argument in arguments)
+        return TupleShape(_written(tuple, *elements), elements)
 
-    def _map(self, arguments: tuple[Any, ...], name: str, place: Place) -> MapShape:
+    def _map(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> MapShape:
         key_type, value_type = arguments or (str, Any)
         key = scalars.STR if key_type in UNTYPED else self.shape(key_type, evolve(place, datetime_format=None))
         if not isinstance(key, Scalar) or key.tag != "S":
             raise ModelError(
                 f"{place.where}: the names of a map are text, {type_name(key_type)} is not: write dict[str, …]"
             )
-        return MapShape(name, key, self.shape(value_type, place))
+        value = self.shape(value_type, place)
+        return MapShape(_written(kind, key, value), key, value)
 
     # ── choices ──
 
-    def _union(self, arguments: tuple[Any, ...], name: str, place: Place) -> Shape:
+    def _union(self, arguments: tuple[Any, ...], place: Place) -> Shape:
         given = [argument for argument in arguments if argument not in NONES]
         optional = len(given) < len(arguments)
         if optional and len(given) > 1:
@@ -227,7 +231,7 @@ class Resolver:
         members = [self.shape(argument, place) for argument in given]
         inner = [member.inner if isinstance(member, OptionalShape) else member for member in members]
         optional = optional or any(isinstance(member, OptionalShape) for member in members)
-        united = unite(inner, name.removesuffix(" | None"), place.where)
+        united = unite(inner, " | ".join(member.python for member in inner), place.where)
         return OptionalShape(united) if optional else united
 
     def _literal(self, values: tuple[Any, ...], name: str, place: Place) -> Shape:
@@ -313,11 +317,16 @@ class Resolver:
                 continue  # __init__ makes it up from the others: it is not stored
             resolved = evolve(member, type=substitute(member.type, arguments))
             inner = self.attribute(resolved, f"{shape.cls.__name__}.{member.field}")
+            inner = refine(member, inner) if refine is not None else inner
             optional = isinstance(inner, OptionalShape)
             inner = inner.inner if isinstance(inner, OptionalShape) else inner
-            inner = refine(member, inner) if refine is not None else inner
             fields.append(Field(member.field, member.name, inner, optional, member.default))
         shape.define(tuple(fields), refuses_unknown=refuses_unknown)
+
+
+def _written(kind: Any, *inside: Shape) -> str:
+    """Return a collection's type as messages name it."""
+    return f"{kind.__name__}[{', '.join(shape.python for shape in inside)}]"
 
 
 def _unwrap(annotation: Any) -> Any:

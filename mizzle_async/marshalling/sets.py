@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
+from mizzle_async.marshalling.by_value import gather_set
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.scalars import STR, Scalar
@@ -139,13 +140,7 @@ class OpenSetShape(SetShape):
             encoded = [self.of.encode(element, levels) for element in value]
         except Misfit as misfit:
             raise misfit.at_element() from misfit.__cause__
-        tags = sorted({tag for element in encoded for tag in element})
-        if len(tags) != 1 or tags[0] not in ELEMENT_TAGS:
-            raise Misfit(
-                "a set of text, of numbers or of bytes", f"a set of {' and '.join(tags)}", "store it as a list"
-            )
-        tag = tags[0]
-        return {f"{tag}S": sorted({element[tag] for element in encoded})}
+        return gather_set(encoded)
 
     def decode(self, stored: AttributeValue) -> Any:
         if stored == {"L": []}:
