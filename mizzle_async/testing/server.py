@@ -105,13 +105,13 @@ class ScriptedServer:
         tls: ssl.SSLContext | None = None,
         greeting: bytes = b"",
     ) -> None:
-        self._script = script if callable(script) else _in_order(script, Reply() if then is None else then)
+        self.answer_with(script, then=then)
         self._tls = tls
         self._greeting = greeting
         self._server: asyncio.AbstractServer | None = None
         self._port = 0
         self._opened = 0
-        self._connections: set[_ServerConnection] = set()
+        self._connections: dict[_ServerConnection, None] = {}
         self._watchers: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self.log: list[Event] = []
         self.requests: list[Request] = []
@@ -182,6 +182,15 @@ class ScriptedServer:
         """Count the events of one kind."""
         return sum(event.kind == kind for event in self.log)
 
+    def answer_with(self, script: Script, *, then: Reply | None = None) -> None:
+        """Play another script from the next request on."""
+        self._script = script if callable(script) else _in_order(script, Reply() if then is None else then)
+
+    def forget(self) -> None:
+        """Empty the log and the list of requests: a long run need not keep them."""
+        self.log.clear()
+        self.requests.clear()
+
     def close_connections(self, *, reset: bool = False) -> None:
         """Close (or reset) every open connection now, whatever it is doing."""
         for connection in tuple(self._connections):
@@ -214,7 +223,7 @@ class ScriptedServer:
 
     def enter(self, connection: _ServerConnection) -> int:
         """Note a new connection and return its number."""
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._opened += 1
         number = self._opened
         self.record(Event("opened", number))
@@ -224,7 +233,7 @@ class ScriptedServer:
 
     def leave(self, connection: _ServerConnection) -> None:
         """Note the end of a connection."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self.record(Event("closed", connection.number))
 
     @staticmethod

@@ -66,7 +66,7 @@ class ConnectionPool:
         self._process = 0
         self._opener: Opener | None = None
         self._hosts: dict[Endpoint, HostPool] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._closed = False
 
     # ── carrying ──
@@ -126,9 +126,9 @@ class ConnectionPool:
             endpoint: The host.
         """
         host = self._enter(endpoint)
-        before = set(self._tasks)
+        before = dict(self._tasks)
         host.warm_up()
-        if started := self._tasks - before:
+        if started := [task for task in self._tasks if task not in before]:
             await asyncio.wait(started)
 
     # ── telling ──
@@ -223,8 +223,8 @@ class ConnectionPool:
     def _spawn(self, work: Awaitable[TaskT]) -> asyncio.Task[TaskT]:
         """Start a task that the pool owns, and ends when it is closed."""
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         return task
 
     def _open_connection(self, opener: Opener, host: HostPool, purpose: Purpose) -> None:

@@ -42,7 +42,7 @@ LONGEST_OPENING_PAUSE_SECONDS: Final = 5.0
 waits."""
 
 REPLACEMENT_PAUSE_SECONDS: Final = 5.0
-"""After a failure to replace an aged connection, none is tried for this long."""
+"""After a failure to replace an aged connection, or where there is no room to, none is tried for this long."""
 
 SHORTEST_SWEEP_SECONDS: Final = 0.05
 """Idle and aged connections are looked for no more often than this."""
@@ -83,8 +83,9 @@ class HostPool:
         self._loop = loop
         self._open_connection = open_connection
         self._random = generator
-        self._connections: set[Connection] = set()
-        self._closing: set[Connection] = set()
+        # Ordered, where sets would do: the order of closing must not depend on memory addresses, or no run repeats.
+        self._connections: dict[Connection, None] = {}
+        self._closing: dict[Connection, None] = {}
         self._idle: deque[Connection] = deque()
         self._waiters: OrderedDict[Waiter, None] = OrderedDict()
         self._fresh_waiters: OrderedDict[Waiter, None] = OrderedDict()
@@ -227,7 +228,7 @@ class HostPool:
         self._counts["opened"] += 1
         age = self._config.max_age * self._random.uniform(YOUNGEST_AGE, 1.0)
         connection.retire_at = self._loop.time() + age
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._arm_sweeper()
         crowded = len(self._connections) + self._opening > self._config.max_connections
         if old is not None and not self._retire(old) and crowded:
@@ -350,7 +351,7 @@ class HostPool:
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection's socket is closed, by whichever side."""
-        self._closing.discard(connection)
+        self._closing.pop(connection, None)
         if connection in self._idle:
             self._idle.remove(connection)
             self._close(connection)
@@ -384,11 +385,11 @@ class HostPool:
     def _close(self, connection: Connection, reason: str = "the connection was closed on this side") -> None:
         """Close a connection that is not idle any more, and count it out."""
         if connection in self._connections:
-            self._connections.discard(connection)
+            del self._connections[connection]
             self._counts["closed"] += 1
             self._served_before += connection.served
         if connection.is_attached:
-            self._closing.add(connection)
+            self._closing[connection] = None
             connection.abort(reason)
 
     def _report(self) -> None:
@@ -413,8 +414,12 @@ class HostPool:
         oldest = min(self._connections, key=_retire_at, default=None)
         due = oldest is not None and oldest.retire_at <= now and now >= self._no_replacing_before
         if due and self._replacing is None:
-            self._replacing = oldest
-            self._open_connection(self, Purpose.REPLACEMENT)
+            if len(self._connections) + self._opening > self._config.max_connections:
+                # One that was replaced is still busy: there is room for one beyond the limit, not for more.
+                self._no_replacing_before = now + REPLACEMENT_PAUSE_SECONDS
+            else:
+                self._replacing = oldest
+                self._open_connection(self, Purpose.REPLACEMENT)
         self._arm_sweeper()
 
     def _arm_sweeper(self) -> None:

@@ -1,0 +1,153 @@
+"""One connection against a plain socket, between two turns of the loop."""
+
+import asyncio
+import socket
+import struct
+
+import pytest
+
+from mizzle_async.errors import TransportError
+from mizzle_async.types import Outcome
+from mizzle_async.wire.connection import Connection
+from mizzle_async.wire.exchange import Endpoint, Exchange
+
+
+class Peer:
+    """A connection, and the socket at its other end."""
+
+    def __init__(self):
+        self.lost = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+
+    async def connect(self):
+        """Connect the two."""
+        loop = asyncio.get_running_loop()
+        port = self.listener.getsockname()[1]
+        make = lambda: Connection(loop, on_lost=self.lost.append)  # noqa: E731  (a factory, once)
+        _, self.connection = await loop.create_connection(make, "127.0.0.1", port)
+        self.socket, _ = self.listener.accept()
+        self.exchange = Exchange(Endpoint("http", "127.0.0.1", port), [("Host", "x")], b"{}")
+        return self.connection
+
+    def reset(self):
+        """Reset the connection: RST is in the kernel when this returns."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    async def end(self):
+        """Close everything."""
+        self.connection.abort()
+        while not self.lost:  # noqa: ASYNC110  (the loop's turn to report it has no event)
+            await asyncio.sleep(0)
+        self.socket.close()
+        self.listener.close()
+
+
+def test_a_reset_that_the_loop_has_not_seen_yet_means_not_sent(run_real):
+    """Where the kernel refuses the first byte, the request was provably not sent: whatever it is may be repeated."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        peer.reset()
+        waiter = connection.send(peer.exchange)
+        with pytest.raises(TransportError) as caught:
+            await waiter
+        await peer.end()
+        return caught.value.outcome, peer.exchange.phase, connection.is_open
+
+    outcome, phase, is_open = run_real(main())
+    assert outcome is phase
+    assert phase in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+    assert not is_open
+
+
+def test_asyncio_tells_that_nothing_was_sent():
+    """On asyncio's own transport the first send is tried at once, so that the phase is certain."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        peer.reset()
+        waiter = connection.send(peer.exchange)
+        phase = peer.exchange.phase
+        with pytest.raises(TransportError, match="closed before the request was sent"):
+            await waiter
+        await peer.end()
+        return phase
+
+    assert asyncio.run(main()) is Outcome.NOT_SENT
+
+
+@pytest.mark.parametrize("end", ["close", "bytes"])
+def test_what_the_kernel_holds_makes_a_connection_stale(run_real, end):
+    """An end, or bytes that nobody asked for, are found before the loop has turned."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        before = connection.is_stale()
+        if end == "close":
+            peer.socket.close()
+        else:
+            peer.socket.sendall(b"HTTP/1.1 200 OK\r\n")
+        after = connection.is_stale()
+        await peer.end()
+        return before, after, connection.is_stale()
+
+    assert run_real(main()) == (False, True, False)
+
+
+def test_a_closed_connection_sends_nothing(run_real):
+    """Sending on a connection that was closed raises at once; its repr says what it is."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        assert repr(connection) == "<Connection idle, 0 served>"
+        waiter = connection.send(peer.exchange)
+        assert repr(connection) == "<Connection busy, 1 served>"
+        connection.abort("it was enough")
+        with pytest.raises(TransportError, match="it was enough before the answer came"):
+            await waiter
+        connection.abort()
+        with pytest.raises(TransportError, match="before the request was sent") as caught:
+            connection.send(peer.exchange)
+        await peer.end()
+        return repr(connection), caught.value.outcome, len(peer.lost), connection.is_attached
+
+    assert run_real(main()) == ("<Connection closed, 1 served>", Outcome.NOT_SENT, 1, False)
+
+
+def test_an_answer_after_its_caller_left_is_dropped(run_real):
+    """An answer that comes in the turn in which its caller was cancelled is given to nobody."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        waiter = connection.send(peer.exchange)
+        waiter.cancel()
+        connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        late = repr(connection)
+        connection.data_received(b"HTTP/1.1 200 OK\r\n")
+        await peer.end()
+        return late, waiter.cancelled(), connection.is_open
+
+    assert run_real(main()) == ("<Connection idle, 1 served>", True, False)
+
+
+def test_a_half_written_request_does_not_outlive_the_servers_end(run_real):
+    """Where the server ends its side while a large request is still being written, the caller is told at once."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        peer.exchange.body = b"x" * 20_000_000
+        waiter = connection.send(peer.exchange)
+        peer.socket.shutdown(socket.SHUT_WR)
+        with pytest.raises(TransportError, match="closed before an answer came") as caught:
+            await waiter
+        await peer.end()
+        return caught.value.outcome
+
+    assert run_real(main()) is Outcome.UNKNOWN
