@@ -6,7 +6,7 @@ Nothing here waits, looks at a clock or draws a random number: the pipeline hand
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from attrs import field, frozen
@@ -40,6 +40,7 @@ CLOCK_SKEW_SECONDS: Final = 240.0
 
 _SHORT_CLASSES: Final = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
 _THROTTLING_REASONS: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REQUEST_TIMEOUT = 408
 _TOO_LARGE = 413
 _TOO_MANY = 429
@@ -222,10 +223,14 @@ def clock_offset(date: str | None, now: float) -> float | None:
     Returns:
         Seconds to add to ``now``'s clock.
     """
-    if not date:
-        return None
     try:
-        offset = parsedate_to_datetime(date).timestamp() - now
-    except (ValueError, TypeError, OverflowError):
+        _, day, month, year, clock, zone = (date or "").split()
+        hour, minute, second = clock.split(":")
+        days = int(year), _MONTHS.index(month) + 1, int(day)
+        service = datetime(*days, int(hour), int(minute), int(second), tzinfo=UTC).timestamp()
+    except ValueError:
         return None
+    if zone != "GMT":
+        return None
+    offset = service - now
     return offset if abs(offset) >= CLOCK_SKEW_SECONDS else None

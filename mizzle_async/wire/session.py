@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Mapping
 from copy import copy
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -183,6 +183,8 @@ class _Prepared:
 
 def _prepare(given: Any, profile: str | None) -> _Prepared:
     """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load the service model."""
+    from importlib import metadata
+
     import aiobotocore
     import botocore
     from aiobotocore.session import AioSession

@@ -6,9 +6,7 @@ Reading happens in another thread, but a JSON parser holds the interpreter's loc
 
 from __future__ import annotations
 
-import gzip
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,10 +19,15 @@ class FileLoader:
 
     def exists(self, file_path: str) -> bool:
         """Tell whether there is such a file; botocore names it without its suffix."""
+        from pathlib import Path
+
         return any(Path(file_path + suffix).is_file() for suffix in _SUFFIXES)
 
     def load_file(self, file_path: str) -> Any:
         """Read a file, or return None where there is none."""
+        import gzip
+        from pathlib import Path
+
         for suffix in _SUFFIXES:
             path = Path(file_path + suffix)
             if path.is_file():

@@ -182,7 +182,16 @@ def test_a_wrong_clock_is_measured_by_the_services_date(hours):
 
 
 @pytest.mark.parametrize(
-    "date", [None, "", "yesterday", "Mon, 21 Sep 2026 13:35:20 GMT", "Mon, 99 Sep 2026 13:33:20 GMT"]
+    "date",
+    [
+        None,
+        "",
+        "yesterday",
+        "Mon, 21 Sep 2026 13:35:20 GMT",
+        "Mon, 99 Sep 2026 13:33:20 GMT",
+        "Mon, 21 Sep 2020 13:33:20 CET",
+        "Mon, 21 Set 2020 1:2:3 GMT",
+    ],
 )
 def test_a_clock_that_agrees_or_a_date_that_says_nothing_moves_nothing(date):
     """Below four minutes the clock is not why a signature was refused."""
