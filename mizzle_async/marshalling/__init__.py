@@ -4,6 +4,7 @@ from mizzle_async.marshalling.by_value import decode_any, encode_any
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff
 from mizzle_async.marshalling.operands import StoredValue
+from mizzle_async.marshalling.plain import item_from_plain, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
 from mizzle_async.marshalling.temporal import encode_timestamp
 
@@ -18,6 +19,10 @@ __all__ = [
     "diff",
     "encode_any",
     "encode_timestamp",
+    "item_from_plain",
     "item_size",
+    "plain_item",
+    "plain_value",
+    "value_from_plain",
     "value_size",
 ]

@@ -86,6 +86,11 @@ class EntityCodec(Generic[ModelT]):
         """
         return key_of_item(self.schema, item)
 
+    def shape_of(self, name: str) -> Shape | None:
+        """Return how a top-level attribute is stored, by its stored name; None where it is stored by value."""
+        member = self._operands.members.get(name)
+        return member.shape if isinstance(member, Field) else member
+
     def encode_operand(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Return a value as it is stored at a path, for the expression compiler.
 
@@ -144,9 +149,9 @@ class EntityCodec(Generic[ModelT]):
             by_name[name].field: self.decode_at((name,), stored) for name, stored in item.items() if name in by_name
         }
 
-    def is_tagged_otherwise(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
-        """Whether two maps at a path are instances of different classes of a union: not a change, another thing."""
-        return self._operands.is_tagged_otherwise(segments, old, new)
+    def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
+        """Whether the change of the value at a path may be told by what changed inside it; else it is replaced."""
+        return self._operands.changes_inside(segments, old, new)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.schema.entity}>"

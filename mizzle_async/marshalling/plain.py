@@ -1,0 +1,141 @@
+"""Items as plain JSON and as text: what people keep in files, and what a shell shows.
+
+Plain JSON has no sets, no binary and one kind of number. Going out, a set becomes a sorted list, binary becomes base64
+text, and numbers keep every digit. Coming in, an attribute that is declared decides what a list or a text means; one
+that is not is stored by value.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from mizzle_async.errors import MarshallingError
+from mizzle_async.marshalling.by_value import encode_any
+from mizzle_async.marshalling.codec import EntityCodec
+from mizzle_async.marshalling.shape import ALL_TAGS, Shape
+from mizzle_async.types import AttributeValue, Item
+
+SET_ELEMENTS: Final = {"SS": "S", "NS": "N", "BS": "B"}
+BOOLEANS: Final = {"true": True, "false": False}
+
+
+def plain_item(item: Item) -> dict[str, Any]:
+    """Return an item as plain JSON: numbers are ``int`` or ``Decimal``, sets sorted lists, binary base64 text."""
+    return {name: plain_value(value) for name, value in item.items()}
+
+
+def plain_value(value: AttributeValue) -> Any:
+    """Return one attribute value as plain JSON."""
+    tag, content = next(iter(value.items()))
+    match tag:
+        case "N":
+            plain: Any = _number(content)
+        case "NULL":
+            plain = None
+        case "M":
+            plain = plain_item(content)
+        case "L":
+            plain = [plain_value(element) for element in content]
+        case "NS":
+            plain = sorted(_number(element) for element in content)
+        case "SS" | "BS":
+            plain = sorted(content)
+        case _:
+            plain = content
+    return plain
+
+
+def _number(text: str) -> int | Decimal:
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else number
+
+
+def item_from_plain(codec: EntityCodec[Any], row: Mapping[str, Any], *, is_text: bool = False) -> Item:
+    """Return the item that a row of plain JSON, or of text, stands for.
+
+    Args:
+        codec: The entity's. Its attributes may be named by field or by stored name; others go in by value.
+        row: Attribute name to value. None is a null; an empty text is an absent attribute where ``is_text``.
+        is_text: Whether every value is text, as in a CSV file; what is neither text nor a number is JSON in it.
+
+    Raises:
+        MarshallingError: A value cannot be what its attribute stores; the path names the attribute.
+    """
+    schema = codec.schema
+    item: Item = {}
+    for name, value in row.items():
+        if is_text and value == "":
+            continue
+        attribute = schema.by_field.get(name)
+        stored = attribute.name if attribute is not None else name
+        try:
+            item[stored] = value_from_plain(value, codec.shape_of(stored), is_text=is_text)
+        except ValueError as error:
+            path = getattr(error, "path", "") or f"{schema.entity}.{name}"
+            reason = error.message if isinstance(error, MarshallingError) else f"{path}: {error}"
+            raise MarshallingError(reason, path=f"{schema.entity}.{name}") from None
+    return item
+
+
+def value_from_plain(value: Any, shape: Shape | None, *, is_text: bool = False) -> AttributeValue:
+    """Return the attribute value that a value of plain JSON stands for.
+
+    Args:
+        value: A value of plain JSON, or text.
+        shape: How the attribute is stored, or None where that is not declared.
+        is_text: Whether it is text that may have to be read as something else.
+
+    Raises:
+        ValueError: It cannot be that.
+    """
+    tags = ALL_TAGS if shape is None else shape.tags
+    if isinstance(value, str):
+        return _from_text(value, tags, shape, is_text=is_text)
+    if isinstance(value, list):
+        set_tags = tags & SET_ELEMENTS.keys()
+        if value and set_tags and tags != ALL_TAGS:
+            return _from_set(value, set_tags)
+        element = shape.element() if shape is not None else None
+        return {"L": [value_from_plain(one, element) for one in value]}
+    if isinstance(value, dict):
+        return {
+            "M": {
+                name: value_from_plain(member, shape.member(name) if shape is not None else None)
+                for name, member in value.items()
+            }
+        }
+    return encode_any(value)
+
+
+def _from_text(text: str, tags: frozenset[str], shape: Shape | None, *, is_text: bool) -> AttributeValue:
+    if "S" in tags:
+        return encode_any(text)
+    if "N" in tags:
+        return encode_any(_decimal(text))
+    if "B" in tags:
+        return encode_any(b64decode(text, validate=True))
+    if not is_text:
+        raise ValueError(f"expected {' or '.join(sorted(tags))}, found text")
+    if "BOOL" in tags and text.strip().lower() in BOOLEANS:
+        return {"BOOL": BOOLEANS[text.strip().lower()]}
+    return value_from_plain(json.loads(text, parse_float=Decimal), shape)
+
+
+def _from_set(elements: list[Any], tags: AbstractSet[str]) -> AttributeValue:
+    if tags == {"BS"}:
+        return encode_any({b64decode(element, validate=True) for element in elements})
+    if tags == {"NS"}:
+        return encode_any({_decimal(str(element)) for element in elements})
+    return encode_any(set(elements))
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError("expected a number") from None
