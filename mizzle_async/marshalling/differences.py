@@ -108,7 +108,17 @@ def _change(
     codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
 ) -> Difference:
     """Return the smallest change of the value at a path; the two differ."""
-    return _change_of_set(path, old, new) or _change_inside(codec, path, old, new) or _replacement(path, new)
+    change: Difference | None = None
+    tags = {tag for value in (old, new) if value is not None for tag in value}
+    if len(tags) == 1 and codec.changes_inside(path.segments, old or {}, new or {}):
+        tag = tags.pop()
+        if tag in SET_TAGS:
+            change = _change_of_set(path, tag, old, new)
+        elif old is not None and new is not None and tag == "M":
+            change = _change_of_map(codec, path, old["M"], new["M"])
+        elif old is not None and new is not None and tag == "L":
+            change = _change_of_list(path, old["L"], new["L"])
+    return change or _replacement(path, new)
 
 
 def _replacement(path: AttributePath[Any, Any], new: AttributeValue | None) -> Difference:
@@ -117,25 +127,19 @@ def _replacement(path: AttributePath[Any, Any], new: AttributeValue | None) -> D
 
 
 def _change_of_set(
-    path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+    path: AttributePath[Any, Any], tag: str, old: AttributeValue | None, new: AttributeValue | None
 ) -> Difference | None:
     """Return elements to add or to take out, so that what others add or take out at the same time survives.
 
     Only for top-level attributes, as documented; an expression may name a path once, so a set that both grew and
     shrank is replaced.
+
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
     """
-    tags = {tag for value in (old, new) if value is not None for tag in value}
-    if len(tags) != 1 or not tags <= SET_TAGS or len(path.segments) > 1:
-        return None
-    tag = tags.pop()
-    before = _elements(old, tag)
-    after = _elements(new, tag)
-    added, gone = (
-        [after[key] for key in after if key not in before],
-        [before[key] for key in before if key not in after],
-    )
-    if added and gone:
+    before, after = _elements(old, tag), _elements(new, tag)
+    added = [after[key] for key in after if key not in before]
+    gone = [before[key] for key in before if key not in after]
+    if (added and gone) or len(path.segments) > 1:
         return None
     clauses = UpdateClauses()
     if added:
@@ -149,21 +153,19 @@ def _elements(value: AttributeValue | None, tag: str) -> dict[str, str]:
     return {canonical_number(element) if tag == "NS" else element: element for element in payload}
 
 
-def _change_inside(
-    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+def _change_of_map(codec: EntityCodec[Any], path: AttributePath[Any, Any], old: Item, new: Item) -> Difference | None:
+    """Return the changes of a map's entries; None where they are too many."""
+    difference = Difference()
+    for name, before, after in _changes(old, new):
+        difference = difference.also(_change(codec, path[name], before, after))
+    return difference if len(difference.clauses.clauses) <= MAP_CLAUSES else None
+
+
+def _change_of_list(
+    path: AttributePath[Any, Any], old: list[AttributeValue], new: list[AttributeValue]
 ) -> Difference | None:
-    """Return the changes of a map's entries, or what was appended to a list; None where the value is to be replaced."""
-    if old is None or new is None:
+    """Return what was appended to a list; None where it changed otherwise."""
+    appended = [StoredValue(element) for element in new[len(old) :]]
+    if not appended or not all(map(same_value, old, new)):
         return None
-    if "M" in old and "M" in new and not codec.is_tagged_otherwise(path.segments, old, new):
-        difference = Difference()
-        for name, before, after in _changes(old["M"], new["M"]):
-            difference = difference.also(_change(codec, path[name], before, after))
-        return difference if len(difference.clauses.clauses) <= MAP_CLAUSES else None
-    if "L" in old and "L" in new:
-        length = len(old["L"])
-        appended = [StoredValue(element) for element in new["L"][length:]]
-        if appended and all(map(same_value, old["L"], new["L"])):
-            clauses = UpdateClauses().set(path, ListAppend(path, appended))
-            return Difference(clauses, path.size() == length)
-    return None
+    return Difference(UpdateClauses().set(path, ListAppend(path, appended)), path.size() == len(old))

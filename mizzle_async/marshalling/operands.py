@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import attrs
 from attrs import frozen
 
 from mizzle_async.expressions import AttributePath, Facet, Segments
@@ -13,8 +14,9 @@ from mizzle_async.marshalling.binary import write_bytes, write_str
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.containers import ListShape
 from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.misfit import Misfit, not_a
-from mizzle_async.marshalling.open_values import AnyShape, OptionalShape
+from mizzle_async.marshalling.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.scalars import DECIMAL, FLOAT, INT
 from mizzle_async.marshalling.shape import Shape
 from mizzle_async.marshalling.unions import NumberShape, TaggedUnionShape, UnionShape
@@ -145,16 +147,29 @@ class Operands:
             entity
         ) from found.__cause__
 
-    def is_tagged_otherwise(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
-        """Whether two maps at a path are instances of different classes of a union."""
+    def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
+        """Whether the change of a value may be told by what changed inside it; else the value is replaced.
+
+        It may not where a path cannot lead inside: into a dataclass, or into what the user's hooks made; nor between
+        instances of different classes of a union.
+        """
         target = self.find(segments)
-        shape = target.shape if isinstance(target, Field) else target
-        shape = shape.inner if isinstance(shape, OptionalShape) else shape
-        members = shape.members if isinstance(shape, UnionShape) else (shape,)
-        return any(
-            isinstance(member, TaggedUnionShape) and old["M"].get(member.attribute) != new["M"].get(member.attribute)
-            for member in members
-        )
+        return _changes_inside(target.shape if isinstance(target, Field) else target, old, new)
+
+
+def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> bool:
+    match shape:
+        case OptionalShape():
+            return _changes_inside(shape.inner, old, new)
+        case UnionShape():
+            return all(_changes_inside(member, old, new) for member in shape.members)
+        case TaggedUnionShape():
+            tags = [stored["M"].get(shape.attribute) for stored in (old, new) if "M" in stored]
+            return tags[0] == tags[-1] and all(attrs.has(member.cls) for member in shape.classes.values())
+        case ClassShape():
+            return attrs.has(shape.cls)
+        case _:
+            return not isinstance(shape, HookShape)
 
 
 def _encode_whole(value: Any, target: Field | Shape, levels: int) -> AttributeValue | None:
