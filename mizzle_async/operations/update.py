@@ -261,15 +261,27 @@ class UpdateItem(ItemUpdate[ModelT]):
         clauses = UpdateClauses().set(path, value)  # refuses what is no path
         if isinstance(value, Term | Condition):
             return clauses
-        return UpdateClauses().set(path, Encoded(self._target.encode(value, path, Facet.WHOLE)))
+        encoded = Encoded(self._target.encode(value, path, Facet.WHOLE))
+        return UpdateClauses((UpdateClause(ClauseKind.SET, path, encoded),))
 
     def _with(self, added: UpdateClauses) -> Self:
         """Return this update with more clauses, each checked now, so that a mistake shows where it was written."""
         target = self._target
-        target.check_owners(added.owners, added)
-        check_maintained(target.schema, added)
-        target.compiler().update(added)
+        schema = target.schema
+        if not all(
+            clause.path.owner is schema.owner and not isinstance(clause.value, Term) for clause in added.clauses
+        ):
+            target.check_owners(added.owners, added)
+        if schema.version is not None or schema.unique:
+            check_maintained(schema, added)
+        if not all(map(self._is_checked, added.clauses)):
+            target.compiler().update(added)
         return derive(self, clauses=self.clauses.merge(added))
+
+    def _is_checked(self, clause: UpdateClause) -> bool:
+        """Tell whether a clause assigns an encoded value to what is no key: nothing else can be wrong with it."""
+        segments = clause.path.segments
+        return type(clause.value) is Encoded and (len(segments) > 1 or segments[0] not in self._target.schema.key_names)
 
     # ── sending ──
 
