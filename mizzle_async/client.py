@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar, cast, overload
 
 from attrs import evolve
 
+from mizzle_async.bulk.pace import RateLimiter, Throughput, client_limiter
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
@@ -57,6 +58,7 @@ class Client(TableAdministration, Transactions, Statements):
             sent, for each batch or page.
         retry: How often and when a request is sent again.
         hedge: Whether late reads are sent twice.
+        throughput: What bulk work of the client may consume in all.
         cursor_key: Authenticates cursors, and encrypts them where the extra ``cursors`` is installed: 16 bytes or more.
         cursor_max_age: Seconds for which a cursor is good; None for ever.
         converter: Your own cattrs converter.
@@ -84,6 +86,7 @@ class Client(TableAdministration, Transactions, Statements):
         timeout: float = 10.0,
         retry: RetryPolicy | None = None,
         hedge: HedgePolicy | None = None,
+        throughput: Throughput | None = None,
         cursor_key: str | bytes | None = None,
         cursor_max_age: float | None = None,
         converter: Any = None,
@@ -116,6 +119,9 @@ class Client(TableAdministration, Transactions, Statements):
         self._table_names = dict(table_names or {})
         self._clock = clock
         self._sleep = sleep
+        given = throughput or Throughput()
+        self._read_limiter = client_limiter(given.read_units_per_second, self)
+        self._write_limiter = client_limiter(given.write_units_per_second, self)
         self._tables: dict[Any, Table[Any]] = {}
         self._schemas: dict[type[Any], EntitySchema] = {}
         self._stand_in = cast("Pipeline | None", caller)
@@ -364,6 +370,16 @@ class Client(TableAdministration, Transactions, Statements):
     def chance(self) -> float:
         """Return a random number from zero to one, for jitter."""
         return (self._settings.retry.randomness or random.random)()
+
+    @property
+    def read_limiter(self) -> RateLimiter | None:
+        """Return what holds all reading of the client's bulk work back, if anything does."""
+        return self._read_limiter
+
+    @property
+    def write_limiter(self) -> RateLimiter | None:
+        """Return what holds all writing of the client's bulk work back, if anything does."""
+        return self._write_limiter
 
     def new_token(self) -> str:
         """Return a client request token, for one transaction."""

@@ -402,6 +402,10 @@ class BatchError(MizzleError):
         self.report = report
 
 
+class ResumeError(MizzleError, ValueError):
+    """What is to be resumed is not what the state file is about, or the input does not repeat what it was."""
+
+
 # ── warnings ──
 
 
@@ -423,9 +427,6 @@ class UnawaitedOperationWarning(MizzleWarning, RuntimeWarning):
 
 for _warning in (MizzleWarning, UnindexedFilterWarning, ItemCollectionLimitWarning, UnawaitedOperationWarning):
     _warning.__module__ = "mizzle_async"
-
-
-# ── codes ──
 
 
 class RetryClass(Enum):

@@ -13,7 +13,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import define, frozen
 
-from mizzle_async.bulk import BulkOwner, read_items
+from mizzle_async.bulk.pace import BulkOwner
+from mizzle_async.bulk.reading import read_items
 from mizzle_async.errors import MarshallingError
 from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan, use
 from mizzle_async.types import Item
@@ -29,10 +30,6 @@ class Reader(BulkOwner, Protocol):
     @property
     def cursors(self) -> CursorCodec:
         """What writes and reads cursors."""
-        ...
-
-    def now(self) -> float:
-        """Return the time in seconds since the epoch."""
         ...
 
     def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:

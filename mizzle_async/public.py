@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mizzle_async.bulk import BatchReport
+from mizzle_async.bulk.pace import Throughput
+from mizzle_async.bulk.reading import GetMany
+from mizzle_async.bulk.report import BatchReport, UndoneWrite
+from mizzle_async.bulk.work import BulkWork
 from mizzle_async.client import Client
 from mizzle_async.errors import CancellationReason, ThrottlingReason
 from mizzle_async.expressions import (
@@ -43,9 +46,9 @@ from mizzle_async.operations import (
     PutItem,
     ReplaceItem,
     StatementResult,
+    Transactable,
     TransactGet,
     TransactWrite,
-    Transactable,
     UpdateItem,
     identifier,
 )
@@ -65,6 +68,7 @@ __all__ = [
     "Attribute",
     "AttributePath",
     "BatchReport",
+    "BulkWork",
     "CallRecord",
     "CancellationReason",
     "Capacity",
@@ -78,6 +82,7 @@ __all__ = [
     "ExecuteTransaction",
     "Explanation",
     "GetItem",
+    "GetMany",
     "GlobalSecondaryIndex",
     "HedgePolicy",
     "IndexDescription",
@@ -110,9 +115,11 @@ __all__ = [
     "Table",
     "TableDescription",
     "ThrottlingReason",
+    "Throughput",
     "TransactGet",
     "TransactWrite",
     "Transactable",
+    "UndoneWrite",
     "UpdateItem",
     "asdict",
     "attribute",

@@ -5,11 +5,8 @@ It gives operations what they cannot know, the time and the sender, and builds t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
 from typing import Any, TypeVar
 
-from mizzle_async.bulk import BatchReport, read_items, write_items
-from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import (
     AttributePath,
     PartitionKeyCondition,
@@ -30,17 +27,15 @@ from mizzle_async.operations import (
     entity_identity,
     query_index,
     resolve_key,
-    stamp_put,
-    use,
 )
 from mizzle_async.query import Query
-from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner, TableWrites
-from mizzle_async.types import Item
+from mizzle_async.table_bulk import TableBulk
+from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner
 
 ModelT = TypeVar("ModelT")
 
 
-class Table(TableWrites[ModelT]):
+class Table(TableBulk[ModelT]):
     """The items of one entity in one table; made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by
@@ -230,50 +225,6 @@ class Table(TableWrites[ModelT]):
         )
         plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, index=index)
         return Query(self._owner, plan, self._advised)
-
-    # ── many at once ──
-
-    async def get_many(
-        self, keys: Iterable[KeyLike[ModelT]], /, *, consistent_read: bool = False, include_expired: bool = False
-    ) -> list[ModelT | None]:
-        """Read items by key.
-
-        Returns:
-            The items in the order of the keys, None where there is none.
-
-        Cost: one request for each 100 keys; read units as for `get`.
-        """
-        identity = entity_identity(self.schema)
-        wanted = [key.item if isinstance(key, Key) and key.entity is identity else self._key(key, {}) for key in keys]
-        items = await read_items(self._owner, self._target, wanted, consistent_read=consistent_read)
-        if include_expired or self.schema.time_to_live is None:
-            decode = self._target.codec.decode
-            return [None if item is None else decode(item) for item in items]
-        now = self._owner.now()
-        get = GetItem[ModelT | None](self._target, {}, include_expired=include_expired)
-        use(get)
-        return [get.from_item(item, now) for item in items]
-
-    async def put_many(
-        self, items: Iterable[ModelT] | AsyncIterable[ModelT], /, *, concurrency: int = 8
-    ) -> BatchReport:
-        """Put items, 25 to a request, several requests at once; as `put`, without conditions.
-
-        Args:
-            items: Any number of instances, as they come.
-            concurrency: How many requests are under way at once.
-        """
-        schema, now = self.schema, self._now()
-        if schema.version is not None:
-            raise ExpressionError(
-                f"{schema.entity} has a version, which a batch cannot check: use .insert() or .replace()"
-            )
-
-        def stamped(item: Item) -> Item:
-            stamp_put(schema, item, now)
-            return item
-
-        return await write_items(self._owner, self._target, items, concurrency=concurrency, stamp=stamped)
 
     def __repr__(self) -> str:
         return f"<Table {self.schema.entity} in {self.name!r}>"

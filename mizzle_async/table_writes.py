@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 from uuid import UUID
 
+from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import UpdateClauses
 from mizzle_async.locking import Change, Modification
@@ -53,7 +54,7 @@ KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
 """What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
 
 
-class TableOwner(Reader, Protocol):
+class TableOwner(Reader, LimitedOwner, Protocol):
     """What a table handle needs of its client."""
 
     @property
@@ -72,19 +73,6 @@ class TableOwner(Reader, Protocol):
 
     def new_write_id(self) -> str:
         """Return an id for one write of a versioned item."""
-        ...
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that a call may take where it does not say."""
-        ...
-
-    def chance(self) -> float:
-        """Return a random number from zero to one, for jitter."""
-        ...
-
-    async def pause(self, seconds: float, /) -> None:
-        """Sleep."""
         ...
 
 

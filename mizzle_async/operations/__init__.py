@@ -2,7 +2,20 @@
 
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.base import Operation, use
-from mizzle_async.operations.batch import GET_CHUNK, WRITE_CHUNK, BatchAnswer, BatchGet, BatchWrite
+from mizzle_async.operations.batch import (
+    GET_CHUNK,
+    WRITE_CHUNK,
+    BatchAnswer,
+    BatchEntry,
+    BatchGet,
+    BatchWrite,
+    WriteKind,
+    WritePacker,
+    check_batchable,
+    delete_entry,
+    operation_entry,
+    put_entry,
+)
 from mizzle_async.operations.check import CheckItem
 from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
@@ -41,6 +54,7 @@ __all__ = [
     "Action",
     "AnyIndex",
     "BatchAnswer",
+    "BatchEntry",
     "BatchGet",
     "BatchWrite",
     "Capacity",
@@ -74,8 +88,12 @@ __all__ = [
     "TransactWrite",
     "Transactable",
     "UpdateItem",
+    "WriteKind",
+    "WritePacker",
+    "check_batchable",
     "check_reserved",
     "cursor_secret",
+    "delete_entry",
     "derived_key",
     "entity_identity",
     "execute_batch",
@@ -85,7 +103,9 @@ __all__ = [
     "identifier",
     "is_guard",
     "is_stamped",
+    "operation_entry",
     "projection_of",
+    "put_entry",
     "query_digest",
     "query_index",
     "refuse_unique",

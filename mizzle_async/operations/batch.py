@@ -1,20 +1,222 @@
-"""Batches as pure chunks: BatchGetItem and BatchWriteItem requests of one table, and what they leave unprocessed.
+"""Batches, as pure arithmetic: single writes packed into BatchWriteItem requests, keys into BatchGetItem requests.
 
-Minimal: one table, fixed chunks.
+Two writes to one item never share a request, and the second waits until the first is done: DynamoDB refuses the
+former, and promises no order for requests under way at once. What was not done comes back as it was given.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
-from attrs import field, frozen
+import orjson
+from attrs import define, field, frozen
 
-from mizzle_async.limits import BATCH_GET_KEYS, BATCH_WRITE_ITEMS
-from mizzle_async.operations.base import Operation
-from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
+from mizzle_async.errors import CorruptResponseError, ExpressionError
+from mizzle_async.limits import (
+    BATCH_GET_KEYS,
+    BATCH_WRITE_ITEMS,
+    ITEM_BYTES,
+    REQUEST_BYTES,
+    WRITE_UNIT_BYTES,
+)
+from mizzle_async.marshalling import check_item_size
+from mizzle_async.model import EntitySchema
+from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.conditions import Presence
+from mizzle_async.operations.delete import DeleteItem
+from mizzle_async.operations.put import PutItem
+from mizzle_async.operations.target import Target
+from mizzle_async.types import Item, Outcome, RepeatSafety, WirePayload, WireRequest, WireResponse
 
-GET_CHUNK = BATCH_GET_KEYS
-WRITE_CHUNK = BATCH_WRITE_ITEMS
+GET_CHUNK: Final = BATCH_GET_KEYS
+WRITE_CHUNK: Final = BATCH_WRITE_ITEMS
+
+ENVELOPE_BYTES: Final = 64 * 1024
+"""What is kept free of a request for table names and brackets: 25 names of 255 bytes need a tenth of it."""
+
+WriteKind: TypeAlias = Literal["put", "delete"]
+
+
+@define(eq=False, repr=False)
+class BatchEntry:
+    """One write of a batch, encoded.
+
+    Attributes:
+        target: The table.
+        kind: Whether it puts or deletes.
+        identity: What two writes to one item have in common.
+        body: Its part of the request.
+        given: What the caller gave: an instance, a key, an operation.
+        position: Its place in the caller's input, from zero.
+        run: The part of the input that it belongs to, where somebody counts what is done.
+    """
+
+    target: Target[Any]
+    kind: WriteKind
+    identity: Hashable
+    body: bytes
+    given: Any
+    position: int
+    run: Any = None
+
+    @property
+    def units(self) -> int:
+        """Estimate the write units it consumes; what is deleted or replaced may be larger."""
+        return -(-len(self.body) // WRITE_UNIT_BYTES)
+
+
+def put_entry(target: Target[Any], item: Item, given: Any, position: int) -> BatchEntry:
+    """Return the write that puts an item.
+
+    Raises:
+        LimitError: The item is larger than DynamoDB stores.
+    """
+    body = orjson.dumps(item)
+    if len(body) > ITEM_BYTES:  # JSON is never shorter than what counts
+        check_item_size(item, target.schema.entity)
+    return BatchEntry(
+        target,
+        "put",
+        (target.table, target.codec.identify(item)),
+        b'{"PutRequest":{"Item":%b}}' % body,
+        given,
+        position,
+    )
+
+
+def delete_entry(target: Target[Any], key: Item, given: Any, position: int) -> BatchEntry:
+    """Return the write that deletes the item of a key."""
+    body = b'{"DeleteRequest":{"Key":%b}}' % orjson.dumps(key)
+    return BatchEntry(target, "delete", (target.table, target.codec.identify(key)), body, given, position)
+
+
+def operation_entry(operation: object, position: int) -> BatchEntry:
+    """Return a `put()` or a `delete()` as a batch takes it.
+
+    Raises:
+        ExpressionError: It is anything else, or has a condition, which BatchWriteItem cannot check.
+    """
+    if not isinstance(operation, PutItem | DeleteItem):
+        raise ExpressionError(
+            f"{operation}: BatchWriteItem knows puts and deletes only: send it by `client.send_all(operations)`, or in "
+            "`client.transact_write(…)`"
+        )
+    use(operation)
+    target: Target[Any] = operation.target
+    if operation.conditions or operation.version is not None or operation.presence is not Presence.ANY:
+        raise ExpressionError(
+            f"{operation}: BatchWriteItem checks no conditions: send it by `client.send_all(operations)`, or in "
+            "`client.transact_write(…)`"
+        )
+    check_batchable(target.schema, "put" if isinstance(operation, PutItem) else "delete")
+    if isinstance(operation, PutItem):
+        return put_entry(target, operation.item, operation, position)
+    return delete_entry(target, operation.key, operation, position)
+
+
+def check_batchable(schema: EntitySchema, verb: str) -> None:
+    """Refuse entities whose writes need conditions, which BatchWriteItem has not.
+
+    Raises:
+        ExpressionError: The entity has a version, or unique attributes.
+    """
+    one = "insert" if verb == "put" else "delete"
+    if schema.version is not None:
+        raise ExpressionError(
+            f"{schema.entity} has a version, and BatchWriteItem takes no condition that could check it: a {verb} in a "
+            f"batch could undo what somebody else wrote. Use .{one}() for each item, several at once by "
+            f"`client.send_all(orders.{one}(item) for item in items)`"
+        )
+    if schema.unique:
+        names = ", ".join(attribute.field for attribute in schema.unique)
+        raise ExpressionError(
+            f"{schema.entity} has unique attributes ({names}), whose guard items only a transaction keeps right, and "
+            f"BatchWriteItem is none: use .{one}() for each item, several at once by "
+            f"`client.send_all(orders.{one}(item) for item in items)`"
+        )
+
+
+class WritePacker:
+    """Packs writes into requests: 25 at most, 16 MB at most, and one for each item at a time, in their order.
+
+    A write to an item that has one before it, packed or under way, is held until `finish` says that that one is done.
+
+    Args:
+        most: Writes in one request.
+        most_bytes: Bytes in one request.
+    """
+
+    __slots__ = ("_followers", "_most", "_most_bytes", "_ready", "held")
+
+    def __init__(self, most: int = WRITE_CHUNK, most_bytes: int = REQUEST_BYTES - ENVELOPE_BYTES) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._ready: deque[BatchEntry] = deque()
+        self._followers: dict[Hashable, deque[BatchEntry] | None] = {}
+        self.held = 0
+
+    @property
+    def ready(self) -> int:
+        """Return how many writes could be sent now."""
+        return len(self._ready)
+
+    @property
+    def under_way(self) -> int:
+        """Return how many items have a write that is packed or sent, and not finished."""
+        return len(self._followers) - len(self._ready)
+
+    def add(self, entry: BatchEntry) -> None:
+        """Take one more write."""
+        followers = self._followers
+        identity = entry.identity
+        if identity in followers:
+            waiting = followers[identity]
+            if waiting is None:
+                waiting = followers[identity] = deque()
+            waiting.append(entry)
+            self.held += 1
+        else:
+            followers[identity] = None
+            self._ready.append(entry)
+
+    def take(self) -> list[BatchEntry]:
+        """Return the writes of the next request; none where nothing may be sent now."""
+        ready = self._ready
+        taken: list[BatchEntry] = []
+        size = 0
+        while ready and len(taken) < self._most:
+            size += len(ready[0].body) + 1
+            if size > self._most_bytes and taken:
+                break
+            taken.append(ready.popleft())
+        return taken
+
+    def finish(self, entries: Iterable[BatchEntry]) -> None:
+        """Hear that writes are done, or given up: what was held for them may go."""
+        followers = self._followers
+        for entry in entries:
+            waiting = followers.pop(entry.identity)
+            if waiting:
+                follower = waiting.popleft()
+                self.held -= 1
+                followers[entry.identity] = waiting or None
+                self._ready.append(follower)
+
+    def drain(self) -> list[BatchEntry]:
+        """Give back, in the order of the input, every write that is not packed into a request."""
+        left = list(self._ready)
+        for waiting in self._followers.values():
+            left += waiting or ()
+        self._ready.clear()
+        self._followers.clear()
+        self.held = 0
+        return sorted(left, key=_position)
+
+
+def _position(entry: BatchEntry) -> int:
+    return entry.position
 
 
 @frozen(eq=False)
@@ -23,11 +225,23 @@ class BatchAnswer:
 
     Attributes:
         items: The items read.
-        unprocessed: Keys, or write requests, that must be sent again.
+        unprocessed: Keys, or writes, that must be sent again.
+        units: Consumed capacity units, of all tables; None where the engine does not say.
+        ambiguous: Whether an earlier attempt may have been applied without our knowing.
     """
 
     items: list[Item]
     unprocessed: list[Any]
+    units: float | None = None
+    ambiguous: bool = False
+
+
+def consumed_units(payload: WirePayload) -> float | None:
+    """Return the capacity units that a batch consumed, of all its tables."""
+    consumed: Any = payload.get("ConsumedCapacity")
+    if not consumed:
+        return None
+    return float(sum(entry.get("CapacityUnits") or 0.0 for entry in consumed))
 
 
 @frozen(eq=False, repr=False)
@@ -41,40 +255,92 @@ class BatchGet(Operation[BatchAnswer]):
 
     keys: tuple[Item, ...]
     consistent_read: bool = field(default=False, kw_only=True)
+    report_capacity: bool = field(default=False, kw_only=True)
 
     def _body(self) -> WirePayload:
         entry: WirePayload = {"Keys": list(self.keys)}
         if self.consistent_read:
             entry["ConsistentRead"] = True
-        return {"RequestItems": {self._target.table: entry}}
+        body: WirePayload = {"RequestItems": {self._target.table: entry}}
+        if self.report_capacity or self._target.report_capacity:
+            body["ReturnConsumedCapacity"] = "TOTAL"
+        return body
 
     def from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (rows judge what is expired)
         """Return the items, in no order, and the keys that were not looked at."""
         table = self._target.table
         payload = response.payload
         left = payload.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        return BatchAnswer(payload.get("Responses", {}).get(table, []), left)
+        return BatchAnswer(payload.get("Responses", {}).get(table, []), left, consumed_units(payload))
 
 
 @frozen(eq=False, repr=False)
 class BatchWrite(Operation[BatchAnswer]):
-    """Put or delete up to 25 items of one table.
+    """Put or delete up to 25 items, of one table or several.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
     """
 
     api = "BatchWriteItem"
 
-    requests: tuple[WirePayload, ...]
+    entries: Sequence[BatchEntry]
 
     @property
     def safety(self) -> RepeatSafety:
         """Return that whole items can be written again."""
         return RepeatSafety.IDEMPOTENT
 
+    def to_request(self) -> WireRequest:
+        """Return the wire request, put together from its encoded parts."""
+        use(self)
+        return WireRequest(self.api, self._encoded(), self._tables(), self.safety, None, self.timeout)
+
+    def _grouped(self) -> dict[str, list[bytes]]:
+        tables: dict[str, list[bytes]] = {}
+        for entry in self.entries:
+            tables.setdefault(entry.target.table, []).append(entry.body)
+        return tables
+
+    def _tables(self) -> str:
+        return ", ".join(sorted({entry.target.table for entry in self.entries}))
+
+    def _encoded(self) -> bytes:
+        parts = [b"%b:[%b]" % (orjson.dumps(table), b",".join(bodies)) for table, bodies in self._grouped().items()]
+        return b'{"RequestItems":{%b},"ReturnConsumedCapacity":"TOTAL"}' % b",".join(parts)
+
     def _body(self) -> WirePayload:
-        return {"RequestItems": {self._target.table: list(self.requests)}}
+        body: WirePayload = orjson.loads(self._encoded())
+        return body
 
     def from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (nothing expires)
-        """Return the writes that were not done."""
-        return BatchAnswer([], response.payload.get("UnprocessedItems", {}).get(self._target.table, []))
+        """Return the writes that were not done, as they were given.
+
+        Raises:
+            CorruptResponseError: The answer lists a write that was never asked for.
+        """
+        payload = response.payload
+        left = payload.get("UnprocessedItems")
+        unprocessed = self._matched(left) if left else []
+        return BatchAnswer([], unprocessed, consumed_units(payload), response.ambiguous)
+
+    def _matched(self, left: dict[str, list[WirePayload]]) -> list[BatchEntry]:
+        """Find the writes that came back: the service answers them in an order of its own, numbers normalised."""
+        asked = {entry.identity: entry for entry in self.entries}
+        identify: dict[str, Callable[[Item], Hashable]] = {
+            entry.target.table: entry.target.codec.identify for entry in self.entries
+        }
+        found: list[BatchEntry] = []
+        try:
+            for table, requests in left.items():
+                for request in requests:
+                    put: Any = request.get("PutRequest")
+                    item: Item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
+                    found.append(asked.pop((table, identify[table](item))))
+        except (KeyError, TypeError) as error:
+            raise CorruptResponseError(
+                "the answer lists a write as unprocessed that was not asked for",
+                outcome=Outcome.UNKNOWN,
+                operation=self.api,
+                table=self._tables(),
+            ) from error
+        return found

@@ -1,0 +1,271 @@
+"""Loads: writes that come from an iterable of any length, synchronous or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sized
+from itertools import islice
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from mizzle_async.bulk.checkpoints import LoadState, StateFile, StatePath
+from mizzle_async.bulk.pace import BulkOwner, Limiters
+from mizzle_async.bulk.report import BatchReport, UndoneKind, UndoneWrite
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writing import MOST_HELD, OnUndone, Progress, WriteEngine
+from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
+from mizzle_async.operations import WRITE_CHUNK, BatchEntry
+
+Source: TypeAlias = Iterable[Any] | AsyncIterable[Any]
+MakeEntry: TypeAlias = Callable[[Any, int], BatchEntry]
+"""Makes a write of an item and its position."""
+
+
+@frozen(kw_only=True)
+class LoadOptions:
+    """How a load is done; `Table.put_many` explains each.
+
+    Attributes:
+        concurrency: Requests under way at most.
+        limiters: What holds requests back.
+        timeout: Seconds for each batch; None for the client's.
+        on_error: What happens to an item that cannot be written.
+        progress: What hears of progress.
+        resume: The state file.
+        checkpoint_batches: Batches between checkpoints.
+    """
+
+    concurrency: int = 8
+    limiters: Limiters
+    timeout: float | None = None
+    on_error: OnUndone = "raise"
+    progress: Progress | None = None
+    resume: StatePath | None = None
+    checkpoint_batches: int = 100
+
+    def check(self, verb: str) -> None:
+        """Refuse numbers that mean nothing.
+
+        Raises:
+            ExpressionError: One of them does.
+        """
+        check_at_least_one(verb, concurrency=self.concurrency, checkpoint_batches=self.checkpoint_batches)
+        if self.on_error != "raise" and not callable(self.on_error):
+            raise ExpressionError(f"{verb}: on_error= is 'raise' or a function of the item, not {self.on_error!r}")
+
+
+def check_at_least_one(verb: str, **numbers: object) -> None:
+    """Refuse what is no whole number of one or more.
+
+    Raises:
+        ExpressionError: One of them is not.
+    """
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise ExpressionError(f"{verb}: {name}={number!r} must be an integer of 1 or more")
+
+
+def load(
+    owner: BulkOwner,
+    source: Source,
+    make: MakeEntry,
+    options: LoadOptions,
+    *,
+    verb: str,
+    kind: UndoneKind,
+    table: str,
+) -> BulkWork:
+    """Return the work of writing what a source gives.
+
+    Args:
+        owner: The client.
+        source: The items.
+        make: Makes the write of an item.
+        options: How it is done.
+        verb: What the caller asked for, for messages.
+        kind: What is done with an item, for the report.
+        table: The table or tables.
+    """
+    options.check(verb)
+    report = BatchReport()
+    sync = None if isinstance(source, AsyncIterable) else iter(source)
+    left = len(source) if isinstance(source, Sized) else None
+    opened: Any = source
+
+    async def work() -> BatchReport:
+        state = None
+        if options.resume is not None:
+            state = LoadState(StateFile(options.resume, {"work": verb, "table": table}), options.checkpoint_batches)
+        engine = WriteEngine(
+            owner,
+            report,
+            concurrency=options.concurrency,
+            timeout=options.timeout,
+            limiters=options.limiters,
+            on_error=options.on_error,
+            progress=options.progress,
+            state=state,
+        )
+        refused = _Refusal(engine, kind, table)
+        feed = (
+            _SyncFeed(engine, sync, make, refused, left)
+            if sync is not None
+            else _AsyncFeed(engine, aiter(opened), make, refused)
+        )
+        short = sync is not None and (options.concurrency == 1 or (left is not None and left <= WRITE_CHUNK))
+        try:
+            await engine.run(feed, short=short)
+        finally:
+            if state is not None and not isinstance(engine.foreign, ResumeError):
+                state.save(complete=engine.error is None)
+        return settled(engine, verb)
+
+    return BulkWork(f"{verb} of {table!r}", report, work)
+
+
+def settled(engine: WriteEngine, verb: str) -> BatchReport:
+    """Return the report of work that has ended.
+
+    Raises:
+        BatchError: Something of it is left.
+    """
+    report = engine.report
+    if engine.foreign is not None:
+        engine.foreign.add_note(f"{verb}: {report}; `.report` of the awaited object has each item that was not done")
+        raise engine.foreign
+    if not report.is_complete:
+        raise report.to_error(verb)
+    return report
+
+
+class _Refusal:
+    """Takes note of items that cannot be encoded."""
+
+    def __init__(self, engine: WriteEngine, kind: UndoneKind, table: str) -> None:
+        self._engine = engine
+        self._kind = kind
+        self._table = table
+
+    def __call__(self, given: Any, position: int, error: Exception) -> None:
+        engine = self._engine
+        if engine.state is not None and not engine.state.saw(None):
+            engine.report.skipped += 1
+            return
+        if not isinstance(error, MizzleError):  # a hook of the user's converter
+            told = MarshallingError(f"the item cannot be encoded: {type(error).__name__}", table=self._table)
+            told.__cause__ = error
+            error = told
+        engine.refuse(UndoneWrite(self._kind, self._table, given, error, position))
+
+
+class _SyncFeed:
+    """Writes from an iterable: as many as a request takes, whenever a lane asks."""
+
+    def __init__(
+        self, engine: WriteEngine, items: Iterator[Any], make: MakeEntry, refused: _Refusal, left: int | None
+    ) -> None:
+        self._engine = engine
+        self._items = items
+        self._make = make
+        self._refused = refused
+        self._left = left
+        self.ended = left == 0
+
+    @property
+    def flushes(self) -> bool:
+        """Whether the rest goes out as it is."""
+        return self.ended
+
+    def pull(self) -> None:
+        """Encode what the next request takes; nobody comes between, because nothing here waits."""
+        engine = self._engine
+        report, packer, make = engine.report, engine.packer, self._make
+        wanted = WRITE_CHUNK - packer.ready
+        first = position = report.taken
+        saw = None if engine.state is None else engine.state.saw
+        add = packer.add
+        try:
+            for given in islice(self._items, wanted):
+                position += 1
+                try:
+                    entry = make(given, position - 1)
+                except Exception as error:  # noqa: BLE001  (whatever it is, it is about this item)
+                    self._refused(given, position - 1, error)
+                    if engine.error is not None:
+                        break
+                    continue
+                if saw is not None and not saw(entry):
+                    report.skipped += 1
+                    continue
+                add(entry)
+            else:
+                if position - first < wanted or position == self._left:
+                    self._end()
+        except Exception as error:  # noqa: BLE001  (the source's own, or another input: the caller sees it as it is)
+            engine.stop_for(error)
+        report.taken = position
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._engine.state is not None:
+            self._engine.state.ended()
+        self._engine.wake()
+
+
+class _AsyncFeed:
+    """Writes from an asynchronous iterable, which one lane at a time reads."""
+
+    def __init__(self, engine: WriteEngine, items: AsyncIterator[Any], make: MakeEntry, refused: _Refusal) -> None:
+        self._engine = engine
+        self._items = items
+        self._make = make
+        self._refused = refused
+        self._lock = asyncio.Lock()
+        self.ended = False
+
+    @property
+    def flushes(self) -> bool:
+        """Whether the rest goes out as it is."""
+        return self.ended
+
+    def pull(self) -> Coroutine[Any, Any, None]:
+        """Return what encodes the writes of the next request."""
+        return self._pull()
+
+    async def _pull(self) -> None:
+        engine = self._engine
+        packer = engine.packer
+        async with self._lock:
+            while packer.ready < WRITE_CHUNK and packer.held < MOST_HELD and not self.ended and engine.error is None:
+                try:
+                    given = await anext(self._items)
+                    self._take(given)
+                except StopAsyncIteration:
+                    self.ended = True
+                    if engine.state is not None:
+                        self._check_end()
+                    engine.wake()
+                except Exception as error:  # noqa: BLE001  (the source's own, or another input)
+                    engine.stop_for(error)
+
+    def _check_end(self) -> None:
+        try:
+            if self._engine.state is not None:
+                self._engine.state.ended()
+        except ResumeError as error:
+            self._engine.stop_for(error)
+
+    def _take(self, given: Any) -> None:
+        engine = self._engine
+        position = engine.report.taken
+        engine.report.taken += 1
+        try:
+            entry = self._make(given, position)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is about this item)
+            self._refused(given, position, error)
+            return
+        if engine.state is not None and not engine.state.saw(entry):
+            engine.report.skipped += 1
+        else:
+            engine.packer.add(entry)

@@ -1,0 +1,253 @@
+"""How fast bulk work goes: pauses with jitter, as many requests at once as the service bears, units a second.
+
+It knows loops, clocks and numbers, and nothing of items.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, Protocol
+
+from attrs import field, frozen
+from attrs.validators import gt, optional
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.types import Sender
+
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 5.0
+"""Seconds: a pause is drawn from zero to the first, doubled for each one more in a row up to the longest."""
+
+BURST_SECONDS: Final = 1.0
+"""What a limiter saves up while nothing is sent, in seconds of its rate."""
+
+
+class BulkOwner(Sender, Protocol):
+    """What bulk work needs of a client."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call may take where it does not say."""
+        ...
+
+    def chance(self) -> float:
+        """Return a random number from zero to one, for jitter."""
+        ...
+
+    async def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        ...
+
+    def now(self) -> float:
+        """Return the time in seconds since the epoch."""
+        ...
+
+
+@frozen(kw_only=True)
+class Throughput:
+    """What bulk work of one client may consume in all: a token bucket, fed by what the service says was consumed.
+
+    Single calls are never held back by it; `put_many`, `delete_many`, `get_many`, writers, exports and rewrites are.
+
+    Attributes:
+        read_units_per_second: Read units a second, or None for no limit.
+        write_units_per_second: Write units a second, or None for no limit.
+    """
+
+    read_units_per_second: float | None = field(default=None, validator=optional(gt(0)))
+    write_units_per_second: float | None = field(default=None, validator=optional(gt(0)))
+
+
+def jittered(attempt: int, chance: float) -> float:
+    """Return the pause before what was left unprocessed is sent again, in seconds, with full jitter.
+
+    Args:
+        attempt: How often in a row it was in vain, from 1.
+        chance: A random number from zero to one.
+    """
+    return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
+
+
+class RateLimiter:
+    """A token bucket of capacity units. What a request consumes is known only afterwards: the difference is made up.
+
+    Args:
+        units_per_second: The rate.
+        owner: Makes the pauses.
+    """
+
+    __slots__ = ("_balance", "_filled_at", "_lock", "_owner", "_rate", "_ratio")
+
+    def __init__(self, units_per_second: float, owner: BulkOwner) -> None:
+        self._rate = units_per_second
+        self._owner = owner
+        self._balance = 0.0
+        self._filled_at: float | None = None
+        self._ratio = 1.0
+        self._lock = asyncio.Lock()
+
+    async def admit(self, estimate: float) -> float:
+        """Wait until a request may be sent.
+
+        Args:
+            estimate: The units it will consume, estimated from sizes.
+
+        Returns:
+            What was taken for it, to be handed to `settle`.
+        """
+        expected = estimate * self._ratio
+        async with self._lock:  # first come, first served
+            while True:
+                self._fill()
+                if self._balance >= 0:
+                    break
+                await self._owner.pause(-self._balance / self._rate)
+            self._balance -= expected
+        return expected
+
+    def settle(self, taken: float, estimate: float, consumed: float | None) -> None:
+        """Hear what a request consumed.
+
+        Args:
+            taken: What `admit` returned.
+            estimate: What it was told.
+            consumed: The service's own number; None where it gave none.
+        """
+        if consumed is None:
+            return
+        self._balance += taken - consumed
+        if estimate > 0 and consumed > 0:
+            self._ratio += (consumed / estimate - self._ratio) / 8
+
+    def _fill(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._filled_at is not None:
+            saved = self._balance + (now - self._filled_at) * self._rate
+            self._balance = min(saved, self._rate * BURST_SECONDS)
+        self._filled_at = now
+
+    def __repr__(self) -> str:
+        return f"<RateLimiter {self._rate:g} units a second, {self._balance:.1f} left>"
+
+
+class LimitedOwner(BulkOwner, Protocol):
+    """What bulk work that is held back needs of a client."""
+
+    @property
+    def read_limiter(self) -> RateLimiter | None:
+        """What holds all reading of the client's bulk work back."""
+        ...
+
+    @property
+    def write_limiter(self) -> RateLimiter | None:
+        """What holds all writing of the client's bulk work back."""
+        ...
+
+
+class Limiters:
+    """The limits that apply to one piece of bulk work, taken together: its own, and the client's.
+
+    Args:
+        limiters: Each of them; None where there is no limit.
+    """
+
+    __slots__ = ("_limiters",)
+
+    def __init__(self, *limiters: RateLimiter | None) -> None:
+        self._limiters = [limiter for limiter in limiters if limiter is not None]
+
+    def __bool__(self) -> bool:
+        return bool(self._limiters)
+
+    async def admit(self, estimate: float) -> list[float]:
+        """Wait until a request may be sent; return what `settle` must be given."""
+        return [await limiter.admit(estimate) for limiter in self._limiters]
+
+    def settle(self, taken: list[float], estimate: float, consumed: float | None) -> None:
+        """Hear what a request consumed."""
+        for limiter, units in zip(self._limiters, taken, strict=True):
+            limiter.settle(units, estimate, consumed)
+
+
+def read_limiters(owner: LimitedOwner, units_per_second: float | None) -> Limiters:
+    """Return what holds reading back: the client's limit, and one of its own."""
+    return Limiters(_own_limiter(owner, "read", units_per_second), owner.read_limiter)
+
+
+def write_limiters(owner: LimitedOwner, units_per_second: float | None) -> Limiters:
+    """Return what holds writing back: the client's limit, and one of its own."""
+    return Limiters(_own_limiter(owner, "write", units_per_second), owner.write_limiter)
+
+
+def _own_limiter(owner: BulkOwner, kind: str, units_per_second: float | None) -> RateLimiter | None:
+    if units_per_second is not None and not units_per_second > 0:
+        raise ExpressionError(f"{kind}_units_per_second={units_per_second!r} must be more than 0, or None for no limit")
+    return client_limiter(units_per_second, owner)
+
+
+def client_limiter(units_per_second: float | None, owner: BulkOwner) -> RateLimiter | None:
+    """Return a limiter of this rate, or None where there is no limit."""
+    return None if units_per_second is None else RateLimiter(units_per_second, owner)
+
+
+class Lanes:
+    """How many requests may be under way at once: one more for each round without throttling, half after one with.
+
+    Args:
+        most: Never more than these; it begins with them.
+    """
+
+    __slots__ = ("_active", "_limit", "_most", "_waiting", "throttled")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._active = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.throttled = 0
+
+    @property
+    def limit(self) -> int:
+        """Return how many may be under way now."""
+        return int(self._limit)
+
+    async def enter(self) -> None:
+        """Wait for a place."""
+        while self._active >= int(self._limit):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._wake()  # our turn goes to the next
+                raise
+        self._active += 1
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._active -= 1
+        self._wake()
+
+    def succeeded(self) -> None:
+        """Hear that a request was not throttled: a whole round of them makes room for one more."""
+        if self._limit < self._most:
+            self._limit = min(float(self._most), self._limit + 1.0 / self._limit)
+            self._wake()
+
+    def slowed(self) -> None:
+        """Hear that the service refused something for its rate."""
+        self.throttled += 1
+        self._limit = max(1.0, self._limit / 2)
+
+    def _wake(self) -> None:
+        free = int(self._limit) - self._active
+        while self._waiting and free > 0:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                free -= 1
+
+    def __repr__(self) -> str:
+        return f"<Lanes {self._active} of {int(self._limit)}, at most {self._most}>"

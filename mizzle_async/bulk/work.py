@@ -1,0 +1,71 @@
+"""Bulk work as the caller holds it: it is awaited once, and its report can be read at any time."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mizzle_async.bulk.report import BatchReport
+from mizzle_async.errors import ClientStateError, UnawaitedOperationWarning
+
+
+class BulkWork:
+    """Work on many items: ``report = await orders.put_many(rows)``.
+
+    Held in a variable, its report can be read meanwhile, and after a cancellation or an error::
+
+        load = orders.put_many(rows)
+        try:
+            await load
+        finally:
+            print(load.report)
+
+    Attributes:
+        report: What has become of the items so far.
+    """
+
+    def __init__(
+        self, description: str, report: BatchReport, start: Callable[[], Coroutine[Any, Any, BatchReport]]
+    ) -> None:
+        self.report = report
+        self._description = description
+        self._start = start
+        self._used = False
+
+    def __await__(self) -> Generator[Any, Any, BatchReport]:
+        return self.send().__await__()
+
+    def send(self) -> Coroutine[Any, Any, BatchReport]:
+        """Return a coroutine that does the work and returns the report: for ``create_task`` and task groups.
+
+        Raises:
+            ClientStateError: It was awaited before: its input is used up.
+        """
+        if self._used:
+            raise ClientStateError(f"{self._description} was awaited before: ask for it again, with its input")
+        self._used = True
+        return self._start()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_used", True) and not sys.is_finalizing():
+            warnings.warn(
+                f"{self._description} was asked for and never done: was an `await` forgotten?",
+                UnawaitedOperationWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+    def __repr__(self) -> str:
+        return f"<{self._description}: {self.report}>"
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+
+        def __bool__(self) -> NoReturn:
+            self._used = True
+            raise TypeError(f"{self._description} has no truth value before it is done: did you forget `await`?")
+
+        def __iter__(self) -> NoReturn:
+            self._used = True
+            raise TypeError(f"{self._description} cannot be iterated: did you forget `await`?")

@@ -1,0 +1,208 @@
+"""The verbs of a table handle that are about many items: what they take, checked, and handed to the bulk room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, TypeVar
+
+from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
+from mizzle_async.bulk.pace import read_limiters, write_limiters
+from mizzle_async.bulk.reading import GetMany, ReadSettings
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.operations import (
+    BatchEntry,
+    GetItem,
+    Key,
+    check_batchable,
+    delete_entry,
+    entity_identity,
+    put_entry,
+    stamp_put,
+    use,
+)
+from mizzle_async.table_writes import KeyLike, TableWrites
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+
+class TableBulk(TableWrites[ModelT]):
+    """A table handle, as far as it reads and writes many items by key."""
+
+    def get_many(
+        self,
+        keys: Iterable[KeyLike[ModelT]],
+        /,
+        *,
+        consistent_read: bool = False,
+        include_expired: bool = False,
+        concurrency: int = 8,
+        read_units_per_second: float | None = None,
+        timeout: float | None = None,
+    ) -> GetMany[KeyLike[ModelT], ModelT]:
+        """Read items by key, any number of them; a key that comes twice is read once.
+
+        Args:
+            keys: Keys, instances, or the values of a key of one attribute.
+            consistent_read: Whether every write that was finished before is seen; twice the cost.
+            include_expired: Whether expired items are shown.
+            concurrency: Requests under way at most; it adapts downwards while the service throttles.
+            read_units_per_second: Consume no more than this; None for no limit but the client's.
+            timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
+
+        Returns:
+            Awaited, a list in the order of the keys, None where there is no item. ``async for key, item in …`` gives
+            them as they arrive, each with its key as it was given.
+
+        Raises:
+            BatchError: Keys were left unprocessed until the time was up; ``error.report.failed`` names them.
+
+        Cost: one request for each 100 keys; read units as for `get`.
+        """
+        check_at_least_one("get_many", concurrency=concurrency)
+        identity = entity_identity(self.schema)
+        wanted = [
+            (key, key.item if isinstance(key, Key) and key.entity is identity else self._key(key, {})) for key in keys
+        ]
+        settings = ReadSettings(
+            consistent_read=consistent_read,
+            concurrency=concurrency,
+            timeout=timeout,
+            limiters=read_limiters(self._owner, read_units_per_second),
+        )
+
+        def decoded(items: list[Item | None]) -> list[ModelT | None]:
+            return self._decoded(items, include_expired=include_expired)
+
+        return GetMany(self._owner, self._target, wanted, decoded, settings)
+
+    def _decoded(self, items: list[Item | None], *, include_expired: bool) -> list[ModelT | None]:
+        if include_expired or self.schema.time_to_live is None:
+            decode = self._target.codec.decode
+            return [None if item is None else decode(item) for item in items]
+        now = self._owner.now()
+        get = GetItem[ModelT | None](self._target, {}, include_expired=include_expired)
+        use(get)
+        return [get.from_item(item, now) for item in items]
+
+    def put_many(
+        self,
+        items: Iterable[ModelT] | AsyncIterable[ModelT],
+        /,
+        *,
+        concurrency: int = 8,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+        resume: StatePath | None = None,
+        checkpoint_batches: int = 100,
+    ) -> BulkWork:
+        """Put any number of items, 25 to a request, several requests at once; as `put`, without conditions.
+
+        Items under one key are written in the order in which they come. What the service leaves unprocessed is sent
+        again, with growing pauses, until the batch's time is up. When something cannot be written no more of the input
+        is read, what is under way is finished, and `BatchError` says exactly what is left.
+
+        Args:
+            items: Any number of instances, as they come; no more of them are held than are under way.
+            concurrency: Requests under way at most; it adapts downwards while the service throttles.
+            write_units_per_second: Consume no more than this; None for no limit but the client's.
+            timeout: Seconds for each batch of 25, its repetitions and pauses included, or None for the client's.
+            on_error: ``"raise"``, or a function that takes each item that can never be written, an `UndoneWrite`; the
+                load goes on then.
+            progress: Called with the report as it grows, after every request.
+            resume: A state file. A load that was killed goes on from its last checkpoint when it is begun again with
+                the same input in the same order, which is checked by the items' keys. At most the work since that
+                checkpoint is done again.
+            checkpoint_batches: Requests between checkpoints.
+
+        Returns:
+            Awaited, the `BatchReport`. Held in a variable, its ``report`` can be read at any time, after a cancellation
+            too.
+
+        Raises:
+            ExpressionError: The entity has a version or unique attributes, which a batch cannot check.
+            BatchError: Something was not written; ``error.report`` says what, and why.
+            ResumeError: The input, or the table, is not the one that the state file is about.
+
+        Cost: one request for each 25 items; write units as for `put`.
+        """
+        check_batchable(self.schema, "put")
+        target, schema, owner = self._target, self.schema, self._owner
+        encode = target.codec.encode
+
+        def plain(item: Any, position: int) -> BatchEntry:
+            return put_entry(target, encode(item), item, position)
+
+        def stamped(item: Any, position: int) -> BatchEntry:
+            encoded = encode(item)
+            stamp_put(schema, encoded, owner.now())
+            return put_entry(target, encoded, item, position)
+
+        options = LoadOptions(
+            concurrency=concurrency,
+            limiters=write_limiters(owner, write_units_per_second),
+            timeout=timeout,
+            on_error=on_error,
+            progress=progress,
+            resume=resume,
+            checkpoint_batches=checkpoint_batches,
+        )
+        return load(
+            owner, items, stamped if self._stamped else plain, options, verb="put_many", kind="put", table=self.name
+        )
+
+    def delete_many(
+        self,
+        keys: Iterable[KeyLike[ModelT]] | AsyncIterable[KeyLike[ModelT]],
+        /,
+        *,
+        concurrency: int = 8,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+        resume: StatePath | None = None,
+        checkpoint_batches: int = 100,
+    ) -> BulkWork:
+        """Delete any number of items by key, 25 to a request; one that is missing counts as deleted.
+
+        Args:
+            keys: Keys, instances, of which the key alone counts, or the values of a key of one attribute.
+            concurrency: As for `put_many`.
+            write_units_per_second: As for `put_many`.
+            timeout: As for `put_many`.
+            on_error: As for `put_many`.
+            progress: As for `put_many`.
+            resume: As for `put_many`.
+            checkpoint_batches: As for `put_many`.
+
+        Returns:
+            As for `put_many`.
+
+        Raises:
+            ExpressionError: The entity has a version or unique attributes, which a batch cannot check.
+            BatchError: Something was not deleted; ``error.report`` says what, and why.
+            ResumeError: The input, or the table, is not the one that the state file is about.
+
+        Cost: one request for each 25 items; a write unit for each KB of what is deleted.
+        """
+        check_batchable(self.schema, "delete")
+        target = self._target
+
+        def make(key: Any, position: int) -> BatchEntry:
+            return delete_entry(target, self._key(key, {}), key, position)
+
+        options = LoadOptions(
+            concurrency=concurrency,
+            limiters=write_limiters(self._owner, write_units_per_second),
+            timeout=timeout,
+            on_error=on_error,
+            progress=progress,
+            resume=resume,
+            checkpoint_batches=checkpoint_batches,
+        )
+        return load(self._owner, keys, make, options, verb="delete_many", kind="delete", table=self.name)
