@@ -7,7 +7,7 @@ only in updates. So do the types here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 from attrs import frozen
 
@@ -65,14 +65,13 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
         """Return the condition that this equals one of ``values``, at most 100."""
         return Predicate("IN", self, tuple(values))
 
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # equality is no equality
+    # With `__getitem__` alone Python would iterate by position, without end.
+    __iter__: ClassVar[None] = None
+
     if TYPE_CHECKING:
-        __hash__ = None  # type: ignore[assignment]
-        __iter__ = None
-        __contains__ = None
+        __contains__: ClassVar[None] = None
     else:
-        __hash__ = None
-        # With `__getitem__` alone Python would iterate by position, without end.
-        __iter__ = None
 
         def __contains__(self, value: object) -> NoReturn:
             raise TypeError(f"`in` does not work on {self}: write `path.contains(value)` or `path.is_in(values)`")

@@ -231,7 +231,7 @@ class PartitionKeyPath(AttributePath[EntityT, ValueT]):
     """The partition key of a table or of an index: its equality selects what a query reads."""
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @overload  # type: ignore[override]
     def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...
@@ -247,7 +247,7 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     """The sort key of a table or of an index: its ranges narrow what a query reads."""
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @overload  # type: ignore[override]
     def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...

@@ -50,13 +50,13 @@ class Writer:
     )
 
     def __init__(self, encode: Encode, entity: str, check: PathCheck | None = None) -> None:
-        self.encode = encode
-        self.check = check
-        self.entity = entity
+        self.encode: Encode = encode
+        self.check: PathCheck | None = check
+        self.entity: str = entity
         self.names: dict[str, str] = {}
         self.values: dict[str, AttributeValue] = {}
-        self.expression = ""
-        self.operators = 0
+        self.expression: str = ""
+        self.operators: int = 0
         self._known_names: dict[str, str] = {}
         self._known_values: dict[tuple[str, Any], str] = {}
 

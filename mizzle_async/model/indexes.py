@@ -82,10 +82,10 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
             projection: What it holds beside keys.
         """
         check_index_name(name)
-        self.name = name
+        self.name: str = name
         self.owner: Any = common_owner(name, key)
         check_key_paths(name, self.owner, key)
-        self.sort_paths = tuple(_of_index(path, self) for path in sort_paths)
+        self.sort_paths: KeyPaths = tuple(_of_index(path, self) for path in sort_paths)
         self.projection: Literal["all", "keys_only"] | tuple[str, ...] = projected_names(name, self.owner, projection)
         if isinstance(self.owner, type):
             # A class keeps its own: one inherited under the same name is replaced for this class only.
