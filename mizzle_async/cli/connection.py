@@ -1,0 +1,83 @@
+"""What every command shares: how the service is reached, how a command ends, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import anyio
+import click
+from attrs import frozen
+
+from mizzle_async.client import Client
+from mizzle_async.errors import MizzleError
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+DONE: Final = 0
+FAILED: Final = 1
+"""The service, the network or the configuration refused."""
+
+IN_PART: Final = 3
+"""Some of it was not done: the report and the rejects file say what."""
+
+NOT_FOUND: Final = 4
+INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part, 4 nothing found, 130 interrupted (Ctrl-C)."
+)
+
+
+@frozen
+class Connection:
+    """How the service is reached; what is not given comes from the AWS configuration, as in the AWS CLI.
+
+    Attributes:
+        endpoint_url: Where to send everything.
+        profile_name: The profile.
+        region_name: The region.
+    """
+
+    endpoint_url: str | None
+    profile_name: str | None
+    region_name: str | None
+
+    def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
+        """Open a client, do the work, and exit with the code that it returns."""
+        try:
+            code = anyio.run(self._work, work)
+        except MizzleError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            code = FAILED
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            code = INTERRUPTED
+        raise SystemExit(code)
+
+    async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:
+        client = Client(
+            endpoint_url=self.endpoint_url, profile_name=self.profile_name, region_name=self.region_name, timeout=60.0
+        )
+        async with client:
+            return await work(client)
+
+
+def connected(command: CommandT) -> CommandT:
+    """Give a command the options of the connection, as its argument ``connection``."""
+
+    @click.option("--endpoint-url", help="Send everything here instead of to the region's endpoint.")
+    @click.option("--profile", "profile_name", help="The profile of the AWS configuration.")
+    @click.option("--region", "region_name", help="The AWS region.")
+    @functools.wraps(command)
+    def wrapped(
+        *arguments: Any,
+        endpoint_url: str | None,
+        profile_name: str | None,
+        region_name: str | None,
+        **options: Any,
+    ) -> Any:
+        return command(*arguments, connection=Connection(endpoint_url, profile_name, region_name), **options)
+
+    return wrapped  # type: ignore[return-value]  # functools.wraps hides the type
