@@ -281,7 +281,8 @@ class UpdateItem(ItemUpdate[ModelT]):
     def _is_checked(self, clause: UpdateClause) -> bool:
         """Tell whether a clause assigns an encoded value to what is no key: nothing else can be wrong with it."""
         segments = clause.path.segments
-        return type(clause.value) is Encoded and (len(segments) > 1 or segments[0] not in self._target.schema.key_names)
+        is_key = segments[0] in self._target.schema.key_names and len(segments) == 1
+        return type(clause.value) is Encoded and not is_key
 
     # ── sending ──
 
