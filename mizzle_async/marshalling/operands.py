@@ -56,6 +56,9 @@ class StoredSet(frozenset[str]):
         made.tag = tag
         return made
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of type {self.tag}>"
+
 
 @frozen(eq=False)
 class Operands:
@@ -126,8 +129,7 @@ class Operands:
         first, *rest = segments
         target = self.members.get(first, ANY) if isinstance(first, str) else ANY
         for segment in rest:
-            shape = target.shape if isinstance(target, Field) else target
-            target = shape.member(segment) or ANY
+            target = _member(target.shape if isinstance(target, Field) else target, segment) or ANY
         return target
 
     def decode(self, segments: Segments, stored: AttributeValue, entity: str) -> Any:
@@ -157,6 +159,23 @@ class Operands:
         return _changes_inside(target.shape if isinstance(target, Field) else target, old, new)
 
 
+def _member(shape: Shape, segment: str | int) -> Field | Shape | None:
+    """Return what is known about the values one step inside: of a class its field, which knows what absence means."""
+    match shape:
+        case OptionalShape():
+            return _member(shape.inner, segment)
+        case UnionShape():
+            candidates = shape.members
+        case TaggedUnionShape():
+            candidates = tuple(shape.classes.values())
+        case ClassShape():
+            return shape.by_wire.get(str(segment))
+        case _:
+            return shape.member(segment)
+    found = (_member(candidate, segment) for candidate in candidates)
+    return next((one for one in found if one is not None), None)
+
+
 def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> bool:
     match shape:
         case OptionalShape():
@@ -164,8 +183,8 @@ def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> b
         case UnionShape():
             return all(_changes_inside(member, old, new) for member in shape.members)
         case TaggedUnionShape():
-            tags = [stored["M"].get(shape.attribute) for stored in (old, new) if "M" in stored]
-            return tags[0] == tags[-1] and all(attrs.has(member.cls) for member in shape.classes.values())
+            classes = [stored.get("M", {}).get(shape.attribute) for stored in (old, new)]
+            return classes[0] == classes[1] and all(attrs.has(member.cls) for member in shape.classes.values())
         case ClassShape():
             return attrs.has(shape.cls)
         case _:

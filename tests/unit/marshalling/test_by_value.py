@@ -87,10 +87,12 @@ def test_values_are_read_by_what_they_are(found, value):
     assert type(back) is type(value)
 
 
-@pytest.mark.parametrize("junk", [{}, {"X": 1}, {"BS": ["?"]}, {"B": "a"}, {"N": "x"}, {"N": 5}, {"L": 5}, 5, "S", None])
+@pytest.mark.parametrize(
+    "junk", [{}, {"X": 1}, {"BS": ["?"]}, {"B": "a"}, {"N": "x"}, {"N": 5}, {"L": 5}, 5, "S", None]
+)
 def test_junk_is_no_attribute_value(junk):
     """What is no attribute value raises a MarshallingError, whatever it is."""
-    with pytest.raises(MarshallingError, match="^value"):
+    with pytest.raises(MarshallingError, match=r"^value"):
         decode_any(junk)
 
 
@@ -164,13 +166,33 @@ def test_keys_of_dicts(codec_of):
     ("schema", "values", "error", "sentence"),
     [
         (LEGACY, {"pk": "a"}, MarshallingError, 'legacy["sk"]: expected a key attribute, found no such entry'),
-        (LEGACY, {"pk": [1], "sk": "b"}, MarshallingError, "expected a partition key stored as S, N or B, found list, stored as L"),
+        (
+            LEGACY,
+            {"pk": [1], "sk": "b"},
+            MarshallingError,
+            "expected a partition key stored as S, N or B, found list, stored as L",
+        ),
         (LEGACY, {"pk": None, "sk": "b"}, MarshallingError, "found NoneType, stored as NULL"),
-        (LEGACY, {"pk": "", "sk": "b"}, LimitError, 'legacy["pk"]: expected a partition key of 1 to 2,048 bytes, found one of 0'),
-        (LEGACY, {"pk": "a", "sk": "ä" * 513}, LimitError, "expected a sort key of 1 to 1,024 bytes, found one of 1,026"),
+        (
+            LEGACY,
+            {"pk": "", "sk": "b"},
+            LimitError,
+            'legacy["pk"]: expected a partition key of 1 to 2,048 bytes, found one of 0',
+        ),
+        (
+            LEGACY,
+            {"pk": "a", "sk": "ä" * 513},
+            LimitError,
+            "expected a sort key of 1 to 1,024 bytes, found one of 1,026",
+        ),
         (LEGACY, {"pk": "a", "sk": b""}, LimitError, "found one of 0"),
         (LEGACY, {"pk": "a", "sk": "b", 5: 1}, MarshallingError, "legacy[…]: expected a name of type str, found int"),
-        (LEGACY, {"pk": "a", "sk": "b", "x": object()}, MarshallingError, 'legacy["x"]: expected a type that is stored by'),
+        (
+            LEGACY,
+            {"pk": "a", "sk": "b", "x": object()},
+            MarshallingError,
+            'legacy["x"]: expected a type that is stored by',
+        ),
         (LEGACY, 5, MarshallingError, "legacy: expected dict, found int"),
         (TYPED, {"pk": "a", "sk": "1"}, MarshallingError, 'typed["sk"]: expected int, found str'),
     ],

@@ -4,7 +4,7 @@ import functools
 import inspect
 import linecache
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import attrs
 import pytest
@@ -140,7 +140,7 @@ def test_a_refusing_validator_is_the_cause(codec_of):
         id: PartitionKey[str]
         size: Attribute[int] = attribute(default=1, validator=refuse)
 
-    with pytest.raises(MarshallingError, match="^Checked: expected attributes that Checked accepts") as caught:
+    with pytest.raises(MarshallingError, match=r"^Checked: expected attributes that Checked accepts") as caught:
         codec_of(Checked).decode(KEY)
     assert isinstance(caught.value.__cause__, ValueError)
     assert "canary" not in str(caught.value)
@@ -205,7 +205,7 @@ class CustomInit:
 
 
 class Made:
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> "Made":
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         return object.__new__(cls)
 
 
@@ -348,13 +348,15 @@ def test_generic_classes_are_told_what_their_variables_stand_for(stored):
 
 def test_a_subclass_is_not_stored_as_its_base(stored):
     """An instance of a subclass would be read back as its base, so it is refused, saying what to do."""
-    with pytest.raises(MarshallingError, match="expected Base, found Derived; it would be read back as Base: declare a"):
+    with pytest.raises(
+        MarshallingError, match="expected Base, found Derived; it would be read back as Base: declare a"
+    ):
         stored(Base).write(Derived(1))
 
 
 def test_an_entity_of_another_class_is_refused(codec_of):
     """A codec encodes instances of its own class only."""
-    with pytest.raises(MarshallingError, match="^Thing: expected Thing, found Base"):
+    with pytest.raises(MarshallingError, match=r"^Thing: expected Thing, found Base"):
         codec_of(Thing).encode(Base(1))
 
 

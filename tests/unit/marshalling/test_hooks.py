@@ -158,13 +158,15 @@ def test_a_hook_for_a_new_type_or_an_annotation_is_found(stored):
     """Hooks may be for a NewType, or for what a predicate knows."""
     identifier = NewType("identifier", str)
     converter = cattrs.Converter()
-    converter.register_unstructure_hook(identifier, lambda value: int(value))
+    converter.register_unstructure_hook(identifier, int)
     converter.register_structure_hook(identifier, lambda value, _: identifier(str(value)))
     assert stored(identifier, converter).write("5") == {"N": "5"}
     assert stored(str, converter).write("5") == {"S": "5"}
     marked = Annotated[int, "text"]
     converter.register_unstructure_hook_func(lambda target: get_args(target)[1:] == ("text",), str)
-    converter.register_structure_hook_func(lambda target: get_args(target)[1:] == ("text",), lambda value, _: int(value))
+    converter.register_structure_hook_func(
+        lambda target: get_args(target)[1:] == ("text",), lambda value, _: int(value)
+    )
     assert stored(marked, converter).write(5) == {"S": "5"}
     assert stored(marked, converter).read({"S": "5"}) == 5
 
@@ -197,8 +199,8 @@ def test_strategies_of_cattrs_work(stored, optional):
     assert stored(Own, converter).read({"M": {"y": {"N": "1"}}}) == Own(1)
 
 
-def test_types_that_cattrs_itself_stores_as_text_do(stored):
-    """cattrs' own hooks for paths are taken as if the user had registered them."""
+def test_classes_of_the_standard_library_can_have_hooks(stored):
+    """A class of the standard library that the library does not know is stored by the user's hooks."""
     converter = cattrs.Converter()
     converter.register_unstructure_hook(PurePosixPath, str)
     converter.register_structure_hook(PurePosixPath, lambda text, _: PurePosixPath(text))
@@ -229,17 +231,23 @@ def test_hooks_can_make_keys(codec_of, converter):
     converter.register_unstructure_hook(Money, lambda money: [money.amount])
     converter.register_structure_hook(Money, lambda value, _: Money(value[0], ""))
     codec = codec_of(schema_of(Purse), converter)
-    with pytest.raises(MarshallingError, match=r"^Purse\.money: expected a partition key stored as S, N or B, found Money"):
+    with pytest.raises(
+        MarshallingError, match=r"^Purse\.money: expected a partition key stored as S, N or B, found Money"
+    ):
         codec.encode_key({"money": Money(5, "EUR")})
 
 
 def test_a_failing_hook_is_the_cause(stored, converter):
     """What a hook raises is the cause of a MarshallingError that names entity and path, and not part of its text."""
-    with pytest.raises(MarshallingError, match=r"^Thing\.value\[0\]: expected what the structure hook of Money takes") as caught:
+    with pytest.raises(
+        MarshallingError, match=r"^Thing\.value\[0\]: expected what the structure hook of Money takes"
+    ) as caught:
         stored(list[Money], converter).read({"L": [{"S": "canary"}]})
     assert isinstance(caught.value.__cause__, ValueError)
     assert "canary" not in str(caught.value)
-    with pytest.raises(MarshallingError, match=r"^Thing\.value: expected what the unstructure hook of Money takes, found "):
+    with pytest.raises(
+        MarshallingError, match=r"^Thing\.value: expected what the unstructure hook of Money takes, found "
+    ):
         stored(Money, converter).write("canary")
 
 

@@ -48,7 +48,7 @@ def test_a_key_is_made_of_values_of_an_instance_or_of_an_item(codec_of):
 )
 def test_a_key_of_other_attributes_is_refused(codec_of, values, sentence):
     """A missing or a further name raises, and the message says what the key is."""
-    with pytest.raises(ExpressionError, match="^Order: ") as caught:
+    with pytest.raises(ExpressionError, match=r"^Order: ") as caught:
         codec_of(Order).encode_key(values)
     assert sentence in str(caught.value)
 
@@ -65,7 +65,11 @@ def test_an_item_without_its_key_is_refused(codec_of):
         ({"customer_id": 5, "order_id": "o"}, MarshallingError, "Order.customer_id: expected str, found int"),
         ({"customer_id": None, "order_id": "o"}, MarshallingError, "Order.customer_id: expected str, found None"),
         ({"customer_id": "c", "order_id": b"o"}, MarshallingError, "Order.order_id: expected str, found bytes"),
-        ({"customer_id": "", "order_id": "o"}, LimitError, "expected a partition key of 1 to 2,048 bytes, found one of 0"),
+        (
+            {"customer_id": "", "order_id": "o"},
+            LimitError,
+            "expected a partition key of 1 to 2,048 bytes, found one of 0",
+        ),
         ({"customer_id": "x" * 2049, "order_id": "o"}, LimitError, "found one of 2,049"),
         ({"customer_id": "ä" * 1025, "order_id": "o"}, LimitError, "found one of 2,050"),
         ({"customer_id": "c", "order_id": ""}, LimitError, "expected a sort key of 1 to 1,024 bytes, found one of 0"),
@@ -103,7 +107,9 @@ def test_key_values_of_the_greatest_size(codec_of):
 )
 def test_keys_of_other_types(codec_of, kind, value, found):
     """Numbers, bytes, and what is stored as text may be keys."""
-    model: Any = entity("things")(type("Thing", (), {"__annotations__": {"id": PartitionKey[kind]}, "__module__": __name__}))
+    model: Any = entity("things")(
+        type("Thing", (), {"__annotations__": {"id": PartitionKey[kind]}, "__module__": __name__})
+    )
     codec = codec_of(model)
     assert codec.encode_key({"id": value}) == {"id": found}
     assert codec.decode({"id": found}).id == value
@@ -112,7 +118,9 @@ def test_keys_of_other_types(codec_of, kind, value, found):
 @pytest.mark.parametrize(("kind", "value"), [(bytes, b""), (bytes, b"x" * 2049), (Kind, Kind.EMPTY)])
 def test_sizes_of_keys_of_other_types(codec_of, kind, value):
     """Bytes count raw, Enums by their values."""
-    model: Any = entity("things")(type("Thing", (), {"__annotations__": {"id": PartitionKey[kind]}, "__module__": __name__}))
+    model: Any = entity("things")(
+        type("Thing", (), {"__annotations__": {"id": PartitionKey[kind]}, "__module__": __name__})
+    )
     with pytest.raises(LimitError, match=r"^Thing\.id: expected a partition key of 1 to 2,048 bytes"):
         codec_of(model).encode_key({"id": value})
 
