@@ -32,7 +32,8 @@ async def writes(client: Client, orders: Table[Order], customers: Table[Customer
     customer = Customer(customer_id="c1", name="Ann")
     update = orders.update(order).set(Order.status, Status.PAID)
 
-    _ = assert_type(client.transact_write(orders.insert(order)), TransactWrite[tuple[Order]])
+    built_1 = client.transact_write(orders.insert(order))
+    assert_type(built_1, TransactWrite[tuple[Order]])
     assert_type(await client.transact_write(orders.insert(order)), tuple[Order])
     assert_type(await client.transact_write(orders.insert(order), update), tuple[Order, None])
     assert_type(await client.transact_write(update, customers.put(customer)), tuple[None, Customer])
@@ -66,7 +67,8 @@ async def writes(client: Client, orders: Table[Order], customers: Table[Customer
 async def reads(client: Client, orders: Table[Order], customers: Table[Customer]) -> None:
     """Each get gives what it gives alone, in its place."""
     first, second = orders.get(customer_id="c1", order_id="7"), customers.get_one("c1")
-    _ = assert_type(client.transact_get(first), TransactGet[tuple[Order | None]])
+    built_2 = client.transact_get(first)
+    assert_type(built_2, TransactGet[tuple[Order | None]])
     assert_type(await client.transact_get(first, second), tuple[Order | None, Customer])
     assert_type(
         await client.transact_get(second, second, first, first, second, first, timeout=1.0),
@@ -83,10 +85,12 @@ async def locking(orders: Table[Order], order: Order) -> None:
     update = orders.update(order).add(Order.total, Decimal(1)).at_version(3)
     assert_type(await update, Order)
     assert_type(await update.exactly_once(), None)
-    _ = assert_type(update.exactly_once(token="t"), ExactlyOnce[None])
+    built_3 = update.exactly_once(token="t")
+    assert_type(built_3, ExactlyOnce[None])
     assert_type(await orders.insert(order).exactly_once(), Order)
     assert_type(await orders.delete(order).at_version(3).exactly_once(), None)
-    _ = assert_type(orders.replace(order).when(Order.total > Decimal(1)), ReplaceItem[Order])
+    built_4 = orders.replace(order).when(Order.total > Decimal(1))
+    assert_type(built_4, ReplaceItem[Order])
     assert_type(await orders.replace(order), Order)
     transactable: Transactable[Order] = orders.insert(order)
     nothing: Transactable[None] = update
@@ -116,9 +120,11 @@ async def partiql(client: Client) -> None:
     async for order in statement:
         assert_type(order, Order)
     assert_type(await client.execute("SELECT * FROM orders").one(), dict[str, Any])
-    _ = assert_type(client.execute_batch(statement), ExecuteBatch[Order])
+    built_5 = client.execute_batch(statement)
+    assert_type(built_5, ExecuteBatch[Order])
     assert_type(await client.execute_batch(statement), tuple[StatementResult[Order], ...])
-    _ = assert_type(client.execute_transaction(statement), ExecuteTransaction[Order])
+    built_6 = client.execute_transaction(statement)
+    assert_type(built_6, ExecuteTransaction[Order])
     assert_type(await client.execute_transaction(statement), tuple[Order | None, ...])
     parameter(Order.total, Decimal(5))
 
