@@ -33,7 +33,7 @@ async def writes(client: Client, orders: Table[Order], customers: Table[Customer
     update = orders.update(order).set(Order.status, Status.PAID)
 
     built_1 = client.transact_write(orders.insert(order))
-    assert_type(built_1, TransactWrite[tuple[Order]])
+    _ = assert_type(built_1, TransactWrite[tuple[Order]])
     assert_type(await client.transact_write(orders.insert(order)), tuple[Order])
     assert_type(await client.transact_write(orders.insert(order), update), tuple[Order, None])
     assert_type(await client.transact_write(update, customers.put(customer)), tuple[None, Customer])
@@ -68,7 +68,7 @@ async def reads(client: Client, orders: Table[Order], customers: Table[Customer]
     """Each get gives what it gives alone, in its place."""
     first, second = orders.get(customer_id="c1", order_id="7"), customers.get_one("c1")
     built_2 = client.transact_get(first)
-    assert_type(built_2, TransactGet[tuple[Order | None]])
+    _ = assert_type(built_2, TransactGet[tuple[Order | None]])
     assert_type(await client.transact_get(first, second), tuple[Order | None, Customer])
     assert_type(
         await client.transact_get(second, second, first, first, second, first, timeout=1.0),
@@ -86,11 +86,11 @@ async def locking(orders: Table[Order], order: Order) -> None:
     assert_type(await update, Order)
     assert_type(await update.exactly_once(), None)
     built_3 = update.exactly_once(token="t")
-    assert_type(built_3, ExactlyOnce[None])
+    _ = assert_type(built_3, ExactlyOnce[None])
     assert_type(await orders.insert(order).exactly_once(), Order)
     assert_type(await orders.delete(order).at_version(3).exactly_once(), None)
     built_4 = orders.replace(order).when(Order.total > Decimal(1))
-    assert_type(built_4, ReplaceItem[Order])
+    _ = assert_type(built_4, ReplaceItem[Order])
     assert_type(await orders.replace(order), Order)
     transactable: Transactable[Order] = orders.insert(order)
     nothing: Transactable[None] = update
@@ -121,10 +121,10 @@ async def partiql(client: Client) -> None:
         assert_type(order, Order)
     assert_type(await client.execute("SELECT * FROM orders").one(), dict[str, Any])
     built_5 = client.execute_batch(statement)
-    assert_type(built_5, ExecuteBatch[Order])
+    _ = assert_type(built_5, ExecuteBatch[Order])
     assert_type(await client.execute_batch(statement), tuple[StatementResult[Order], ...])
     built_6 = client.execute_transaction(statement)
-    assert_type(built_6, ExecuteTransaction[Order])
+    _ = assert_type(built_6, ExecuteTransaction[Order])
     assert_type(await client.execute_transaction(statement), tuple[Order | None, ...])
     parameter(Order.total, Decimal(5))
 
