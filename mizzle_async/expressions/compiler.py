@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import Any
 
-from mizzle_async.errors import ExpressionError
+from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions.condition_text import condition_text
 from mizzle_async.expressions.conditions import Condition, PartitionKeyCondition, SortKeyCondition
 from mizzle_async.expressions.overlaps import OverlapCheck
@@ -18,6 +18,7 @@ from mizzle_async.expressions.update_text import update_text
 from mizzle_async.expressions.updates import UpdateClauses
 from mizzle_async.expressions.uses import PathCheck, Use
 from mizzle_async.expressions.writer import Encode, Writer
+from mizzle_async.limits import EXPRESSION_OPERATORS
 from mizzle_async.types import AttributeValue
 
 
@@ -58,7 +59,14 @@ class Compiler:
         """
         writer = self._writer
         writer.begin(expression)
-        return writer.end(condition_text(writer, condition))
+        try:
+            text = condition_text(writer, condition)
+        except RecursionError:
+            raise LimitError(
+                f"{writer.entity}: the {expression} is nested too deeply; "
+                f"DynamoDB takes {EXPRESSION_OPERATORS} operators"
+            ) from None
+        return writer.end(text)
 
     def key_condition(self, partition: Condition[Any], sort: Condition[Any] | None = None) -> str:
         """Return the text of a query's key condition.

@@ -32,6 +32,11 @@ class Condition(Generic[EntityT_contra]):
     level: ClassVar[int] = PREDICATE_LEVEL
     """How tightly it binds in DynamoDB's grammar."""
 
+    @abstractmethod
+    def inner(self) -> tuple[Condition[EntityT_contra], ...]:
+        """Return the conditions it is made of: none for a comparison or a function."""
+        raise NotImplementedError
+
     def __and__(self, other: Condition[EntityT_contra]) -> Condition[EntityT_contra]:
         """Return the condition that both are true."""
         if not _is_condition(other):
@@ -55,10 +60,18 @@ class Condition(Generic[EntityT_contra]):
             "and write `path.between(low, high)` instead of a chained comparison"
         )
 
-    @abstractmethod
     def places(self) -> Iterator[Place]:
         """Yield every path that this condition reads, in its order, repetitions included."""
-        raise NotImplementedError
+        # Without recursion: a tree may be deeper than Python's stack.
+        waiting: list[Condition[EntityT_contra]] = [self]
+        while waiting:
+            condition = waiting.pop()
+            if isinstance(condition, Predicate):
+                yield from condition.left.places()
+                for argument in condition.arguments:
+                    if isinstance(argument, Term):
+                        yield from argument.places()
+            waiting.extend(reversed(condition.inner()))
 
     @property
     def owners(self) -> tuple[Any, ...]:
@@ -100,12 +113,9 @@ class Predicate(Condition[EntityT_contra]):
     left: Term
     arguments: tuple[Any, ...] = ()
 
-    def places(self) -> Iterator[Place]:
-        """Yield every path that it reads, in its order."""
-        yield from self.left.places()
-        for argument in self.arguments:
-            if isinstance(argument, Term):
-                yield from argument.places()
+    def inner(self) -> tuple[Condition[EntityT_contra], ...]:
+        """Return no conditions."""
+        return ()
 
     def describe(self, show: Show = repr) -> str:
         """Return it as text, values written by ``show``."""
@@ -149,10 +159,9 @@ class Conjunction(Condition[EntityT_contra]):
     level: ClassVar[int] = AND_LEVEL
     parts: tuple[Condition[EntityT_contra], ...]
 
-    def places(self) -> Iterator[Place]:
-        """Yield every path that it reads, in its order."""
-        for part in self.parts:
-            yield from part.places()
+    def inner(self) -> tuple[Condition[EntityT_contra], ...]:
+        """Return its parts."""
+        return self.parts
 
     def describe(self, show: Show = repr) -> str:
         """Return it as text, values written by ``show``."""
@@ -166,10 +175,9 @@ class Disjunction(Condition[EntityT_contra]):
     level: ClassVar[int] = OR_LEVEL
     parts: tuple[Condition[EntityT_contra], ...]
 
-    def places(self) -> Iterator[Place]:
-        """Yield every path that it reads, in its order."""
-        for part in self.parts:
-            yield from part.places()
+    def inner(self) -> tuple[Condition[EntityT_contra], ...]:
+        """Return its parts."""
+        return self.parts
 
     def describe(self, show: Show = repr) -> str:
         """Return it as text, values written by ``show``."""
@@ -187,9 +195,9 @@ class Negation(Condition[EntityT_contra]):
         # DynamoDB's conditions are true or false, nothing between: NOT NOT is nothing.
         return self.part
 
-    def places(self) -> Iterator[Place]:
-        """Yield every path that it reads, in its order."""
-        return self.part.places()
+    def inner(self) -> tuple[Condition[EntityT_contra], ...]:
+        """Return the negated condition."""
+        return (self.part,)
 
     def describe(self, show: Show = repr) -> str:
         """Return it as text, values written by ``show``."""

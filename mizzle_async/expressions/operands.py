@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 from attrs import frozen
 
+from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
 
@@ -62,7 +63,13 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
         return Predicate("BETWEEN", self, (low, high))
 
     def is_in(self, values: Iterable[ValueT | Comparand[EntityT, ValueT | None]]) -> Condition[EntityT]:
-        """Return the condition that this equals one of ``values``, at most 100."""
+        """Return the condition that this equals one of ``values``, at most 100.
+
+        Raises:
+            ExpressionError: If ``values`` is one text, whose letters can hardly be meant.
+        """
+        if isinstance(values, str | bytes):
+            raise ExpressionError(f"{self}.is_in() takes several values: put this one into a list")
         return Predicate("IN", self, tuple(values))
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # equality is no equality

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from typing import Any, ClassVar, Final, Generic, Literal, Never, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Never, TypeAlias, TypeVar, overload
 
 from mizzle_async.errors import ItemCollectionLimitWarning, ModelError
 from mizzle_async.expressions import (
@@ -48,16 +48,17 @@ S4 = TypeVar("S4")
 INDEXES_ATTRIBUTE: Final = "__mizzle_indexes__"
 """Where a class keeps the indexes over its attributes, by name."""
 
-# Keys of several attributes: type checkers need one overload per number of them. A tuple shorter than a sort key names
-# its leading parts.
-Paths2: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2]]
-Paths3: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3]]
-Paths4: TypeAlias = tuple[
-    AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3], AttributePath[EntityT, P4]
-]
-Leading2: TypeAlias = tuple[S1] | tuple[S1, S2]
-Leading3: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3]
-Leading4: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3] | tuple[S1, S2, S3, S4]
+if TYPE_CHECKING:
+    # Keys of several attributes: type checkers need one overload per number of them. A tuple shorter than a sort key
+    # names its leading parts.
+    Paths2: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2]]
+    Paths3: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3]]
+    Paths4: TypeAlias = tuple[
+        AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3], AttributePath[EntityT, P4]
+    ]
+    Leading2: TypeAlias = tuple[S1] | tuple[S1, S2]
+    Leading3: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3]
+    Leading4: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3] | tuple[S1, S2, S3, S4]
 
 
 class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):

@@ -214,6 +214,23 @@ def test_too_many_operators_are_refused(compiler):
         compiler.condition(allowed | ~(C == 1))
 
 
+def test_too_deep_conditions_are_refused(compiler):
+    """A tree that is deeper than Python's stack has too many operators, and its paths are known all the same."""
+    condition = A == 1
+    for _ in range(5_000):
+        condition = ~(condition & (B == 1))
+    assert condition.owners == (Order,)
+    with pytest.raises(LimitError, match="Order: the ConditionExpression is nested too deeply; DynamoDB takes 300"):
+        compiler.condition(condition)
+
+
+def test_one_text_is_no_choice():
+    """A text in place of a list of values is refused, because its letters can hardly be meant."""
+    for text in ("open", b"open"):
+        with pytest.raises(ExpressionError, match=r"Order\.a\.is_in\(\) takes several values"):
+            A.is_in(text)
+
+
 def test_too_long_expressions_are_refused(compiler):
     """An expression has 4,096 bytes, whatever its number of operators."""
     path = A

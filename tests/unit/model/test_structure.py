@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -8,6 +9,7 @@ from uuid import UUID
 import attrs
 import pytest
 
+from mizzle_async import Table
 from mizzle_async.errors import ModelError
 from mizzle_async.model import (
     KEY_OPTION_NAMES,
@@ -289,6 +291,14 @@ def test_shards_are_kept_for_later():
 
 
 def test_option_names_are_words_of_the_verbs():
-    """The refused key names are identifiers, so that each can be a keyword."""
+    """Every option of a verb that takes the key by keywords is refused as the name of a key attribute."""
     assert all(name.isidentifier() for name in KEY_OPTION_NAMES)
-    assert {"timeout", "consistent_read", "include_expired"} <= KEY_OPTION_NAMES
+    for name, verb in inspect.getmembers(Table, inspect.isfunction):
+        parameters = inspect.signature(verb).parameters.values()
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            options = {
+                parameter.name
+                for parameter in parameters
+                if parameter.kind in {parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+            }
+            assert options <= KEY_OPTION_NAMES, name
