@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar, cast, overload
 from attrs import evolve
 
 from mizzle_async.bulk.pace import RateLimiter, Throughput, client_limiter
+from mizzle_async.client_bulk import BulkVerbs
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
@@ -42,7 +43,7 @@ ResultT = TypeVar("ResultT")
 _MOST_FOLLOW_UPS = 3
 
 
-class Client(TableAdministration, Transactions, Statements):
+class Client(TableAdministration, Transactions, Statements, BulkVerbs):
     """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
 
     Making one does no I/O; opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.

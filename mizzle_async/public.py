@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from mizzle_async.bulk.coalescing import CoalescedReads
 from mizzle_async.bulk.pace import Throughput
 from mizzle_async.bulk.reading import GetMany
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
+from mizzle_async.bulk.sending import OperationOutcome, SendAll
 from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writer import Writer
 from mizzle_async.client import Client
 from mizzle_async.errors import CancellationReason, ThrottlingReason
 from mizzle_async.expressions import (
@@ -74,6 +77,7 @@ __all__ = [
     "Capacity",
     "CheckItem",
     "Client",
+    "CoalescedReads",
     "Condition",
     "Credentials",
     "DeleteItem",
@@ -92,6 +96,7 @@ __all__ = [
     "LocalSecondaryIndex",
     "Operand",
     "Operation",
+    "OperationOutcome",
     "Page",
     "PageIterator",
     "PartitionKey",
@@ -106,6 +111,7 @@ __all__ = [
     "ReplaceItem",
     "RetryPolicy",
     "SecondaryIndex",
+    "SendAll",
     "SortKey",
     "SortKeyCondition",
     "SortKeyPath",
@@ -121,6 +127,7 @@ __all__ = [
     "Transactable",
     "UndoneWrite",
     "UpdateItem",
+    "Writer",
     "asdict",
     "attribute",
     "document",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Iterable
 from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.coalescing import CoalescedReads
 from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
 from mizzle_async.bulk.pace import read_limiters, write_limiters
 from mizzle_async.bulk.reading import GetMany, ReadSettings
@@ -77,6 +78,29 @@ class TableBulk(TableWrites[ModelT]):
             return self._decoded(items, include_expired=include_expired)
 
         return GetMany(self._owner, self._target, wanted, decoded, settings)
+
+    def coalesced(
+        self, *, consistent_read: bool = False, include_expired: bool = False, timeout: float | None = None
+    ) -> CoalescedReads[ModelT]:
+        """Return a context whose gets, asked for within one tick of the loop, become one BatchGetItem.
+
+        For callers that do not know of each other, such as the resolvers of a GraphQL query::
+
+            async with orders.coalesced() as reads:
+                first, second = await asyncio.gather(reads.get(one_key), reads.get(another_key))
+
+        Args:
+            consistent_read: Whether every write that was finished before is seen; twice the cost.
+            include_expired: Whether expired items are shown.
+            timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
+        """
+        limiters = read_limiters(self._owner, None)
+        settings = ReadSettings(consistent_read=consistent_read, concurrency=1, timeout=timeout, limiters=limiters)
+
+        def decode(item: Item | None) -> ModelT | None:
+            return self._decoded([item], include_expired=include_expired)[0]
+
+        return CoalescedReads(self._owner, self._target, self._key, decode, settings)
 
     def _decoded(self, items: list[Item | None], *, include_expired: bool) -> list[ModelT | None]:
         if include_expired or self.schema.time_to_live is None:

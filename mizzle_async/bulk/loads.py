@@ -144,7 +144,7 @@ class _Refusal:
 
     def __init__(self, engine: WriteEngine, kind: UndoneKind, table: str) -> None:
         self._engine = engine
-        self._kind = kind
+        self._kind: UndoneKind = kind
         self._table = table
 
     def __call__(self, given: Any, position: int, error: Exception) -> None:

@@ -60,12 +60,22 @@ class BatchReader:
             BatchError: Some keys were left unprocessed until the time was up; the report names them.
             MizzleError: The service refused the request.
         """
+        found: list[Item] = []
+        await self.read_into(keys, found)
+        return found
+
+    async def read_into(self, keys: Sequence[Item], found: list[Item]) -> None:
+        """Read up to a hundred items into a list, which has what was read even if not all was.
+
+        Raises:
+            BatchError: Some keys were left unprocessed until the time was up; the report names them.
+            MizzleError: The service refused the request.
+        """
         report = self.report
         limiters = self._settings.limiters
         consistent = self._settings.consistent_read
         clock = asyncio.get_running_loop().time
         ends = None
-        found: list[Item] = []
         todo = list(keys)
         attempt = 0
         while True:
@@ -95,7 +105,7 @@ class BatchReader:
             if not left:
                 self.lanes.succeeded()
                 report.written += len(keys)
-                return found
+                return
             report.unprocessed += len(left)
             attempt = attempt + 1 if len(left) == len(todo) else 1
             todo = left

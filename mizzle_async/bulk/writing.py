@@ -157,6 +157,11 @@ class WriteEngine:
         """Let lanes look again: something came, or the feed ended."""
         self._freed.set()
 
+    async def wait(self) -> None:
+        """Wait until something happens: a batch ends, something came, the work stops."""
+        self._freed.clear()
+        await self._freed.wait()
+
     # ── one lane ──
 
     async def _lane(self, feed: Feed) -> None:
@@ -184,8 +189,7 @@ class WriteEngine:
             if feed.ended and not packer.held:
                 return []
             if feed.ended or packer.held >= MOST_HELD:
-                self._freed.clear()
-                await self._freed.wait()
+                await self.wait()
             elif (pulling := feed.pull()) is not None:
                 await self._pull(pulling)
         return []

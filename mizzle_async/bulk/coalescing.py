@@ -1,0 +1,141 @@
+"""Gets that are asked for at one moment, read together: a hundred callers, one BatchGetItem."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from mizzle_async.bulk.pace import LimitedOwner
+from mizzle_async.bulk.reading import BatchReader, ReadSettings
+from mizzle_async.errors import ClientStateError
+from mizzle_async.operations import GET_CHUNK, MISSING, Key, Missing, Target
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+AnyT = TypeVar("AnyT")
+
+
+class CoalescingOwner(LimitedOwner, Protocol):
+    """What coalescing needs of a client."""
+
+    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:
+        """Start a task that the client owns."""
+        ...
+
+
+class CoalescedReads(Generic[ModelT]):
+    """Reads items by key, those asked for within one tick of the loop together; made by `Table.coalesced`.
+
+    Callers of the same key share one answer, and each has an instance of its own. A caller that is cancelled does not
+    touch the others; an error reaches those whose items were not read, and nobody else.
+    """
+
+    def __init__(
+        self,
+        owner: CoalescingOwner,
+        target: Target[ModelT],
+        resolve: Callable[[object, dict[str, Any]], Item],
+        decode: Callable[[Item | None], ModelT | None],
+        settings: ReadSettings,
+    ) -> None:
+        self._owner = owner
+        self._target = target
+        self._resolve = resolve
+        self._decode = decode
+        self._settings = settings
+        self._waiting: dict[Hashable, tuple[Item, list[asyncio.Future[Item | None]]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open = False
+        if self._waiting:
+            self._launch()
+        tasks = list(self._tasks)
+        if error is not None:
+            for task in tasks:
+                task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def get(self, key: Key[ModelT] | ModelT | Missing | Any = MISSING, /, **attributes: Any) -> ModelT | None:
+        """Read an item, or None where there is none.
+
+        Args:
+            key: A `Key`, an instance, or the value of a key of one attribute.
+            **attributes: The key attributes by name.
+
+        Raises:
+            BatchError: The service left this item unprocessed until the time was up.
+
+        Cost: as for `Table.get`, in a request shared with up to 99 others.
+        """
+        if not self._open:
+            raise ClientStateError("coalesced reads are open within their block: `async with orders.coalesced() as …`")
+        item = self._resolve(key, attributes)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Item | None] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._launch)
+        self._waiting.setdefault(self._target.codec.identify(item), (item, []))[1].append(future)
+        return self._decode(await future)
+
+    def _launch(self) -> None:
+        """Send what has come together."""
+        waiting, self._waiting = self._waiting, {}
+        wanted = list(waiting.items())
+        for start in range(0, len(wanted), GET_CHUNK):
+            chunk = dict(wanted[start : start + GET_CHUNK])
+            try:
+                task = self._owner.start(self._read(chunk))
+            except ClientStateError as error:
+                _fail(chunk, error)
+            else:
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _read(self, chunk: dict[Hashable, tuple[Item, list[asyncio.Future[Item | None]]]]) -> None:
+        identify = self._target.codec.identify
+        found: list[Item] = []
+        failure: BaseException | None = None
+        try:
+            reader = BatchReader(self._owner, self._target, self._settings)
+            await reader.read_into([key for key, _ in chunk.values()], found)
+        except asyncio.CancelledError:
+            failure = ClientStateError("the client, or the block of these reads, was closed before the answer came")
+            raise
+        except Exception as error:  # noqa: BLE001  (it belongs to those who wait)
+            failure = error
+        finally:
+            for item in found:
+                _, futures = chunk.pop(identify(item), (item, []))
+                _resolve(futures, item)
+            if failure is not None:
+                _fail(chunk, failure)
+            for _, futures in chunk.values():
+                _resolve(futures, None)
+
+    def __repr__(self) -> str:
+        state = "open" if self._open else "closed"
+        return f"<CoalescedReads {state}: {len(self._waiting)} waiting, {len(self._tasks)} requests under way>"
+
+
+def _resolve(futures: list[asyncio.Future[Item | None]], item: Item | None) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(item)
+
+
+def _fail(chunk: dict[Hashable, tuple[Item, list[asyncio.Future[Item | None]]]], error: BaseException) -> None:
+    for _, futures in chunk.values():
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)

@@ -1,0 +1,116 @@
+"""What a client does with many operations at once, in any tables: batches, a writer, and any mix."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, TypeVar
+
+from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
+from mizzle_async.bulk.pace import LimitedOwner, write_limiters
+from mizzle_async.bulk.sending import SendAll, SendingOwner
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writer import Writer, WriterOwner
+from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.operations import Operation, operation_entry
+
+ResultT = TypeVar("ResultT")
+
+
+class BulkVerbs:
+    """A client, as far as it does many things at once."""
+
+    def batch_write(
+        self: LimitedOwner,
+        *operations: Operation[Any],
+        concurrency: int = 8,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+        resume: StatePath | None = None,
+    ) -> BulkWork:
+        """Put and delete items of several tables, 25 to a request; nothing is atomic about it.
+
+        Args:
+            *operations: ``orders.put(order)``, ``customers.delete("c1")`` and the like, without conditions. Two about
+                one item are done in their order.
+            concurrency: As for `Table.put_many`.
+            write_units_per_second: As for `Table.put_many`.
+            timeout: As for `Table.put_many`.
+            on_error: As for `Table.put_many`.
+            progress: As for `Table.put_many`.
+            resume: As for `Table.put_many`.
+
+        Returns:
+            As for `Table.put_many`; what was not done is listed by its operation.
+
+        Raises:
+            ExpressionError: One of them is neither a put nor a delete, or has a condition.
+            BatchError: Something was not written; ``error.report`` says what, and why.
+        """
+        entries = [operation_entry(operation, position) for position, operation in enumerate(operations)]
+        options = LoadOptions(
+            concurrency=concurrency,
+            limiters=write_limiters(self, write_units_per_second),
+            timeout=timeout,
+            on_error=on_error,
+            progress=progress,
+            resume=resume,
+        )
+        tables = ", ".join(sorted({entry.target.table for entry in entries}))
+        return load(
+            self, entries, lambda entry, _position: _given(entry), options, verb="batch_write", kind="put", table=tables
+        )
+
+    def writer(
+        self: WriterOwner,
+        *,
+        concurrency: int = 8,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+    ) -> Writer:
+        """Return a context that accepts items and writes them in batches: ``async with client.writer() as writer``.
+
+        Args:
+            concurrency: As for `Table.put_many`.
+            write_units_per_second: As for `Table.put_many`.
+            timeout: As for `Table.put_many`.
+            on_error: As for `Table.put_many`, for what the service refuses.
+            progress: As for `Table.put_many`.
+        """
+        options = LoadOptions(
+            concurrency=concurrency,
+            limiters=write_limiters(self, write_units_per_second),
+            timeout=timeout,
+            on_error=on_error,
+            progress=progress,
+        )
+        return Writer(self, options)
+
+    def send_all(
+        self: SendingOwner,
+        operations: Iterable[Operation[ResultT]] | AsyncIterable[Operation[ResultT]],
+        /,
+        *,
+        concurrency: int = 32,
+    ) -> SendAll[ResultT]:
+        """Send any operations, several at once: ``async for operation, outcome in client.send_all(updates)``.
+
+        Args:
+            operations: Any number of them, of any kinds and tables, as they come; no more of them are held than are
+                under way, or wait to be looked at. They are in no order.
+            concurrency: Requests under way at most; it adapts downwards while the service throttles.
+
+        Returns:
+            An asynchronous iterator of each operation with its `OperationOutcome`, in the order in which they end. An
+            operation that fails does not stop the others. Leaving the loop cancels what is under way.
+        """
+        check_at_least_one("send_all", concurrency=concurrency)
+        return SendAll(self, operations, concurrency)
+
+
+def _given(entry: Any) -> Any:
+    return entry
