@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from mizzle_async.errors import TransportError
@@ -135,13 +136,16 @@ async def _first(addresses: Sequence[str], connect: Callable[[str], Awaitable[Co
 async def _abandon(attempts: Sequence[asyncio.Future[Connection]], winner: Connection | None) -> None:
     """Cancel the attempts that lost, and close what they may have opened all the same."""
     for attempt in attempts:
+        attempt.add_done_callback(partial(_close_unless, winner))
         attempt.cancel()
     try:
-        results = await asyncio.gather(*attempts, return_exceptions=True)
+        await asyncio.gather(*attempts, return_exceptions=True)
     except asyncio.CancelledError:
         if winner is not None:
             winner.abort()
         raise
-    for result in results:
-        if isinstance(result, Connection) and result is not winner:
-            result.abort()
+
+
+def _close_unless(winner: Connection | None, attempt: asyncio.Future[Connection]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None and attempt.result() is not winner:
+        attempt.result().abort()

@@ -165,6 +165,28 @@ def test_a_busy_connection_is_replaced_when_it_comes_back(service):
     assert service.run(main) == ([1, 2], 2)
 
 
+def test_replacing_never_opens_more_than_one_beyond_the_bound(service):
+    """While a replaced connection is still busy, no other is replaced: one beyond the bound is all there ever is."""
+
+    async def main():
+        server = await service.serve("10.0.0.1", [Reply(pause=500), Reply()])
+        pool = pool_of(max_age=100, keep_alive=1000, max_connections=1)
+        task = asyncio.ensure_future(pool.exchange(exchange()))
+        most = 0
+        for _ in range(450):
+            await pass_time(1)
+            statistics = pool.statistics()
+            most = max(most, statistics.open + statistics.opening)
+        before = server.opened
+        await task
+        await pass_time(REPLACEMENT_PAUSE_SECONDS + 1)
+        after = server.opened
+        await pool.aclose()
+        return most, before, after
+
+    assert service.run(main) == (2, 2, 3)
+
+
 def test_a_connection_that_cannot_be_replaced_stays(service):
     """While the name has no address, aged connections go on serving; replacing them is tried now and then."""
 

@@ -151,6 +151,35 @@ def test_a_waiter_cancelled_in_the_moment_it_is_served_passes_the_connection_on(
     assert run_virtual(main()) == (1, 1, [b"0", b"2"])
 
 
+def test_a_waiter_whose_connection_is_lost_in_the_moment_it_is_served_is_next_again(run_virtual, to):
+    """A connection that is lost between being handed over and being used is not used; its waiter keeps its place."""
+
+    async def main():
+        gate = Gate()
+        async with ScriptedServer(gate) as server:
+            pool = small(max_connections=1)
+
+            async def call_and_lose():
+                await pool.exchange(to(server, b"0"))
+                (host,) = pool._hosts.values()
+                next(iter(host._connections)).abort()  # as when the server's end arrives in this turn
+
+            first = asyncio.ensure_future(call_and_lose())
+            await wait_for(1, gate, server)
+            second, third = (start(pool, to(server, b"%d" % number)) for number in (1, 2))
+            await asyncio.sleep(0)
+            gate.open(b"0")
+            await first
+            for number, task in ((1, second), (2, third)):
+                await server.until(lambda: bool(gate.held))
+                gate.open(b"%d" % number)
+                assert (await task).payload == {"you": str(number)}
+            await pool.aclose()
+            return [(request.body, request.connection) for request in server.requests]
+
+    assert run_virtual(main()) == [(b"0", 1), (b"1", 2), (b"2", 2)]
+
+
 def test_a_cancelled_call_closes_its_connection_and_frees_its_slot(run, to):
     """Cancelled after sending: the answer, when it comes, finds nobody; the next call gets its own."""
 

@@ -94,12 +94,14 @@ def test_plain_http_behind_https_is_an_error(run_real, to, authority):
             exchange = to(server)
             exchange.endpoint = type(endpoint)("https", "localhost", endpoint.port)
             pool = ConnectionPool(tls=authority.client_context)
-            with pytest.raises(TransportError, match=r"no connection to localhost:\d+: ") as caught:
+            with pytest.raises(TransportError, match=r"no connection to localhost:\d+: [A-Z]") as caught:
                 await pool.exchange(exchange)
             await pool.aclose()
             return caught.value.outcome, server.requests
 
     assert run_real(main(ScriptedServer())) == (Outcome.NOT_SENT, [])
+    talkative = ScriptedServer(greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert run_real(main(talkative)) == (Outcome.NOT_SENT, [])
 
 
 def test_a_context_that_cannot_be_made_is_an_error_of_the_call(run_real, to):
