@@ -89,8 +89,8 @@ class PageSource:
         self._pending: dict[asyncio.Task[RawPage], _Segment] = {}
         self._reserved = 0
         self._guess = 0
-        self.count = 0
-        self.evaluated = 0
+        self.count: int = 0
+        self.evaluated: int = 0
 
     async def next(self) -> RawPage | None:
         """Return the next page, or None after the last one; pages of parallel segments come as they arrive."""
