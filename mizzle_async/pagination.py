@@ -362,6 +362,7 @@ async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | Non
     that holds something.
     """
     most = plan.options.max_items if max_items is None else max_items
+    plan.check_pages(most)
     start_key = None if cursor is None else plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
     source = PageSource(reader, plan, start_key=start_key, max_items=most, prefetch=False)
     rows: list[RowT] = []
@@ -380,7 +381,8 @@ async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | Non
 
 def write_cursor(reader: Reader, plan: ReadPlan[Any, Any], key: Item | None) -> str | None:
     """Return the cursor for a key, or None at the end."""
-    return None if key is None else reader.cursors.write(key, plan.digest, reader.now())
+    # Of several segments no single key says where reading goes on.
+    return None if key is None or plan.options.segments > 1 else reader.cursors.write(key, plan.digest, reader.now())
 
 
 async def read_all(reader: Reader, plan: ReadPlan[Any, RowT]) -> list[RowT]:

@@ -180,7 +180,7 @@ class Table(TableBulk[ModelT]):
             on_error=on_error,
             timeout=timeout,
         )
-        index = query_index(partition, sort)
+        index = query_index(self.schema.entity, partition, sort)
         plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, partition=partition, sort=sort, index=index)
         return Query(self._owner, plan, self._advised)
 

@@ -25,6 +25,7 @@ from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
 from mizzle_async.operations.guards import check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
+from mizzle_async.operations.key_conditions import AnyIndex, query_index
 from mizzle_async.operations.pages import RawPage, ReadPage
 from mizzle_async.operations.partiql import (
     ExecuteBatch,
@@ -38,7 +39,8 @@ from mizzle_async.operations.partiql import (
 from mizzle_async.operations.partiql_text import identifier
 from mizzle_async.operations.projection import projection_of
 from mizzle_async.operations.put import PutItem
-from mizzle_async.operations.reading import AnyIndex, OnError, ReadOptions, ReadPlan, hidden_items, query_index
+from mizzle_async.operations.read_options import OnError, ReadOptions
+from mizzle_async.operations.reading import ReadPlan, hidden_items
 from mizzle_async.operations.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.operations.tokens import ClientRequestToken, given_token

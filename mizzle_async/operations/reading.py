@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ExpressionError, InvalidCursorError, MarshallingError
-from mizzle_async.expressions import AttributePath, Condition, Conjunction
-from mizzle_async.limits import SCAN_SEGMENTS
-from mizzle_async.model import EntitySchema, SecondaryIndex
+from mizzle_async.expressions import (
+    AttributePath,
+    Condition,
+    Conjunction,
+)
+from mizzle_async.model import EntitySchema
 from mizzle_async.operations.advice import unindexed_filter
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.conditions import expired_condition
@@ -18,65 +21,15 @@ from mizzle_async.operations.cursors import query_digest
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, is_guard, may_hold_guards
+from mizzle_async.operations.key_conditions import AnyIndex
 from mizzle_async.operations.pages import QueryPage, ReadPage, ScanPage
 from mizzle_async.operations.projection import Projection
+from mizzle_async.operations.read_options import ReadOptions
 from mizzle_async.operations.target import Target
 from mizzle_async.types import Item, WirePayload
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
-
-AnyIndex: TypeAlias = SecondaryIndex[Any, Any, Any]
-OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
-"""What happens to an item that does not fit its class: it raises, is skipped, or goes to a function."""
-
-
-@frozen(kw_only=True)
-class ReadOptions:
-    """The options of a query or a scan.
-
-    Attributes:
-        max_items: How many are returned in all.
-        page_size: How many are evaluated per request, before the filter: the service's ``Limit``.
-        max_evaluated: How many are evaluated in all.
-        consistent_read: Whether every write that was finished before is seen.
-        include_expired: Whether expired items are shown.
-        on_error: What happens to an item that does not fit its class.
-        reverse: Whether the sort order is descending.
-        segments: How many segments of a scan are read at once.
-        timeout: Seconds for each page, or None for the client's.
-    """
-
-    max_items: int | None = None
-    page_size: int | None = None
-    max_evaluated: int | None = None
-    consistent_read: bool = False
-    include_expired: bool = False
-    on_error: OnError = "raise"
-    reverse: bool = False
-    segments: int = 1
-    timeout: float | None = None
-
-    def check(self, entity: str) -> None:
-        """Refuse what the service would refuse.
-
-        Raises:
-            ExpressionError: A number that must be at least one is not, or ``on_error`` is neither a word nor a
-                function.
-        """
-        for name in ("max_items", "page_size", "max_evaluated"):
-            value = getattr(self, name)
-            least = 0 if name == "max_items" else 1
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise ExpressionError(
-                    f"{entity}: {name}={value!r} must be an integer of {least} or more, or None for no limit"
-                )
-        if not 1 <= self.segments <= SCAN_SEGMENTS:
-            raise ExpressionError(f"{entity}: segments={self.segments!r} must be between 1 and {SCAN_SEGMENTS:,}")
-        if self.on_error not in ("raise", "skip") and not callable(self.on_error):
-            raise ExpressionError(
-                f"{entity}: on_error= is 'raise', 'skip' or a function of the error, not {self.on_error!r}"
-            )
 
 
 @frozen(eq=False, repr=False)
@@ -362,16 +315,29 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Return the start key that stands for "after this item"."""
         return {name: item[name] for name in self._position_names()}
 
+    def check_pages(self, most: int | None) -> None:
+        """Refuse what cannot be read page by page.
+
+        Args:
+            most: Rows on a page, or None.
+
+        Raises:
+            ExpressionError: A page has no row, or the scan is parallel.
+        """
+        entity = self.target.schema.entity
+        if most is not None and most < 1:
+            raise ExpressionError(f"{entity}: max_items={most!r}: a page has at least one item")
+        if self.options.segments > 1:
+            raise ExpressionError(
+                f"{entity}: a parallel scan has no single position: leave segments= out to page through it with cursors"
+            )
+
     def check_position(self, key: Item) -> Item:
         """Return a cursor's key if it can be a start key here.
 
         Raises:
             InvalidCursorError: It has other attributes.
         """
-        if self.options.segments > 1:
-            raise InvalidCursorError(
-                "a parallel scan has no single position: leave segments= out to page through it with cursors"
-            )
         if key.keys() != set(self._position_names()):
             raise InvalidCursorError("this cursor belongs to another query")
         return key
@@ -403,14 +369,6 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     def __repr__(self) -> str:
         return f"<{'scan' if self.partition is None else 'query'} of {self.target.schema.entity}, {self._source()}>"
-
-
-def query_index(partition: Condition[Any], sort: Condition[Any] | None) -> AnyIndex | None:
-    """Return the index that key conditions are about, or None for the table."""
-    index: AnyIndex | None = getattr(partition, "index", None)
-    if index is None and sort is not None:
-        index = getattr(sort, "index", None)
-    return index
 
 
 def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:

@@ -12,6 +12,7 @@ from mizzle_async import (
     Attribute,
     Client,
     ClientStateError,
+    ExpressionError,
     GlobalSecondaryIndex,
     InvalidCursorError,
     PartitionKey,
@@ -350,9 +351,18 @@ async def test_page_without_a_size_is_what_one_request_brings(read):
 async def test_parallel_scan_has_no_cursor(read):
     """Several positions do not fit into one cursor."""
     events = await read(Service(10))
-    cursor = (await events.scan(page_size=2).page()).cursor
-    with pytest.raises(InvalidCursorError, match="parallel scan"):
-        await events.scan(segments=2).page(cursor)
+    with pytest.raises(ExpressionError, match="parallel scan"):
+        await events.scan(segments=2).page()
+    assert [page.cursor async for page in events.scan(segments=2, page_size=3).pages()] == [None] * 4
+
+
+async def test_page_has_at_least_one_item(read):
+    """A page of nothing would never end."""
+    events = await read(Service(10))
+    with pytest.raises(ExpressionError, match="max_items=0"):
+        await events.scan().page(max_items=0)
+    with pytest.raises(ExpressionError, match="max_items=0"):
+        await events.scan(max_items=0).page()
 
 
 async def test_cursors_expire(read):

@@ -152,6 +152,9 @@ def test_filters_are_joined(orders):
     [
         (lambda orders: orders.query(Order.total == 5), "partition key"),
         (lambda orders: orders.query(Order.customer_id == "c1", Order.total == 5), "sort key"),
+        (lambda orders: orders.query(None), "needs `partition key == value` first.*not NoneType"),
+        (lambda orders: orders.query(Order.customer_id), "not PartitionKeyPath"),
+        (lambda orders: orders.query(Order.customer_id == "c1", "7"), "sort key with a value, not str"),
         (lambda orders: orders.query(Other.customer_id == "c1"), "about Other"),
         (lambda orders: orders.query(Order.customer_id == "c1", BY_STATUS.sort_key > 5), "by-status"),
         (

@@ -1,0 +1,40 @@
+"""The key conditions of a query: that they are some, and which index they are about."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import Condition, PartitionKeyCondition, SortKeyCondition
+from mizzle_async.model import SecondaryIndex
+
+AnyIndex: TypeAlias = SecondaryIndex[Any, Any, Any]
+
+
+def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
+    """Check the key conditions of a query, and return the index that they are about, or None for the table.
+
+    Without this check a missing condition would make a scan.
+
+    Raises:
+        ExpressionError: The first is no partition key condition, or the second no sort key condition.
+    """
+    if not isinstance(partition, PartitionKeyCondition):
+        raise ExpressionError(
+            f'{entity}: a query needs `partition key == value` first, such as `Order.customer_id == "c1"`, '
+            f"not {_shown(partition)}: other conditions go to .filter(), and .scan() reads everything"
+        )
+    if sort is not None and not isinstance(sort, SortKeyCondition):
+        raise ExpressionError(
+            f"{entity}: a query's second argument is a comparison of the sort key with a value, not {_shown(sort)}: "
+            "other conditions go to .filter()"
+        )
+    index: AnyIndex | None = getattr(partition, "index", None)
+    if index is None and sort is not None:
+        index = getattr(sort, "index", None)
+    return index
+
+
+def _shown(given: object) -> str:
+    """Name what was given instead of a condition: conditions show no values, other objects only their type."""
+    return str(given) if isinstance(given, Condition) else type(given).__name__

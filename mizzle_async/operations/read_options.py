@@ -1,0 +1,62 @@
+"""The options of queries and scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from mizzle_async.errors import ExpressionError, MarshallingError
+from mizzle_async.limits import SCAN_SEGMENTS
+
+OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
+"""What happens to an item that does not fit its class: it raises, is skipped, or goes to a function."""
+
+
+@frozen(kw_only=True)
+class ReadOptions:
+    """The options of a query or a scan.
+
+    Attributes:
+        max_items: How many are returned in all.
+        page_size: How many are evaluated per request, before the filter: the service's ``Limit``.
+        max_evaluated: How many are evaluated in all.
+        consistent_read: Whether every write that was finished before is seen.
+        include_expired: Whether expired items are shown.
+        on_error: What happens to an item that does not fit its class.
+        reverse: Whether the sort order is descending.
+        segments: How many segments of a scan are read at once.
+        timeout: Seconds for each page, or None for the client's.
+    """
+
+    max_items: int | None = None
+    page_size: int | None = None
+    max_evaluated: int | None = None
+    consistent_read: bool = False
+    include_expired: bool = False
+    on_error: OnError = "raise"
+    reverse: bool = False
+    segments: int = 1
+    timeout: float | None = None
+
+    def check(self, entity: str) -> None:
+        """Refuse what the service would refuse.
+
+        Raises:
+            ExpressionError: A number that must be at least one is not, or ``on_error`` is neither a word nor a
+                function.
+        """
+        for name in ("max_items", "page_size", "max_evaluated"):
+            value = getattr(self, name)
+            least = 0 if name == "max_items" else 1
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ExpressionError(
+                    f"{entity}: {name}={value!r} must be an integer of {least} or more, or None for no limit"
+                )
+        if not 1 <= self.segments <= SCAN_SEGMENTS:
+            raise ExpressionError(f"{entity}: segments={self.segments!r} must be between 1 and {SCAN_SEGMENTS:,}")
+        if self.on_error not in ("raise", "skip") and not callable(self.on_error):
+            raise ExpressionError(
+                f"{entity}: on_error= is 'raise', 'skip' or a function of the error, not {self.on_error!r}"
+            )
