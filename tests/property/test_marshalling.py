@@ -447,7 +447,7 @@ def holder_of(item: dict[str, Any], segments: tuple[str | int, ...]) -> tuple[di
 
 
 def apply(clauses: UpdateClauses, item: Mapping[str, Any]) -> dict[str, Any]:
-    """The update between two instances turns the old item into the new one; its guard is true of the old one."""
+    """Apply an update as DynamoDB does, every clause to what was there before; knows the clauses of differences."""
     before, after = copy.deepcopy(dict(item)), copy.deepcopy(dict(item))
     for clause in clauses.clauses:
         source, name = holder_of(before, clause.path.segments)
