@@ -92,6 +92,7 @@ class ScriptedServer:
         greeting: Bytes to send as soon as a connection is open, before any request.
 
     Attributes:
+        greeting: The bytes that open a connection.
         log: Every `Event`, in order.
         requests: Every `Request`, in order.
         errors: What coroutines of the script raised, which is a mistake in the test; `stop` raises the first.
@@ -107,7 +108,7 @@ class ScriptedServer:
     ) -> None:
         self.answer_with(script, then=then)
         self._tls = tls
-        self._greeting = greeting
+        self.greeting = greeting
         self._server: asyncio.AbstractServer | None = None
         self._port = 0
         self._opened = 0
@@ -227,8 +228,6 @@ class ScriptedServer:
         self._opened += 1
         number = self._opened
         self.record(Event("opened", number))
-        if self._greeting:
-            connection.write(self._greeting)
         return number
 
     def leave(self, connection: _ServerConnection) -> None:
@@ -274,6 +273,7 @@ class _ServerConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.number = self._server.enter(self)
+        self.write(self._server.greeting)
 
     def data_received(self, data: bytes) -> None:
         try:

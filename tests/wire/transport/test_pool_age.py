@@ -552,7 +552,7 @@ def test_a_server_that_closes_what_it_accepts_is_an_error_not_a_loop(service):
 
     async def main():
         server = await service.serve("10.0.0.1")
-        server._greeting = b"go away"
+        server.greeting = b"go away"
         pool = pool_of()
         outcomes = await asyncio.gather(*(pool.exchange(exchange()) for _ in range(10)), return_exceptions=True)
         await pool.aclose()
