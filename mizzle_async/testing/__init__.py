@@ -1,5 +1,10 @@
-"""For tests of this package and of its users: engines to run against, and a pytest plugin that starts them."""
+"""For tests of this package and of its users.
 
+Engines to run against and a pytest plugin that starts them; a scripted server and a fault proxy for what no engine does;
+stubs for what needs no server; a virtual clock for what takes time; and certificates for TLS.
+"""
+
+from mizzle_async.testing.clock import DeadlockError, VirtualClockLoop, run_virtual
 from mizzle_async.testing.engines import (
     DynamoDBLocal,
     EmbeddedEngine,
@@ -9,13 +14,35 @@ from mizzle_async.testing.engines import (
     EngineName,
     start_engine,
 )
+from mizzle_async.testing.network import MemoryNetwork
+from mizzle_async.testing.proxy import Fault, FaultProxy, at_reuse, sometimes
+from mizzle_async.testing.replies import Ending, Reply
+from mizzle_async.testing.server import Event, Request, ScriptedServer
+from mizzle_async.testing.stub import StubCaller, StubTransport
+from mizzle_async.testing.tls import LocalAuthority
 
 __all__ = [
+    "DeadlockError",
     "DynamoDBLocal",
     "EmbeddedEngine",
+    "Ending",
     "Engine",
     "EngineCredentials",
     "EngineError",
     "EngineName",
+    "Event",
+    "Fault",
+    "FaultProxy",
+    "LocalAuthority",
+    "MemoryNetwork",
+    "Reply",
+    "Request",
+    "ScriptedServer",
+    "StubCaller",
+    "StubTransport",
+    "VirtualClockLoop",
+    "at_reuse",
+    "run_virtual",
+    "sometimes",
     "start_engine",
 ]

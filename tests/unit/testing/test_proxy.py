@@ -119,7 +119,7 @@ def test_a_corrupted_body_keeps_its_length():
 
 
 def test_faults_come_in_order_or_by_chance_or_at_reuse():
-    """A list is used up; chance concerns a share of some operations; reuse begins with a connection's second request."""
+    """A list is used up; chance concerns a share of some operations; reuse is a connection's second request."""
     outcomes, _, _ = play([None, Fault.drop_before(), None], count=5)
     assert [isinstance(outcome, TransportError) for outcome in outcomes] == [False, True, False, False, False]
     outcomes, proxy, _ = play(sometimes(Fault.throttle(), 0.25, random.Random(1)), count=200)
