@@ -144,7 +144,7 @@ class WriteEngine:
         if self.error is None:
             self.error = error
             self._freed.set()
-            if self._puller is not None:
+            if self._puller is not None and self._puller is not asyncio.current_task():
                 self._puller.cancel()
 
     def stop_for(self, error: BaseException) -> None:
@@ -173,7 +173,11 @@ class WriteEngine:
                     self.undone(entry, error, uncertain=False)
                 raise
             try:
-                await Delivery(self, entries).run()
+                if self.error is None:
+                    await Delivery(self, entries).run()
+                else:  # something went wrong while this waited for its turn
+                    for entry in entries:
+                        self.undone(entry, self.error, uncertain=False)
             finally:
                 self.lanes.leave()
                 self._freed.set()
