@@ -67,25 +67,25 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
     )
 
 
-def literal_shape(values: tuple[object, ...], python: str) -> Scalar | None:
-    """Return how the values of a Literal are stored, or None if they are not all of one stored type.
+def literal_kind(value: object) -> type:
+    """Return what a value of a Literal is stored as: its Enum, or the stored type that it is of."""
+    return type(value) if isinstance(value, Enum) else next(kind for kind in _BY_KIND if isinstance(value, kind))
+
+
+def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar | None:
+    """Return how values of a Literal are stored, or None if they are members of an Enum that cannot be stored.
 
     Args:
-        values: Text, integers, bytes or truth values; or members of one Enum.
+        values: Those of one kind.
+        kind: Their `literal_kind`.
         python: The Literal as messages name it.
     """
-    enums = {type(value) for value in values if isinstance(value, Enum)}
-    if enums:
-        whole = (
-            enum_shape(enums.pop()) if len(enums) == 1 and all(isinstance(value, Enum) for value in values) else None
-        )
+    if issubclass(kind, Enum):
+        whole = enum_shape(kind)
         if whole is None:
             return None
         tag, write_value, read_value = whole.tag, whole.write, whole.read
     else:
-        kind = common_kind(values)
-        if kind is None:
-            return None
         tag, write_value, read_value = _BY_KIND[kind]
 
     def write(value: Any) -> Any:

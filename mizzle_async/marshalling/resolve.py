@@ -40,7 +40,7 @@ from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ModelError
 from mizzle_async.marshalling import scalars
-from mizzle_async.marshalling.choices import enum_shape, literal_shape
+from mizzle_async.marshalling.choices import enum_shape, literal_kind, literal_shape
 from mizzle_async.marshalling.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.generate import ClassShape
@@ -238,13 +238,8 @@ class Resolver:
         given = tuple(value for value in values if value is not None)
         groups: dict[type, list[Any]] = {}
         for value in given:
-            kind = (
-                type(value)
-                if isinstance(value, Enum)
-                else next(base for base in (bool, int, str, bytes) if isinstance(value, base))
-            )
-            groups.setdefault(kind, []).append(value)
-        shapes = [literal_shape(tuple(group), name) for group in groups.values()]
+            groups.setdefault(literal_kind(value), []).append(value)
+        shapes = [literal_shape(tuple(group), kind, name) for kind, group in groups.items()]
         known: list[Shape] = [shape for shape in shapes if shape is not None]
         if not known or len(known) < len(shapes):
             raise _unmappable(name, place)
