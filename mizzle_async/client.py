@@ -9,8 +9,10 @@ import asyncio
 import os
 import random
 import secrets
+import sys
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module, util
 from types import TracebackType
@@ -143,11 +145,16 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             raise ClientStateError(f"this client is {self._state} already: make another one")
         self._state = "opening"
         try:
-            cipher = await asyncio.to_thread(_find_cipher, self._cursors.secret)
+            secret = self._cursors.secret
+            cipher = await asyncio.to_thread(_find_cipher, secret) if secret else None
             pipeline = self._stand_in or await open_pipeline(self._settings)
         except BaseException:
-            self._state = "new"
+            if self._state == "opening":
+                self._state = "new"
             raise
+        if self._state != "opening":
+            await pipeline.aclose()
+            raise ClientStateError("this client was closed while it was being opened: make another one")
         self._cursors = evolve(self._cursors, cipher=cipher)
         self._process = os.getpid()
         self._pipeline = pipeline
@@ -161,10 +168,17 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        if pipeline is not None:
-            await pipeline.aclose()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            if pipeline is not None:
+                await pipeline.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_pipeline", None) is not None and self._stand_in is None and not sys.is_finalizing():
+            message = f"{self!r} was never closed: use `async with`, or `aclose()`"
+            warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -415,7 +429,7 @@ def _find_cipher(secret: bytes) -> Cipher | None:
 
     The extra is found by name, so that nothing of it is imported where it is not wanted.
     """
-    if not secret or util.find_spec("cryptography") is None:
+    if util.find_spec("cryptography") is None:
         return None
     cipher: Cipher = import_module("mizzle_async.integrations.cursors").CursorCipher(secret)
     return cipher

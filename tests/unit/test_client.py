@@ -95,6 +95,27 @@ async def test_failed_opening_can_be_tried_again():
     assert repr(client) == "<Client new>"
 
 
+async def test_closing_while_opening_wins():
+    """A client that is closed while it opens is closed, and what was opened is closed too."""
+    client = Client(credentials=("a", "b"), region_name="x", endpoint_url="http://127.0.0.1:1")
+    opening = asyncio.create_task(client.open())
+    await asyncio.sleep(0)
+    await client.aclose()
+    with pytest.raises(ClientStateError, match="closed while"):
+        await opening
+    assert repr(client) == "<Client closed>"
+
+
+async def test_client_that_is_dropped_open_warns():
+    """A client that nobody closed says so."""
+    client = await Client(credentials=("a", "b"), region_name="x", endpoint_url="http://127.0.0.1:1").open()
+    pipeline = client._pipeline
+    assert pipeline is not None
+    with pytest.warns(ResourceWarning, match="never closed"):
+        del client
+    await pipeline.aclose()
+
+
 async def test_client_of_another_process_is_refused(monkeypatch):
     """Connections do not survive a fork: the child is told to open a client of its own."""
     async with Client(caller=stub()) as client:
