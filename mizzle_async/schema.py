@@ -6,6 +6,7 @@ What a table shall be is worked out in `operations`; here it is sent and waited 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ LONGEST_PAUSE: Final = 2.0
 """The service's own waiter polls every 20 seconds; a table on demand is often there after two."""
 
 
-class TableAdministration:
+class TableAdministration(ABC):
     """The part of a client that makes tables and deletes them.
 
     A table is named by its entity, or by the handle from `Client.table` where the class alone does not say everything.
@@ -38,19 +39,19 @@ class TableAdministration:
 
     # ── what the client gives ──
 
+    @abstractmethod
     def table(self, model: Any, /) -> Table[Any]:
         """Return the handle of a table."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def control(
         self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
     ) -> dict[str, Any]:
         """Send an operation of the control plane."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def pause(self, seconds: float) -> None:
         """Sleep, the client's way."""
-        raise NotImplementedError
 
     # ── tables ──
 

@@ -1,0 +1,90 @@
+from typing import Any
+
+import attrs
+import pytest
+
+from mizzle_async import Attribute, Client, PartitionKey, attribute, document, entity
+from mizzle_async.operations.projection import value_at
+
+
+@document
+class Part:
+    name: Attribute[str]
+    tags: Attribute[frozenset[str]] = attribute(factory=frozenset)
+
+
+@entity("things")
+class Thing:
+    thing_id: PartitionKey[str]
+    labels: Attribute[set[str]]
+    kind: Attribute[str] = attribute(default="plain")
+    steps: Attribute[list[str]] = attribute(factory=lambda: ["first"])
+    part: Attribute[Part | None] = attribute(default=None)
+    parts: Attribute[list[Part]] = attribute(factory=list)
+    extra: Attribute[dict[str, int]] = attribute(factory=dict)
+
+
+@attrs.define
+class Plain:
+    pk: str
+    double: str = attrs.field()
+
+    @double.default
+    def _double(self) -> str:
+        return self.pk * 2
+
+
+def row(query: Any, item: Any) -> Any:
+    """Return what a projected query makes of an item."""
+    return query._plan.row(item)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (Thing.labels, set()),
+        (Thing.kind, "plain"),
+        (Thing.steps, ["first"]),
+        (Thing.part, None),
+        (Thing.part[Part.name], None),
+        (Thing.part[Part.tags], frozenset()),
+        (Thing.parts[1][Part.name], None),
+        (Thing.extra["x"], None),
+    ],
+    ids=str,
+)
+def test_absent_attribute_has_what_an_instance_would_have(path, value):
+    """A default, an empty set or None stands for what is not stored."""
+    assert row(Client().table(Thing).scan().project(path), {"thing_id": {"S": "a"}}) == (value,)
+
+
+def test_made_defaults_are_not_shared():
+    """Every row has a list of its own."""
+    query = Client().table(Thing).scan().project(Thing.steps)
+    ((first,), (second,)) = row(query, {}), row(query, {})
+    assert first == second
+    assert first is not second
+
+
+def test_default_that_needs_an_instance_is_none():
+    """A default that is computed from the rest of an instance cannot be known for a row."""
+    plain = Client().table(Plain, name="plain", partition_key="pk")
+    assert row(plain.scan().project(plain.attribute("double")), {"pk": {"S": "a"}}) == (None,)
+
+
+def test_values_inside():
+    """Members of maps and elements of lists are found where they lie."""
+    item = {
+        "part": {"M": {"name": {"S": "p"}}},
+        "parts": {"L": [{"M": {"name": {"S": "q"}}}, {"M": {"name": {"S": "r"}}}]},
+        "extra": {"M": {"a.b": {"N": "1"}}},
+    }
+    query = Client().table(Thing).scan().project(Thing.part[Part.name], Thing.parts[1][Part.name], Thing.extra["a.b"])
+    assert row(query, item) == ("p", "r", 1)
+    assert query.to_wire()["ProjectionExpression"] == "#part.#name, #parts, #extra.#4, #thing_id"
+
+
+@pytest.mark.parametrize("segments", [("a",), ("a", "b"), ("a", 0), ("l", 5), ("l", 0, "x"), ("l", "x"), ("s", 0)])
+def test_path_that_leads_nowhere_is_none(segments):
+    """A path through something that is not there, or is no container, finds nothing."""
+    assert value_at({"l": {"L": [{"S": "x"}]}, "s": {"S": "text"}}, segments) is None
