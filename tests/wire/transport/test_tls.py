@@ -1,10 +1,11 @@
 """TLS: whom we talk to is proven, or nothing is sent."""
 
+import asyncio
 import ssl
 
 import pytest
 
-from mizzle_async.errors import TransportError
+from mizzle_async.errors import ClientStateError, TransportError
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.testing.tls import LocalAuthority
@@ -174,3 +175,21 @@ def test_idle_tls_connections_that_were_closed_are_not_used(run_real, to, until,
             return server.opened
 
     assert run_real(main()) == 2
+
+
+def test_a_handshake_may_be_given_up_at_any_step(run_real, to, authority):
+    """Closed after any number of turns while TLS is being established, a pool leaves no socket behind."""
+
+    async def main():
+        async with ScriptedServer(tls=authority.server_context()) as server:
+            for turns in range(0, 60, 3):
+                pool = ConnectionPool(tls=authority.client_context)
+                call = asyncio.ensure_future(pool.exchange(to(server)))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await pool.aclose()
+                (outcome,) = await asyncio.gather(call, return_exceptions=True)
+                assert not isinstance(outcome, Exception) or isinstance(outcome, ClientStateError | TransportError)
+            await server.until(lambda: server.open == 0)
+
+    run_real(main())
