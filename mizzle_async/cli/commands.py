@@ -14,8 +14,18 @@ class Place(NamedTuple):
 
 
 COMMANDS = {
+    "copy": Place("mizzle_async.cli.copy"),
+    "count": Place("mizzle_async.cli.count"),
+    "delete": Place("mizzle_async.cli.delete"),
     "demo": Place("mizzle_async.cli.demo", extra="demo"),
+    "explain": Place("mizzle_async.cli.explain"),
+    "export": Place("mizzle_async.cli.export"),
+    "get": Place("mizzle_async.cli.get"),
+    "load": Place("mizzle_async.cli.load"),
     "local": Place("mizzle_async.cli.local"),
+    "query": Place("mizzle_async.cli.query"),
+    "scan": Place("mizzle_async.cli.scan"),
+    "tables": Place("mizzle_async.cli.tables"),
 }
 
 

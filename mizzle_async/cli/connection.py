@@ -15,6 +15,9 @@ from mizzle_async.errors import MizzleError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
+TIMEOUT: Final = 60.0
+"""Seconds for a call, or a batch: who waits at a shell is better served by an answer than by a quick error."""
+
 DONE: Final = 0
 FAILED: Final = 1
 """The service, the network or the configuration refused."""
@@ -56,11 +59,17 @@ class Connection:
             code = INTERRUPTED
         raise SystemExit(code)
 
-    async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:
-        client = Client(
-            endpoint_url=self.endpoint_url, profile_name=self.profile_name, region_name=self.region_name, timeout=60.0
+    def client(self) -> Client:
+        """Return a client, which is not open yet."""
+        return Client(
+            endpoint_url=self.endpoint_url,
+            profile_name=self.profile_name,
+            region_name=self.region_name,
+            timeout=TIMEOUT,
         )
-        async with client:
+
+    async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:
+        async with self.client() as client:
             return await work(client)
 
 

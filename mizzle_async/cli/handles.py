@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from attrs import frozen
 
+from mizzle_async.cli.values import any_from_text, from_shape, of_type
 from mizzle_async.client import Client
-from mizzle_async.marshalling import value_from_plain
+from mizzle_async.errors import MarshallingError
+from mizzle_async.expressions import AttributePath, Facet
+from mizzle_async.marshalling import EntityCodec, decode_any
 from mizzle_async.model import is_entity
+from mizzle_async.operations.table_definition import TableDescription
 from mizzle_async.table import Table
+from mizzle_async.types import AttributeValue
 
 KEY_TYPES: Final[dict[str, type[Any]]] = {"S": str, "N": Decimal, "B": bytes}
 
@@ -39,8 +45,90 @@ def import_object(reference: str) -> Any:
     return found
 
 
-async def open_table(client: Client, table: str | None, model: str | None) -> Table[Any]:
-    """Return the handle of a table.
+@frozen(eq=False)
+class Opened:
+    """A table that a command works on.
+
+    Attributes:
+        table: Its items as they are stored: dicts, by stored names.
+        model: The same as instances, where a model is given.
+        description: What the service says of it.
+    """
+
+    table: Table[dict[str, Any]]
+    model: Table[Any] | None
+    description: TableDescription
+
+    @property
+    def codec(self) -> EntityCodec[Any]:
+        """Return what knows the types of attributes: the model's, or the key's alone."""
+        return (self.model or self.table).target.codec
+
+    def stored_name(self, name: str) -> str:
+        """Return the stored name of an attribute, which may be given by its name in the model."""
+        attribute = self.codec.schema.by_field.get(name)
+        return name if attribute is None else attribute.name
+
+    def value(self, text: str, segments: tuple[str | int, ...], *, of_element: bool = False) -> AttributeValue:
+        """Return the value that a text stands for at a path, of the type that is declared there.
+
+        Args:
+            text: What was typed.
+            segments: The path, by stored names.
+            of_element: Whether it is an element of the collection that is there, or a part of the text.
+
+        Raises:
+            MarshallingError: It cannot be one; the message names the path.
+        """
+        try:
+            return self._value(text, segments, of_element=of_element)
+        except MarshallingError as error:
+            path = ".".join(map(str, segments))
+            reason = error.message if path in error.message else f"{path}: {error.message}"
+            raise MarshallingError(reason, path=path) from None
+
+    def _value(self, text: str, segments: tuple[str | int, ...], *, of_element: bool) -> AttributeValue:
+        name = str(segments[0])
+        code = self.description.attribute_types.get(name)
+        if self.model is None:
+            return of_type(text, code) if code is not None and len(segments) == 1 else any_from_text(text)
+        shape = self.codec.shape_of(name)
+        for segment in segments[1:]:
+            shape = shape.member(segment) if shape is not None else None
+        if of_element:
+            inner = shape.element() if shape is not None else None
+            return any_from_text(text) if shape is None else from_shape(text, inner or shape)
+        if shape is None:
+            return any_from_text(text)
+        # There and back, so that a date, say, is spelled as it is stored.
+        value = self.codec.decode_at(segments, from_shape(text, shape))
+        path = AttributePath[Any, Any](self.codec.schema.owner, segments)
+        stored = self.codec.encode_operand(value, path, Facet.WHOLE)
+        if stored is None:
+            raise MarshallingError("expected a value: an attribute without one is absent; use the operator exists")
+        return stored
+
+    def key(self, texts: tuple[str, ...]) -> dict[str, Any]:
+        """Return the key that texts stand for, partition key first.
+
+        Raises:
+            click.UsageError: There are too few or too many.
+            MarshallingError: One cannot be what its attribute stores.
+        """
+        names = self.table.schema.key_names
+        if len(texts) != len(names):
+            spelled = " ".join(name.upper() for name in names)
+            raise click.UsageError(f"the key of this table is {spelled}: {len(names)} values, not {len(texts)}")
+        return {name: key_scalar(self.value(text, (name,))) for name, text in zip(names, texts, strict=True)}
+
+
+def key_scalar(stored: AttributeValue) -> Any:
+    """Return the value of a key attribute as a table of dicts takes it."""
+    return Decimal(stored["N"]) if "N" in stored else decode_any(stored)
+
+
+async def open_table(client: Client, table: str | None, model: str | None) -> Opened:
+    """Return a table, with what the service says of it.
 
     Args:
         client: An open client.
@@ -48,50 +136,28 @@ async def open_table(client: Client, table: str | None, model: str | None) -> Ta
         model: ``module:Class`` of an entity; None to read and write plain items.
 
     Raises:
-        click.UsageError: Neither is given, or the model is no entity.
+        click.UsageError: Neither is given, or the model is no entity, or one of another key.
         ResourceNotFoundError: There is no such table.
     """
+    typed = None
     if model is not None:
         cls = import_object(model)
         if not is_entity(cls):
             raise click.UsageError(f"{model!r} is no entity: decorate the class with @entity")
-        return client.table(cls, name=table) if table is not None else client.table(cls)
-    if table is None:
+        typed = client.table(cls, name=table) if table is not None else client.table(cls)
+    elif table is None:
         raise click.UsageError("name a table with --table, or an entity with --model")
-    described = await client.describe_table(table)
-    keys = dict((kind, name) for name, kind in described.key)  # noqa: C402  (it turns pairs round)
-    partition_key, sort_key = keys["HASH"], keys.get("RANGE")
-    types = {name: KEY_TYPES[code] for name, code in described.attribute_types.items()}
-    return client.table(
-        table,
-        partition_key=partition_key,
-        sort_key=sort_key,
-        partition_key_type=types[partition_key],
-        sort_key_type=types[sort_key] if sort_key is not None else str,
+    description = await client.describe_table(typed.name if typed is not None else str(table))
+    names = [name for name, _ in description.key]
+    if typed is not None and list(typed.schema.key_names) != names:
+        other = ", ".join(typed.schema.key_names)
+        raise click.UsageError(f"table {description.name!r} has the key {', '.join(names)}, and {model} has {other}")
+    types = [KEY_TYPES[description.attribute_types[name]] for name in names]
+    raw = client.table(
+        description.name,
+        partition_key=names[0],
+        sort_key=names[1] if len(names) > 1 else None,
+        partition_key_type=types[0],
+        sort_key_type=types[-1],
     )
-
-
-def key_values(handle: Table[Any], texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return the key attributes that texts stand for, by Python name, partition key first.
-
-    Raises:
-        click.UsageError: There are too few or too many.
-        MarshallingError: One cannot be what its attribute stores.
-    """
-    attributes = handle.schema.key_attributes
-    if len(texts) != len(attributes):
-        names = " ".join(attribute.field.upper() for attribute in attributes)
-        raise click.UsageError(f"the key of this table is {names}: {len(attributes)} values, not {len(texts)}")
-    return {
-        attribute.field: typed(handle, text, (attribute.name,))
-        for attribute, text in zip(attributes, texts, strict=True)
-    }
-
-
-def typed(handle: Table[Any], text: str, segments: tuple[str | int, ...]) -> Any:
-    """Return the value that a text stands for at a path, of the type that is declared there."""
-    codec = handle.target.codec
-    shape = codec.shape_of(str(segments[0]))
-    for segment in segments[1:]:
-        shape = shape.member(segment) if shape is not None else None
-    return codec.decode_at(segments, value_from_plain(text, shape, is_text=True))
+    return Opened(raw, typed, description)

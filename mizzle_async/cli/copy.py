@@ -1,0 +1,162 @@
+"""`mizzle-async copy`: the items of one table into another, of another account or endpoint too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mizzle_async.bulk.checkpoints import StateFile
+from mizzle_async.bulk.report import BatchReport, UndoneWrite
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.estimates import Estimate, read_units
+from mizzle_async.cli.handles import Opened, open_table
+from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
+from mizzle_async.cli.paging import PagedWork
+from mizzle_async.cli.progress import Display
+from mizzle_async.cli.rejects import Rejects
+from mizzle_async.cli.selections import Selection, selecting
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.client import Client
+from mizzle_async.errors import MizzleError
+
+SAMPLE = 1_000
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("source")
+@click.argument("target")
+@click.option("--model", metavar="MODULE:CLASS", help="An entity: the types of attributes in --filter.")
+@selecting
+@click.option("--to-endpoint-url", help="Where the target is, if elsewhere.")
+@click.option("--to-profile", help="The profile for the target, if another.")
+@click.option("--to-region", help="The region of the target, if another.")
+@click.option("--stop-on-error", is_flag=True, help="Stop at the first item that the target refuses.")
+@write_limits
+@resumable
+@bulk_options
+@connected
+def copy(
+    connection: Connection,
+    *,
+    to_endpoint_url: str | None,
+    to_profile: str | None,
+    to_region: str | None,
+    **options: Any,
+) -> None:
+    """Put the items of the table SOURCE into the table TARGET, which must exist.
+
+    Items under an existing key are replaced. Ctrl-C stops at once, and says how to go on.
+    """
+    other = Connection(
+        to_endpoint_url or connection.endpoint_url,
+        to_profile or connection.profile_name,
+        to_region or connection.region_name,
+    )
+
+    async def work(client: Client) -> int:
+        if other == connection:
+            return await _copy(client, client, **options)
+        async with other.client() as target_client:
+            return await _copy(client, target_client, **options)
+
+    connection.run(work)
+
+
+async def _copy(
+    client: Client,
+    target_client: Client,
+    *,
+    source: str,
+    target: str,
+    model: str | None,
+    selection: Selection,
+    resume: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    stop_on_error: bool,
+    concurrency: int,
+    write_units_per_second: float | None,
+) -> int:
+    opened = await open_table(client, source, model)
+    goal = await open_table(target_client, target, None)
+    if goal.table.name == opened.table.name and target_client is client:
+        raise click.UsageError("a table cannot be copied into itself")
+    rows = selection.rows(opened)
+    if dry_run:
+        await _rehearse(opened, goal, selection, as_json=as_json)
+        return DONE
+    state = State.begin(resume, f"copy-{source}-to-{target}")
+    file = StateFile(state.path, {"work": "copy", "table": source, "target": target, "selection": selection.words})
+    found = file.read()
+    rejects = Rejects(Path(f"{target}.rejects.jsonl"), goes_on=resume is not None, stops=stop_on_error)
+    total = opened.description.item_count if selection.is_everything else None
+    display = Display(f"copy {source} to {target}", total=total, quiet=quiet)
+    report = BatchReport()
+
+    def reject(undone: UndoneWrite) -> None:
+        reason = undone.error.message if isinstance(undone.error, MizzleError) else type(undone.error).__name__
+        key = {name: undone.item[name] for name in opened.table.schema.key_names}
+        rejects.add((source, undone.position + before.taken + 1), reason, content=key)
+
+    before = BatchReport()
+
+    async def take(page: Sequence[dict[str, Any]]) -> None:
+        nonlocal before
+        before = _sum(report, BatchReport())
+        before.taken -= len(page)
+        writing = goal.table.put_many(
+            page,
+            concurrency=concurrency,
+            write_units_per_second=write_units_per_second,
+            on_error=reject,
+            progress=lambda part: display(_sum(before, part)),
+        )
+        try:
+            await writing
+        finally:
+            _add(report, writing.report)
+
+    paged = PagedWork(rows, take, report, display, file)
+    job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet)
+    return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(found)))
+
+
+def _add(report: BatchReport, part: BatchReport) -> None:
+    """Count a part in; what it took and read is counted by who reads."""
+    report.written += part.written
+    report.rejected += part.rejected
+    report.requests += part.requests
+    report.unprocessed += part.unprocessed
+    report.consumed_capacity += part.consumed_capacity
+    report.failed += part.failed
+    report.unknown += part.unknown
+
+
+def _sum(report: BatchReport, part: BatchReport) -> BatchReport:
+    whole = BatchReport(skipped=report.skipped, taken=report.taken, evaluated=report.evaluated)
+    _add(whole, report)
+    _add(whole, part)
+    return whole
+
+
+async def _rehearse(opened: Opened, goal: Opened, selection: Selection, *, as_json: bool) -> None:
+    """Say what will be consumed: by the size of the table, and a sample of its items."""
+    described = opened.description
+    estimate = Estimate(goal.description)
+    page = await selection.rows(opened).page(max_items=SAMPLE)
+    for row in page.items:
+        estimate.add(opened.table.target.codec.encode(row))
+    is_sample = page.cursor is not None
+    if is_sample and estimate.items:
+        estimate = estimate.scaled(max(described.item_count / estimate.items, 1.0))
+    units = read_units(described.size_bytes, consistent=selection.consistent_read)
+    if as_json:
+        numbers = {"command": "copy", "dry_run": True, **estimate.as_json(), "read_units": units}
+        click.echo(json_bytes(numbers))
+    else:
+        click.echo(f"would copy {'about ' if is_sample else ''}{estimate}, and consume about {units:,.1f} read units")

@@ -1,0 +1,29 @@
+"""`mizzle-async count`: how many items there are."""
+
+from __future__ import annotations
+
+import click
+
+from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.handles import open_table
+from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.client import Client
+
+
+@click.command(epilog=EXIT_CODES)
+@table_named
+@selecting
+@segmented
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@connected
+def count(connection: Connection, table: str | None, model: str | None, selection: Selection, *, as_json: bool) -> None:
+    """Count items, by reading them at the service: the cost is that of a query or a scan."""
+
+    async def work(client: Client) -> int:
+        opened = await open_table(client, table, model)
+        counted = await selection.rows(opened).count()
+        click.echo(json_bytes({"table": opened.table.name, "count": counted}) if as_json else f"{counted}")
+        return DONE
+
+    connection.run(work)

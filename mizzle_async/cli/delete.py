@@ -1,0 +1,100 @@
+"""`mizzle-async delete`: one item by its key, or everything that is selected."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import click
+
+from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.handles import Opened, open_table
+from mizzle_async.cli.jobs import Job, bulk_options, write_limits
+from mizzle_async.cli.progress import Display
+from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.client import Client
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("key", nargs=-1, metavar="[PARTITION [SORT]]")
+@table_named
+@selecting
+@segmented
+@click.option("--everything", is_flag=True, help="Every item of the table.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@write_limits
+@bulk_options
+@connected
+def delete(key: tuple[str, ...], connection: Connection, selection: Selection, **options: Any) -> None:
+    """Delete the item of a key, or the items of --partition and --filter; it asks before it deletes many.
+
+    Ctrl-C stops at once; the same command goes on, because what is deleted is not found again.
+    """
+    selects = bool(selection.partition or selection.filters or selection.index or selection.limit)
+    everything = options.pop("everything")
+    if sum((bool(key), selects, everything)) != 1:
+        raise click.UsageError("name one of: a key; items by --partition or --filter; or --everything")
+    if key:
+        connection.run(lambda client: _delete_one(client, key, **options))
+    else:
+        connection.run(lambda client: _delete_many(client, selection, **options))
+
+
+async def _delete_one(
+    client: Client, key: tuple[str, ...], *, table: str | None, model: str | None, dry_run: bool, **options: Any
+) -> int:
+    opened = await open_table(client, table, model)
+    item = opened.key(key)
+    found = await (opened.table.get(item, include_expired=True) if dry_run else opened.table.delete(item))
+    if options["as_json"]:
+        click.echo(json_bytes({"command": "delete", "dry_run": dry_run, "deleted": int(found is not None)}))
+    elif found is None:
+        click.echo(f"no such item in {opened.table.name}", err=True)
+    elif not options["quiet"]:
+        click.echo("would delete 1 item" if dry_run else "deleted 1 item", err=True)
+    return DONE if found is not None else NOT_FOUND
+
+
+async def _delete_many(
+    client: Client,
+    selection: Selection,
+    *,
+    table: str | None,
+    model: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    yes: bool,
+    concurrency: int,
+    write_units_per_second: float | None,
+) -> int:
+    opened = await open_table(client, table, model)
+    name = opened.table.name
+    rows = selection.rows(opened)
+    if dry_run:
+        counted = await rows.count()
+        numbers = {"command": "delete", "dry_run": True, "items": counted}
+        click.echo(json_bytes(numbers) if as_json else f"would delete {counted:,} items, a write unit for each KB")
+        return DONE
+    if not yes:
+        click.confirm(
+            f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?", abort=True
+        )
+    total = opened.description.item_count if selection.is_everything else None
+    display = Display(f"delete {name}", total=total, quiet=quiet)
+    work = opened.table.delete_many(
+        _keys(opened, selection),
+        concurrency=concurrency,
+        write_units_per_second=write_units_per_second,
+        progress=display,
+    )
+    return await Job("delete", display, as_json=as_json, quiet=quiet).run(work)
+
+
+async def _keys(opened: Opened, selection: Selection) -> AsyncIterator[dict[str, Any]]:
+    names = opened.table.schema.key_names
+    rows = selection.rows(opened).project(*(opened.table.attribute(name) for name in names))
+    async with rows.stream() as keys:
+        async for values in keys:
+            yield dict(zip(names, values, strict=True))

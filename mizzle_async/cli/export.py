@@ -1,0 +1,133 @@
+"""`mizzle-async export`: a table, or a part of it, into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mizzle_async.bulk.checkpoints import StateFile
+from mizzle_async.bulk.report import BatchReport
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.estimates import read_units
+from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format, format_of
+from mizzle_async.cli.handles import Opened, open_table
+from mizzle_async.cli.jobs import Job, State, bulk_options, resumable
+from mizzle_async.cli.paging import PagedWork
+from mizzle_async.cli.progress import Display
+from mizzle_async.cli.selections import Selection, selecting, table_named
+from mizzle_async.cli.targets import ExportFile
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.client import Client
+
+
+@click.command(
+    epilog="CSV has the attributes of all items as its columns, and knows no empty text, no null and no types. "
+    + EXIT_CODES
+)
+@click.argument("file")
+@table_named
+@selecting
+@click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
+@click.option("--columns", metavar="NAMES", help="The columns of CSV, in this order, separated by commas.")
+@click.option("--overwrite", is_flag=True, help="Write over a file that exists.")
+@resumable
+@bulk_options
+@connected
+def export(file: str, connection: Connection, *, format_name: str | None, columns: str | None, **options: Any) -> None:
+    """Write the items of a table into a file, or with `-` to standard output; every digit of every number.
+
+    Ctrl-C stops at once, and says how to go on.
+    """
+    names = tuple(name for name in (columns or "").split(",") if name)
+    target = ExportFile(file, format_of(file, format_name), names)
+    if names and target.format is not Format.CSV:
+        raise click.UsageError("--columns is for CSV")
+    if file == STANDARD and target.format is Format.PARQUET:
+        raise click.UsageError("Parquet is written to a file")
+    if file == STANDARD and (options["resume"] is not None or options["as_json"]):
+        raise click.UsageError("standard output cannot be gone on with, and takes the items: name a file")
+    if Path(file).exists() and options["resume"] is None and not options.pop("overwrite") and not options["dry_run"]:
+        raise click.UsageError(f"{file} exists: say --overwrite, or --resume with the state of an export into it")
+    options.pop("overwrite", None)
+    connection.run(lambda client: _export(client, target, **options))
+
+
+async def _export(
+    client: Client,
+    target: ExportFile,
+    *,
+    table: str | None,
+    model: str | None,
+    selection: Selection,
+    resume: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    opened = await open_table(client, table, model)
+    if dry_run:
+        _rehearse(opened, selection, as_json=as_json)
+        return DONE
+    name = opened.table.name
+    target.first = opened.table.schema.key_names
+    target.columns = tuple(map(opened.stored_name, target.columns))
+    rows = selection.rows(opened)
+    about = {"work": "export", "table": name, "file": target.name, "selection": selection.words}
+    state = State.begin(resume, f"export-{name}")
+    file = None if target.name == STANDARD else StateFile(state.path, about)
+    found = None if file is None else file.read()
+    total = opened.description.item_count if selection.is_everything else None
+    display = Display(f"export {name}", total=total, quiet=quiet)
+    report = BatchReport()
+    encode = opened.table.target.codec.encode
+
+    async def take(page: Sequence[dict[str, Any]]) -> None:
+        target.write([encode(row) for row in page])
+        report.written += len(page)
+
+    paged = PagedWork(rows, take, report, display, file, target.checkpoint)
+
+    async def work() -> BatchReport:
+        if found is not None and found["complete"]:
+            report.skipped = found["done"]
+            return report
+        target.open(None if found is None else found["target"])
+        complete = False
+        try:
+            await paged.run(found)
+            complete = True
+        finally:
+            target.close(complete=complete)
+        return report
+
+    job = Job("export", display, None if file is None else state, as_json=as_json, quiet=quiet)
+    return await job.run(BulkWork(f"export of {name!r}", report, work))
+
+
+def _rehearse(opened: Opened, selection: Selection, *, as_json: bool) -> None:
+    """Say what reading will consume, by what the service says of the table."""
+    selection.rows(opened)
+    described = opened.description
+    units = read_units(described.size_bytes, consistent=selection.consistent_read)
+    if as_json:
+        click.echo(
+            json_bytes(
+                {
+                    "command": "export",
+                    "dry_run": True,
+                    "items": described.item_count,
+                    "size_bytes": described.size_bytes,
+                    "read_units": units,
+                }
+            )
+        )
+        return
+    bound = "" if selection.is_everything else "at most "
+    click.echo(
+        f"would export {bound}{described.item_count:,} items and consume {bound}{units:,.1f} read units, by what the"
+        " service counted in the last six hours or so"
+    )

@@ -1,0 +1,51 @@
+"""`mizzle-async get`: one item."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.handles import open_table
+from mizzle_async.cli.selections import table_named
+from mizzle_async.cli.values import dynamodb_line, json_bytes, json_line
+from mizzle_async.client import Client
+from mizzle_async.marshalling import plain_item
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("key", nargs=-1, required=True, metavar="PARTITION [SORT]")
+@table_named
+@click.option("--consistent", is_flag=True, help="See every finished write; twice the cost.")
+@click.option("--json", "as_json", is_flag=True, help="On one line, as it is where the output is no terminal.")
+@click.option("--dynamodb", "as_dynamodb", is_flag=True, help="DynamoDB's own JSON, on one line.")
+@connected
+def get(
+    connection: Connection,
+    key: tuple[str, ...],
+    table: str | None,
+    model: str | None,
+    *,
+    consistent: bool,
+    as_json: bool,
+    as_dynamodb: bool,
+) -> None:
+    """Show the item of a key, as JSON."""
+
+    async def work(client: Client) -> int:
+        opened = await open_table(client, table, model)
+        row = await opened.table.get(opened.key(key), consistent_read=consistent, include_expired=True)
+        if row is None:
+            click.echo(f"no such item in {opened.table.name}", err=True)
+            return NOT_FOUND
+        item = opened.table.target.codec.encode(row)
+        if as_dynamodb:
+            click.echo(dynamodb_line(item), nl=False)
+        elif as_json or not sys.stdout.isatty():
+            click.echo(json_line(item), nl=False)
+        else:
+            click.echo(json_bytes(plain_item(item), indent=True))
+        return DONE
+
+    connection.run(work)

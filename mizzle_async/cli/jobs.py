@@ -1,0 +1,171 @@
+"""Bulk work as a command does it: with progress, a state to go on from, a report at the end, whatever the end is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from attrs import define, field, frozen
+
+from mizzle_async.bulk.report import BatchReport
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.cli.connection import DONE, FAILED, IN_PART
+from mizzle_async.cli.progress import Display
+from mizzle_async.cli.rejects import Rejects, StoppedError
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.errors import BatchError
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+@frozen
+class State:
+    """The state file of a command. Where the user names none there is one all the same, until the work is complete.
+
+    Attributes:
+        path: Where it is.
+        named: Whether the user named it.
+    """
+
+    path: Path
+    named: bool
+
+    @classmethod
+    def begin(cls, resume: str | None, name: str) -> State:
+        """Return the state file, and begin anew where the user names none.
+
+        Args:
+            resume: What the user named.
+            name: What it is called otherwise.
+        """
+        if resume is not None:
+            return cls(Path(resume), named=True)
+        letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+        path = Path(f"{letters}.state.json")
+        path.unlink(missing_ok=True)
+        return cls(path, named=False)
+
+    def end(self, *, complete: bool) -> None:
+        """Say how to go on, or remove what nobody asked for."""
+        if not complete:
+            if self.path.exists():
+                click.echo(f"to go on, give the same command --resume {self.path}", err=True)
+        elif not self.named:
+            self.path.unlink(missing_ok=True)
+
+
+@define
+class Job:
+    """One piece of bulk work.
+
+    Attributes:
+        verb: What is done, for messages.
+        display: What shows progress.
+        state: Its state file, if it has one.
+        rejects: Where bad lines go, if there are lines.
+        as_json: Whether the report goes to standard output, as JSON.
+        quiet: Whether the report is left out where all went well.
+    """
+
+    verb: str
+    display: Display
+    state: State | None = None
+    rejects: Rejects | None = None
+    as_json: bool = False
+    quiet: bool = False
+    _code: int = field(default=DONE, init=False)
+
+    async def run(self, work: BulkWork) -> int:
+        """Do it, print the report, and return the exit code.
+
+        Raises:
+            CancelledError: As it was; the report is printed all the same.
+        """
+        complete = False
+        try:
+            with self.display:
+                await work
+            complete = True
+        except StoppedError as error:
+            click.echo(str(error), err=True)
+            self._code = IN_PART if work.report.written else FAILED
+        except BatchError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            self._code = IN_PART if work.report.written else FAILED
+        finally:
+            if self.rejects is not None:
+                self.rejects.close()
+            self._report(work.report, complete=complete)
+        return self._code
+
+    def _report(self, report: BatchReport, *, complete: bool) -> None:
+        rejected = self.rejects.count if self.rejects is not None else report.rejected
+        if rejected and self._code == DONE:
+            self._code = IN_PART
+        if self.as_json:
+            click.echo(json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected)}))
+        elif not (self.quiet and complete and not rejected):
+            text = str(report)
+            if rejected and rejected != report.rejected:
+                text += f", {rejected:,} bad lines"
+            click.echo(f"{self.verb}: {text}", err=True)
+        if rejected and self.rejects is not None:
+            click.echo(f"what was not written, and why: {self.rejects.path}", err=True)
+        if self.state is not None:
+            self.state.end(complete=complete)
+
+
+def report_numbers(report: BatchReport, rejected: int) -> dict[str, Any]:
+    """Return a report for scripts.
+
+    Args:
+        report: The report.
+        rejected: How many bad lines and items there were.
+    """
+    return {
+        "written": report.written,
+        "unchanged": report.unchanged,
+        "skipped": report.skipped,
+        "rejected": rejected,
+        "failed": len(report.failed),
+        "unknown": len(report.unknown),
+        "evaluated": report.evaluated,
+        "consumed_capacity": report.consumed_capacity,
+        "requests": report.requests,
+        "unprocessed": report.unprocessed,
+    }
+
+
+def bulk_options(command: CommandT) -> CommandT:
+    """Give a command the options of bulk work: ``dry_run``, ``as_json``, ``quiet``."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Show neither progress nor, if all went well, the report."),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output."),
+        click.option("--dry-run", is_flag=True, help="Say what would be done and what it would consume; do nothing."),
+    ):
+        command = option(command)
+    return command
+
+
+def resumable(command: CommandT) -> CommandT:
+    """Give a command the option ``resume``."""
+    return click.option("--resume", metavar="FILE", help="Keep the state here, and go on from what is in it.")(command)
+
+
+def write_limits(command: CommandT) -> CommandT:
+    """Give a command the options of how fast it writes: ``concurrency``, ``write_units_per_second``."""
+    for option in (
+        click.option(
+            "--write-units",
+            "write_units_per_second",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Consume no more write units a second.",
+        ),
+        click.option(
+            "--concurrency", type=click.IntRange(1, 1_000), default=8, show_default=True, help="Requests under way."
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,212 @@
+"""Rows out of files: one for each line of input, which knows where it comes from; a bad line is a row too."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import click
+from attrs import define, field, frozen
+
+from mizzle_async.cli.formats import STANDARD, Format, format_of, open_bytes
+from mizzle_async.cli.values import check_dynamodb_item, parse_json
+from mizzle_async.errors import MizzleError
+
+PARQUET_ROWS: Final = 1_000
+"""Rows of a Parquet file that are taken at a time."""
+
+
+@frozen
+class Row:
+    """One row of input.
+
+    Attributes:
+        file: Where it is.
+        line: The line that it begins on, from 1; of Parquet, the row.
+        values: Its values by name; None where the line is bad.
+        problem: Why the line is bad, which shows nothing of it.
+        attribute: The attribute that is bad, where it is one.
+        text: The line itself, where it is bad.
+        format: How it is written down.
+    """
+
+    file: str
+    line: int
+    values: Mapping[str, Any] | None
+    problem: str = ""
+    attribute: str = ""
+    text: str | None = None
+    format: Format = Format.JSONL
+
+
+@define
+class Source:
+    """Files of items, read one after the other, again whenever it is iterated.
+
+    Attributes:
+        files: Their names; ``-`` is standard input, which is there only once.
+        format: What the user says they are, or None.
+        position: How many bytes have been read so far.
+    """
+
+    files: tuple[str, ...]
+    format: str | None = None
+    position: int = field(default=0, init=False)
+
+    def formats(self) -> dict[str, Format]:
+        """Return the format of each file.
+
+        Raises:
+            click.UsageError: One has none.
+        """
+        return {name: format_of(name, self.format, reading=True) for name in self.files}
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be read again."""
+        return STANDARD not in self.files
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are, or None where nobody knows."""
+        return sum(Path(name).stat().st_size for name in self.files) if self.is_repeatable else None
+
+    def __iter__(self) -> Iterator[Row]:
+        done = 0
+        for name, kind in self.formats().items():
+            with open_bytes(name) as (stream, raw):
+                for row in _READERS[kind](name, stream):
+                    self.position = done + (raw.tell() if raw.seekable() else 0)
+                    yield row
+                if self.is_repeatable:
+                    done += Path(name).stat().st_size
+
+
+def _json_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
+    for number, line in enumerate(_lines(name, stream), 1):
+        if not line.strip():
+            continue
+        try:
+            values = parse_json(line)
+            problem = "" if isinstance(values, dict) else 'expected an object, such as {"id": 1}'
+        except ValueError as error:
+            values, problem = None, str(error)
+        if problem:
+            yield Row(name, number, None, problem, text=line.decode("utf-8", "replace").rstrip("\r\n"))
+        else:
+            yield Row(name, number, values)
+
+
+def _dynamodb_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
+    for row in _json_rows(name, stream):
+        if row.values is None:
+            yield row
+            continue
+        try:
+            item = check_dynamodb_item(row.values.get("Item", row.values))
+        except ValueError as error:
+            path = getattr(error, "path", "")
+            reason = error.message if isinstance(error, MizzleError) else str(error)
+            yield Row(name, row.line, None, reason, path, json.dumps(row.values, default=str))
+        else:
+            yield Row(name, row.line, item, format=Format.DYNAMODB)
+
+
+def _lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines; a file that is cut or no gzip at all is no bad line but a bad file."""
+    try:
+        yield from stream
+    except (EOFError, OSError) as error:
+        raise click.ClickException(f"{name} cannot be read to its end: {error}") from error
+
+
+def _csv_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
+    csv.field_size_limit(sys.maxsize)
+    # Bytes that are no UTF-8 become surrogates, and their line a bad one: the lines after it are read all the same.
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(_text_lines(name, text))
+    try:
+        header = next(reader, None)
+        if header is None:
+            return
+        if "" in header or len(set(header)) < len(header):
+            raise click.UsageError(f"{name}: the first line must name every column, and each once")
+        yield from _csv_body(name, reader, header)
+    finally:
+        text.detach()
+
+
+def _text_lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
+    try:
+        yield from iter(text.readline, "")
+    except (EOFError, OSError) as error:
+        raise click.ClickException(f"{name} cannot be read to its end: {error}") from error
+
+
+def _csv_body(name: str, reader: Any, header: list[str]) -> Iterator[Row]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(name, line, None, f"no CSV: {error}")
+            continue
+        if not cells:
+            continue
+        problem = ""
+        if len(cells) != len(header):
+            problem = f"expected {len(header)} columns, found {len(cells)}"
+        elif not _is_clean(cells):
+            problem = "no UTF-8"
+        if problem:
+            shown = io.StringIO()
+            csv.writer(shown, lineterminator="").writerow(cells)
+            yield Row(name, line, None, problem, text=shown.getvalue().encode("utf-8", "replace").decode())
+        else:
+            yield Row(name, line, dict(zip(header, cells, strict=True)), format=Format.CSV)
+
+
+def _is_clean(cells: list[str]) -> bool:
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _parquet_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
+    from mizzle_async.cli.parquet import read_rows
+
+    for number, values in enumerate(read_rows(stream, PARQUET_ROWS), 1):
+        yield Row(name, number, {key: _plain(value) for key, value in values.items() if value is not None})
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Parquet as plain JSON has it: a float as the number that it shows, a date as text."""
+    match value:
+        case float():
+            return Decimal(repr(value))
+        case list():
+            return [_plain(element) for element in value]
+        case dict():
+            return {name: _plain(member) for name, member in value.items()}
+        case _ if hasattr(value, "isoformat"):
+            return value.isoformat()
+        case _:
+            return value
+
+
+_READERS: Final = {
+    Format.JSONL: _json_rows,
+    Format.DYNAMODB: _dynamodb_rows,
+    Format.CSV: _csv_rows,
+    Format.PARQUET: _parquet_rows,
+}

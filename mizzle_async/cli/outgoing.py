@@ -1,0 +1,121 @@
+"""Items as people and scripts read them: lines, CSV, a table on a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import IO, Any, BinaryIO, Final, Literal
+
+import click
+import orjson
+from attrs import define, field
+
+from mizzle_async.cli.values import cell, dynamodb_line, json_line
+from mizzle_async.types import Item
+
+Shown = Literal["table", "jsonl", "dynamodb", "csv"]
+SHOWN: Final = ("table", "jsonl", "dynamodb", "csv")
+MOST_ROWS: Final = 1_000
+"""Rows of a table on a terminal, which has to be laid out as a whole; what comes after them is counted."""
+
+
+def csv_line(cells: Iterable[str]) -> bytes:
+    """Return a line of CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def csv_row(item: Item, columns: Sequence[str]) -> bytes:
+    """Return an item as a line of CSV."""
+    return csv_line(cell(item.get(name)) for name in columns)
+
+
+@define
+class Printer:
+    """Writes items to standard output as they come.
+
+    Attributes:
+        shown: How.
+        columns: The attributes to show, in their order; none for all of them.
+        count: How many items came.
+    """
+
+    shown: Shown
+    columns: tuple[str, ...] = ()
+    count: int = field(default=0, init=False)
+    _rows: list[Item] = field(factory=list, init=False)
+    _spool: IO[bytes] | None = field(default=None, init=False)
+    _known: dict[str, None] = field(factory=dict, init=False)
+
+    def add(self, item: Item) -> None:
+        """Write an item."""
+        self.count += 1
+        if self.columns:
+            item = {name: item[name] for name in self.columns if name in item}
+        output = _output()
+        match self.shown:
+            case "jsonl":
+                output.write(json_line(item))
+            case "dynamodb":
+                output.write(dynamodb_line(item))
+            case "csv" if self.columns:
+                if self.count == 1:
+                    output.write(csv_line(self.columns))
+                output.write(csv_row(item, self.columns))
+            case "csv":
+                # The columns are those of all items: they are known at the end.
+                if self._spool is None:
+                    self._spool = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `end`)
+                self._known.update(dict.fromkeys(item))
+                self._spool.write(orjson.dumps(item) + b"\n")
+            case _:
+                if self.count <= MOST_ROWS:
+                    self._rows.append(item)
+
+    def end(self) -> None:
+        """Write what is left."""
+        if self.shown == "table":
+            self._draw()
+        elif self._spool is not None:
+            with self._spool as spool:
+                spool.seek(0)
+                write_csv(_output(), (orjson.loads(line) for line in spool), tuple(self._known))
+        elif self.shown == "csv" and self.columns and not self.count:
+            _output().write(csv_line(self.columns))
+        _output().flush()
+
+    def _draw(self) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        columns = self.columns or tuple(dict.fromkeys(name for item in self._rows for name in item))
+        grid = Table(*columns)
+        for item in self._rows:
+            grid.add_row(*(Text(cell(item.get(name))) for name in columns))
+        if columns:
+            Console().print(grid)
+        more = f", {self.count - MOST_ROWS:,} not shown: use --limit, or --json" if self.count > MOST_ROWS else ""
+        click.echo(f"{self.count:,} items{more}", err=True)
+
+
+def write_csv(output: BinaryIO | IO[bytes], items: Iterable[Item], columns: Sequence[str]) -> None:
+    """Write items as CSV, with a header."""
+    output.write(csv_line(columns))
+    for item in items:
+        output.write(csv_row(item, columns))
+
+
+def _output() -> BinaryIO:
+    return sys.stdout.buffer
+
+
+def shown_as(given: str | None, *, as_json: bool) -> Any:
+    """Return how rows are shown: as the user says, else as a table on a terminal and as lines elsewhere."""
+    if given is not None:
+        return given
+    return "table" if sys.stdout.isatty() and not as_json else "jsonl"

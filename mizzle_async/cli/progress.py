@@ -1,0 +1,104 @@
+"""Progress of bulk work: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from mizzle_async.bulk.report import BatchReport
+
+LINE_SECONDS: Final = 10.0
+"""Between plain lines."""
+
+
+def items_done(report: BatchReport) -> int:
+    """Return how many items are settled."""
+    return report.written + report.unchanged + report.rejected + report.skipped
+
+
+class Display:
+    """Shows how far work is; called with its report, it draws. A context, so that the bar ends with the work.
+
+    Args:
+        label: What is done.
+        total: What the whole is, in what ``done`` counts, or None where nobody knows.
+        done: How much of the total is done.
+        count: How many items are done.
+        quiet: Whether nothing is shown.
+        stream: Where it is shown; None for standard error.
+        clock: Tells seconds.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        total: float | None = None,
+        done: Callable[[BatchReport], float] | None = None,
+        count: Callable[[BatchReport], int] = items_done,
+        quiet: bool = False,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label = label
+        self._total = total or None
+        self._count = count
+        self._done = done or count
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._began = self._line_at = clock()
+
+    def __enter__(self) -> Self:
+        self._began = self._line_at = self._clock()
+        if not self._quiet and self._stream.isatty():
+            console = Console(file=self._stream)
+            columns = [
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[items]:,} items, {task.fields[rate]:,.0f}/s"),
+                TimeRemainingColumn(),
+            ]
+            self._bar = Progress(*columns, console=console)
+            self._task = self._bar.add_task(self._label, total=self._total, items=0, rate=0.0)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, report: BatchReport) -> None:
+        """Show how far the work is."""
+        if self._quiet:
+            return
+        now = self._clock()
+        items, done = self._count(report), self._done(report)
+        if self._total is not None:
+            done = min(done, self._total)
+        if self._bar is not None:
+            rate = items / max(now - self._began, 1e-9)
+            self._bar.update(self._task, completed=done, items=items, rate=rate)
+        elif now - self._line_at >= LINE_SECONDS:
+            self._line_at = now
+            self._stream.write(self._line(items, done, now - self._began) + "\n")
+            self._stream.flush()
+
+    def _line(self, items: int, done: float, seconds: float) -> str:
+        line = f"{self._label}: {items:,} items, {items / seconds:,.0f}/s"
+        if self._total is None or not done:
+            return line
+        left = timedelta(seconds=round(seconds * (self._total - done) / done))
+        return f"{line}, {done / self._total:.0%}, {left} left"

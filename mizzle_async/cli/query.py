@@ -1,0 +1,24 @@
+"""`mizzle-async query`: the items under one partition key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mizzle_async.cli.connection import EXIT_CODES, Connection, connected
+from mizzle_async.cli.reading import show_rows, showing
+from mizzle_async.cli.selections import Selection, selecting, table_named
+
+
+@click.command(epilog=EXIT_CODES)
+@table_named
+@selecting
+@click.option("--reverse", is_flag=True, help="In descending order of the sort key.")
+@showing
+@connected
+def query(connection: Connection, selection: Selection, **options: Any) -> None:
+    """Show the items of one partition key, of a table or an index, in the order of the sort key."""
+    if not selection.partition:
+        raise click.UsageError("name the partition key with --partition; `scan` reads everything")
+    connection.run(lambda client: show_rows(client, selection=selection, **options))

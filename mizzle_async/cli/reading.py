@@ -1,0 +1,53 @@
+"""What `query` and `scan` have in common: rows are read and shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from mizzle_async.cli.connection import DONE, NOT_FOUND
+from mizzle_async.cli.handles import open_table
+from mizzle_async.cli.outgoing import SHOWN, Printer, shown_as
+from mizzle_async.cli.selections import Selection
+from mizzle_async.client import Client
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def showing(command: CommandT) -> CommandT:
+    """Give a command the options of how rows are shown, as its argument ``showing``."""
+
+    @click.option(
+        "--format",
+        "given",
+        type=click.Choice(SHOWN),
+        help="How items are shown.  [default: table on a terminal, jsonl elsewhere]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+    @click.option("--columns", metavar="NAMES", help="Only these attributes, in this order, separated by commas.")
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, given: str | None, as_json: bool, columns: str | None, **options: Any) -> Any:
+        names = tuple(name for name in (columns or "").split(",") if name)
+        return command(*arguments, showing=Printer(shown_as(given, as_json=as_json), names), **options)
+
+    return wrapped  # type: ignore[return-value]  # functools.wraps hides the type
+
+
+async def show_rows(
+    client: Client, *, table: str | None, model: str | None, selection: Selection, showing: Printer
+) -> int:
+    """Read what is selected, and show it as it comes."""
+    opened = await open_table(client, table, model)
+    showing.columns = tuple(map(opened.stored_name, showing.columns))
+    rows = selection.rows(opened)
+    encode = opened.table.target.codec.encode
+    try:
+        async with rows.stream() as items:
+            async for row in items:
+                showing.add(encode(row))
+    finally:
+        showing.end()
+    return DONE if showing.count else NOT_FOUND

@@ -1,0 +1,119 @@
+"""What could not be written: for each a line in a file, which says where it came from and why."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import click
+from attrs import define, field
+
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.errors import MizzleError
+
+MOST_SHOWN: Final = 10
+"""Bad lines that are shown as they are found; the file has all of them."""
+
+
+class StoppedError(MizzleError):
+    """A line is bad, and the user wants to stop at the first."""
+
+
+@define
+class Origins:
+    """Where the items of a load came from. It remembers only where lines were left out, so it stays small."""
+
+    _starts: list[int] = field(factory=list)
+    _places: list[tuple[str, int]] = field(factory=list)
+    _next: tuple[str, int] = ("", 0)
+    _count: int = 0
+
+    def note(self, file: str, line: int) -> None:
+        """Hear of the origin of the next item."""
+        if (file, line) != self._next:
+            self._starts.append(self._count)
+            self._places.append((file, line))
+        self._next = (file, line + 1)
+        self._count += 1
+
+    def of(self, position: int) -> tuple[str, int]:
+        """Return file and line of an item, by its position from 0."""
+        at = bisect_right(self._starts, position) - 1
+        file, line = self._places[at]
+        return file, line + position - self._starts[at]
+
+
+@define
+class Rejects:
+    """The rejects file. It is made when there is something to put into it.
+
+    Args:
+        path: Where it is; None where nobody wants to hear of it.
+        goes_on: Whether it goes on with what an earlier run has put into it.
+        stops: Whether the first reject ends the work.
+    """
+
+    path: Path | None
+    goes_on: bool = False
+    stops: bool = False
+    count: int = field(default=0, init=False)
+    _known: set[tuple[str, int]] = field(factory=set, init=False)
+    _file: BinaryIO | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Read what is known, or remove it: a load begun anew finds its rejects anew."""
+        if self.path is None:
+            return
+        if self.goes_on and self.path.exists():
+            for line in self.path.read_bytes().splitlines():
+                entry = json.loads(line)
+                self._known.add((entry["file"], entry["line"]))
+        elif not self.goes_on:
+            self.path.unlink(missing_ok=True)
+
+    def add(self, origin: tuple[str, int], problem: str, *, attribute: str = "", content: Any = None) -> None:
+        """Put something into the file, once.
+
+        Args:
+            origin: File and line.
+            problem: Why it cannot be written.
+            attribute: The attribute that is wrong, where it is one.
+            content: The line, or what it was read as.
+
+        Raises:
+            StoppedError: The user wants to stop here.
+        """
+        self.count += 1
+        if self.path is None:
+            return
+        where = f"{origin[0]}:{origin[1]}: " + (f"attribute {attribute}: " if attribute else "") + problem
+        if origin not in self._known:
+            self._known.add(origin)
+            entry = {
+                "file": origin[0],
+                "line": origin[1],
+                "attribute": attribute or None,
+                "problem": problem,
+                "content": content,
+            }
+            self._write(self.path, json_bytes(entry) + b"\n")
+        if self.stops:
+            raise StoppedError(where)
+        if self.count <= MOST_SHOWN:
+            click.echo(where, err=True)
+        elif self.count == MOST_SHOWN + 1:
+            click.echo(f"more bad lines: they are in {self.path}", err=True)
+
+    def _write(self, path: Path, line: bytes) -> None:
+        if self._file is None:
+            self._file = path.open("ab")
+        self._file.write(line)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

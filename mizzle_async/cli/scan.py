@@ -1,0 +1,24 @@
+"""`mizzle-async scan`: every item of a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mizzle_async.cli.connection import EXIT_CODES, Connection, connected
+from mizzle_async.cli.reading import show_rows, showing
+from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
+
+
+@click.command(epilog=EXIT_CODES)
+@table_named
+@selecting
+@segmented
+@showing
+@connected
+def scan(connection: Connection, selection: Selection, **options: Any) -> None:
+    """Show the items of a table or an index, in no order; all of them are read, and charged for."""
+    if selection.partition:
+        raise click.UsageError("a scan reads everything: `query` reads one partition key")
+    connection.run(lambda client: show_rows(client, selection=selection, **options))

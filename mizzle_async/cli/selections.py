@@ -1,0 +1,187 @@
+"""Which items a command is about: the options that queries, scans, counts, exports and deletions share."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+from attrs import frozen
+
+from mizzle_async.cli.conditions import FILTER_HELP, filter_conditions, sort_condition
+from mizzle_async.cli.handles import Opened, key_scalar
+from mizzle_async.errors import ItemCollectionLimitWarning, UnindexedFilterWarning
+from mizzle_async.expressions import PartitionKeyCondition, SortKeyCondition
+from mizzle_async.model import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex
+from mizzle_async.query import Query
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+Rows = Query[dict[str, Any]]
+
+MOST_SEGMENTS: Final = 1_000
+SORT_HELP: Final = "Compare the sort key: = < <= > >= begins-with, or between with a JSON array of two."
+
+
+@frozen(kw_only=True)
+class Selection:
+    """Which items of a table.
+
+    Attributes:
+        index: The index that is read, or None for the table.
+        partition: The partition key, one text for each of its attributes; empty for all items.
+        sort: An operator and a value of the sort key.
+        filters: Path, operator and value of each filter.
+        reverse: Whether the order is descending.
+        limit: Items at most.
+        consistent_read: Whether every write that was finished before is seen.
+        segments: How many parts of a scan are read at once.
+    """
+
+    index: str | None = None
+    partition: tuple[str, ...] = ()
+    sort: tuple[str, str] | None = None
+    filters: tuple[tuple[str, str, str], ...] = ()
+    reverse: bool = False
+    limit: int | None = None
+    consistent_read: bool = False
+    segments: int = 1
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it is the whole table."""
+        return not self.partition and not self.filters and self.limit is None and self.index is None
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Return what a state file remembers of it."""
+        return {
+            "index": self.index,
+            "partition": list(self.partition),
+            "sort": None if self.sort is None else list(self.sort),
+            "filters": [list(words) for words in self.filters],
+        }
+
+    def rows(self, opened: Opened, *, segments: int | None = None) -> Rows:
+        """Return the query, or the scan.
+
+        Args:
+            opened: The table.
+            segments: Other segments than those asked for.
+
+        Raises:
+            click.UsageError: The options do not go together.
+            MizzleError: A value does not fit, or DynamoDB would refuse it.
+        """
+        index = None if self.index is None else _index(opened, self.index)
+        if self.partition:
+            partition, sort = self._keys(opened, index)
+            rows = opened.table.query(
+                partition,
+                sort,
+                reverse=self.reverse,
+                max_items=self.limit,
+                consistent_read=self.consistent_read,
+                include_expired=True,
+            )
+        else:
+            if self.sort is not None or self.reverse:
+                raise click.UsageError("--sort and --reverse need --partition: a scan has no order")
+            rows = opened.table.scan(
+                index=index,
+                segments=segments or self.segments,
+                max_items=self.limit,
+                consistent_read=self.consistent_read,
+                include_expired=True,
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnindexedFilterWarning)  # `explain` says it to who asks
+            for condition in filter_conditions(opened, self.filters):
+                rows = rows.filter(condition)
+        return rows
+
+    def _keys(
+        self, opened: Opened, index: SecondaryIndex[Any, Any, Any] | None
+    ) -> tuple[PartitionKeyCondition[Any], SortKeyCondition[Any] | None]:
+        source: Any = opened.table if index is None else index
+        names = (
+            opened.table.schema.key_names[:1]
+            if index is None
+            else tuple(str(path.segments[0]) for path in index.partition_paths)
+        )
+        if len(names) != len(self.partition):
+            raise click.UsageError(
+                f"the partition key is {', '.join(names)}: give --partition {len(names)} times, not"
+                f" {len(self.partition)} times"
+            )
+        values = tuple(
+            key_scalar(opened.value(text, (name,))) for name, text in zip(names, self.partition, strict=True)
+        )
+        partition: PartitionKeyCondition[Any] = source.partition_key == (values[0] if len(values) == 1 else values)
+        return partition, None if self.sort is None else sort_condition(opened, source.sort_key, *self.sort)
+
+
+def _index(opened: Opened, name: str) -> SecondaryIndex[Any, Any, Any]:
+    """Return an index of a table, as the service describes it."""
+    indexes = opened.description.indexes
+    if name not in indexes:
+        known = ", ".join(indexes) or "none"
+        raise click.UsageError(f"table {opened.table.name!r} has no index {name!r}; its indexes: {known}")
+    described = indexes[name]
+    paths: dict[str, list[Any]] = {"HASH": [], "RANGE": []}
+    for attribute, kind in described.key:
+        paths[kind].append(opened.table.attribute(attribute))
+    partition, sort = (_one_or_many(paths[kind]) for kind in ("HASH", "RANGE"))
+    if described.is_local:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ItemCollectionLimitWarning)  # the table has it already
+            return LocalSecondaryIndex(name, sort_key=sort)
+    if sort is None:
+        return GlobalSecondaryIndex(name, partition_key=partition)
+    return GlobalSecondaryIndex(name, partition_key=partition, sort_key=sort)
+
+
+def _one_or_many(paths: list[Any]) -> Any:
+    return (paths[0] if len(paths) == 1 else tuple(paths)) if paths else None
+
+
+def table_named(command: CommandT) -> CommandT:
+    """Give a command the options that name a table: ``table`` and ``model``."""
+    for option in (
+        click.option("--model", metavar="MODULE:CLASS", help="An entity: its table, and the types of its attributes."),
+        click.option("-t", "--table", metavar="NAME", help="The table; not needed with --model."),
+    ):
+        command = option(command)
+    return command
+
+
+def selecting(command: CommandT) -> CommandT:
+    """Give a command the options that select items, as its argument ``selection``."""
+
+    @click.option("--index", metavar="NAME", help="Read this index instead of the table.")
+    @click.option(
+        "-p", "--partition", multiple=True, metavar="VALUE", help="The partition key; one for each of its attributes."
+    )
+    @click.option("-s", "--sort", nargs=2, metavar="OPERATOR VALUE", help=SORT_HELP)
+    @click.option("-f", "--filter", "filters", nargs=3, multiple=True, metavar="PATH OPERATOR VALUE", help=FILTER_HELP)
+    @click.option("--limit", type=click.IntRange(min=1), help="So many items at most.")
+    @click.option("--consistent", "consistent_read", is_flag=True, help="See every finished write; twice the cost.")
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        names = ("index", "partition", "sort", "filters", "limit", "consistent_read", "reverse", "segments")
+        chosen = {name: options.pop(name) for name in names if name in options}
+        return command(*arguments, selection=Selection(**chosen), **options)
+
+    return wrapped  # type: ignore[return-value]  # functools.wraps hides the type
+
+
+def segmented(command: CommandT) -> CommandT:
+    """Give a command that scans the option of how many parts are read at once; below `selecting`."""
+    return click.option(
+        "--segments",
+        type=click.IntRange(1, MOST_SEGMENTS),
+        default=1,
+        show_default=True,
+        help="Parts of a scan that are read at once.",
+    )(command)

@@ -1,0 +1,92 @@
+"""`mizzle-async tables`: what tables there are."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.values import json_bytes
+from mizzle_async.client import Client
+from mizzle_async.concurrency import run_together
+from mizzle_async.operations.table_definition import KeyElement, TableDescription
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("names", nargs=-1, metavar="[TABLE]…")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a table a line.")
+@connected
+def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> None:
+    """List tables, with keys, indexes, items and billing; the service counts items every six hours or so."""
+
+    async def work(client: Client) -> int:
+        listed = list(names) or await _names(client)
+        described: list[TableDescription] = await run_together(client.describe_table(name) for name in listed)
+        if as_json:
+            for table in described:
+                click.echo(json_bytes(_as_json(table)))
+        elif described:
+            _draw(described)
+        else:
+            click.echo("no tables", err=True)
+        return DONE if described else NOT_FOUND
+
+    connection.run(work)
+
+
+async def _names(client: Client) -> list[str]:
+    names: list[str] = []
+    more: dict[str, Any] = {}
+    while True:
+        answer = await client.control("ListTables", more)
+        names += answer["TableNames"]
+        last = answer.get("LastEvaluatedTableName")
+        if not last:
+            return names
+        more = {"ExclusiveStartTableName": last}
+
+
+def _key(key: tuple[KeyElement, ...], table: TableDescription) -> str:
+    return ", ".join(f"{name} ({table.attribute_types[name]})" for name, _ in key)
+
+
+def _billing(table: TableDescription) -> str:
+    return "on demand" if table.on_demand else f"{table.read_units} read, {table.write_units} write units"
+
+
+def _as_json(table: TableDescription) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "status": table.status,
+        "key": [name for name, _ in table.key],
+        "types": dict(table.attribute_types),
+        "indexes": {
+            index.name: {
+                "key": [name for name, _ in index.key],
+                "local": index.is_local,
+                "projection": index.projection,
+                "included": list(index.included),
+            }
+            for index in table.indexes.values()
+        },
+        "items": table.item_count,
+        "size_bytes": table.size_bytes,
+        "on_demand": table.on_demand,
+        "read_units": table.read_units,
+        "write_units": table.write_units,
+    }
+
+
+def _draw(described: list[TableDescription]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table("table", "status", "key", "indexes", "items", "MB", "billing")
+    for table in described:
+        indexes = "\n".join(f"{index.name}: {_key(index.key, table)}" for index in table.indexes.values())
+        figures = f"{table.item_count:,}", f"{table.size_bytes / 1e6:,.1f}"
+        grid.add_row(table.name, table.status, _key(table.key, table), indexes, *figures, _billing(table))
+    wide = None if sys.stdout.isatty() else 200
+    Console(width=wide).print(grid, markup=False)

@@ -1,0 +1,169 @@
+"""Values between texts and what is stored, and items as JSON with every digit."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from mizzle_async.errors import MarshallingError
+from mizzle_async.marshalling import encode_any, plain_item, value_from_plain
+from mizzle_async.types import AttributeValue, Item
+
+MOST_DIGITS: Final = 2**63 - 1
+"""Integers of more than 64 bits are written as numbers of JSON by ourselves."""
+
+_NAME = re.compile(r"(?:\\.|[^\\.\[\]])+")
+_POSITION = re.compile(r"\[(\d+)\]")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what a text of JSON says, with every digit of its numbers.
+
+    Raises:
+        ValueError: It is no JSON; the text of the error shows none of it.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error.msg} at column {error.colno}") from None
+    except UnicodeDecodeError:
+        raise ValueError("no UTF-8") from None
+    except RecursionError:
+        raise ValueError("no JSON that can be stored: it is nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"no JSON: {name} is no number that DynamoDB stores")
+
+
+def json_line(item: Item) -> bytes:
+    """Return an item as a line of plain JSON."""
+    return json_bytes(plain_item(item)) + b"\n"
+
+
+def dynamodb_line(item: Item) -> bytes:
+    """Return an item as a line of DynamoDB's JSON, as its exports to S3 have it."""
+    return orjson.dumps({"Item": item}) + b"\n"
+
+
+def json_bytes(value: Any, *, indent: bool = False) -> bytes:
+    """Return plain JSON as bytes; numbers have every digit."""
+    return orjson.dumps(_exact(value), option=orjson.OPT_INDENT_2 if indent else None)
+
+
+def _exact(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _exact(member) for name, member in value.items()}
+        case list():
+            return [_exact(element) for element in value]
+        case bytes():
+            return b64encode(value).decode()
+        case Decimal():
+            return orjson.Fragment(str(value))
+        case int() if not -MOST_DIGITS <= value <= MOST_DIGITS:
+            return orjson.Fragment(str(value))
+        case _:
+            return value
+
+
+def cell(value: AttributeValue | None) -> str:
+    """Return a stored value as the text of one cell: text and numbers as they are, the rest as JSON, a null empty."""
+    if value is None or "NULL" in value:
+        return ""
+    tag, content = next(iter(value.items()))
+    if tag in {"S", "N", "B"}:
+        return str(content)
+    return json_bytes(plain_item({"": value})[""]).decode()
+
+
+def any_from_text(text: str) -> AttributeValue:
+    """Return the value that a text stands for where no type is declared: JSON where it is some, else text.
+
+    Raises:
+        MarshallingError: It is JSON that cannot be stored.
+    """
+    try:
+        value = parse_json(text)
+    except ValueError:
+        value = text
+    return encode_any(value)
+
+
+def of_type(text: str, code: str) -> AttributeValue:
+    """Return the value of a key attribute, of which the table says the type.
+
+    Raises:
+        MarshallingError: It is none of this type; the message shows none of it.
+    """
+    try:
+        match code:
+            case "N":
+                return encode_any(Decimal(text))
+            case "B":
+                return encode_any(b64decode(text, validate=True))
+            case _:
+                return encode_any(text)
+    except (ArithmeticError, ValueError):
+        expected = "a number" if code == "N" else "base64 text"
+        raise MarshallingError(f"expected {expected}") from None
+
+
+def from_shape(text: str, shape: Any) -> AttributeValue:
+    """Return the value that a text stands for where its type is declared.
+
+    Raises:
+        MarshallingError: It cannot be one.
+    """
+    try:
+        return value_from_plain(text, shape, is_text=True)
+    except MarshallingError:
+        raise
+    except ValueError as error:
+        raise MarshallingError(str(error)) from None
+
+
+def parse_path(text: str) -> tuple[str | int, ...]:
+    r"""Return the segments of a path such as ``a.b[0].c``; a dot that is part of a name is written ``\.``.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    segments: list[str | int] = []
+    at = 0
+    while at < len(text):
+        if segments and (position := _POSITION.match(text, at)):
+            segments.append(int(position[1]))
+            at = position.end()
+            continue
+        at += bool(segments) and text[at] == "."
+        name = _NAME.match(text, at)
+        if name is None:
+            break
+        segments.append(re.sub(r"\\(.)", r"\1", name[0]))
+        at = name.end()
+        if at < len(text) and text[at] not in ".[":
+            break
+    if at < len(text) or not segments or (text.endswith(".") and not text.endswith("\\.")):
+        raise ValueError(f"{text!r} is no path: write a.b[0].c")
+    return tuple(segments)
+
+
+def check_dynamodb_item(value: Any) -> Item:
+    """Return what is an item in DynamoDB's JSON.
+
+    Raises:
+        ValueError: It is none; the message names the attribute.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError("expected an object of attributes")  # noqa: TRY004  (a line of input is wrong, no program)
+    for name, stored in value.items():
+        if not isinstance(stored, Mapping) or len(stored) != 1:
+            raise MarshallingError(f'{name}: expected a value with its type, such as {{"S": …}}', path=name)
+    return dict(value)
