@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from attrs import define, frozen
 
@@ -56,6 +56,10 @@ class Page(Generic[RowT_co]):
     evaluated: int = 0
 
 
+Position: TypeAlias = tuple[Item | None, bool]
+"""How far a segment was read: the key after which it goes on, and whether it is at its end."""
+
+
 @define(eq=False)
 class _Segment:
     """How far one segment of a scan, or the whole query, has come."""
@@ -75,6 +79,7 @@ class PageSource:
         plan: ReadPlan[Any, Any],
         *,
         start_key: Item | None = None,
+        positions: Sequence[Position] = (),
         max_items: int | None = None,
         count_only: bool = False,
         prefetch: bool = True,
@@ -86,6 +91,8 @@ class PageSource:
         self._prefetch = prefetch
         total = plan.options.segments
         self._segments = [_Segment((number, total) if total > 1 else None, start_key) for number in range(total)]
+        for segment, position in zip(self._segments, positions, strict=False):
+            segment.start_key, segment.ended = position
         self._pending: dict[asyncio.Task[RawPage], _Segment] = {}
         self._reserved = 0
         self._guess = 0
@@ -94,18 +101,23 @@ class PageSource:
 
     async def next(self) -> RawPage | None:
         """Return the next page, or None after the last one; pages of parallel segments come as they arrive."""
-        for segment in self._segments:
+        found = await self.next_of_any()
+        return None if found is None else found[1]
+
+    async def next_of_any(self) -> tuple[int, RawPage] | None:
+        """Return the next page with the number of the segment that it is of, from zero; None after the last one."""
+        for number, segment in enumerate(self._segments):
             if not segment.ended and segment not in self._pending.values():
                 operation = self._request(segment)
                 if operation is None:
                     continue
                 if len(self._segments) == 1:
-                    return self._received(segment, await self._fetch(segment, operation))
+                    return number, self._received(segment, await self._fetch(segment, operation))
                 self._launch(segment, operation)
         if not self._pending:
             return None
         task, segment = await self._first_done()
-        return self._received(segment, task.result())
+        return self._segments.index(segment), self._received(segment, task.result())
 
     async def _fetch(self, segment: _Segment, operation: ReadPage) -> RawPage:
         try:
@@ -210,8 +222,22 @@ class PageSource:
 
     def __del__(self) -> None:
         for task in getattr(self, "_pending", ()):
-            if not task.done() and not task.get_loop().is_closed():
-                task.cancel()
+            _drop(task)
+
+
+def _drop(task: asyncio.Task[Any]) -> None:
+    """Cancel a task whose reader is gone; the garbage collector may call this in any thread."""
+    loop = task.get_loop()
+    if task.done() or loop.is_closed():
+        return
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:
+        here = None
+    if here is loop:
+        task.cancel()
+    else:
+        loop.call_soon_threadsafe(task.cancel)
 
 
 async def fetch_page(reader: Reader, plan: ReadPlan[Any, Any], operation: ReadPage) -> RawPage:

@@ -193,6 +193,20 @@ async def test_leaving_a_loop_cancels_what_is_under_way(read):
     assert service.cancelled == 1
 
 
+async def test_iterator_may_be_dropped_in_another_thread(read):
+    """The garbage collector works wherever it likes: the page ahead is cancelled in its own loop all the same."""
+    service = Service(30, page=5)
+    service.gates[1] = asyncio.Event()
+    iterator = aiter((await read(service)).query(Event.source == "s"))
+    await anext(iterator)
+    await settle()
+    held = [iterator]
+    del iterator
+    await asyncio.to_thread(held.clear)
+    await settle()
+    assert service.cancelled == 1
+
+
 async def test_stream_has_ended_when_its_context_has(read):
     """Behind `stream()` nothing is under way, without any help of the garbage collector."""
     service = Service(30, page=5)
