@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mizzle_async.bulk.coalescing import CoalescedReads
+from mizzle_async.bulk.exports import ExportTarget
 from mizzle_async.bulk.pace import Throughput
 from mizzle_async.bulk.reading import GetMany
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
 from mizzle_async.bulk.sending import OperationOutcome, SendAll
+from mizzle_async.bulk.sweeps import ResumableItems
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writer import Writer
 from mizzle_async.client import Client
@@ -85,6 +87,7 @@ __all__ = [
     "ExecuteBatch",
     "ExecuteTransaction",
     "Explanation",
+    "ExportTarget",
     "GetItem",
     "GetMany",
     "GlobalSecondaryIndex",
@@ -109,6 +112,7 @@ __all__ = [
     "PutItem",
     "Query",
     "ReplaceItem",
+    "ResumableItems",
     "RetryPolicy",
     "SecondaryIndex",
     "SendAll",

@@ -6,12 +6,20 @@ A query is not awaitable, because it may take any number of requests: say which,
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from attrs import evolve, frozen
 
+from mizzle_async.bulk.changes import ChangeOptions, Migration, Rewrite
+from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.exports import ExportOptions, ExportTarget, export
+from mizzle_async.bulk.pace import read_limiters, write_limiters
+from mizzle_async.bulk.sweeps import ResumableItems
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writing import OnUndone, Progress
 from mizzle_async.errors import ItemNotFoundError, MizzleError, MultipleItemsError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
@@ -19,12 +27,12 @@ from mizzle_async.pagination import (
     ItemIterator,
     Page,
     PageIterator,
-    Reader,
     Stream,
     count_items,
     read_all,
     read_page,
 )
+from mizzle_async.table_writes import TableOwner
 from mizzle_async.types import WirePayload
 
 ModelT = TypeVar("ModelT")
@@ -45,7 +53,7 @@ class Read(Generic[ModelT, RowT_co]):
     eventually consistent.
     """
 
-    _reader: Reader
+    _reader: TableOwner
     _plan: ReadPlan[ModelT, RowT_co]
     _advised: set[Any]
 
@@ -137,6 +145,56 @@ class Read(Generic[ModelT, RowT_co]):
         plan = self._plan
         limit = plan.options.max_items
         return evolve(plan, options=evolve(plan.options, max_items=most if limit is None else min(limit, most)))
+
+    def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
+        """Return an iterator that keeps its position in a file: begun again, it goes on from there.
+
+        A page counts as read when the row after its last one is asked for; what was read of later pages comes again.
+        The position is of this query: another one is refused.
+
+        Args:
+            path: The state file.
+            checkpoint_pages: Pages between writing it.
+
+        Raises:
+            ResumeError: The file is about something else.
+        """
+        return ResumableItems(self._reader, self._plan, path, checkpoint_pages)
+
+    def export(
+        self,
+        target: str | os.PathLike[str] | ExportTarget,
+        /,
+        *,
+        resume: StatePath | None = None,
+        checkpoint_pages: int = 10,
+        progress: Progress | None = None,
+        read_units_per_second: float | None = None,
+    ) -> BulkWork:
+        """Write every item to a file, or to anything that takes items; segments of a scan in parallel.
+
+        Args:
+            target: A path, for lines of ``{"Item": {…}}`` in DynamoDB's JSON; or an `ExportTarget`.
+            resume: A state file: an export that was killed goes on from its last checkpoint, and has every item once.
+            checkpoint_pages: Pages between checkpoints.
+            progress: Called with the report as it grows, after every page.
+            read_units_per_second: Consume no more than this; None for no limit but the client's.
+
+        Returns:
+            Awaited, the `BatchReport`: ``written`` counts what was exported, ``evaluated`` what was read.
+
+        Raises:
+            ResumeError: The state file is about something else, or the target has less than it says.
+
+        Cost: read units as for reading it.
+        """
+        options = ExportOptions(
+            limiters=read_limiters(self._reader, read_units_per_second),
+            resume=resume,
+            checkpoint_pages=checkpoint_pages,
+            progress=progress,
+        )
+        return export(self._reader, self._plan, target, options)
 
     # ── looking at it ──
 
@@ -256,6 +314,95 @@ class Query(Read[ModelT, ModelT]):
             ExpressionError: No index is read.
         """
         return evolve(self, plan=evolve(self._plan, hydrated=True, hydrated_consistently=consistent_read))
+
+    def delete_where(
+        self,
+        condition: Condition[ModelT] | None = None,
+        /,
+        *,
+        concurrency: int = 32,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+        resume: StatePath | None = None,
+    ) -> BulkWork:
+        """Delete every item that is found and of which a condition is true, each by a DeleteItem of its own.
+
+        The condition, and every filter, is checked again by the service: an item that has changed meanwhile so that it
+        is no longer true stays, and counts as ``unchanged``.
+
+        Args:
+            condition: As for `filter`; None for what was found.
+            concurrency: Requests under way at most; it adapts downwards while the service throttles.
+            write_units_per_second: Consume no more than this for writing, estimated from sizes.
+            timeout: Seconds for each delete, or None for the client's.
+            on_error: ``"raise"``, or a function that takes each item that could not be deleted.
+            progress: Called with the report as it grows, after every page.
+            resume: A state file: what was killed goes on from its last page.
+
+        Returns:
+            Awaited, the `BatchReport`: ``written`` counts what was deleted.
+
+        Raises:
+            BatchError: Something was not deleted; ``error.report`` says what, by key, and why.
+            ResumeError: The state file is about something else.
+        """
+        plan = self._plan if condition is None else self._plan.filtered_by(condition)
+        options = ChangeOptions(
+            limiters=write_limiters(self._reader, write_units_per_second),
+            concurrency=concurrency,
+            resume=resume,
+            progress=progress,
+            on_error=on_error,
+            timeout=timeout,
+        )
+        return Migration(self._reader, plan, "delete_where", options).delete()
+
+    def rewrite(
+        self,
+        change: Rewrite[ModelT],
+        /,
+        *,
+        concurrency: int = 32,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+        resume: StatePath | None = None,
+    ) -> BulkWork:
+        """Change every item that is found, each by the smallest update.
+
+        An update is refused if the version, or else anything that it changes, is no longer what was read; then the item
+        is read again, and changed again.
+
+        Args:
+            change: Takes the instance and returns it as it shall be, or None to leave it; it may be asynchronous.
+            concurrency: As for `delete_where`.
+            write_units_per_second: As for `delete_where`.
+            timeout: As for `delete_where`.
+            on_error: As for `delete_where`.
+            progress: As for `delete_where`.
+            resume: As for `delete_where`; items of the last page may be changed once more, so that ``change`` should
+                leave alone what it has changed.
+
+        Returns:
+            Awaited, the `BatchReport`: ``written`` counts what was changed, ``unchanged`` what needed no change or was
+            gone.
+
+        Raises:
+            BatchError: Something was not changed; ``error.report`` says what, by key, and why.
+            ResumeError: The state file is about something else.
+        """
+        options = ChangeOptions(
+            limiters=write_limiters(self._reader, write_units_per_second),
+            concurrency=concurrency,
+            resume=resume,
+            progress=progress,
+            on_error=on_error,
+            timeout=timeout,
+        )
+        return Migration(self._reader, self._plan, "rewrite", options).rewrite(change)
 
 
 @frozen(eq=False, repr=False)

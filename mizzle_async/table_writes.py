@@ -279,6 +279,32 @@ class TableWrites(Generic[ModelT]):
         )
         return unique_patch(plain, old, new, self._owner.new_token()) if schema.unique else plain
 
+    def patch_stored(
+        self, item: Item, old: ModelT, /, *, to: ModelT, timeout: float | None = None
+    ) -> UpdateItem[ModelT]:
+        """Turn an item as it is stored into what it shall be, unless somebody changed meanwhile what this changes.
+
+        Args:
+            item: The item in DynamoDB's JSON, as it was read.
+            old: The same, decoded.
+            to: The instance as it shall be.
+            timeout: Seconds for the whole call, or None for the client's.
+        """
+        schema = self.schema
+        known = item if schema.is_open else {name: item[name] for name in item if name in schema.by_name}
+        version = self._version(old, "patch")
+        operation = self._patch(known, version, to, timeout)
+        if version is not None:
+            return operation
+        for name in operation.clauses.top_level_names:
+            attribute = schema.by_name.get(name)
+            path = schema.path(name if attribute is None else attribute.field)
+            if name in item:
+                operation = operation.when(path == Encoded(item[name]))
+            else:
+                operation = operation.when(path.not_exists())
+        return operation
+
     async def modify(
         self,
         key: KeyLike[ModelT] = MISSING,

@@ -1,0 +1,228 @@
+"""Migrations: every item that a query or a scan finds, deleted or rewritten, each under a condition.
+
+Between reading an item and writing it somebody else may write: a delete repeats its condition at the service, a rewrite
+checks the version, or else that what it changes is still what was read, and does it again if not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from attrs import evolve, frozen
+
+from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.loads import check_at_least_one
+from mizzle_async.bulk.pace import Lanes, Limiters
+from mizzle_async.bulk.reading import read_items
+from mizzle_async.bulk.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.bulk.sweeps import Pages, SweepState
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError, MizzleError, ThrottledError
+from mizzle_async.limits import WRITE_UNIT_BYTES
+from mizzle_async.marshalling import item_size
+from mizzle_async.operations import ReadPlan, UpdateItem
+from mizzle_async.operations.key import Key, entity_identity
+from mizzle_async.table_writes import TableOwner, TableWrites
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+Rewrite: TypeAlias = Callable[[ModelT], ModelT | Awaitable[ModelT | None] | None]
+"""What an item shall be, given what it is; None leaves it. It may be asynchronous, and is called again on conflict."""
+
+PAGE_ITEMS: Final = 250
+"""Items on a page where the caller does not say: what is done again after a kill, at most, for each segment."""
+
+MOST_CONFLICTS: Final = 10
+"""How often an item is read and changed again because somebody else was faster."""
+
+
+@frozen(kw_only=True)
+class ChangeOptions:
+    """How a migration is done; `Query.rewrite` explains each."""
+
+    limiters: Limiters
+    concurrency: int = 32
+    resume: StatePath | None = None
+    checkpoint_pages: int = 1
+    progress: Progress | None = None
+    on_error: OnUndone = "raise"
+    timeout: float | None = None
+
+
+class Migration(Generic[ModelT]):
+    """Does one thing to each item that a plan finds.
+
+    Args:
+        owner: The client.
+        plan: What finds the items.
+        verb: What the caller asked for.
+        options: How it is done.
+    """
+
+    def __init__(self, owner: TableOwner, plan: ReadPlan[ModelT, Any], verb: str, options: ChangeOptions) -> None:
+        check_at_least_one(verb, concurrency=options.concurrency, checkpoint_pages=options.checkpoint_pages)
+        if plan.options.page_size is None:
+            plan = evolve(plan, options=evolve(plan.options, page_size=PAGE_ITEMS))
+        self.report = BatchReport()
+        self._owner = owner
+        self._plan = plan
+        self._verb = verb
+        self._options = options
+        self._table: TableWrites[ModelT] = TableWrites(owner, plan.target.codec, plan.target.table)
+        self._lanes = Lanes(options.concurrency)
+        self._stopped: BaseException | None = None
+
+    def delete(self) -> BulkWork:
+        """Return the work of deleting each item for which the plan's filters still hold."""
+        return self._work(self._delete)
+
+    def rewrite(self, change: Rewrite[ModelT]) -> BulkWork:
+        """Return the work of changing each item."""
+        if self._plan.index is not None and not self._plan.hydrated:
+            self._plan = evolve(self._plan, hydrated=True, hydrated_consistently=True)
+
+        async def rewrite(item: Item) -> bool:
+            return await self._rewrite(item, change)
+
+        return self._work(rewrite)
+
+    def _work(self, act: Callable[[Item], Awaitable[bool]]) -> BulkWork:
+        async def work() -> BatchReport:
+            options, report = self._options, self.report
+            state = SweepState(self._plan, self._verb, options.resume, options.checkpoint_pages)
+            pages = Pages(self._owner, self._plan, state, report, progress=options.progress)
+
+            async def handle(items: Sequence[Item]) -> bool:
+                await self._page(items, act)
+                return self._stopped is None
+
+            await pages.each(handle)
+            if isinstance(self._stopped, Exception) and not isinstance(self._stopped, MizzleError):
+                raise self._stopped
+            if not report.is_complete:
+                raise report.to_error(self._verb)
+            return report
+
+        return BulkWork(f"{self._verb} of {self._plan.target.table!r}", self.report, work)
+
+    async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[bool]]) -> None:
+        """Do it to every item of a page, several at once."""
+        source = iter(items)
+        lanes = [
+            asyncio.get_running_loop().create_task(self._lane(source, act))
+            for _ in range(min(self._options.concurrency, len(items)))
+        ]
+        if not lanes:
+            return
+        try:
+            await asyncio.wait(lanes)
+        finally:
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.wait(lanes)
+        for lane in lanes:
+            lane.result()
+
+    async def _lane(self, source: Iterator[Item], act: Callable[[Item], Awaitable[bool]]) -> None:
+        report, limiters = self.report, self._options.limiters
+        while self._stopped is None:
+            await self._lanes.enter()
+            try:
+                item = next(source, None)
+                if item is None or self._stopped is not None:
+                    return
+                report.taken += 1
+                await self._act(item, report.taken - 1, act, limiters)
+            finally:
+                self._lanes.leave()
+
+    async def _act(self, item: Item, position: int, act: Callable[[Item], Awaitable[bool]], limiters: Limiters) -> None:
+        report = self.report
+        try:
+            if limiters:
+                await limiters.admit(-(-item_size(item) // WRITE_UNIT_BYTES))
+            if await act(item):
+                report.written += 1
+            else:
+                report.unchanged += 1
+            self._lanes.succeeded()
+        except BaseException as error:
+            if isinstance(error, ThrottledError):
+                self._lanes.slowed()
+            uncertain = may_be_applied(error) or not isinstance(error, Exception)
+            key = self._key(item)
+            undone = UndoneWrite(
+                "delete" if self._verb == "delete_where" else "update",
+                self._table.name,
+                key,
+                error,
+                position,
+                uncertain,
+            )
+            if isinstance(error, MizzleError) and not isinstance(self._options.on_error, str):
+                report.rejected += 1
+                self._options.on_error(undone)
+                return
+            report.note(undone)
+            self._stopped = self._stopped or error
+            if not isinstance(error, Exception):
+                raise
+
+    def _key(self, item: Item) -> Key[ModelT]:
+        codec = self._plan.target.codec
+        return Key(entity_identity(codec.schema), codec.key_of_item(item))
+
+    # ── what is done to an item ──
+
+    async def _delete(self, item: Item) -> bool:
+        """Delete an item if it still is what was looked for; tell whether it was."""
+        table, schema = self._table, self._table.schema
+        given: Any = self._key(item)
+        if schema.unique or schema.version is not None:
+            given = self._plan.target.codec.decode(item)
+        operation = table.delete(given, timeout=self._options.timeout)
+        for condition in self._plan.filters:
+            operation = operation.when(condition)
+        try:
+            await operation
+        except ConditionalCheckFailedError:
+            return False
+        return True
+
+    async def _rewrite(self, item: Item, change: Rewrite[ModelT]) -> bool:
+        """Change an item under what was read of it; tell whether there was anything to change."""
+        codec = self._plan.target.codec
+        for attempt in range(MOST_CONFLICTS):
+            old = codec.decode(item)
+            found: Any = change(codec.decode(item))
+            new: ModelT | None = await found if inspect.isawaitable(found) else found
+            if new is None or new == old:
+                return False
+            operation = self._guarded(item, old, new)
+            if operation.settled:
+                await operation
+                return False
+            try:
+                await operation
+            except ItemNotFoundError:
+                return False
+            except ConditionalCheckFailedError:
+                if attempt == MOST_CONFLICTS - 1:
+                    raise
+                key = codec.key_of_item(item)
+                stored = (await read_items(self._owner, self._plan.target, [key], consistent_read=True))[0]
+                if stored is None:
+                    return False
+                item = stored
+            else:
+                return True
+        return False
+
+    def _guarded(self, item: Item, old: ModelT, new: ModelT) -> UpdateItem[ModelT]:
+        """Return the smallest update, which is refused if somebody else changed what it changes."""
+        return self._table.patch_stored(item, old, to=new, timeout=self._options.timeout)

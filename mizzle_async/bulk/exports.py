@@ -1,0 +1,163 @@
+"""Exports: everything that a query or a scan finds, written to a file or to whatever takes items."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeVar, runtime_checkable
+
+import orjson
+from attrs import frozen
+
+from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.loads import check_at_least_one
+from mizzle_async.bulk.pace import Limiters
+from mizzle_async.bulk.report import BatchReport
+from mizzle_async.bulk.sweeps import Pages, SweepOwner, SweepState
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.writing import Progress
+from mizzle_async.errors import ResumeError
+from mizzle_async.operations import ReadPlan
+from mizzle_async.types import Item
+
+ResultT = TypeVar("ResultT")
+
+
+@runtime_checkable
+class ExportTarget(Protocol):
+    """What takes an export. Its methods are called in a thread, one at a time."""
+
+    def open(self, state: Any | None) -> None:
+        """Begin; with what `checkpoint` returned last, where an earlier run is resumed: forget what came after it."""
+
+    def write(self, items: Sequence[Item]) -> None:
+        """Take items, in DynamoDB's JSON."""
+
+    def checkpoint(self) -> Any:
+        """Make durable what was written, and return what `open` needs to go on from here, as JSON can hold it."""
+
+    def close(self) -> None:
+        """End; called in any case once it was opened."""
+
+
+class JsonLines:
+    """A file with one item a line, ``{"Item": {…}}`` in DynamoDB's JSON, as DynamoDB's own exports to S3 have it.
+
+    Args:
+        path: The file; without a state to resume from it is written anew.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._file: IO[bytes] | None = None
+
+    def open(self, state: Any | None) -> None:
+        """Open the file, cut to what it had at the checkpoint."""
+        if state is None:
+            self._file = self._path.open("wb")
+            return
+        size: int = state["bytes"]
+        if not self._path.exists() or self._path.stat().st_size < size:
+            raise ResumeError(f"{self._path} has less than was exported before: remove the state file to begin anew")
+        self._file = self._path.open("r+b")
+        self._file.truncate(size)
+        self._file.seek(size)
+
+    def write(self, items: Sequence[Item]) -> None:
+        """Write a line for each item."""
+        if self._file is not None:
+            self._file.write(b"".join(b'{"Item":%b}\n' % orjson.dumps(item) for item in items))
+
+    def checkpoint(self) -> Any:
+        """Make it durable, and return its size."""
+        if self._file is None:
+            return None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return {"bytes": self._file.tell()}
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+@frozen(kw_only=True)
+class ExportOptions:
+    """How an export is done; `Query.export` explains each."""
+
+    limiters: Limiters
+    resume: StatePath | None = None
+    checkpoint_pages: int = 10
+    progress: Progress | None = None
+
+
+def export(
+    owner: SweepOwner,
+    plan: ReadPlan[Any, Any],
+    target: str | os.PathLike[str] | ExportTarget,
+    options: ExportOptions,
+) -> BulkWork:
+    """Return the work of exporting what a plan reads."""
+    check_at_least_one("export", checkpoint_pages=options.checkpoint_pages)
+    report = BatchReport()
+    opened = JsonLines(target) if isinstance(target, str | os.PathLike) else target
+
+    async def work() -> BatchReport:
+        state = _ExportState(plan, options.resume, options.checkpoint_pages, opened)
+        await in_thread(opened.open, state.extra)
+        try:
+            pages = Pages(owner, plan, state, report, limiters=options.limiters, progress=options.progress)
+
+            async def handle(items: Sequence[Item]) -> bool:
+                report.taken += len(items)
+                state.is_torn = True
+                await in_thread(opened.write, items)
+                report.written += len(items)
+                return True
+
+            await pages.each(handle)
+        finally:
+            opened.close()
+        return report
+
+    return BulkWork(f"export of {plan.target.table!r}", report, work)
+
+
+class _ExportState(SweepState):
+    """A state that makes the target durable before it says how far the table is read."""
+
+    def __init__(self, plan: ReadPlan[Any, Any], path: StatePath | None, every: int, target: ExportTarget) -> None:
+        super().__init__(plan, "export", path, every)
+        self._target = target
+        self.is_torn = False
+        """Whether the target may have items of a page that is not confirmed."""
+
+    def confirm(self, segment: int, last_key: Item | None) -> bool:
+        """Hear that the target has all of a page."""
+        self.is_torn = False
+        return super().confirm(segment, last_key)
+
+    async def checkpoint(self) -> None:
+        """Write both, in a thread."""
+        self.extra = await in_thread(self._target.checkpoint)
+        await super().checkpoint()
+
+    def save(self) -> None:
+        """Write both, unless they do not fit together: then the last checkpoint stands."""
+        if self.is_torn:
+            return
+        self.extra = self._target.checkpoint()
+        super().save()
+
+
+async def in_thread(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
+    """Call a function in a thread; a cancellation waits for it, so that nothing goes on behind the caller's back."""
+    task = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

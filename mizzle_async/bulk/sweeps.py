@@ -1,0 +1,202 @@
+"""Sweeps: everything that a query or a scan finds, page after page, with a position that survives the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import evolve
+
+from mizzle_async.bulk.checkpoints import StateFile, StatePath
+from mizzle_async.bulk.pace import LimitedOwner, Limiters
+from mizzle_async.bulk.report import BatchReport
+from mizzle_async.bulk.writing import Progress
+from mizzle_async.errors import ExpressionError, MarshallingError
+from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.pagination import PageSource, Position, Reader
+from mizzle_async.types import Item
+
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+
+class SweepOwner(Reader, LimitedOwner, Protocol):
+    """What a sweep needs of a client."""
+
+
+class SweepState:
+    """How far each segment of a query or scan is done.
+
+    Args:
+        plan: What is read: the state is good for nothing else.
+        work: What is done with it.
+        path: The state file; None to remember nothing.
+        every: Pages between checkpoints.
+    """
+
+    def __init__(self, plan: ReadPlan[Any, Any], work: str, path: StatePath | None, every: int) -> None:
+        segments = plan.options.segments
+        if path is not None and plan.options.max_items is not None:
+            raise ExpressionError(f"{work}: max_items= counts from the beginning, and a resumed run does not: use one")
+        self._file = None if path is None else StateFile(path, _about(plan, work))
+        self._every = every
+        self._pages = 0
+        found = None if self._file is None else self._file.read()
+        self.positions: list[Position] = [(None, False)] * segments
+        self.extra: Any = None
+        """What the work itself wants to find again."""
+        if found is not None:
+            self.positions = [(segment["key"], segment["ended"]) for segment in found["segments"]]
+            self.extra = found.get("extra")
+
+    def confirm(self, segment: int, last_key: Item | None) -> bool:
+        """Hear that everything of a page is done; tell whether a checkpoint is due."""
+        self.positions[segment] = (last_key, last_key is None)
+        self._pages += 1
+        return self._file is not None and self._pages % self._every == 0
+
+    async def checkpoint(self) -> None:
+        """Write the state, in a thread."""
+        if self._file is not None:
+            await self._file.write_aside(self._state())
+
+    def save(self) -> None:
+        """Write the state."""
+        if self._file is not None:
+            self._file.write(self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "segments": [{"key": key, "ended": ended} for key, ended in self.positions],
+            "extra": self.extra,
+            "complete": all(ended for _, ended in self.positions),
+        }
+
+
+def _about(plan: ReadPlan[Any, Any], work: str) -> dict[str, Any]:
+    digest = plan.digest.hex()
+    return {"work": work, "table": plan.target.table, "query": digest, "parts": plan.options.segments}
+
+
+class Pages:
+    """The pages of a sweep, each confirmed when all of it is done.
+
+    Args:
+        owner: The client.
+        plan: What is read.
+        state: How far it is done.
+        report: What is filled in.
+        limiters: What holds reading back.
+        progress: What hears of progress.
+    """
+
+    def __init__(
+        self,
+        owner: SweepOwner,
+        plan: ReadPlan[Any, Any],
+        state: SweepState,
+        report: BatchReport,
+        *,
+        limiters: Limiters | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._owner = owner
+        self._plan = evolve(plan, target=evolve(plan.target, report_capacity=True))
+        self._state = state
+        self._report = report
+        self._limiters = limiters or Limiters()
+        self._progress = progress
+        self._units = 1.0
+
+    async def each(self, handle: Callable[[Sequence[Item]], Awaitable[bool]]) -> None:
+        """Read page after page.
+
+        Args:
+            handle: Does with a page's items what is to be done; tells whether all of it was.
+        """
+        report, state, plan = self._report, self._state, self._plan
+        left = plan.options.max_items
+        source = PageSource(self._owner, plan, positions=state.positions)
+        try:
+            while left != 0 and (found := await self._next(source)) is not None:
+                segment, page = found
+                items = self.visible(page)
+                whole = left is None or len(items) <= left
+                items = items if whole else items[:left]
+                left = None if left is None else left - len(items)
+                if not await handle(items):
+                    return
+                if whole and state.confirm(segment, page.last_key):
+                    await state.checkpoint()
+                if self._progress is not None:
+                    self._progress(report)
+        finally:
+            await source.aclose()
+            state.save()
+
+    async def _next(self, source: PageSource) -> tuple[int, RawPage] | None:
+        taken = await self._limiters.admit(self._units) if self._limiters else []
+        found = await source.next_of_any()
+        if found is not None:
+            page = found[1]
+            self._report.evaluated += page.scanned
+            self._report.requests += 1
+            self._report.consumed_capacity += page.read_units or 0.0
+            self._limiters.settle(taken, self._units, page.read_units)
+            self._units = page.read_units or self._units
+        return found
+
+    def visible(self, page: RawPage) -> list[Item]:
+        """Return the items of a page without those that are expired."""
+        expired = self._plan.expired(self._owner.now())
+        return page.items if expired is None else [item for item in page.items if not expired(item)]
+
+
+class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
+    """Rows of a query or scan, with a position in a file: what was not handed over whole pages of comes again.
+
+    A page counts as done when the row after its last one is asked for.
+    """
+
+    def __init__(self, owner: SweepOwner, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
+        self._plan = plan
+        self._owner = owner
+        self._state = SweepState(plan, "read", path, checkpoint_pages)
+        self._source = PageSource(owner, plan, positions=self._state.positions)
+        self._rows: list[RowT_co] = []
+        self._page: tuple[int, Item | None] | None = None
+
+    def __aiter__(self) -> ResumableItems[RowT_co]:
+        return self
+
+    async def __anext__(self) -> RowT_co:
+        while not self._rows:
+            if self._page is not None:
+                segment, last_key = self._page
+                self._page = None
+                if self._state.confirm(segment, last_key):
+                    await self._state.checkpoint()
+            found = await self._source.next_of_any()
+            if found is None:
+                self._state.save()
+                raise StopAsyncIteration
+            segment, page = found
+            self._rows = self._decoded(page)[::-1]
+            self._page = (segment, page.last_key)
+        return self._rows.pop()
+
+    def _decoded(self, page: RawPage) -> list[RowT_co]:
+        expired = self._plan.expired(self._owner.now())
+        rows: list[RowT_co] = []
+        for item in page.items:
+            if expired is not None and expired(item):
+                continue
+            try:
+                rows.append(self._plan.row(item))
+            except MarshallingError as error:
+                self._plan.judge(error)
+        return rows
+
+    async def aclose(self) -> None:
+        """End the iteration, and keep the position."""
+        await self._source.aclose()
+        self._state.save()
