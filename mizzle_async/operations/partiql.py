@@ -13,7 +13,6 @@ from attrs import evolve, field, frozen
 from mizzle_async.errors import (
     CODES,
     ConditionalCheckFailedError,
-    DuplicateItemError,
     ExpressionError,
     LimitError,
     MizzleError,
@@ -138,10 +137,10 @@ class ExecuteStatement(Operation[RawPage]):
 
     def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
-        if isinstance(error, DuplicateItemError) and error.ambiguous:
+        if self.plan.kind is StatementKind.INSERT and isinstance(error, ServiceError) and error.ambiguous:
             raise OutcomeUnknownError(
-                "the answer to an earlier attempt of this INSERT was lost, and now there is an item: it may be this "
-                "one. Read it, or use .insert() on a versioned entity, which can tell",
+                "the answer to an earlier attempt of this INSERT was lost, and the last one was refused: the item that is "
+                "there may be this one. Read it, or use .insert() on a versioned entity, which can tell",
                 operation=error.operation,
                 table=error.table,
                 attempts=error.attempts,

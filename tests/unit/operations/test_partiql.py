@@ -161,7 +161,7 @@ def test_insert_after_a_lost_answer(client):
     """An INSERT that finds an item after a lost answer may have found its own; without one it is a plain refusal."""
     operation = request_of(client, "INSERT INTO t VALUE {'a': 1}")
     operation.to_request()
-    with pytest.raises(OutcomeUnknownError, match="it may be this one"):
+    with pytest.raises(OutcomeUnknownError, match="may be this one"):
         operation.recover(DuplicateItemError("there", ambiguous=True), NOW)
     with pytest.raises(DuplicateItemError):
         operation.recover(DuplicateItemError("there"), NOW)
