@@ -202,7 +202,14 @@ def decode_value(stored: AttributeValue) -> Any:
 
 def decode_entries(payload: Mapping[str, AttributeValue]) -> dict[str, Any]:
     """Return the values of a map's entries."""
-    return {name: stored["S"] if "S" in stored else decode_value(stored) for name, stored in payload.items()}
+    return {
+        name: stored["S"]
+        if "S" in stored
+        else int(text)
+        if "N" in stored and (text := stored["N"]).isdigit()
+        else decode_value(stored)
+        for name, stored in payload.items()
+    }
 
 
 def _decode_list(payload: list[AttributeValue]) -> list[Any]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
-from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_value, encode_entries
+from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_key_names
-from mizzle_async.marshalling.keys import key_shape
+from mizzle_async.marshalling.keys import OpenKeyShape, key_limit, key_shape
 from mizzle_async.marshalling.misfit import Misfit, not_a
+from mizzle_async.marshalling.open_values import AnyShape
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shape import Shape
-from mizzle_async.model import EntitySchema
-from mizzle_async.types import Item
-
-ResultT = TypeVar("ResultT")
-ArgumentT = TypeVar("ArgumentT")
+from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.types import AttributeValue, Item
 
 
 def dict_functions(schema: EntitySchema, shapes: Mapping[str, Shape]) -> CodecFunctions:
@@ -50,59 +48,87 @@ class DictFunctions:
 
     schema: EntitySchema
     keys: Mapping[str, Shape]
+    _text_limits: tuple[tuple[str, int], ...] = field(init=False)
+    """The key attributes, with how many ASCII characters of plain text each may surely have."""
+
+    @_text_limits.default
+    def _find_text_limits(self) -> tuple[tuple[str, int], ...]:
+        return tuple(
+            (attribute.name, key_limit(attribute) if _takes_plain_text(attribute, self.keys[attribute.name]) else 0)
+            for attribute in self.schema.key_attributes
+        )
 
     def encode(self, values: Mapping[str, Any]) -> Item:
         """Return the item of a dict; a top-level empty set is absent."""
         try:
-            return self._encode(values)
+            if type(values) is not dict:
+                _check_mapping(values)
+            item = encode_entries(values, ATTRIBUTE_LEVELS, of_item=True)
+            self._encode_key(values, item)
         except Misfit as misfit:
             found = misfit
+        else:
+            return item
         raise found.to_error(self.schema.entity) from found.__cause__
 
     def decode(self, item: Item) -> dict[str, Any]:
         """Return the dict of an item."""
-        name = ""
-        values: dict[str, Any] = {}
         try:
-            for name, stored in item.items():
-                values[name] = stored["S"] if "S" in stored else decode_value(stored)
-        except Misfit as misfit:
-            found = misfit.at_entry(name)
-        else:
-            return values
+            return decode_entries(item)
+        except Misfit:
+            pass
+        found = next(misfit for misfit in map(_misfit_of, item.items()) if misfit is not None)
         raise found.to_error(self.schema.entity, known_key(self.schema, item))
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
         """Return the key of exactly the key attributes."""
         if values.keys() != self.keys.keys():
             refuse_key_names(self.schema, values)
-        return self._translated(self._encode_key, values)
+        return self.key_of(values)
 
     def key_of(self, values: Mapping[str, Any]) -> Item:
         """Return the key of a dict."""
-        return self._translated(self._encode_key, values)
-
-    def _encode(self, values: Any) -> Item:
-        if type(values) is not dict and not isinstance(values, Mapping):
-            raise not_a("dict", values)
-        item = encode_entries(values, ATTRIBUTE_LEVELS, of_item=True)
-        item.update(self._encode_key(values))
-        return item
-
-    def _encode_key(self, values: Mapping[str, Any]) -> Item:
         key: Item = {}
-        for name, shape in self.keys.items():
+        try:
+            self._encode_key(values, key)
+        except Misfit as misfit:
+            found = misfit
+        else:
+            return key
+        raise found.to_error(self.schema.entity) from found.__cause__
+
+    def _encode_key(self, values: Mapping[str, Any], item: Item) -> None:
+        """Put the key attributes of a dict into an item, checked."""
+        for name, limit in self._text_limits:
+            value = values.get(name)
+            if type(value) is str and value and len(value) <= limit and value.isascii():
+                item[name] = {"S": value}
+                continue
             if name not in values:
                 raise Misfit("a key attribute", "no such entry").at_entry(name)
             try:
-                key[name] = shape.encode(values[name], ATTRIBUTE_LEVELS)
+                item[name] = self.keys[name].encode(value, ATTRIBUTE_LEVELS)
             except Misfit as misfit:
                 raise misfit.at_entry(name) from misfit.__cause__
-        return key
 
-    def _translated(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:
-        try:
-            return function(argument)
-        except Misfit as misfit:
-            found = misfit
-        raise found.to_error(self.schema.entity) from found.__cause__
+
+def _takes_plain_text(attribute: AttributeSchema, shape: Shape) -> bool:
+    """Whether text is stored as it is: undeclared keys, and those of type ``str`` without hooks of the user's."""
+    if isinstance(shape, OpenKeyShape):
+        return isinstance(shape.inner, AnyShape)
+    return attribute.type is str
+
+
+def _check_mapping(values: object) -> None:
+    if not isinstance(values, Mapping):
+        raise not_a("dict", values)
+
+
+def _misfit_of(entry: tuple[str, AttributeValue]) -> Misfit | None:
+    """Return why an attribute cannot be read, or None if it can."""
+    name, stored = entry
+    try:
+        decode_value(stored)
+    except Misfit as misfit:
+        return misfit.at_entry(name)
+    return None

@@ -28,13 +28,11 @@ class OpenKeyShape(Shape):
         inner: How the value is stored.
         role: What messages call it.
         limit: How many bytes it may have.
-        by_value: Whether the value alone says how it is stored.
     """
 
     inner: Shape
     role: str
     limit: int
-    by_value: bool
     tags: frozenset[str] = ELEMENT_TAGS
 
     @property
@@ -42,8 +40,6 @@ class OpenKeyShape(Shape):
         return self.inner.python
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
-        if type(value) is str and value.isascii() and value and len(value) <= self.limit and self.by_value:
-            return {"S": value}
         stored = self.inner.encode(value, levels)
         if ELEMENT_TAGS.isdisjoint(stored):
             raise Misfit(f"{self.role} stored as S, N or B", f"{type(value).__name__}, stored as {wire_name(stored)}")
@@ -54,6 +50,11 @@ class OpenKeyShape(Shape):
 
     def decode(self, stored: AttributeValue) -> Any:
         return self.inner.decode(stored)
+
+
+def key_limit(attribute: AttributeSchema) -> int:
+    """Return how many bytes a key attribute may have."""
+    return PARTITION_KEY_BYTES if attribute.key == "partition" else SORT_KEY_BYTES
 
 
 def key_shape(attribute: AttributeSchema, shape: Shape, where: str) -> Shape:
@@ -69,13 +70,11 @@ def key_shape(attribute: AttributeSchema, shape: Shape, where: str) -> Shape:
     """
     if attribute.key is None:
         return shape
-    role, limit = (
-        ("a partition key", PARTITION_KEY_BYTES) if attribute.key == "partition" else ("a sort key", SORT_KEY_BYTES)
-    )
+    role, limit = f"a {attribute.key} key", key_limit(attribute)
     if isinstance(shape, Scalar) and shape.tag in ELEMENT_TAGS:
         return sized(shape, limit, role)
     if isinstance(shape, AnyShape | HookShape):
-        return OpenKeyShape(shape, role, limit, isinstance(shape, AnyShape))
+        return OpenKeyShape(shape, role, limit)
     raise ModelError(
         f"{where}: {role} is one text, number or binary, not {shape.python}: write str, int, Decimal or bytes"
     )

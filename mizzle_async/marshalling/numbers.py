@@ -9,7 +9,7 @@ zeros at either end, no sign of zero. So two encoded numbers are equal exactly w
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from mizzle_async.limits import NUMBER_DIGITS, NUMBER_MAX_EXPONENT, NUMBER_MIN_EXPONENT
 from mizzle_async.marshalling.misfit import Misfit, not_a
@@ -23,8 +23,6 @@ FLOAT_SAFE_LENGTH = 15
 RANGE = "a number of at most 38 digits between 1E-130 and 9.99…E+125"
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
-_FRACTION = re.compile(r"-?[0-9]{1,38}\.[0-9]{0,130}[1-9]")
-"""A number that is not whole, as the service itself writes it."""
 
 
 def plain_digits(value: Decimal) -> str:
@@ -147,8 +145,15 @@ def read_number(text: str) -> int | Decimal:
     """Return a number by value: whole ones as ``int``, others as ``Decimal``."""
     if text.isdigit():
         return int(text)
-    if _FRACTION.fullmatch(text):
-        return Decimal(text)
+    if "." in text and text[-1] in "123456789" and "E" not in text and "e" not in text:
+        # As the service itself writes a fraction.
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            pass
+        else:
+            if value.is_finite():
+                return value
     value = read_decimal(text)
     return int(value) if is_whole(value) else value
 
