@@ -139,8 +139,8 @@ class ExecuteStatement(Operation[RawPage]):
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
         if self.plan.kind is StatementKind.INSERT and isinstance(error, ServiceError) and error.ambiguous:
             raise OutcomeUnknownError(
-                "the answer to an earlier attempt of this INSERT was lost, and the last one was refused: the item that is "
-                "there may be this one. Read it, or use .insert() on a versioned entity, which can tell",
+                "the answer to an earlier attempt of this INSERT was lost, and the last one was refused: the item that "
+                "is there may be this one. Read it, or use .insert() on a versioned entity, which can tell",
                 operation=error.operation,
                 table=error.table,
                 attempts=error.attempts,
