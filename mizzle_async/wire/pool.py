@@ -258,5 +258,5 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the running loop; None in a process that was forked inside one."""
     try:
         return asyncio.get_running_loop()
-    except RuntimeError:
+    except RuntimeError:  # pragma: no cover  (in a forked child, where a test sees it and coverage does not)
         return None

@@ -17,7 +17,7 @@ from mizzle_async.wire.pool import ConnectionPool
 from mizzle_async.wire.pool_addresses import FAILED_SECONDS, FRESH_SECONDS, Addresses
 from mizzle_async.wire.pool_config import PoolConfig
 from mizzle_async.wire.pool_host import LONGEST_OPENING_PAUSE_SECONDS, REPLACEMENT_PAUSE_SECONDS
-from mizzle_async.wire.pool_opening import NEXT_ADDRESS_SECONDS, Opener
+from mizzle_async.wire.pool_opening import NEXT_ADDRESS_SECONDS, Opener, _first
 
 PORT = 4566
 HOST = Endpoint("http", "dynamodb.test", PORT)
@@ -492,6 +492,34 @@ def test_the_losers_of_a_race_are_closed_however_it_ends(service):
         return left
 
     assert service.run(main) == [0] * 40
+
+
+def test_a_winner_is_closed_where_its_caller_is_cancelled_while_the_losers_end():
+    """Cancelled after one address has connected and before the other attempts have ended, nothing stays open."""
+    closed = []
+
+    class Won:
+        def abort(self):
+            closed.append(True)
+
+    async def connect(address):
+        if address == "quick":
+            return Won()
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(10)  # an attempt that takes its time to end
+
+    async def main():
+        race = asyncio.ensure_future(_first(["slow", "quick"], connect))
+        await asyncio.sleep(1)
+        race.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await race
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == 1
+    assert closed == [True]
 
 
 def test_connecting_takes_no_longer_than_allowed(service):
