@@ -5,12 +5,18 @@ import gc
 import os
 
 import pytest
-import uvloop
 
 from mizzle_async.testing.clock import VirtualClockLoop
 from mizzle_async.wire.exchange import Exchange
 
-LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop, "virtual": VirtualClockLoop}
+LOOPS = {"asyncio": asyncio.SelectorEventLoop, "virtual": VirtualClockLoop}
+try:
+    import uvloop
+except ImportError:  # an extra, not made for every system
+    UVLOOP = pytest.param("uvloop", marks=pytest.mark.skip(reason="uvloop is not installed"))
+else:
+    LOOPS["uvloop"] = uvloop.new_event_loop
+    UVLOOP = "uvloop"
 
 
 def run_on(kind, main):
@@ -22,13 +28,13 @@ def run_on(kind, main):
     return result
 
 
-@pytest.fixture(params=LOOPS)
+@pytest.fixture(params=["asyncio", UVLOOP, "virtual"])
 def run(request):
     """Run a coroutine on every kind of loop in turn: sockets on asyncio and uvloop, memory on the virtual clock."""
     return lambda main: run_on(request.param, main)
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=["asyncio", UVLOOP])
 def run_real(request):
     """Run a coroutine on the loops that have sockets."""
     return lambda main: run_on(request.param, main)
