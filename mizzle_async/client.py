@@ -23,6 +23,7 @@ from attrs import evolve
 from mizzle_async.bulk.pace import RateLimiter, Throughput, client_limiter
 from mizzle_async.client_bulk import BulkVerbs
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
+from mizzle_async.heat import Heat, HeatReport
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Cipher, CursorCodec, Operation, cursor_secret, use
@@ -122,6 +123,7 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         self._table_names = dict(table_names or {})
         self._clock = clock
         self._sleep = sleep
+        self._heat = next((one for one in self._settings.instrument if isinstance(one, Heat)), None)
         given = throughput or Throughput()
         self._read_limiter = client_limiter(given.read_units_per_second, self)
         self._write_limiter = client_limiter(given.write_units_per_second, self)
@@ -191,6 +193,16 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
     def statistics(self) -> PipelineStatistics:
         """Return what the client has done and holds, as a frozen record."""
         return self._opened().statistics()
+
+    def heat(self) -> HeatReport:
+        """Return which partition keys consume how much; print it for a plot.
+
+        Raises:
+            ClientStateError: It was not switched on: ``Client(instrument=Heat())``.
+        """
+        if self._heat is None:
+            raise ClientStateError("heat is counted by an instrument: switch it on with `Client(instrument=Heat())`")
+        return self._heat.report()
 
     def __repr__(self) -> str:
         if self._pipeline is None:
@@ -311,6 +323,8 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
                 if follow_up is None:
                     return operation.recover(error, now)
             else:
+                if self._heat is not None:
+                    self._heat.observe(operation, response.payload)
                 return operation.from_wire(response, self._clock())
             follow_ups += 1
             await self.send(follow_up)

@@ -24,6 +24,7 @@ from mizzle_async.expressions import (
     SortKeyCondition,
     SortKeyPath,
 )
+from mizzle_async.heat import Heat, HeatReport, HotKey
 from mizzle_async.model import (
     Attribute,
     GlobalSecondaryIndex,
@@ -91,7 +92,10 @@ __all__ = [
     "GetItem",
     "GetMany",
     "GlobalSecondaryIndex",
+    "Heat",
+    "HeatReport",
     "HedgePolicy",
+    "HotKey",
     "IndexDescription",
     "Instrument",
     "ItemIterator",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
@@ -12,6 +13,9 @@ from mizzle_async.bulk.pace import read_limiters, write_limiters
 from mizzle_async.bulk.reading import GetMany, ReadSettings
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.heat import Heat, HeatReport
+from mizzle_async.limits import WRITE_UNIT_BYTES
+from mizzle_async.marshalling import item_size
 from mizzle_async.operations import (
     BatchEntry,
     GetItem,
@@ -230,3 +234,21 @@ class TableBulk(TableWrites[ModelT]):
             checkpoint_batches=checkpoint_batches,
         )
         return load(self._owner, keys, make, options, verb="delete_many", kind="delete", table=self.name)
+
+    def heat_of(self, items: Iterable[ModelT], /, *, most: int = 10_000) -> HeatReport:
+        """Estimate how a load would spread over partition keys, from a sample of its input; nothing is sent.
+
+        Args:
+            items: The input, or a sample of it.
+            most: No more of it are looked at.
+
+        Returns:
+            Write units by partition key, estimated from sizes; print it for a plot.
+        """
+        heat = Heat()
+        codec, name = self._target.codec, self.schema.partition_key.name
+        for item in islice(items, most):
+            encoded = codec.encode(item)
+            units = -(-item_size(encoded) // WRITE_UNIT_BYTES)
+            heat.count(self.name, str(next(iter(encoded[name].values()))), units)
+        return heat.report()

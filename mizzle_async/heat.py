@@ -1,0 +1,223 @@
+"""Hot partition keys: which of them consume how much, in bounded memory, and how it looks.
+
+DynamoDB spreads a table over partitions by its partition keys, and each bears 3,000 read and 1,000 write units a second
+at most: a key that takes much more than its share is throttled while the table as a whole is idle.
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import heappop, heappush, heapreplace
+from itertools import count
+from typing import Final, Generic, TypeVar
+
+from attrs import field, frozen
+
+from mizzle_async.errors import ThrottledError
+from mizzle_async.operations.touched import consumed, touched
+from mizzle_async.types import CallRecord, WirePayload
+
+KeyT = TypeVar("KeyT")
+
+SHOWN: Final = 10
+BAR: Final = 30
+LONGEST_KEY: Final = 32
+MOST_RESOURCES: Final = 100
+
+
+class HeavyHitters(Generic[KeyT]):
+    """Sums by key, exact for the heavy keys, in bounded memory: the space-saving sketch of Metwally and others.
+
+    A key that takes more than ``total / most`` is among them, whatever came before it. Of each, the sum is at most
+    ``error`` too high and never too low.
+
+    Args:
+        most: Keys that are remembered.
+    """
+
+    __slots__ = ("_errors", "_heap", "_most", "_numbers", "_sums", "total")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sums: dict[KeyT, float] = {}
+        self._errors: dict[KeyT, float] = {}
+        self._heap: list[tuple[float, int, KeyT]] = []
+        self._numbers = count()
+        self.total = 0.0
+
+    def add(self, key: KeyT, weight: float) -> None:
+        """Add to the sum of a key."""
+        self.total += weight
+        sums = self._sums
+        if key in sums:
+            sums[key] += weight
+            return
+        if len(sums) < self._most:
+            sums[key] = weight
+            heappush(self._heap, (weight, next(self._numbers), key))
+            return
+        least, victim = self._least()
+        del sums[victim]
+        self._errors.pop(victim, None)
+        sums[key] = least + weight
+        self._errors[key] = least
+        heapreplace(self._heap, (least + weight, next(self._numbers), key))
+
+    def _least(self) -> tuple[float, KeyT]:
+        """Find the smallest sum; the heap holds sums as they were, and is corrected on the way."""
+        heap = self._heap
+        while True:
+            noted, _, key = heap[0]
+            actual = self._sums.get(key)
+            if actual is None:
+                heappop(heap)
+            elif actual != noted:
+                heapreplace(heap, (actual, next(self._numbers), key))
+            else:
+                return actual, key
+
+    def top(self, most: int | None = None) -> list[tuple[KeyT, float, float]]:
+        """Return the heaviest keys with their sums and by how much those may be too high."""
+        ordered = sorted(self._sums.items(), key=lambda entry: -entry[1])[:most]
+        return [(key, total, self._errors.get(key, 0.0)) for key, total in ordered]
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+
+@frozen
+class HotKey:
+    """One partition key and what it consumed.
+
+    Attributes:
+        table: The table, or the table and the index.
+        key: The partition key's value, as text.
+        units: Capacity units, reading and writing together.
+        error: By how much ``units`` may be too high.
+        share: Its part of everything, from 0 to 1.
+    """
+
+    table: str
+    key: str
+    units: float
+    error: float
+    share: float
+
+
+@frozen
+class HeatReport:
+    """Which partition keys are hot; ``print`` it for a plot. Unlike anything else here it shows key values.
+
+    Attributes:
+        units: Capacity units of all keys.
+        keys: The keys that are remembered, the hottest first.
+        is_partial: Whether there are more keys than are remembered.
+        throttled: How often the service said that it throttled, by its reason and resource.
+    """
+
+    units: float
+    keys: tuple[HotKey, ...]
+    is_partial: bool = False
+    throttled: dict[str, int] = field(factory=dict)
+
+    @property
+    def hottest_share(self) -> float:
+        """Which part of everything the hottest key takes, from 0 to 1."""
+        return self.keys[0].share if self.keys else 0.0
+
+    @property
+    def skew(self) -> float:
+        """How many times its fair share the hottest key takes; 1 where all take the same."""
+        return self.hottest_share * len(self.keys)
+
+    @property
+    def effective_keys(self) -> float:
+        """Over how many keys of equal heat the same load would be as well spread (the inverse Simpson index)."""
+        squares = sum(key.share**2 for key in self.keys)
+        return 1.0 / squares if squares else 0.0
+
+    def __str__(self) -> str:
+        if not self.keys:
+            return "no partition key has consumed anything yet"
+        number = f"{len(self.keys):,}{'+' if self.is_partial else ''}"
+        ten = sum(key.share for key in self.keys[:SHOWN])
+        first = (
+            f"{self.units:,.1f} units over {number} partition keys; the hottest takes {self.hottest_share:.1%}, "
+            f"{self.skew:,.1f} times its fair share; the {min(SHOWN, len(self.keys))} hottest take {ten:.1%}"
+        )
+        lines = [first]
+        shown = self.keys[:SHOWN]
+        labels = [(key.table, _shortened(key.key)) for key in shown]
+        widths = [max(len(label[column]) for label in labels) for column in (0, 1)]
+        for key, (table, name) in zip(shown, labels, strict=True):
+            bar = "█" * max(1, round(BAR * key.units / shown[0].units)) if shown[0].units else ""
+            units = f"{key.units:,.1f}" + (f" (-{key.error:,.1f})" if key.error else "")
+            lines.append(f"{table:{widths[0]}}  {name:{widths[1]}}  {bar:{BAR}}  {key.share:6.1%}  {units}")
+        lines += [f"throttled {times:,} times: {what}" for what, times in self.throttled.items()]
+        return "\n".join(lines)
+
+
+def _shortened(key: str) -> str:
+    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 1]}…"
+
+
+class Heat:
+    """An instrument that finds hot partition keys: ``Client(instrument=Heat())``, then ``print(client.heat())``.
+
+    It counts single reads and writes, batches and queries, by what the service says they consumed; of a batch, each key
+    by its part of the request. Scans, transactions and PartiQL have no one key, and are not counted.
+
+    Args:
+        keys: Partition keys that are remembered; a hotter one takes the place of the coldest.
+    """
+
+    def __init__(self, *, keys: int = 1_000) -> None:
+        self._most = keys
+        self._sketch: HeavyHitters[tuple[str, str]] = HeavyHitters(keys)
+        self._throttled: Counter[str] = Counter()
+
+    def call_finished(self, call: CallRecord) -> None:
+        """Take note of what the service says about throttling."""
+        if isinstance(call.error, ThrottledError):
+            for reason in call.error.reasons:
+                what = f"{reason.reason} {reason.resource}".strip()
+                if what in self._throttled or len(self._throttled) < MOST_RESOURCES:
+                    self._throttled[what] += 1
+
+    def observe(self, operation: object, payload: WirePayload) -> None:
+        """Count an operation that was answered.
+
+        Args:
+            operation: What was sent.
+            payload: What came back.
+        """
+        shares = touched(operation)
+        if not shares:
+            return
+        whole = sum(share for _, _, share in shares)
+        units = consumed(payload)
+        for table, key, share in shares:
+            self._sketch.add((table, key), share if units is None else units * share / whole)
+
+    def count(self, table: str, key: str, units: float) -> None:
+        """Count units of one partition key."""
+        self._sketch.add((table, key), units)
+
+    def report(self) -> HeatReport:
+        """Return what was counted so far."""
+        total = self._sketch.total
+        keys = tuple(
+            HotKey(table, key, units, error, units / total if total else 0.0)
+            for (table, key), units, error in self._sketch.top()
+        )
+        return HeatReport(total, keys, len(keys) >= self._most, dict(self._throttled.most_common()))
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._sketch = HeavyHitters(self._most)
+        self._throttled.clear()
+
+    def __repr__(self) -> str:
+        return f"<Heat {len(self._sketch)} keys, {self._sketch.total:,.1f} units>"
