@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_key_names
@@ -20,7 +20,11 @@ from mizzle_async.types import AttributeValue, Item
 
 def dict_functions(schema: EntitySchema, shapes: Mapping[str, Shape]) -> CodecFunctions:
     """Return the functions of a table without a class."""
-    functions = DictFunctions(schema, shapes)
+    text_limits = tuple(
+        (attribute.name, key_limit(attribute) if _takes_plain_text(attribute, shapes[attribute.name]) else 0)
+        for attribute in schema.key_attributes
+    )
+    functions = DictFunctions(schema, shapes, text_limits)
     return CodecFunctions(functions.encode, functions.decode, functions.encode_key, functions.key_of)
 
 
@@ -44,19 +48,12 @@ class DictFunctions:
     Attributes:
         schema: The table's.
         keys: How the key attributes are stored, by name.
+        text_limits: The key attributes, with how many ASCII characters of plain text each may surely have.
     """
 
     schema: EntitySchema
     keys: Mapping[str, Shape]
-    _text_limits: tuple[tuple[str, int], ...] = field(init=False)
-    """The key attributes, with how many ASCII characters of plain text each may surely have."""
-
-    @_text_limits.default
-    def _find_text_limits(self) -> tuple[tuple[str, int], ...]:
-        return tuple(
-            (attribute.name, key_limit(attribute) if _takes_plain_text(attribute, self.keys[attribute.name]) else 0)
-            for attribute in self.schema.key_attributes
-        )
+    text_limits: tuple[tuple[str, int], ...]
 
     def encode(self, values: Mapping[str, Any]) -> Item:
         """Return the item of a dict; a top-level empty set is absent."""
@@ -99,7 +96,7 @@ class DictFunctions:
 
     def _encode_key(self, values: Mapping[str, Any], item: Item) -> None:
         """Put the key attributes of a dict into an item, checked."""
-        for name, limit in self._text_limits:
+        for name, limit in self.text_limits:
             value = values.get(name)
             if type(value) is str and value and len(value) <= limit and value.isascii():
                 item[name] = {"S": value}
