@@ -122,7 +122,7 @@ async def _copy(
             _add(report, writing.report)
 
     paged = PagedWork(rows, take, report, display, file)
-    job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet)
+    job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet, done="copied")
     return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(found)))
 
 

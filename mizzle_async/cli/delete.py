@@ -9,7 +9,7 @@ import click
 
 from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
 from mizzle_async.cli.handles import Opened, open_table
-from mizzle_async.cli.jobs import Job, bulk_options, write_limits
+from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import json_bytes
@@ -24,15 +24,19 @@ from mizzle_async.client import Client
 @click.option("--everything", is_flag=True, help="Every item of the table.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @write_limits
+@resumable
 @bulk_options
 @connected
 def delete(key: tuple[str, ...], connection: Connection, selection: Selection, **options: Any) -> None:
     """Delete the item of a key, or the items of --partition and --filter; it asks before it deletes many.
 
-    Ctrl-C stops at once; the same command goes on, because what is deleted is not found again.
+    A filter is checked again when an item is deleted: one that has changed meanwhile stays. Ctrl-C stops at once, and
+    says how to go on.
     """
     selects = bool(selection.partition or selection.filters or selection.index or selection.limit)
     everything = options.pop("everything")
+    if options["resume"] is not None and (not selection.filters or selection.limit):
+        raise click.UsageError("--resume is for --filter without --limit; else the same command goes on by itself")
     if sum((bool(key), selects, everything)) != 1:
         raise click.UsageError("name one of: a key; items by --partition or --filter; or --everything")
     if key:
@@ -66,6 +70,7 @@ async def _delete_many(
     as_json: bool,
     quiet: bool,
     yes: bool,
+    resume: str | None,
     concurrency: int,
     write_units_per_second: float | None,
 ) -> int:
@@ -83,13 +88,16 @@ async def _delete_many(
         )
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"delete {name}", total=total, quiet=quiet)
-    work = opened.table.delete_many(
-        _keys(opened, selection),
-        concurrency=concurrency,
-        write_units_per_second=write_units_per_second,
-        progress=display,
-    )
-    return await Job("delete", display, as_json=as_json, quiet=quiet).run(work)
+    limits: dict[str, Any] = {"concurrency": concurrency, "write_units_per_second": write_units_per_second}
+    # What is not filtered needs no state: what is deleted is not found again.
+    state = State.begin(resume, f"delete-{name}") if selection.filters and selection.limit is None else None
+    if state is not None:
+        work = rows.delete_where(progress=display, resume=state.path, **limits)
+    elif selection.filters:
+        work = rows.delete_where(progress=display, **limits)
+    else:
+        work = opened.table.delete_many(_keys(opened, selection), progress=display, **limits)
+    return await Job("delete", display, state, as_json=as_json, quiet=quiet, done="deleted").run(work)
 
 
 async def _keys(opened: Opened, selection: Selection) -> AsyncIterator[dict[str, Any]]:

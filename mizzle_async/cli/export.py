@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mizzle_async.bulk.checkpoints import StateFile
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
@@ -16,9 +14,8 @@ from mizzle_async.cli.estimates import read_units
 from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format, format_of
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable
-from mizzle_async.cli.paging import PagedWork
 from mizzle_async.cli.progress import Display
-from mizzle_async.cli.selections import Selection, selecting, table_named
+from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.targets import ExportFile
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.client import Client
@@ -31,13 +28,22 @@ from mizzle_async.client import Client
 @click.argument("file")
 @table_named
 @selecting
+@segmented
 @click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
 @click.option("--columns", metavar="NAMES", help="The columns of CSV, in this order, separated by commas.")
+@click.option(
+    "--read-units",
+    "read_units_per_second",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Consume no more read units a second.",
+)
 @click.option("--overwrite", is_flag=True, help="Write over a file that exists.")
 @resumable
 @bulk_options
 @connected
-def export(file: str, connection: Connection, *, format_name: str | None, columns: str | None, **options: Any) -> None:
+def export(
+    file: str, connection: Connection, *, format_name: str | None, columns: str | None, overwrite: bool, **options: Any
+) -> None:
     """Write the items of a table into a file, or with `-` to standard output; every digit of every number.
 
     Ctrl-C stops at once, and says how to go on.
@@ -48,11 +54,10 @@ def export(file: str, connection: Connection, *, format_name: str | None, column
         raise click.UsageError("--columns is for CSV")
     if file == STANDARD and target.format is Format.PARQUET:
         raise click.UsageError("Parquet is written to a file")
-    if file == STANDARD and (options["resume"] is not None or options["as_json"]):
-        raise click.UsageError("standard output cannot be gone on with, and takes the items: name a file")
-    if Path(file).exists() and options["resume"] is None and not options.pop("overwrite") and not options["dry_run"]:
+    if file == STANDARD and options["as_json"]:
+        raise click.UsageError("standard output takes the items: name a file to have the report as JSON")
+    if Path(file).exists() and not (overwrite or options["resume"] or options["dry_run"]):
         raise click.UsageError(f"{file} exists: say --overwrite, or --resume with the state of an export into it")
-    options.pop("overwrite", None)
     connection.run(lambda client: _export(client, target, **options))
 
 
@@ -67,6 +72,7 @@ async def _export(
     dry_run: bool,
     as_json: bool,
     quiet: bool,
+    read_units_per_second: float | None,
 ) -> int:
     opened = await open_table(client, table, model)
     if dry_run:
@@ -76,36 +82,38 @@ async def _export(
     target.first = opened.table.schema.key_names
     target.columns = tuple(map(opened.stored_name, target.columns))
     rows = selection.rows(opened)
-    about = {"work": "export", "table": name, "file": target.name, "selection": selection.words}
-    state = State.begin(resume, f"export-{name}")
-    file = None if target.name == STANDARD else StateFile(state.path, about)
-    found = None if file is None else file.read()
+    # What goes to standard output is gone, and a limit counts from the beginning: neither can be gone on with.
+    keeps_state = not target.is_standard and selection.limit is None
+    if resume is not None and not keeps_state:
+        raise click.UsageError("--resume does not go with standard output or --limit")
+    state = State.begin(resume, f"export-{name}") if keeps_state else None
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"export {name}", total=total, quiet=quiet)
-    report = BatchReport()
-    encode = opened.table.target.codec.encode
-
-    async def take(page: Sequence[dict[str, Any]]) -> None:
-        target.write([encode(row) for row in page])
-        report.written += len(page)
-
-    paged = PagedWork(rows, take, report, display, file, target.checkpoint)
+    if state is not None and state.is_complete:
+        return _finish(target, state)
+    exporting = rows.export(
+        target,
+        resume=None if state is None else state.path,
+        progress=display,
+        read_units_per_second=read_units_per_second,
+    )
 
     async def work() -> BatchReport:
-        if found is not None and found["complete"]:
-            report.skipped = found["done"]
-            return report
-        target.open(None if found is None else found["target"])
-        complete = False
-        try:
-            await paged.run(found)
-            complete = True
-        finally:
-            target.close(complete=complete)
-        return report
+        await exporting
+        target.finish()
+        return exporting.report
 
-    job = Job("export", display, None if file is None else state, as_json=as_json, quiet=quiet)
-    return await job.run(BulkWork(f"export of {name!r}", report, work))
+    job = Job("export", display, state, as_json=as_json, quiet=quiet, done="exported")
+    return await job.run(BulkWork(f"export of {name!r}", exporting.report, work))
+
+
+def _finish(target: ExportFile, state: State) -> int:
+    """Do what is left of an export that has read everything."""
+    if target.is_gathered and target.path.exists():
+        target.finish()
+    else:
+        click.echo(f"{state.path} says that this export is complete: remove it to begin anew", err=True)
+    return DONE
 
 
 def _rehearse(opened: Opened, selection: Selection, *, as_json: bool) -> None:

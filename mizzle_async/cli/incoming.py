@@ -93,11 +93,14 @@ class Incoming:
 
     def _check_keys(self, item: Item) -> None:
         """Refuse what cannot be the key of an index: the service would refuse the whole batch for it."""
+        keys = self.opened.table.schema.key_names
         for name, code in self.opened.description.attribute_types.items():
             stored = item.get(name)
-            if stored is None:
-                continue
             path = f"{self.opened.codec.schema.entity}.{name}"
+            if stored is None:
+                if name in keys:
+                    raise MarshallingError(f"{path}: an item has its whole key", path=path)
+                continue
             if code not in stored:
                 raise MarshallingError(f"{path}: a key is {code} here, found {next(iter(stored))}", path=path)
             if stored[code] == "":

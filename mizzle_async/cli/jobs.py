@@ -14,7 +14,7 @@ from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.connection import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects, StoppedError
-from mizzle_async.cli.values import json_bytes
+from mizzle_async.cli.values import json_bytes, parse_json
 from mizzle_async.errors import BatchError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -47,6 +47,15 @@ class State:
         path.unlink(missing_ok=True)
         return cls(path, named=False)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says that nothing is left."""
+        try:
+            state = parse_json(self.path.read_bytes())
+        except (OSError, ValueError):
+            return False  # whoever goes on with it says what is wrong
+        return isinstance(state, dict) and state.get("complete") is True
+
     def end(self, *, complete: bool) -> None:
         """Say how to go on, or remove what nobody asked for."""
         if not complete:
@@ -67,6 +76,7 @@ class Job:
         rejects: Where bad lines go, if there are lines.
         as_json: Whether the report goes to standard output, as JSON.
         quiet: Whether the report is left out where all went well.
+        done: What an item is when it is done, for the report.
     """
 
     verb: str
@@ -75,6 +85,7 @@ class Job:
     rejects: Rejects | None = None
     as_json: bool = False
     quiet: bool = False
+    done: str = "written"
     _code: int = field(default=DONE, init=False)
 
     async def run(self, work: BulkWork) -> int:
@@ -105,9 +116,11 @@ class Job:
         if rejected and self._code == DONE:
             self._code = IN_PART
         if self.as_json:
-            click.echo(json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected)}))
+            click.echo(
+                json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected, self.done)})
+            )
         elif not (self.quiet and complete and not rejected):
-            text = str(report)
+            text = str(report).replace("written", self.done, 1)
             if rejected and rejected != report.rejected:
                 text += f", {rejected:,} bad lines"
             click.echo(f"{self.verb}: {text}", err=True)
@@ -117,15 +130,16 @@ class Job:
             self.state.end(complete=complete)
 
 
-def report_numbers(report: BatchReport, rejected: int) -> dict[str, Any]:
+def report_numbers(report: BatchReport, rejected: int, done: str) -> dict[str, Any]:
     """Return a report for scripts.
 
     Args:
         report: The report.
         rejected: How many bad lines and items there were.
+        done: What an item is when it is done.
     """
     return {
-        "written": report.written,
+        done: report.written,
         "unchanged": report.unchanged,
         "skipped": report.skipped,
         "rejected": rejected,

@@ -81,7 +81,7 @@ async def _load(
         done=None if source.size is None else lambda _: source.position,
         quiet=quiet,
     )
-    job = Job("load", display, state, bad, as_json=as_json, quiet=quiet)
+    job = Job("load", display, state, bad, as_json=as_json, quiet=quiet, done="loaded")
     handle: Any = opened.model or opened.table
     return await job.run(
         handle.put_many(

@@ -103,7 +103,7 @@ class Printer:
         click.echo(f"{self.count:,} items{more}", err=True)
 
 
-def write_csv(output: BinaryIO | IO[bytes], items: Iterable[Item], columns: Sequence[str]) -> None:
+def write_csv(output: Any, items: Iterable[Item], columns: Sequence[str]) -> None:
     """Write items as CSV, with a header."""
     output.write(csv_line(columns))
     for item in items:

@@ -26,16 +26,14 @@ class PagedWork:
         take: Takes the rows of a page; they are done when it returns.
         report: What is counted in.
         progress: What hears of progress.
-        state: Where the position is kept, or None.
-        checkpoint: Makes what ``take`` did durable; returns what it needs to go on, for the state.
+        state: Where the position is kept.
     """
 
     rows: Rows
     take: Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
     report: BatchReport
     progress: Callable[[BatchReport], object]
-    state: StateFile | None = None
-    checkpoint: Callable[[], Any] = lambda: None
+    state: StateFile
     _pages: int = field(default=0, init=False)
 
     async def run(self, found: dict[str, Any] | None) -> BatchReport:
@@ -76,7 +74,5 @@ class PagedWork:
         return self.report
 
     def _save(self, cursor: str | None, *, complete: bool) -> None:
-        kept = self.checkpoint()
-        if self.state is not None:
-            done = self.report.skipped + self.report.written
-            self.state.write({"cursor": cursor, "done": done, "target": kept, "complete": complete})
+        done = self.report.skipped + self.report.written
+        self.state.write({"cursor": cursor, "done": done, "complete": complete})

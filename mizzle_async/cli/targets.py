@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import sys
 import tempfile
@@ -15,9 +14,12 @@ import click
 import orjson
 from attrs import define, field
 
+from mizzle_async.bulk.exports import ExportTarget
 from mizzle_async.cli.formats import STANDARD, Format, is_compressed
 from mizzle_async.cli.outgoing import csv_line, csv_row, write_csv
+from mizzle_async.cli.parquet import write_rows
 from mizzle_async.cli.values import dynamodb_line, json_line
+from mizzle_async.errors import ResumeError
 from mizzle_async.marshalling import plain_item
 from mizzle_async.types import Item
 
@@ -25,11 +27,11 @@ COMPRESSION: Final = 6
 
 
 @define
-class ExportFile:
-    """A file of items, written piece by piece.
+class ExportFile(ExportTarget):
+    """A file of items, written piece by piece, and gone on with after a checkpoint.
 
-    CSV without named columns, and Parquet, need all items to be laid out: they are gathered beside the file, in
-    DynamoDB's JSON, and written at the end.
+    CSV without named columns, and Parquet, need all items to be laid out: these are gathered beside the file, in
+    DynamoDB's JSON, and laid out by `finish`.
 
     Attributes:
         name: The file, or ``-`` for standard output.
@@ -43,49 +45,54 @@ class ExportFile:
     columns: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     _file: BinaryIO | None = field(default=None, init=False)
+    _scratch: Path | None = field(default=None, init=False)
 
     @property
-    def _is_gathered(self) -> bool:
+    def is_gathered(self) -> bool:
+        """Whether items are gathered first."""
         return self.format is Format.PARQUET or (self.format is Format.CSV and not self.columns)
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is standard output."""
+        return self.name == STANDARD
 
     @property
     def path(self) -> Path:
         """Return the file that is written while items come."""
-        return Path(f"{self.name}.part") if self._is_gathered else Path(self.name)
+        if not self.is_gathered:
+            return Path(self.name)
+        if not self.is_standard:
+            return Path(f"{self.name}.part")
+        if self._scratch is None:
+            descriptor, name = tempfile.mkstemp(prefix="mizzle-async-")
+            os.close(descriptor)
+            self._scratch = Path(name)
+        return self._scratch
 
-    @property
-    def _is_standard(self) -> bool:
-        return self.name == STANDARD
-
-    def open(self, state: Any) -> None:
+    def open(self, state: Any | None) -> None:
         """Begin, or go on after a checkpoint.
 
-        Args:
-            state: What `checkpoint` returned, or None.
-
         Raises:
-            click.ClickException: What was written before is not there.
+            ResumeError: What was written before is not there.
         """
-        if self._is_standard and not self._is_gathered:
+        if self.is_standard and not self.is_gathered:
             self._file = sys.stdout.buffer
         elif state is None:
-            self._file = self._scratch() if self._is_standard else self.path.open("wb")
+            self._file = self.path.open("wb")
         else:
             size = int(state["bytes"])
             if not self.path.is_file() or self.path.stat().st_size < size:
-                raise click.ClickException(f"{self.path} is not what was written before: begin anew, without --resume")
+                raise ResumeError(f"{self.path} is not what was exported before: begin anew, without --resume")
             self._file = self.path.open("r+b")
             self._file.truncate(size)
             self._file.seek(size)
-        if self.columns and self.format is Format.CSV and state is None:
+        if self.columns and state is None:
             self._write(csv_line(self.columns))
-
-    def _scratch(self) -> BinaryIO:
-        return tempfile.TemporaryFile()
 
     def write(self, items: Sequence[Item]) -> None:
         """Write items."""
-        if self._is_gathered or self.format is Format.DYNAMODB:
+        if self.is_gathered or self.format is Format.DYNAMODB:
             lines = [dynamodb_line(item) for item in items]
         elif self.format is Format.CSV:
             lines = [csv_row(item, self.columns) for item in items]
@@ -94,55 +101,47 @@ class ExportFile:
         self._write(b"".join(lines))
 
     def _write(self, content: bytes) -> None:
-        file = self._opened()
-        if is_compressed(self.name) and not self._is_gathered:
-            content = gzip.compress(content, COMPRESSION, mtime=0)  # a member of its own: it can be cut off after it
-        file.write(content)
+        if content and is_compressed(self.name) and not self.is_gathered:
+            content = gzip.compress(content, COMPRESSION, mtime=0)  # a member of its own: the file can be cut after it
+        self._opened().write(content)
 
     def checkpoint(self) -> Any:
         """Make what was written durable, and return what `open` needs to go on."""
         file = self._opened()
         file.flush()
-        if self._is_standard:
+        if self.is_standard:
             return None
         os.fsync(file.fileno())
         return {"bytes": file.tell()}
 
-    def close(self, *, complete: bool) -> None:
-        """End; what was gathered is laid out where everything is there.
+    def close(self) -> None:
+        """Close the file."""
+        file, self._file = self._file, None
+        if file is not None and file is not sys.stdout.buffer:
+            file.close()
+
+    def finish(self) -> None:
+        """Lay out what was gathered; there is nothing to do where it was written as it came.
 
         Raises:
             click.ClickException: It cannot be laid out in this format.
         """
-        file, self._file = self._file, None
-        if file is None:
-            return
-        if complete and self._is_gathered:
-            self._lay_out(file)
-        if file is sys.stdout.buffer:
-            file.flush()
-        else:
-            file.close()
-
-    def _lay_out(self, gathered: BinaryIO) -> None:
-        gathered.flush()
-        if self._is_standard:
-            gathered.seek(0)
-            self._convert(gathered, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        if not self.is_gathered:
             return
         with self.path.open("rb") as lines:
             if self.format is Format.PARQUET:
-                self._convert_parquet(lines)
+                self._lay_out_parquet(lines)
+            elif self.is_standard:
+                self._lay_out(lines, sys.stdout.buffer)
             elif is_compressed(self.name):
                 with gzip.open(self.name, "wb", COMPRESSION) as output:
-                    self._convert(lines, io.BufferedWriter(output))
+                    self._lay_out(lines, output)
             else:
                 with Path(self.name).open("wb") as output:
-                    self._convert(lines, output)
+                    self._lay_out(lines, output)
         self.path.unlink()
 
-    def _convert(self, lines: BinaryIO, output: Any) -> None:
+    def _lay_out(self, lines: BinaryIO, output: Any) -> None:
         names = dict.fromkeys(self.first)
         for line in lines:
             names.update(dict.fromkeys(orjson.loads(line)["Item"]))
@@ -150,9 +149,7 @@ class ExportFile:
         write_csv(output, (orjson.loads(line)["Item"] for line in lines), tuple(names))
         output.flush()
 
-    def _convert_parquet(self, lines: BinaryIO) -> None:
-        from mizzle_async.cli.parquet import write_rows
-
+    def _lay_out_parquet(self, lines: BinaryIO) -> None:
         rows = [plain_item(orjson.loads(line)["Item"]) for line in lines]
         try:
             write_rows(Path(self.name), rows)
