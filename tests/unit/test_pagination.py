@@ -362,6 +362,16 @@ async def test_page_without_a_size_is_what_one_request_brings(read):
     assert len(service.limits) == 3
 
 
+async def test_page_ends_where_nothing_more_may_be_evaluated(read):
+    """A bound on what is evaluated ends a page early, and its cursor goes on from there."""
+    service = Service(40, page=4, keep=lambda number: number % 2 == 0)
+    events = await read(service)
+    page = await events.query(Event.source == "s", max_evaluated=8).page(max_items=10)
+    assert (numbers(page.items), page.evaluated) == ([0, 2, 4, 6], 8)
+    rest = await events.query(Event.source == "s").page(page.cursor, max_items=2)
+    assert numbers(rest.items) == [8, 10]
+
+
 async def test_parallel_scan_has_no_cursor(read):
     """Several positions do not fit into one cursor."""
     events = await read(Service(10))

@@ -313,6 +313,11 @@ def test_description_has_no_values(orders):
     assert repr(query) == "<Query 'orders' key condition customer_id = ?>"
 
 
+def test_description_of_a_query_that_cannot_be_sent_does_not_fail(orders):
+    """A query that still lacks something can be described."""
+    assert str(orders.query(BY_COUNTRY.partition_key == "DE")) == "<query of Order, index 'by-country'>"
+
+
 @pytest.mark.parametrize("misuse", [bool, len, iter, lambda query: query.__await__()])
 def test_query_is_no_result(orders, misuse):
     """A query used as if it were its rows says how to read them."""
