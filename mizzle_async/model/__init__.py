@@ -5,7 +5,7 @@ from mizzle_async.model.entities import asdict, document, entity, evolve
 from mizzle_async.model.indexes import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex, find_index, indexes_of
 from mizzle_async.model.key_types import ScalarCode, scalar_code
 from mizzle_async.model.mapping import dict_schema, map_class
-from mizzle_async.model.path_types import type_at
+from mizzle_async.model.path_types import is_required, type_at
 from mizzle_async.model.schema import (
     AttributeSchema,
     DatetimeFormat,
@@ -46,6 +46,7 @@ __all__ = [
     "indexes_of",
     "is_document",
     "is_entity",
+    "is_required",
     "map_class",
     "scalar_code",
     "schema_of",

@@ -72,7 +72,7 @@ class DeleteItem(Write[ModelT, "ModelT | None"]):
                 )
             return None
         found = living(self._target, item, now)
-        return None if found is None else self._decode(found)
+        return None if found is None else self._decode_answer(found)
 
     def action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""

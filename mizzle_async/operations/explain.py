@@ -80,11 +80,9 @@ class Explanation:
     def __str__(self) -> str:
         lines = [f"{self.operation} on {self.table!r}" + (f", index {self.index!r}" if self.index else "")]
         if self.key is not None:
-            lines.append("  key: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.key.items()))
+            lines.append(f"  key: {show_item(self.key)}")
         if "Item" in self.request:
-            lines.append(
-                "  item: " + ", ".join(f"{name} = {show_value(value)}" for name, value in self.request["Item"].items())
-            )
+            lines.append(f"  item: {show_item(self.request['Item'])}")
         lines += [f"  {kind}: {text}" for kind, text in self.expressions.items()]
         lines += [f"  {name}: {self.request[name]}" for name in _OPTIONS if name in self.request]
         lines.append(f"  estimated capacity: {self.capacity}")
@@ -153,6 +151,11 @@ def fill_expression(expression: str, names: Mapping[str, str], values: Mapping[s
         return "?" if values is None else show_value(values[placeholder]) if placeholder in values else placeholder
 
     return _PLACEHOLDER.sub(filled, expression)
+
+
+def show_item(item: Mapping[str, AttributeValue]) -> str:
+    """Show attributes by their names, with their values."""
+    return ", ".join(f"{name} = {show_value(value)}" for name, value in item.items())
 
 
 def show_value(value: AttributeValue) -> str:  # noqa: PLR0911  (one line for each of DynamoDB's types)

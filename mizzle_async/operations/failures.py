@@ -6,10 +6,13 @@ from typing import Any, NoReturn
 
 from mizzle_async.errors import (
     ConditionalCheckFailedError,
+    InternalServerError,
     ItemExistsError,
     ItemNotFoundError,
     MizzleError,
     OutcomeUnknownError,
+    ServiceError,
+    ServiceUnavailableError,
     VersionConflictError,
 )
 from mizzle_async.operations.conditions import Presence
@@ -93,6 +96,27 @@ def raise_condition_failure(
     raise _translated(error, target, item, ConditionalCheckFailedError, f"{entity}: {text}; nothing was written")
 
 
+def raise_expired(target: Target[Any], error: ConditionalCheckFailedError) -> NoReturn:
+    """Raise that an upsert met an expired item, whose attributes must not come back.
+
+    Args:
+        target: The table.
+        error: What the service said.
+
+    Raises:
+        ConditionalCheckFailedError: Always.
+    """
+    raise _translated(
+        error,
+        target,
+        None,
+        ConditionalCheckFailedError,
+        f"{target.schema.entity}: an expired item lies under this key, and its other attributes must not come back;"
+        " nothing was written. In a transaction, insert() or put() the whole item instead; alone, an upsert removes the"
+        " expired one first",
+    )
+
+
 def raise_unknown(target: Target[Any], context: MizzleError | WireResponse, item: Item | None, text: str) -> NoReturn:
     """Raise that a write may or may not have been applied.
 
@@ -111,6 +135,28 @@ def raise_unknown(target: Target[Any], context: MizzleError | WireResponse, item
         attempts=context.attempts,
         request_id=context.request_id,
     ) from (context if isinstance(context, MizzleError) else None)
+
+
+def raise_refusal(target: Target[Any], error: ServiceError) -> NoReturn:
+    """Raise what a refusal means whose call may have been applied by an earlier attempt.
+
+    Args:
+        target: The table.
+        error: What the service said of the last attempt.
+
+    Raises:
+        OutcomeUnknownError: The service says that the write was not applied, but only of this attempt.
+        ServiceError: It says itself that the write may have been applied.
+    """
+    if isinstance(error, InternalServerError | ServiceUnavailableError):
+        raise error
+    raise_unknown(
+        target,
+        error,
+        None,
+        f"the answer to an earlier attempt was lost, and the last one was refused ({error.code or error.status}): "
+        "read the item to see whether it was applied",
+    )
 
 
 def _translated(

@@ -19,7 +19,7 @@ from mizzle_async.errors import (
     UniqueConstraintError,
 )
 from mizzle_async.operations.actions import Action, Transactable
-from mizzle_async.operations.explain import Capacity, Explanation, explain_request
+from mizzle_async.operations.explain import Capacity, Explanation, explain_request, show_item
 from mizzle_async.operations.tokens import ClientRequestToken
 from mizzle_async.types import Outcome, RepeatSafety, WirePayload, WireRequest
 
@@ -70,6 +70,9 @@ def explain_transaction(body: WirePayload, table: str, capacity: Capacity, warni
         ((kind, request),) = action.items()
         explanation = explain_request(kind, request)
         expressions[f"{number}. {kind}"] = str(explanation.table)
+        for part, values in (("key", explanation.key), ("item", request.get("Item"))):
+            if values is not None:
+                expressions[f"{number}. {kind} {part}"] = show_item(values)
         for name, text in explanation.expressions.items():
             expressions[f"{number}. {kind} {name}"] = text
     return Explanation(

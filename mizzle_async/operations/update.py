@@ -11,13 +11,15 @@ from attrs import field, frozen
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Facet, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.terms import Term
-from mizzle_async.marshalling import item_size, value_size
+from mizzle_async.limits import ITEM_BYTES
+from mizzle_async.marshalling import check_item_size, item_size, value_size
+from mizzle_async.model import is_required
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.conditions import expired_condition
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.failures import living
+from mizzle_async.operations.failures import living, raise_expired
 from mizzle_async.operations.stamps import check_maintained, stamp_update, stamped
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.write import Write
@@ -124,7 +126,7 @@ class ItemUpdate(Write[ModelT, ModelT]):
 
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
-        return self._decode(response.payload["Attributes"])
+        return self._decode_answer(response.payload["Attributes"])
 
     def action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
@@ -201,11 +203,21 @@ class UpdateItem(ItemUpdate[ModelT]):
         return self._with(UpdateClauses().add(path, _own(value)))
 
     def remove(self, path: AttributePath[ModelT, Any], /, *more: AttributePath[ModelT, Any]) -> Self:
-        """Remove attributes, map entries or list elements."""
+        """Remove attributes, map entries or list elements.
+
+        Raises:
+            ExpressionError: The attribute is required: what remained could not be read.
+        """
         use(self)
         clauses = UpdateClauses().remove(path)
         for each in more:
             clauses = clauses.remove(each)
+        for each in (path, *more):
+            if is_required(self._target.schema, each):
+                raise ExpressionError(
+                    f"{each} is required, so no read could make an instance of what remained: give it another value, or"
+                    " let its class declare it optional, with a default"
+                )
         return self._with(clauses)
 
     @overload
@@ -291,14 +303,23 @@ class UpdateItem(ItemUpdate[ModelT]):
 
     def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
         """Return the deletion of an expired item that stands in the way of an upsert, which is then sent again."""
-        if (
+        if self._met_expired(error, now):
+            return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
+        return None
+
+    def recover(self, error: Exception, now: float, /) -> ModelT:
+        """Raise what a failure means; in a transaction, an upsert cannot remove an expired item first."""
+        if self._met_expired(error, now) and isinstance(error, ConditionalCheckFailedError) and not error.ambiguous:
+            raise_expired(self._target, error)
+        return super().recover(error, now)
+
+    def _met_expired(self, error: Exception, now: float) -> bool:
+        return (
             self.creates
             and isinstance(error, ConditionalCheckFailedError)
             and error.item is not None
             and living(self._target, error.item, now) is None
-        ):
-            return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
-        return None
+        )
 
 
 @frozen(eq=False, repr=False)
@@ -310,6 +331,13 @@ class ReplaceItem(ItemUpdate[ModelT]):
     """
 
     sent: Item = field(kw_only=True)
+
+    def _check_size(self, encoded: int) -> None:
+        if encoded > ITEM_BYTES:
+            schema = self._target.schema
+            automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
+            sure = {name: value for name, value in self.sent.items() if name not in automatic}
+            check_item_size(sure, schema.entity)
 
     def transacted(self) -> ModelT:
         """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import ClientStateError, ConditionalCheckFailedError
+from mizzle_async.errors import ClientStateError, ConditionalCheckFailedError, MarshallingError, ServiceError
 from mizzle_async.expressions import Condition
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.conditions import Presence, checked, expired_condition, write_condition
 from mizzle_async.operations.exactly_once import ExactlyOnce, exactly_once
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.failures import raise_condition_failure
+from mizzle_async.operations.failures import raise_condition_failure, raise_refusal
 from mizzle_async.operations.outcome import Verdict, judge
 from mizzle_async.operations.stamps import check_version, version_condition
 from mizzle_async.operations.tokens import ClientRequestToken, given_token
@@ -143,6 +143,8 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
                 version=self.version,
                 certain=verdict is Verdict.REFUSED,
             )
+        if isinstance(error, ServiceError) and error.ambiguous:
+            raise_refusal(self._target, error)
         raise error
 
     def _request(self) -> WirePayload:
@@ -192,6 +194,19 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
     def _decode(self, item: Item) -> ModelT:
         instance: ModelT = self._target.codec.decode(item)
         return instance
+
+    def _decode_answer(self, item: Item) -> ModelT:
+        """Decode what an answer shows: where that does not fit the class, the write was applied all the same."""
+        try:
+            return self._decode(item)
+        except MarshallingError as error:
+            raise MarshallingError(
+                f"{error.message}; the write was applied, and what is stored does not fit the class",
+                path=error.path,
+                key=error.key,
+                operation=self.api,
+                table=self._target.table,
+            ) from error.__cause__
 
     def _check_size(self, encoded: int) -> None:
         """Refuse an item that is too large; the encoded request is never shorter than the item."""

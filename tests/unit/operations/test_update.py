@@ -248,7 +248,6 @@ def test_upsert_may_create(orders):
     "build",
     [
         lambda upsert: upsert.set(Order.status, "x"),
-        lambda upsert: upsert.remove(Order.total),
         lambda upsert: upsert.set(Order.address[Address.city], "Bonn"),
     ],
 )
