@@ -19,7 +19,7 @@ from mizzle_async.marshalling.shape import Levels, Shape, deeper, deepest, guard
 from mizzle_async.types import AttributeValue
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class ListShape(Shape):
     """A list, a tuple of any length, or a sequence.
 
@@ -82,7 +82,7 @@ class ListShape(Shape):
         return self.of
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class TupleShape(Shape):
     """A tuple of a fixed length, each element of its own type."""
 
@@ -124,7 +124,7 @@ class TupleShape(Shape):
         return self.of[segment] if isinstance(segment, int) and segment < len(self.of) else None
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class MapShape(Shape):
     """A dict whose keys are text, or something that is stored as text.
 

@@ -41,7 +41,7 @@ def dict_key_shapes(schema: EntitySchema, resolver: Resolver) -> Mapping[str, Sh
     }
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class DictFunctions:
     """Dicts to items and back.
 

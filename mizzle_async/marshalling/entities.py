@@ -25,7 +25,7 @@ from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class CodecFunctions:
     """What a codec does per item.
 
@@ -89,7 +89,7 @@ def _entry(program: Program, key: Field, value: str) -> str:
     return f"{key.wire!r}: {key.shape.encode_source(program, value, ATTRIBUTE_LEVELS)}"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class CarefulFunctions:
     """What the generated functions turn to.
 

@@ -13,7 +13,7 @@ from mizzle_async.marshalling.shape import Shape
 from mizzle_async.types import AttributeValue
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Field:
     """One attribute of a class.
 
@@ -87,7 +87,7 @@ def make_default(default: Any, instance: Any) -> Any:
     return factory.make(instance) if factory.takes_self else factory.make()
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class DefaultFactory:
     """What makes a default anew for every instance.
 

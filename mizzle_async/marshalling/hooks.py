@@ -19,7 +19,7 @@ Unstructure: TypeAlias = Callable[[Any], Any]
 Structure: TypeAlias = Callable[[Any, Any], Any]
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class UserHooks:
     """What the user registered for one type; None where they left it to us.
 

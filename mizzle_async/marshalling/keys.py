@@ -20,7 +20,7 @@ from mizzle_async.model import AttributeSchema
 from mizzle_async.types import AttributeValue
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class OpenKeyShape(Shape):
     """A key whose stored type only its value tells: of a table without a class, or of a type with hooks of the user's.
 

@@ -19,11 +19,10 @@ from mizzle_async.types import AttributeValue
 NULL = '{"NULL": True}'
 
 
-@frozen(eq=False)
 class AnyShape(Shape):
     """A value that nobody declared: stored and read by what it is."""
 
-    python: str = "Any"
+    python = "Any"
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         return encode_value(value, levels)
@@ -49,7 +48,7 @@ class AnyShape(Shape):
         return self
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class HookShape(Shape):
     """A type that the user's converter has hooks for; they speak plain values, which are stored by value.
 
@@ -112,7 +111,7 @@ def _ask_user(hook: Callable[..., Any], kind: str, python: str, *arguments: Any)
         raise Misfit(f"what the {kind} of {python} takes", type(error).__name__) from error
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class OptionalShape(Shape):
     """A value, or None, where absence has no place: inside lists, tuples and maps None is stored as ``NULL``."""
 

@@ -60,7 +60,7 @@ class StoredSet(frozenset[str]):
         return f"<{type(self).__name__} of type {self.tag}>"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Operands:
     """Encodes operands, and decodes what lies at a path, for one entity.
 

@@ -104,7 +104,7 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Place:
     """Where a type stands.
 
@@ -117,7 +117,7 @@ class Place:
     datetime_format: str | None = None
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Resolver:
     """Finds out how types are stored, each class once.
 

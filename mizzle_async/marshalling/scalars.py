@@ -26,7 +26,7 @@ Write = Callable[[Any], Any]
 Read = Callable[[Any], Any]
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Scalar(Shape):
     """A type that is stored as one payload under one descriptor.
 

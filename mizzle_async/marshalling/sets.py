@@ -41,7 +41,7 @@ class SetShape(Shape):
         return not value
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class ScalarSetShape(SetShape):
     """A set of text, numbers or bytes, or of what is stored as one of them.
 
@@ -118,7 +118,7 @@ class ScalarSetShape(SetShape):
         return self.of
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class OpenSetShape(SetShape):
     """A set whose elements are stored by value, or by the user's hooks: all as text, all as numbers or all as bytes.
 

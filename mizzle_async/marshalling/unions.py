@@ -24,7 +24,7 @@ TAG_ATTRIBUTE = "_type"
 """Where the name of a class of a union is stored, unless the classes have an attribute of their own for it."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class UnionShape(Shape):
     """A value of one of several types that are stored differently.
 
@@ -72,7 +72,7 @@ class UnionShape(Shape):
         return next((shape for shape in inside if shape is not None), None)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class NumberShape(Shape):
     """A number that may be an ``int`` or of another type: whole ones are read as ``int``.
 
@@ -103,7 +103,7 @@ class NumberShape(Shape):
             return self.other.decode(stored)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class TaggedUnionShape(Shape):
     """An instance of one of several classes.
 
