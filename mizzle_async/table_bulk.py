@@ -23,7 +23,7 @@ from mizzle_async.operations import (
     check_batchable,
     delete_entry,
     entity_identity,
-    put_entry,
+    put_maker,
     stamp_put,
     use,
 )
@@ -162,14 +162,12 @@ class TableBulk(TableWrites[ModelT]):
         target, schema, owner = self._target, self.schema, self._owner
         encode = target.codec.encode
 
-        def plain(item: Any, position: int) -> BatchEntry:
-            return put_entry(target, encode(item), item, position)
-
-        def stamped(item: Any, position: int) -> BatchEntry:
+        def stamped(item: Any) -> Item:
             encoded = encode(item)
             stamp_put(schema, encoded, owner.now())
-            return put_entry(target, encoded, item, position)
+            return encoded
 
+        make = put_maker(target, stamped if self._stamped else encode)
         options = LoadOptions(
             concurrency=concurrency,
             limiters=write_limiters(owner, write_units_per_second),
@@ -179,9 +177,7 @@ class TableBulk(TableWrites[ModelT]):
             resume=resume,
             checkpoint_batches=checkpoint_batches,
         )
-        return load(
-            owner, items, stamped if self._stamped else plain, options, verb="put_many", kind="put", table=self.name
-        )
+        return load(owner, items, make, options, verb="put_many", kind="put", table=self.name)
 
     def delete_many(
         self,

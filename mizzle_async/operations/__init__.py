@@ -15,6 +15,7 @@ from mizzle_async.operations.batch import (
     delete_entry,
     operation_entry,
     put_entry,
+    put_maker,
 )
 from mizzle_async.operations.check import CheckItem
 from mizzle_async.operations.conditions import Presence
@@ -108,6 +109,7 @@ __all__ = [
     "operation_entry",
     "projection_of",
     "put_entry",
+    "put_maker",
     "query_digest",
     "query_index",
     "refuse_unique",

@@ -86,6 +86,25 @@ def put_entry(target: Target[Any], item: Item, given: Any, position: int) -> Bat
     )
 
 
+def put_maker(target: Target[Any], encode: Callable[[Any], Item]) -> Callable[[Any, int], BatchEntry]:
+    """Return what makes the write of an instance at a position: as `put_entry`, for a million of them.
+
+    Args:
+        target: The table.
+        encode: Makes an item of an instance.
+    """
+    table, identify, dumps = target.table, target.codec.identify, orjson.dumps
+
+    def make(given: Any, position: int) -> BatchEntry:
+        item = encode(given)
+        body = dumps(item)
+        if len(body) > ITEM_BYTES:  # JSON is never shorter than what counts
+            check_item_size(item, target.schema.entity)
+        return BatchEntry(target, "put", (table, identify(item)), b'{"PutRequest":{"Item":%b}}' % body, given, position)
+
+    return make
+
+
 def delete_entry(target: Target[Any], key: Item, given: Any, position: int) -> BatchEntry:
     """Return the write that deletes the item of a key."""
     body = b'{"DeleteRequest":{"Key":%b}}' % orjson.dumps(key)
@@ -148,12 +167,13 @@ class WritePacker:
         most_bytes: Bytes in one request.
     """
 
-    __slots__ = ("_followers", "_most", "_most_bytes", "_ready", "held")
+    __slots__ = ("_followers", "_most", "_most_bytes", "_ready", "_ready_bytes", "held")
 
     def __init__(self, most: int = WRITE_CHUNK, most_bytes: int = REQUEST_BYTES - ENVELOPE_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._ready: deque[BatchEntry] = deque()
+        self._ready_bytes = 0
         self._followers: dict[Hashable, deque[BatchEntry] | None] = {}
         self.held = 0
 
@@ -180,17 +200,25 @@ class WritePacker:
         else:
             followers[identity] = None
             self._ready.append(entry)
+            self._ready_bytes += len(entry.body) + 1
 
     def take(self) -> list[BatchEntry]:
         """Return the writes of the next request; none where nothing may be sent now."""
         ready = self._ready
-        taken: list[BatchEntry] = []
+        if len(ready) <= self._most and self._ready_bytes <= self._most_bytes:
+            taken = list(ready)
+            ready.clear()
+            self._ready_bytes = 0
+            return taken
+        taken = []
         size = 0
         while ready and len(taken) < self._most:
-            size += len(ready[0].body) + 1
-            if size > self._most_bytes and taken:
+            bytes_more = len(ready[0].body) + 1
+            if size + bytes_more > self._most_bytes and taken:
                 break
+            size += bytes_more
             taken.append(ready.popleft())
+        self._ready_bytes -= size
         return taken
 
     def finish(self, entries: Iterable[BatchEntry]) -> None:
@@ -203,6 +231,7 @@ class WritePacker:
                 self.held -= 1
                 followers[entry.identity] = waiting or None
                 self._ready.append(follower)
+                self._ready_bytes += len(follower.body) + 1
 
     def drain(self) -> list[BatchEntry]:
         """Give back, in the order of the input, every write that is not packed into a request."""
@@ -210,6 +239,7 @@ class WritePacker:
         for waiting in self._followers.values():
             left += waiting or ()
         self._ready.clear()
+        self._ready_bytes = 0
         self._followers.clear()
         self.held = 0
         return sorted(left, key=_position)
@@ -295,17 +325,23 @@ class BatchWrite(Operation[BatchAnswer]):
         use(self)
         return WireRequest(self.api, self._encoded(), self._tables(), self.safety, None, self.timeout)
 
-    def _grouped(self) -> dict[str, list[bytes]]:
-        tables: dict[str, list[bytes]] = {}
-        for entry in self.entries:
-            tables.setdefault(entry.target.table, []).append(entry.body)
-        return tables
-
     def _tables(self) -> str:
-        return ", ".join(sorted({entry.target.table for entry in self.entries}))
+        first = self.entries[0].target
+        for entry in self.entries:
+            if entry.target is not first:
+                return ", ".join(sorted({entry.target.table for entry in self.entries}))
+        return first.table
 
     def _encoded(self) -> bytes:
-        parts = [b"%b:[%b]" % (orjson.dumps(table), b",".join(bodies)) for table, bodies in self._grouped().items()]
+        tables: dict[str, list[bytes]] = {}
+        last: Target[Any] | None = None
+        bodies: list[bytes] = []
+        for entry in self.entries:
+            if entry.target is not last:
+                last = entry.target
+                bodies = tables.setdefault(last.table, [])
+            bodies.append(entry.body)
+        parts = [b"%b:[%b]" % (orjson.dumps(table), b",".join(found)) for table, found in tables.items()]
         return b'{"RequestItems":{%b},"ReturnConsumedCapacity":"TOTAL"}' % b",".join(parts)
 
     def _body(self) -> WirePayload:
