@@ -36,6 +36,7 @@ class Transactions:
     """A client, as far as it makes transactions."""
 
     _marshaller: Marshaller
+    _own_target: Target[dict[str, Any]] | None = None
 
     @property
     def load_stored(self) -> StoredLoader:
@@ -57,14 +58,17 @@ class Transactions:
 
     def own_target(self) -> Target[dict[str, Any]]:
         """Return what operations are given that are about no table in particular."""
-        return Target(
-            self._marshaller.codec(dict_schema("items", partition_key="key")),
-            "",
-            self,
-            load=self.load_stored,
-            report_capacity=self.reports_capacity,
-            new_token=self.new_token,
-        )
+        made = self._own_target
+        if made is None:
+            made = self._own_target = Target(
+                self._marshaller.codec(dict_schema("items", partition_key="key")),
+                "",
+                self,
+                load=self.load_stored,
+                report_capacity=self.reports_capacity,
+                new_token=self.new_token,
+            )
+        return made
 
     @overload
     def transact_write(
