@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import ssl
 import sys
@@ -153,6 +154,16 @@ def frame(body: bytes) -> bytes:
 WRITES = {PREFIX + b"PutItem": frame(b"{}"), PREFIX + b"BatchWriteItem": frame(b'{"UnprocessedItems":{}}')}
 
 
+BATCH_WRITE = PREFIX + b"BatchWriteItem"
+
+
+@functools.cache
+def batch_written(count: int) -> bytes:
+    """Answer a batch of so many puts into the one table, with what they consumed: one unit each."""
+    consumed = [{"TableName": workload.TABLE, "CapacityUnits": float(count)}]
+    return frame(orjson.dumps({"UnprocessedItems": {}, "ConsumedCapacity": consumed}))
+
+
 class Service(asyncio.Protocol):
     """One connection: requests in, answers out, in order."""
 
@@ -184,6 +195,9 @@ class Service(asyncio.Protocol):
         self.chunks = []
         if self.target in WRITES and b'"ReturnConsumedCapacity"' not in body:
             self.transport.write(WRITES[self.target])  # type: ignore[attr-defined]
+            return
+        if self.target == BATCH_WRITE:
+            self.transport.write(batch_written(body.count(b'"PutRequest"')))  # type: ignore[attr-defined]
             return
         key = (self.target, body)
         known = self.remembered.get(key)
