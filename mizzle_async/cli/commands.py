@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": Place("mizzle_async.cli.explain"),
     "export": Place("mizzle_async.cli.export"),
     "get": Place("mizzle_async.cli.get"),
+    "heat": Place("mizzle_async.cli.heat"),
     "load": Place("mizzle_async.cli.load"),
     "local": Place("mizzle_async.cli.local"),
     "query": Place("mizzle_async.cli.query"),

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from mizzle_async.client import Client
 from mizzle_async.errors import MizzleError
+from mizzle_async.heat import Heat
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -60,12 +61,13 @@ class Connection:
         raise SystemExit(code)
 
     def client(self) -> Client:
-        """Return a client, which is not open yet."""
+        """Return a client, which is not open yet; it counts what each partition key consumes."""
         return Client(
             endpoint_url=self.endpoint_url,
             profile_name=self.profile_name,
             region_name=self.region_name,
             timeout=TIMEOUT,
+            instrument=Heat(),
         )
 
     async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:

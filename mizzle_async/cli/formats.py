@@ -90,6 +90,15 @@ def _is_dynamodb(name: str) -> bool:
     return all(isinstance(value, dict) and len(value) == 1 for value in first["Item"].values())
 
 
+def standard_input() -> BinaryIO:
+    """Return standard input, in a buffer of its own: the interpreter's may not be read by a thread when it ends."""
+    try:
+        descriptor = sys.stdin.fileno()
+    except io.UnsupportedOperation:  # it is replaced, as tests do
+        return sys.stdin.buffer
+    return open(descriptor, "rb", closefd=False)
+
+
 class open_bytes:  # noqa: N801  (it is used like `open`)
     """A context of a file's contents, decompressed, and of the file itself, whose position tells how far it is read.
 
@@ -103,7 +112,8 @@ class open_bytes:  # noqa: N801  (it is used like `open`)
 
     def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
         if self._name == STANDARD:
-            return sys.stdin.buffer, sys.stdin.buffer
+            stream = standard_input()
+            return stream, stream
         self._raw = Path(self._name).open("rb")
         if not is_compressed(self._name):
             return self._raw, self._raw

@@ -84,7 +84,7 @@ class Opened:
             return self._value(text, segments, of_element=of_element)
         except MarshallingError as error:
             path = ".".join(map(str, segments))
-            reason = error.message if path in error.message else f"{path}: {error.message}"
+            reason = error.message if f"{path}: " in error.message else f"{path}: {error.message}"
             raise MarshallingError(reason, path=path) from None
 
     def _value(self, text: str, segments: tuple[str | int, ...], *, of_element: bool) -> AttributeValue:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from mizzle_async.cli.aside import Aside
 from mizzle_async.cli.connection import DONE, EXIT_CODES, IN_PART, Connection, connected
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format
@@ -33,6 +34,7 @@ SAMPLE: Final = 1_000
 @click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
 @click.option("--rejects", metavar="FILE", help="Where bad lines go.  [default: TABLE.rejects.jsonl]")
 @click.option("--stop-on-error", is_flag=True, help="Stop at the first bad line.")
+@click.option("--heat", is_flag=True, help="At the end, plot which partition keys took most of the write units.")
 @write_limits
 @resumable
 @bulk_options
@@ -65,6 +67,7 @@ async def _load(
     resume: str | None,
     concurrency: int,
     write_units_per_second: float | None,
+    heat: bool,
 ) -> int:
     opened = await open_table(client, table, model)
     name = opened.table.name
@@ -83,16 +86,19 @@ async def _load(
     )
     job = Job("load", display, state, bad, as_json=as_json, quiet=quiet, done="loaded")
     handle: Any = opened.model or opened.table
-    return await job.run(
-        handle.put_many(
-            incoming.values(),
-            concurrency=concurrency,
-            write_units_per_second=write_units_per_second,
-            on_error=incoming.undone,
-            progress=display,
-            resume=state.path,
-        )
+    work = handle.put_many(
+        incoming.values() if source.is_repeatable else Aside(incoming.values()),
+        concurrency=concurrency,
+        write_units_per_second=write_units_per_second,
+        on_error=incoming.undone,
+        progress=display,
+        resume=state.path,
     )
+    try:
+        return await job.run(work)
+    finally:
+        if heat:
+            click.echo(str(client.heat()), err=True)
 
 
 def _expected(opened: Opened, source: Source) -> str:

@@ -1,5 +1,6 @@
 """Loads: bad lines, estimates, states, exit codes."""
 
+import gzip
 import json
 
 import pytest
@@ -177,8 +178,6 @@ def test_missing_table_is_an_error(shell):
 
 def test_cut_file_is_an_error(shell, new_table):
     """A compressed file that ends too early is no bad line but a bad file."""
-    import gzip
-
     whole = gzip.compress(b'{"id": "1"}\n' * 1000)
     (shell.folder / "in.jsonl.gz").write_bytes(whole[:-12])
     (shell.folder / "in.csv.gz").write_bytes(gzip.compress(b"id\n" + b"1\n" * 1000)[:-12])

@@ -1,0 +1,75 @@
+"""`mizzle-async heat`: how items spread over partition keys, before a load or of a table."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.estimates import Estimate
+from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format
+from mizzle_async.cli.handles import open_table
+from mizzle_async.cli.incoming import Incoming
+from mizzle_async.cli.lines import Source
+from mizzle_async.cli.rejects import Rejects
+from mizzle_async.cli.selections import Selection, table_named
+from mizzle_async.cli.values import cell, json_bytes
+from mizzle_async.client import Client
+from mizzle_async.heat import Heat, HeatReport
+
+
+@click.command(epilog=f"A key of which much is written or read is throttled while the table is idle. {EXIT_CODES}")
+@click.argument("files", nargs=-1, metavar="[FILE]…")
+@table_named
+@click.option("--by", metavar="ATTRIBUTE", help="As if this were the partition key.  [default: the table's]")
+@click.option("--most", type=click.IntRange(min=1), default=10_000, show_default=True, help="Items that are looked at.")
+@click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@connected
+def heat(files: tuple[str, ...], connection: Connection, *, format_name: str | None, **options: Any) -> None:
+    """Plot which partition keys take most of the write units: of files that will be loaded, or else of a table's items.
+
+    Nothing is written. Of a table it reads the first items that a scan gives.
+    """
+    source = Source(files, format_name)
+    for name in files:
+        if name != STANDARD and not Path(name).is_file():
+            raise click.UsageError(f"{name} is no file")
+    connection.run(lambda client: _heat(client, source, **options))
+
+
+async def _heat(
+    client: Client, source: Source, *, table: str | None, model: str | None, by: str | None, most: int, as_json: bool
+) -> int:
+    opened = await open_table(client, table, model)
+    encode = opened.table.target.codec.encode
+    if source.files:
+        items = islice(Incoming(opened, source, Rejects(None)).items(), most)
+    else:
+        found = await Selection(limit=most).rows(opened).all()
+        items = islice(map(encode, found), most)
+    name = opened.stored_name(by) if by is not None else opened.table.schema.key_names[0]
+    counted = Heat()
+    for item in items:
+        if name in item:  # an index has no entry for an item without its key
+            estimate = Estimate(opened.description)
+            estimate.add(item)
+            counted.count(opened.table.name, cell(item[name]), estimate.write_units)
+    report = counted.report()
+    click.echo(json_bytes(heat_numbers(report)) if as_json else str(report))
+    return DONE if report.keys else NOT_FOUND
+
+
+def heat_numbers(report: HeatReport) -> dict[str, Any]:
+    """Return a report for scripts."""
+    return {
+        "units": report.units,
+        "skew": report.skew,
+        "hottest_share": report.hottest_share,
+        "effective_keys": report.effective_keys,
+        "is_partial": report.is_partial,
+        "keys": [{"key": key.key, "units": key.units, "share": key.share} for key in report.keys],
+    }

@@ -1,0 +1,143 @@
+"""The command line on a terminal, in a process of its own: progress, Ctrl-C, and going on afterwards."""
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from mizzle_async.cli import main; main()"]
+ON_TERMINAL = [
+    sys.executable,
+    "-c",
+    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from mizzle_async.cli import main; main()",
+]
+
+
+class Terminal:
+    """A command in a terminal of its own, which controls it as the user's does."""
+
+    def __init__(self, shell, *arguments: str) -> None:
+        self._own, its = pty.openpty()
+        environment = shell.environment | {"TERM": "xterm", "LINES": "40"}
+        self.process = subprocess.Popen(  # noqa: S603 - ourselves
+            [*ON_TERMINAL, *arguments], stdin=its, stdout=its, stderr=its, env=environment, start_new_session=True
+        )
+        os.close(its)
+        self.shown = ""
+
+    def read(self) -> bool:
+        """Read what is shown next; tell whether there was anything."""
+        with contextlib.suppress(OSError):  # Linux: the other end is closed
+            text = os.read(self._own, 65536).decode("utf-8", "replace")
+            self.shown += text
+            return bool(text)
+        return False
+
+    def read_until(self, *parts: str) -> None:
+        """Read until one of some texts is shown."""
+        while not any(part in self.shown for part in parts):
+            assert self.read(), self.shown
+
+    def press(self, key: bytes) -> None:
+        """Press a key."""
+        os.write(self._own, key)
+
+    def end(self) -> int:
+        """Read to the end, and return the exit code."""
+        while self.read():
+            pass
+        os.close(self._own)
+        return self.process.wait()
+
+
+@pytest.fixture
+def lines(shell):
+    """A file of two thousand items."""
+    return shell.write("in.jsonl", *[{"id": f"{number:04}", "n": number} for number in range(2_000)])
+
+
+def test_progress_is_shown_on_a_terminal(shell, new_table, lines):
+    """A terminal shows a bar with rate and time left, and the report at the end."""
+    terminal = Terminal(shell, "load", lines, "-t", new_table())
+    assert terminal.end() == 0
+    assert "100%" in terminal.shown
+    assert "2,000 items" in terminal.shown
+    assert "/s" in terminal.shown
+    assert "2,000 loaded" in terminal.shown
+
+
+def test_no_bar_elsewhere(shell, new_table, lines):
+    """Without a terminal there is no bar and no escape sequence; the report as JSON is alone on standard output."""
+    command = [*COMMAND, "load", lines, "-t", new_table(), "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=shell.environment)  # noqa: S603
+    assert json.loads(done.stdout)["loaded"] == 2_000
+    assert "\x1b" not in done.stderr
+
+
+def test_interrupted_load_goes_on(shell, new_table, lines):
+    """Ctrl-C stops a load in order: it prints the report, says how to go on, and going on loads the rest."""
+    table = new_table()
+    terminal = Terminal(shell, "load", lines, "-t", table, "--write-units", "40")
+    terminal.read_until("/s")
+    terminal.press(b"\x03")
+    assert terminal.end() == 130
+    assert " loaded, " in terminal.shown
+    assert "Traceback" not in terminal.shown
+    state = f"load-{table}.state.json"
+    assert f"--resume {state}" in terminal.shown
+    result = shell("load", lines, "-t", table, "--resume", state, "--json")
+    report = json.loads(result.stdout)
+    assert report["loaded"] + report["skipped"] == 2_000
+    assert shell("count", "-t", table).stdout == "2000\n"
+
+
+def test_interrupted_while_it_waits_for_input(shell, new_table):
+    """Ctrl-C is heard while standard input has nothing to say."""
+    table = new_table()
+    terminal = Terminal(shell, "load", "-", "-t", table)
+    terminal.read_until("load")
+    terminal.press(b'{"id": "1"}\n')
+    terminal.press(b"\x03")
+    assert terminal.end() == 130
+    assert "Traceback" not in terminal.shown
+
+
+def test_items_are_laid_out_on_a_terminal(shell, new_table):
+    """A terminal shows items as a table, and one item over several lines."""
+    table = new_table()
+    shell("load", "-", "-t", table, input='{"id": "1", "a": {"b": 2}}\n')
+    terminal = Terminal(shell, "scan", "-t", table)
+    assert terminal.end() == 0
+    assert '{"b":2}' in terminal.shown
+    assert "1 items" in terminal.shown
+    terminal = Terminal(shell, "get", "1", "-t", table)
+    assert terminal.end() == 0
+    assert '  "id": "1"' in terminal.shown
+
+
+def test_deletion_is_asked_for(shell, new_table):
+    """A terminal is asked before everything is deleted."""
+    table = new_table()
+    shell("load", "-", "-t", table, input='{"id": "1"}\n')
+    terminal = Terminal(shell, "delete", "-t", table, "--everything")
+    terminal.read_until("[y/N]")
+    terminal.press(b"y\n")
+    assert terminal.end() == 0
+    assert "1 deleted" in terminal.shown
+
+
+def test_reader_that_leaves_is_no_error_of_ours(shell, new_table, lines):
+    """A pipe whose reader has seen enough ends the command without a traceback."""
+    table = new_table()
+    assert shell("load", lines, "-t", table, "-q").exit_code == 0
+    command = [*COMMAND, "scan", "-t", table, "--json"]
+    with subprocess.Popen(  # noqa: S603 - ourselves
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=shell.environment
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
