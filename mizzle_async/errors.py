@@ -300,7 +300,7 @@ class TransactionCanceledError(ServiceError):
 
     def __init__(self, message: str, *, reasons: Sequence[CancellationReason] = (), **context: Any) -> None:
         super().__init__(message, **context)
-        self.reasons = tuple(reasons)
+        self.reasons: tuple[CancellationReason, ...] = tuple(reasons)
 
 
 class TransactionConflictError(ServiceError):

@@ -45,7 +45,7 @@ class HeavyHitters(Generic[KeyT]):
         self._errors: dict[KeyT, float] = {}
         self._heap: list[tuple[float, int, KeyT]] = []
         self._numbers = count()
-        self.total = 0.0
+        self.total: float = 0.0
 
     def add(self, key: KeyT, weight: float) -> None:
         """Add to the sum of a key."""

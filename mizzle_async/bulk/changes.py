@@ -68,7 +68,7 @@ class Migration(Generic[ModelT]):
         check_at_least_one(verb, concurrency=options.concurrency, checkpoint_pages=options.checkpoint_pages)
         if plan.options.page_size is None:
             plan = evolve(plan, options=evolve(plan.options, page_size=PAGE_ITEMS))
-        self.report = BatchReport()
+        self.report: BatchReport = BatchReport()
         self._owner = owner
         self._plan = plan
         self._verb = verb

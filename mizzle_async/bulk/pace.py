@@ -205,7 +205,7 @@ class Lanes:
         self._limit = float(most)
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self.throttled = 0
+        self.throttled: int = 0
 
     @property
     def limit(self) -> int:

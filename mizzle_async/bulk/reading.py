@@ -50,8 +50,8 @@ class BatchReader:
         self._target = target
         self._settings = settings
         self._timeout = owner.timeout if settings.timeout is None else settings.timeout
-        self.lanes = Lanes(settings.concurrency)
-        self.report = BatchReport()
+        self.lanes: Lanes = Lanes(settings.concurrency)
+        self.report: BatchReport = BatchReport()
 
     async def read(self, keys: Sequence[Item]) -> list[Item]:
         """Read up to a hundred items; those that are missing are left out.

@@ -66,7 +66,7 @@ class Writer:
 
     def __init__(self, owner: WriterOwner, options: LoadOptions) -> None:
         options.check("writer")
-        self.report = BatchReport()
+        self.report: BatchReport = BatchReport()
         self._owner = owner
         self._engine = WriteEngine(
             owner,

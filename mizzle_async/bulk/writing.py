@@ -89,16 +89,16 @@ class WriteEngine:
         state: LoadState | None = None,
     ) -> None:
         self.report = report
-        self.packer = WritePacker()
+        self.packer: WritePacker = WritePacker()
         self.state = state
         self.error: BaseException | None = None
         """What stopped the work."""
         self.foreign: BaseException | None = None
         """What the caller's own code raised: its source, or a function that it gave."""
         self.owner = owner
-        self.timeout = owner.timeout if timeout is None else timeout
-        self.lanes = Lanes(concurrency)
-        self.limiters = limiters or Limiters()
+        self.timeout: float = owner.timeout if timeout is None else timeout
+        self.lanes: Lanes = Lanes(concurrency)
+        self.limiters: Limiters = limiters or Limiters()
         self._concurrency = concurrency
         self._on_error = on_error
         self._progress = progress

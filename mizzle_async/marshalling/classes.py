@@ -36,19 +36,19 @@ class CarefulClassShape(Shape):
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
         self.python = cls.__name__
-        self.construction = construction_of(cls)
-        self.aliases = argument_names(cls)
+        self.construction: Construction = construction_of(cls)
+        self.aliases: dict[str, str] = argument_names(cls)
         self.fields: tuple[Field, ...] = ()
         self.by_wire: Mapping[str, Field] = {}
         self.by_name: Mapping[str, Field] = {}
-        self.refuses_unknown = False
+        self.refuses_unknown: bool = False
 
     def define(self, fields: tuple[Field, ...], *, refuses_unknown: bool = False) -> None:
         """Say what the class is made of."""
         self.fields = fields
         self.by_wire = {field.wire: field for field in fields}
         self.by_name = {field.name: field for field in fields}
-        self.refuses_unknown = refuses_unknown
+        self.refuses_unknown: bool = refuses_unknown
 
     def encode_fields(self, instance: Any, levels: int) -> Item:
         """Return the attributes of an instance as they are stored.

@@ -7,6 +7,7 @@ exact: a fraction of a second is kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, SafeUUID
@@ -26,8 +27,8 @@ UUID_LENGTH: Final = 36
 UUID_OCTETS: Final = 16
 AWARE: Final = "give it a time zone: datetime.now(UTC), or .replace(tzinfo=…)"
 
-parse_datetime = datetime.fromisoformat
-dumps = orjson.dumps
+parse_datetime: Callable[[str], datetime] = datetime.fromisoformat
+dumps: Callable[..., bytes] = orjson.dumps
 """orjson writes a datetime in half the time that `isoformat` takes, but leaves out microseconds that are 0."""
 UTC_AS_Z: Final = orjson.OPT_UTC_Z
 

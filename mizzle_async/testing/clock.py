@@ -39,7 +39,7 @@ class VirtualSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 0.0
+        self.now: float = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; if nothing is, let ``timeout`` pass at once."""
@@ -68,7 +68,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     def __init__(self, network: MemoryNetwork | None = None) -> None:
         self._virtual = VirtualSelector()
         super().__init__(self._virtual)
-        self.network = MemoryNetwork() if network is None else network
+        self.network: MemoryNetwork = MemoryNetwork() if network is None else network
 
     def time(self) -> float:
         """Return the virtual time in seconds."""

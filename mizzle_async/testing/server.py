@@ -254,7 +254,7 @@ class _ServerConnection(asyncio.Protocol):
     """The server's end of one connection. Answers are sent in the order of the requests, one at a time."""
 
     def __init__(self, server: ScriptedServer) -> None:
-        self.number = 0
+        self.number: int = 0
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
@@ -272,7 +272,7 @@ class _ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.number = self._server.enter(self)
+        self.number: int = self._server.enter(self)
         self.write(self._server.greeting)
 
     def data_received(self, data: bytes) -> None:

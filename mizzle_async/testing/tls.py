@@ -34,7 +34,7 @@ class LocalAuthority:
         self._folder = tempfile.TemporaryDirectory(prefix="mizzle-authority-")
         self._key = _new_key()
         self._certificate = _issue("mizzle test authority", self._key, authority=True)
-        self.ca_bundle = str(self._write("authority", self._certificate))
+        self.ca_bundle: str = str(self._write("authority", self._certificate))
 
     def __enter__(self) -> Self:
         return self

@@ -30,10 +30,10 @@ class Route:
     def __init__(
         self, endpoint: Endpoint, signer: RequestSigner, transport: Transport, credentials: Credentials
     ) -> None:
-        self.endpoint = endpoint
-        self.signer = signer
-        self.transport = transport
-        self.credentials = credentials
+        self.endpoint: Endpoint = endpoint
+        self.signer: RequestSigner = signer
+        self.transport: Transport = transport
+        self.credentials: Credentials = credentials
 
 
 class Call:
@@ -77,27 +77,27 @@ class Call:
     )
 
     def __init__(self, request: WireRequest, task: asyncio.Task[Any], started: float, timeout: float) -> None:
-        self.request = request
-        self.started = started
-        self.timeout = timeout
-        self.ends = started + timeout
-        self.attempts = 0
-        self.retries = 0
-        self.ambiguous = False
-        self.fresh = False
-        self.renewed = False
-        self.reclocked = False
-        self.expired = False
+        self.request: WireRequest = request
+        self.started: float = started
+        self.timeout: float = timeout
+        self.ends: float = started + timeout
+        self.attempts: int = 0
+        self.retries: int = 0
+        self.ambiguous: bool = False
+        self.fresh: bool = False
+        self.renewed: bool = False
+        self.reclocked: bool = False
+        self.expired: bool = False
         self.spent: list[tuple[RetryQuota, int]] | None = None
         self.exchange: Exchange | None = None
-        self.signed_at = 0
+        self.signed_at: int = 0
         self._task = task
         self._cancelling = task.cancelling()
         self._cancelled = False
 
     def expire(self) -> None:
         """End the call: the timer's callback."""
-        self.expired = True
+        self.expired: bool = True
         exchange = self.exchange
         if exchange is None or exchange.phase is not Outcome.ANSWERED:
             self._cancelled = True

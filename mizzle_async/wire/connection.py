@@ -105,12 +105,12 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._head_complete = False
         self._received = 0
-        self.is_open = False
-        self.reusable = False
-        self.served = 0
-        self.idle_since = 0.0
-        self.retire_at = 0.0
-        self.retired = False
+        self.is_open: bool = False
+        self.reusable: bool = False
+        self.served: int = 0
+        self.idle_since: float = 0.0
+        self.retire_at: float = 0.0
+        self.retired: bool = False
 
     def __repr__(self) -> str:
         state = "closed" if not self.is_open else "idle" if self._waiter is None else "busy"
@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
             return
         self._waiter = self._exchange = None
         self._received = 0
-        self.reusable = parser.should_keep_alive()
+        self.reusable: bool = parser.should_keep_alive()
         if not waiter.done():
             waiter.set_result((status, headers, body))
 

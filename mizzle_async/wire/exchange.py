@@ -44,7 +44,7 @@ class HeaderLines(Sequence[tuple[str, str]]):
     __slots__ = ("lines",)
 
     def __init__(self, lines: bytes) -> None:
-        self.lines = lines
+        self.lines: bytes = lines
 
     @overload
     def __getitem__(self, index: int, /) -> tuple[str, str]: ...

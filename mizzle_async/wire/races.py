@@ -26,7 +26,7 @@ class HedgedReads:
         self._state = HedgeState(policy)
         self._loop = loop
         self._tasks: set[asyncio.Task[Answer]] = set()
-        self.hedges = 0
+        self.hedges: int = 0
 
     async def exchange(
         self, transport: Transport, operation: str, first: Exchange, again: Callable[[], Exchange]

@@ -146,8 +146,8 @@ class RetryQuota:
     __slots__ = ("capacity", "tokens")
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.tokens = capacity
+        self.capacity: int = capacity
+        self.tokens: int = capacity
 
     def take(self, cost: int) -> bool:
         """Take tokens, all or none; tell whether they were there."""
@@ -158,7 +158,7 @@ class RetryQuota:
 
     def give(self, tokens: int) -> None:
         """Give tokens back, up to the capacity."""
-        self.tokens = min(self.capacity, self.tokens + tokens)
+        self.tokens: int = min(self.capacity, self.tokens + tokens)
 
     def __repr__(self) -> str:
         return f"<RetryQuota {self.tokens} of {self.capacity}>"

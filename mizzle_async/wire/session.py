@@ -29,7 +29,7 @@ from mizzle_async.wire.session_static import StaticSession
 from mizzle_async.wire.settings import WireSettings
 from mizzle_async.wire.tls import make_tls_context
 
-logger = logging.getLogger("mizzle_async.wire")
+logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 
 class Session(Protocol):

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from mizzle_async.errors import ClientStateError, CredentialsError, MizzleError
 from mizzle_async.wire.settings import Credentials
 
-logger = logging.getLogger("mizzle_async.wire")
+logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 LOOK_SECONDS: Final = 1.0
 """How often a source is asked whether its credentials still serve, and a failing refresh is tried again, at most."""
@@ -134,8 +134,8 @@ class CredentialKeeper:
         self._due_after = float("-inf")
         self._closed = False
         self.credentials: Credentials | None = None
-        self.next_look = float("-inf")
-        self.refreshes = 0
+        self.next_look: float = float("-inf")
+        self.refreshes: int = 0
 
     async def current(self) -> Credentials:
         """Return credentials that serve, waiting for a refresh only when there are none.
@@ -229,7 +229,7 @@ class CredentialKeeper:
         self._due_after = now + RENEWED_SECONDS if short else now
         self.credentials = loaded
         # The next call takes them at once.
-        self.next_look = float("-inf")
+        self.next_look: float = float("-inf")
         logger.debug("AWS credentials loaded")
 
     def _failure(self) -> MizzleError:

@@ -23,9 +23,10 @@ class StaticSession:
     """A session that asks nobody: everything is in the settings, or a loopback engine's."""
 
     def __init__(self, settings: WireSettings, loop: asyncio.AbstractEventLoop) -> None:
-        self.region_name = settings.region_name or _LOCAL_REGION
+        self.region_name: str = settings.region_name or _LOCAL_REGION
         self.user_agent = "mizzle_async"
-        self.credentials = CredentialKeeper(StaticSource(settings.credentials or _LOCAL_CREDENTIALS), loop)
+        source = StaticSource(settings.credentials or _LOCAL_CREDENTIALS)
+        self.credentials: CredentialKeeper = CredentialKeeper(source, loop)
         endpoint = parse_endpoint(settings.endpoint_url or _LOCAL_URL, allow_http=settings.allow_http)
         self._destination = Destination(endpoint, self.region_name)
 

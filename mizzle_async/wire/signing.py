@@ -42,9 +42,9 @@ class SigningKey:
     __slots__ = ("_day", "_key", "_secret", "access_key_id", "region", "session_token")
 
     def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None, region: str) -> None:
-        self.access_key_id = access_key_id
-        self.session_token = session_token
-        self.region = region
+        self.access_key_id: str = access_key_id
+        self.session_token: str | None = session_token
+        self.region: str = region
         self._secret = secret_access_key
         self._day = ""
         self._key = b""
@@ -86,8 +86,8 @@ class RequestSigner:
     _outer: _Hash
 
     def __init__(self, endpoint: Endpoint, operation: str, key: SigningKey, user_agent: str) -> None:
-        self.endpoint = endpoint
-        self.key = key
+        self.endpoint: Endpoint = endpoint
+        self.key: SigningKey = key
         self._second = -1
         constant = [
             ("host", endpoint.authority),

@@ -24,8 +24,8 @@ class ThrottleState:
     __slots__ = ("quota", "throttled")
 
     def __init__(self, capacity: int) -> None:
-        self.quota = RetryQuota(capacity)
-        self.throttled = 0
+        self.quota: RetryQuota = RetryQuota(capacity)
+        self.throttled: int = 0
 
 
 class ThrottleBook:
