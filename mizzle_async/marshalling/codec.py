@@ -8,9 +8,7 @@ calling one costs no dispatch.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Generic, TypeVar
-
-from cattrs import Converter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mizzle_async.expressions import AttributePath, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
@@ -23,6 +21,9 @@ from mizzle_async.marshalling.shape import Shape
 from mizzle_async.marshalling.temporal import from_epoch
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.types import AttributeValue, Item
+
+if TYPE_CHECKING:
+    from cattrs import BaseConverter
 
 ModelT = TypeVar("ModelT")
 
@@ -166,7 +167,7 @@ class Marshaller:
 
     __slots__ = ("_codecs", "_resolver")
 
-    def __init__(self, converter: Converter | None = None) -> None:
+    def __init__(self, converter: BaseConverter | None = None) -> None:
         self._resolver = Resolver(HookRegistry(converter))
         self._codecs: dict[EntitySchema, EntityCodec[Any]] = {}
 

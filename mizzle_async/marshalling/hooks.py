@@ -5,16 +5,22 @@ unstructure hook returns is stored by value, and a structure hook is given the s
 type our own factories answer, which lie *below* the user's: cattrs asks the hooks in the reverse order of their
 registration, and its own way of copying a converter, which takes over exactly what a user registered, puts these on
 top.
+
+cattrs takes 15 ms to import. Where nobody brought a converter nothing here needs it, and who brings one has imported
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import frozen
-from cattrs import Converter
 
+if TYPE_CHECKING:
+    from cattrs import BaseConverter
+
+CATTRS: Final = "cattrs.converters"
 Unstructure: TypeAlias = Callable[[Any], Any]
 Structure: TypeAlias = Callable[[Any, Any], Any]
 
@@ -52,19 +58,22 @@ _REGISTERED_BY_CATTRS = (str, bytes, int, float)
 
 
 class HookRegistry:
-    """Every hook of a user's converter, with ours below them."""
+    """Every hook of a user's converter, with ours below them; without a converter there is nothing to ask."""
 
-    def __init__(self, converter: Converter | None) -> None:
+    def __init__(self, converter: BaseConverter | None) -> None:
         self._converter = converter
-        self._pristine = Converter()
-        self._registry = Converter()
+        if converter is None:
+            return
+        # cattrs' own class, without what a subclass of the user's may register when it is made.
+        fresh: type[BaseConverter] = next(base for base in type(converter).__mro__ if base.__module__ == CATTRS)
+        self._pristine = fresh()
+        self._registry = fresh()
         self._registry.register_unstructure_hook_factory(_any_type, _our_factory)
         self._registry.register_structure_hook_factory(_any_type, _our_factory)
-        if converter is not None:
-            # What `Converter.copy` does, onto a converter that has our factories. There is no public way to copy onto
-            # another one; a test holds cattrs to it.
-            converter._unstructure_func.copy_to(self._registry._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001
-            converter._structure_func.copy_to(self._registry._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
+        # What `Converter.copy` does, onto a converter that has our factories. There is no public way to copy onto
+        # another one; a test holds cattrs to it.
+        converter._unstructure_func.copy_to(self._registry._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001
+        converter._structure_func.copy_to(self._registry._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
 
     def find(self, target: Hashable) -> UserHooks:
         """Return the user's hooks for a type, as the user's converter has them."""

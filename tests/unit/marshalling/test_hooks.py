@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -9,6 +11,7 @@ import attrs
 import cattrs
 import pytest
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.preconf.json import make_converter as make_json_converter
 from cattrs.strategies import configure_tagged_union, use_class_methods
 
 from mizzle_async import MarshallingError, ModelError
@@ -205,6 +208,24 @@ def test_classes_of_the_standard_library_can_have_hooks(stored):
     converter.register_unstructure_hook(PurePosixPath, str)
     converter.register_structure_hook(PurePosixPath, lambda text, _: PurePosixPath(text))
     assert stored(PurePosixPath, converter).read({"S": "a/b"}) == PurePosixPath("a/b")
+
+
+@pytest.mark.parametrize("make", [cattrs.BaseConverter, make_json_converter])
+def test_converters_of_any_kind_are_taken(stored, make):
+    """A base converter, and one that is configured for JSON, have hooks too; theirs win like a user's."""
+    converter = make()
+    converter.register_unstructure_hook(Money, lambda money: money.amount)
+    converter.register_structure_hook(Money, lambda amount, _: Money(amount, ""))
+    assert stored(Money, converter).read(stored(Money, converter).write(Money(5, ""))) == Money(5, "")
+    times = stored(datetime, converter)
+    assert times.read(times.write(NOON)) == NOON
+
+
+def test_without_a_converter_cattrs_is_not_imported():
+    """The library imports cattrs for nobody who does not bring a converter."""
+    source = "import sys, mizzle_async.marshalling as m; m.Marshaller(); print('cattrs' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)  # noqa: S603  (our own source)
+    assert done.stdout == "False\n"
 
 
 def test_the_user_s_converter_is_not_changed(stored, converter):
