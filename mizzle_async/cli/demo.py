@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import airportsdata
@@ -121,13 +120,9 @@ async def _load(console: Console, table: Table[Airport]) -> int:
     columns = (TextColumn("loading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("loading", total=len(items))
-
-        def counted() -> Iterator[Airport]:
-            for item in items:
-                yield item
-                progress.advance(task)
-
-        report = await table.put_many(counted(), concurrency=8)
+        report = await table.put_many(
+            items, concurrency=8, progress=lambda report: progress.update(task, completed=report.written)
+        )
     return report.written
 
 
