@@ -29,6 +29,7 @@ from mizzle_async.operations import (
     resolve_key,
 )
 from mizzle_async.query import Query
+from mizzle_async.sharded import sharded_query
 from mizzle_async.table_bulk import TableBulk
 from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner
 
@@ -181,6 +182,8 @@ class Table(TableBulk[ModelT]):
             timeout=timeout,
         )
         index = query_index(self.schema.entity, partition, sort)
+        if self._target.codec.sharding is not None and index is None:
+            return sharded_query(self._owner, self._target, options, partition, sort, self._advised)
         plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, partition=partition, sort=sort, index=index)
         return Query(self._owner, plan, self._advised)
 

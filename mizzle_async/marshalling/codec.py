@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
 from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_identifier, key_of_item
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.hooks import HookRegistry
-from mizzle_async.marshalling.operands import Operands
+from mizzle_async.marshalling.operands import Operands, StoredValue
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shape import Shape
+from mizzle_async.marshalling.shards import Sharding, sharding_of
 from mizzle_async.marshalling.temporal import from_epoch
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.types import AttributeValue, Item
@@ -40,11 +42,12 @@ class EntityCodec(Generic[ModelT]):
         encode_key: Returns the key of its values by Python name. Raises `ExpressionError` if they are not exactly the
             key's.
         key_of: Returns the key of an instance.
+        sharding: How the partition key is spread over several partitions, or None where it is not.
         identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
     """
 
-    __slots__ = ("_operands", "decode", "encode", "encode_key", "identify", "key_of", "schema")
+    __slots__ = ("_operands", "decode", "encode", "encode_key", "identify", "key_of", "schema", "sharding")
 
     schema: EntitySchema
     encode: Callable[[ModelT], Item]
@@ -73,10 +76,16 @@ class EntityCodec(Generic[ModelT]):
             members = shape.by_wire
             functions = entity_functions(schema, shape)
         self._operands = Operands(members)
+        self.sharding: Sharding | None = sharding_of(schema)
         self.encode = functions.encode
         self.decode = functions.decode
         self.encode_key = functions.encode_key
         self.key_of = functions.key_of
+        if self.sharding is not None:
+            self.encode = self.sharding.encoder(functions.encode)
+            self.decode = self.sharding.decoder(functions.decode)
+            self.encode_key = self.sharding.key_encoder(functions.encode_key)
+            self.key_of = self.sharding.encoder(functions.key_of)
         self.identify = key_identifier(schema)
 
     def key_of_item(self, item: Item) -> Item:
@@ -107,7 +116,32 @@ class EntityCodec(Generic[ModelT]):
             MarshallingError: It does not fit.
             LimitError: It breaks one of the service's limits.
         """
+        sharding = self.sharding
+        if (
+            sharding is not None
+            and path is not None
+            and path.segments == (sharding.partition_name,)
+            and not isinstance(value, StoredValue)
+        ):
+            raise ExpressionError(
+                f"{path} is spread over {sharding.shards} partitions, so no one value is stored there: it can be "
+                "compared in the key condition of a query of the table only"
+            )
         return self._operands.encode(value, path, facet)
+
+    def partition_values(self, value: Any) -> list[AttributeValue]:
+        """Return the values that a partition key is stored as in each of the partitions that it is spread over.
+
+        Args:
+            value: The partition key's value.
+
+        Raises:
+            MarshallingError: It does not fit.
+        """
+        stored = self._operands.encode(value, self.schema.partition_key_path, Facet.WHOLE)
+        assert stored is not None  # noqa: S101  (no key is stored as absence)
+        sharding = self.sharding
+        return [stored] if sharding is None else [sharding.value(stored, shard) for shard in range(sharding.shards)]
 
     def encode_timestamp(self, attribute: AttributeSchema, epoch_seconds: float) -> AttributeValue:
         """Return a point in time as an attribute of this entity stores it.
@@ -133,6 +167,8 @@ class EntityCodec(Generic[ModelT]):
         Raises:
             MarshallingError: It does not fit the path's type.
         """
+        if self.sharding is not None and segments == (self.sharding.partition_name,):
+            stored = self.sharding.joined(stored)
         return self._operands.decode(segments, stored, self.schema.entity)
 
     def decode_partial(self, item: Item) -> dict[str, Any]:

@@ -200,7 +200,8 @@ def attribute(
         created_at: Set when the item is made.
         updated_at: Set by every write.
         unique: No two items may have the same value.
-        shards: Reserved: spread the partition key over this many partitions.
+        shards: Spread the partition key over this many partitions, by a suffix that the sort key decides: for a key
+            that is too hot for one. Queries read all of them, and merge.
         validator: attrs' validator or validators.
         converter: attrs' converter.
 

@@ -44,7 +44,7 @@ class AttributeSchema:
         created_at: Whether it is set when the item is made.
         updated_at: Whether it is set by every write.
         unique: Whether no two items may have the same value.
-        shards: Over how many partitions the partition key is spread; reserved.
+        shards: Over how many partitions the partition key is spread.
     """
 
     field: str
