@@ -37,6 +37,7 @@ from mizzle_async.limits import CLIENT_REQUEST_TOKEN_SECONDS
 from mizzle_async.types import CallRecord, Outcome, RepeatSafety, WireRequest, WireResponse
 from mizzle_async.wire.answers import is_bodiless
 from mizzle_async.wire.calls import Call, PipelineStatistics, Route
+from mizzle_async.wire.deadlines import Deadlines
 from mizzle_async.wire.exchange import Answer, Exchange
 from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
 from mizzle_async.wire.races import HedgedReads
@@ -48,7 +49,7 @@ from mizzle_async.wire.signing import RequestSigner, SigningKey
 from mizzle_async.wire.throttles import ThrottleBook
 from mizzle_async.wire.transports import Transports
 
-logger = logging.getLogger("mizzle_async.wire")
+logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 _OK = 200
 _TABLE_CLASSES = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
@@ -63,7 +64,7 @@ class Pipeline:
     """
 
     def __init__(self, settings: WireSettings, session: Session, transports: Transports) -> None:
-        self.region_name = session.region_name
+        self.region_name: str = session.region_name
         self._loop = get_running_loop()
         self._session = session
         self._transports = transports
@@ -72,6 +73,7 @@ class Pipeline:
         self._chance = settings.retry.randomness or random.random
         self._wall_clock = settings.wall_clock
         self._timeout = settings.timeout
+        self._watch = Deadlines(self._loop, settings.timeout)
         self._instruments = settings.instrument
         self._hedge = HedgedReads(settings.hedge, self._loop) if settings.hedge is not None else None
         self._quota = RetryQuota(settings.retry.quota)
@@ -104,7 +106,7 @@ class Pipeline:
         if not timeout > 0:
             self._failures += 1
             raise final_error(self._deadline(call), request, 0, ambiguous=False)
-        timer = loop.call_at(call.ends, call.expire)
+        self._watch.begin(call)
         self._calls += 1
         try:
             return await self._attempts(call)
@@ -118,7 +120,7 @@ class Pipeline:
             # A transport may have made something else of our cancellation.
             ended = self._deadline(call) if call.ended_by_deadline() else failure
         finally:
-            timer.cancel()
+            self._watch.end(call)
         self._failures += 1
         error = final_error(ended, request, call.attempts, ambiguous=call.ambiguous)
         self._observe(call, error)
@@ -358,29 +360,25 @@ class Pipeline:
     def _observe(self, call: Call, error: BaseException | None, answer: Answer | None = None) -> None:
         request = call.request
         seconds = self._loop.time() - call.started
-        payload: Mapping[str, Any] = {} if answer is None else answer.payload
-        identity = request_id({} if answer is None else answer.headers) or getattr(error, "request_id", None) or ""
-        logger.debug(
-            "%s %s: %s after %.4f s and %d attempts, %d bytes sent, request %s",
-            request.operation,
-            request.table,
-            "answered" if error is None else getattr(error, "code", "") or type(error).__name__,
-            seconds,
-            call.attempts,
-            len(request.body),
-            identity or "unknown",
-        )
+        if answer is None:
+            capacity, identity = None, getattr(error, "request_id", None) or ""
+        else:
+            capacity, identity = answer.payload.get("ConsumedCapacity"), request_id(answer.headers)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s %s: %s after %.4f s and %d attempts, %d bytes sent, request %s",
+                request.operation,
+                request.table,
+                "answered" if error is None else getattr(error, "code", "") or type(error).__name__,
+                seconds,
+                call.attempts,
+                len(request.body),
+                identity or "unknown",
+            )
         if not self._instruments:
             return
         record = CallRecord(
-            operation=request.operation,
-            table=request.table,
-            index=request.index,
-            seconds=seconds,
-            attempts=call.attempts,
-            request_id=identity,
-            error=error,
-            consumed_capacity=payload.get("ConsumedCapacity"),
+            request.operation, request.table, request.index, seconds, call.attempts, identity, error, capacity
         )
         for instrument in self._instruments:
             try:

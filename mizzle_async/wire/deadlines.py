@@ -1,0 +1,77 @@
+"""The deadlines of many calls on few timers: a timer of the loop costs as much as signing half a request.
+
+Calls of one timeout end in the order in which they began, so that one timer, set for the first of them, serves all. It
+knows loop time and calls; it does not know what a call does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from mizzle_async.wire.calls import Call
+
+
+class _Queue:
+    """Calls of one timeout that are under way, the oldest first."""
+
+    __slots__ = ("calls", "timer")
+
+    def __init__(self) -> None:
+        self.calls: dict[Call, None] = {}
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Deadlines:
+    """Ends calls whose time is up. While none is under way, no timer is left in the loop.
+
+    Args:
+        loop: Whose clock and timers are used.
+        usual: The timeout in seconds that most calls have.
+    """
+
+    __slots__ = ("_loop", "_queues", "_usual")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, usual: float) -> None:
+        self._loop = loop
+        self._usual = usual
+        self._queues = {usual: _Queue()}
+
+    def begin(self, call: Call) -> None:
+        """Watch over a call from now on; it must be ended by `end`."""
+        queue = self._queues.get(call.timeout)
+        if queue is None:
+            queue = self._queues[call.timeout] = _Queue()
+        queue.calls[call] = None
+        if queue.timer is None:
+            queue.timer = self._loop.call_at(call.ends, self._fire, queue, call.ends)
+
+    def end(self, call: Call) -> None:
+        """Forget a call."""
+        timeout = call.timeout
+        queue = self._queues.get(timeout)
+        if queue is None:
+            return
+        calls = queue.calls
+        calls.pop(call, None)
+        if not calls:
+            if queue.timer is not None:
+                queue.timer.cancel()
+                queue.timer = None
+            if timeout != self._usual:
+                del self._queues[timeout]
+
+    def _fire(self, queue: _Queue, due: float) -> None:
+        """End the calls whose time is up, and set the timer for the next."""
+        queue.timer = None
+        # The loop may call a little early, by its clock's resolution: what the timer was set for is due all the same.
+        due = max(due, self._loop.time())
+        while queue.calls:
+            call = next(iter(queue.calls))
+            if call.ends > due:
+                queue.timer = self._loop.call_at(call.ends, self._fire, queue, call.ends)
+                return
+            del queue.calls[call]
+            call.expire()
+
+    def __repr__(self) -> str:
+        return f"<Deadlines of {sum(len(queue.calls) for queue in self._queues.values())} calls>"
