@@ -27,7 +27,7 @@ from mizzle_async.model.index_keys import (
     key_paths,
     projected_names,
 )
-from mizzle_async.model.schema import EntitySchema, schema_of
+from mizzle_async.model.schema import EntitySchema, is_entity, schema_of
 
 EntityT = TypeVar("EntityT")
 PartitionT = TypeVar("PartitionT")
@@ -370,6 +370,13 @@ class LocalSecondaryIndex(SecondaryIndex[EntityT, Any, SortT]):
         sort_paths = key_paths(name, "sort_key", sort_key)
         if len(sort_paths) > 1:
             raise ModelError(f"index {name!r}: a local secondary index has one sort key attribute: use a global one")
+        owner = common_owner(name, sort_paths)
+        schema = owner if isinstance(owner, EntitySchema) else schema_of(owner) if is_entity(owner) else None
+        if schema is not None and schema.sort_key is None:
+            raise ModelError(
+                f"index {name!r}: a local index is another sort key of a table that has one, and {schema.entity} has"
+                " none: use a GlobalSecondaryIndex, or annotate one attribute with SortKey"
+            )
         super().__init__(name, sort_paths, sort_paths, projection)
         warnings.warn(
             f"local secondary index {name!r} limits every partition key value of the table to 10 GB of items: "

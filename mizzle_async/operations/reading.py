@@ -119,6 +119,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if index is None or held is None or schema.is_open:
             return
         missing = [label for name, label in needed.items() if name not in held]
+        if missing and self.hydrated:
+            raise ExpressionError(
+                f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}, and a filter is applied"
+                " to the index, before .hydrate() reads the items: filter them in Python, or give the index another"
+                " projection="
+            )
         if missing:
             raise ExpressionError(
                 f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}: use .hydrate() to read the"

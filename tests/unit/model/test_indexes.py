@@ -239,3 +239,16 @@ def test_index_over_types_that_are_not_known_yet():
         later: "Attribute[Later]"  # noqa: F821
 
     assert GlobalSecondaryIndex("by-a", partition_key=Early.a).key_names() == ("a",)
+
+
+def test_a_local_index_needs_a_table_with_a_sort_key():
+    """A table whose key has one attribute can have no local index: that is said where the index is made."""
+
+    @entity("flat")
+    class Flat:
+        id: PartitionKey[str]
+        total: Attribute[int]
+
+    with pytest.raises(ModelError, match="Flat has none: use a GlobalSecondaryIndex"):
+        LocalSecondaryIndex("by-total", sort_key=Flat.total)
+    assert indexes_of(Flat) == ()

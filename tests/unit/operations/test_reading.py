@@ -341,3 +341,10 @@ def test_explanation(orders):
     assert hydrated.index == "by-country"
     assert "a read of each item from the table" in str(hydrated)
     assert "ScanIndexForward: False" in str(hydrated)
+
+
+def test_a_filter_on_what_the_index_lacks_is_refused_although_items_are_read(orders):
+    """The service filters an index's entries before their items are read: the message says so, and what to do."""
+    query = orders.query(BY_COUNTRY.partition_key == "DE").hydrate()
+    with pytest.raises(ExpressionError, match=r"before \.hydrate\(\) reads the items: filter them in Python"):
+        query.filter(Order.total > 5)
