@@ -31,11 +31,11 @@ class CarefulClassShape(Shape):
         construction: How its instances are made when they are read.
     """
 
-    tags = frozenset({"M"})
+    tags: frozenset[str] = frozenset({"M"})
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
-        self.python = cls.__name__
+        self.python: str = cls.__name__
         self.construction: Construction = construction_of(cls)
         self.aliases: dict[str, str] = argument_names(cls)
         self.fields: tuple[Field, ...] = ()
