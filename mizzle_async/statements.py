@@ -6,6 +6,7 @@ A statement is not awaitable, because it may take any number of requests: say wh
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast, overload
 
@@ -271,17 +272,17 @@ class Statements:
 
     _marshaller: Marshaller
 
+    @abstractmethod
     def own_target(self) -> Target[dict[str, Any]]:
         """Return what operations are given that are about no table in particular."""
-        raise NotImplementedError
 
+    @abstractmethod
     def new_token(self) -> str:
         """Return a client request token, for one transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def schema_of(self, model: type[Any]) -> EntitySchema:
         """Return the schema of an entity, or of a class that was mapped from outside."""
-        raise NotImplementedError
 
     @overload
     def execute(

@@ -5,6 +5,7 @@ It makes what an operation cannot know, the token, and builds them. Nothing is s
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, TypeVar, overload
 
 from mizzle_async.errors import StoredLoader
@@ -39,22 +40,22 @@ class Transactions:
     _own_target: Target[dict[str, Any]] | None = None
 
     @property
+    @abstractmethod
     def load_stored(self) -> StoredLoader:
         """Return how an error reads a stored item as an instance."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def reports_capacity(self) -> bool:
         """Tell whether requests ask for the capacity that they consume."""
-        raise NotImplementedError
 
+    @abstractmethod
     def new_token(self) -> str:
         """Return a client request token, for one transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def send(self, operation: Sendable[ResultT], /) -> ResultT:
         """Send an operation and return its result."""
-        raise NotImplementedError
 
     def own_target(self) -> Target[dict[str, Any]]:
         """Return what operations are given that are about no table in particular."""

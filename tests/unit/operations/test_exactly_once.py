@@ -62,6 +62,7 @@ def test_it_is_a_transaction_of_one_action(counters):
     assert len(wire["ClientRequestToken"]) == 36
     request = operation.to_request()
     assert (request.operation, request.safety, request.table) == ("TransactWriteItems", RepeatSafety.TOKEN, "counters")
+    assert operation.safety is RepeatSafety.TOKEN
     assert "exactly once: UpdateItem 'counters'" in str(operation)
 
 

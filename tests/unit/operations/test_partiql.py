@@ -273,6 +273,8 @@ def test_transaction_failures(client):
     with pytest.raises(TransactionCanceledError) as raised:
         transaction.recover(TransactionCanceledError("no", reasons=[CancellationReason(None, "ValidationError")]), NOW)
     assert raised.value.reasons[0].operation is statement.plan
+    assert "PartiQL write of 't'" in repr(raised.value.reasons)
+    assert repr(statement.plan) == "<PartiQL write of 't'>"
     with pytest.raises(OutcomeUnknownError):
         transaction.recover(TransportError("gone", outcome=Outcome.UNKNOWN), NOW)
     transaction.begin(NOW)

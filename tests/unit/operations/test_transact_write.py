@@ -152,7 +152,8 @@ def test_token_is_fixed_when_it_is_built(client, stock):
 
 def test_repetition_is_recognised(client, stock):
     """The service recognises a repetition by its token."""
-    assert client.transact_write(stock.delete("a")).to_request().safety is RepeatSafety.TOKEN
+    transaction = client.transact_write(stock.delete("a"))
+    assert transaction.safety is transaction.to_request().safety is RepeatSafety.TOKEN
 
 
 def test_sent_again_within_nine_minutes(client, stock):

@@ -302,7 +302,7 @@ def test_other_failures(users):
 def test_it_is_recognised_when_repeated(users):
     """The transaction has a token, so repeating it is safe; too late it is refused."""
     operation = users.insert(ANN)
-    assert operation.to_request().safety is RepeatSafety.TOKEN
+    assert operation.safety is operation.to_request().safety is RepeatSafety.TOKEN
     operation.begin(NOW)
     with pytest.raises(Exception, match="9 minutes"):
         operation.begin(NOW + 1_000)
@@ -330,6 +330,14 @@ def test_it_survives_pickling(users):
 def test_exactly_once_keeps_the_guards(users):
     """Said to a verb that is a transaction already, it keeps every action."""
     assert len(actions(users.insert(ANN).exactly_once())) == 2
+
+
+def test_two_claims_in_one_transaction(client, users):
+    """Two operations that want one value are refused when the transaction is built, naming the attribute."""
+    wanted = [users.insert(User(user_id=key, email="secret")) for key in "ab"]
+    with pytest.raises(ExpressionError, match="same value of the unique attribute 'email'") as raised:
+        client.transact_write(*wanted)
+    assert "secret" not in str(raised.value)
 
 
 INVERTED = GlobalSecondaryIndex("inverted", partition_key=Badge.serial, sort_key=Badge.site)
