@@ -48,7 +48,7 @@ class CarefulClassShape(Shape):
         self.fields = fields
         self.by_wire = {field.wire: field for field in fields}
         self.by_name = {field.name: field for field in fields}
-        self.refuses_unknown: bool = refuses_unknown
+        self.refuses_unknown = refuses_unknown
 
     def encode_fields(self, instance: Any, levels: int) -> Item:
         """Return the attributes of an instance as they are stored.

@@ -13,9 +13,6 @@ from typing import Any
 from mizzle_async.errors import LimitError, MarshallingError, MizzleError
 from mizzle_async.types import Item
 
-Segment = str | int
-"""One step of a path: an attribute or map entry by name, a list element by position."""
-
 
 class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only the way to one)
     """A value does not fit.

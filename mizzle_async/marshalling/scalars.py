@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from mizzle_async.limits import NUMBER_DIGITS
 from mizzle_async.marshalling import numbers, temporal
 from mizzle_async.marshalling.binary import read_bytes, read_str, write_bytes, write_str
 from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, not_a, not_stored_as
@@ -121,18 +122,19 @@ BOOL = Scalar(
 )  # fmt: skip
 INT = Scalar(
     "int", "N", numbers.write_int, numbers.read_int,
-    "{t} if type({v}) is int and len({t} := str({v})) < 39 else {write}({v})",
+    f"{{t}} if type({{v}}) is int and len({{t}} := str({{v}})) <= {NUMBER_DIGITS} else {{write}}({{v}})",
     "int({p})",
 )  # fmt: skip
 FLOAT = Scalar(
     "float", "N", numbers.write_float, numbers.read_float,
     "{float_text}({v}) if type({v}) is float else {write}({v})",
-    "float({t}) if len({t} := {p}) <= 15 else {read}({t})",
+    f"float({{t}}) if len({{t}} := {{p}}) <= {numbers.FLOAT_SAFE_LENGTH} else {{read}}({{t}})",
     {"float_text": numbers.float_text},
 )  # fmt: skip
 DECIMAL = Scalar(
     "Decimal", "N", numbers.write_decimal, numbers.read_decimal,
-    '{t} if type({v}) is {Decimal} and len({t} := str({v})) < 39 and {t}[-1] != "0" and {v}.is_finite()'
+    f'{{t}} if type({{v}}) is {{Decimal}} and len({{t}} := str({{v}})) <= {NUMBER_DIGITS}'
+    ' and {t}[-1] != "0" and {v}.is_finite()'
     ' and "E" not in {t} and "e" not in {t} else {write}({v})',
     "{Decimal}({p})",
     {"Decimal": Decimal},

@@ -102,11 +102,7 @@ class ScalarSetShape(SetShape):
         return f"({fast} if {value} and {is_set} else {careful})"
 
     def decode_source(self, program: Program, stored: str) -> str:
-        return self.present_source(program, f'{stored}["{self.tag}"]')
-
-    def present_source(self, program: Program, payload: str) -> str:
-        """Return an expression for the set of a payload's expression."""
-        name = self.build.__name__
+        name, payload = self.build.__name__, f'{stored}["{self.tag}"]'
         if self.of is STR:
             return f"{name}({payload})"
         element = program.fresh()
