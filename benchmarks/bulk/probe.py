@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import gc
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -33,7 +34,8 @@ async def work(client: ModuleType, settings: Settings) -> None:
             started, cpu = time.perf_counter(), cpu_seconds()
             await bulk_load(count)
             seconds = time.perf_counter() - started
-            say({"items_per_second": count / seconds, "cpu_us_per_item": (cpu_seconds() - cpu) / count * 1e6})
+            figures = {"items_per_second": count / seconds, "cpu_us_per_item": (cpu_seconds() - cpu) / count * 1e6}
+            say(figures | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
 
 
 def main() -> None:

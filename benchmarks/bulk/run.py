@@ -63,6 +63,11 @@ def main() -> None:
         for _ in range(given.rounds):
             for name, client in clients.items():
                 found.setdefault(name, []).append(client.order({"count": round(chosen[name][2] * given.share)}))
+        million = {
+            name: client.order({"count": round(1_000_000 * given.share)})
+            for name, client in clients.items()
+            if "mizzle" in name
+        }
     medians = {
         name: {key: round(statistics.median(one[key] for one in answers), 2) for key in answers[0]}
         for name, answers in found.items()
@@ -72,6 +77,7 @@ def main() -> None:
         "python": platform.python_version(),
         "rounds": given.rounds,
         "loaders": medians,
+        "one_million_items": million,
         "failures": failures,
     }
     given.output.write_text(json.dumps(outcome, indent=1) + "\n")

@@ -107,7 +107,11 @@ def export(
 
     async def work() -> BatchReport:
         state = _ExportState(plan, options.resume, options.checkpoint_pages, opened)
-        await in_thread(opened.open, state.extra)
+        try:
+            await in_thread(opened.open, state.extra)
+        except asyncio.CancelledError:
+            opened.close()
+            raise
         try:
             pages = Pages(owner, plan, state, report, limiters=options.limiters, progress=options.progress)
 

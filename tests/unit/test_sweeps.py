@@ -1,0 +1,199 @@
+import asyncio
+import json
+
+import orjson
+import pytest
+
+from mizzle_async import Attribute, Client, ExpressionError, PartitionKey, ResumeError, attribute, entity, evolve
+from mizzle_async.bulk.exports import JsonLines
+from mizzle_async.testing.clock import run_virtual
+from mizzle_async.testing.stub import StubCaller
+
+
+@entity("rows")
+class Row:
+    name: PartitionKey[str]
+    count: Attribute[int] = attribute(default=0)
+
+
+class Rows(StubCaller):
+    """A table whose scan comes in pages of ten, and whose updates are applied."""
+
+    def __init__(self, count):
+        super().__init__({"Scan": self.scan, "UpdateItem": self.update, "DeleteItem": self.delete})
+        self.counts = {f"n{number:03}": 0 for number in range(count)}
+        self.names = sorted(self.counts)
+
+    async def call(self, request):
+        await asyncio.sleep(0)
+        answer = await super().call(request)
+        await asyncio.sleep(0)
+        return answer
+
+    def scan(self, request):
+        body = orjson.loads(request.body)
+        start = body.get("ExclusiveStartKey", {"name": {"S": ""}})["name"]["S"]
+        names = [name for name in self.names if name > start][:10]
+        items = [{"name": {"S": name}, "count": {"N": str(self.counts.get(name, 0))}} for name in names]
+        last = {"LastEvaluatedKey": {"name": {"S": names[-1]}}} if names and names[-1] != self.names[-1] else {}
+        capacity = {"CapacityUnits": 5.0}
+        return {"Items": items, "Count": len(items), "ScannedCount": len(items), "ConsumedCapacity": capacity, **last}
+
+    def update(self, request):
+        name = orjson.loads(request.body)["Key"]["name"]["S"]
+        self.counts[name] += 1
+        return {"Attributes": {"name": {"S": name}, "count": {"N": str(self.counts[name])}}}
+
+    def delete(self, request):
+        del self.counts[orjson.loads(request.body)["Key"]["name"]["S"]]
+        return {}
+
+
+def with_client(caller, use):
+    """Run a coroutine function with an open client on a virtual clock."""
+
+    async def main():
+        async with Client(caller=caller) as client:
+            return await use(client.table(Row))
+
+    return run_virtual(main())
+
+
+def once(row):
+    """Count a row that was not counted."""
+    return evolve(row, count=1) if row.count == 0 else None
+
+
+async def cancelled_after(steps, work):
+    """Do the work for as many steps of the loop; tell whether it was cancelled before its end."""
+    task = asyncio.create_task(work.send())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+        if task.done():
+            await task
+            return False
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return True
+
+
+def test_rewrite_that_is_cancelled_at_any_step_is_finished_by_the_next(tmp_path):
+    """Wherever a rewrite is cancelled, its report is true, and a resumed one changes every item, none twice."""
+    state = tmp_path / "state.json"
+
+    async def attempt(steps):
+        caller = Rows(25)
+        state.unlink(missing_ok=True)
+        async with Client(caller=caller) as client:
+            rows = client.table(Row)
+            work = rows.scan().rewrite(once, concurrency=4, resume=state)
+            was_cancelled = await cancelled_after(steps, work)
+            report = work.report
+            undone = {entry.item.item["name"]["S"] for entry in (*report.failed, *report.unknown)}
+            assert report.taken == report.written + report.unchanged + len(undone)
+            assert report.written <= sum(caller.counts.values()) <= report.written + len(report.unknown)
+            await rows.scan().rewrite(once, resume=state)
+            assert set(caller.counts.values()) == {1}
+        return was_cancelled
+
+    steps = 0
+    while run_virtual(attempt(steps)):
+        steps += 1
+    assert steps > 20
+
+
+def test_export_that_is_cancelled_at_any_step_is_finished_by_the_next(tmp_path):
+    """Wherever an export is cancelled, a resumed one has every item exactly once."""
+    state, path = tmp_path / "state.json", tmp_path / "rows.jsonl"
+
+    async def attempt(steps):
+        state.unlink(missing_ok=True)
+        async with Client(caller=Rows(45)) as client:
+            rows = client.table(Row)
+            was_cancelled = await cancelled_after(steps, rows.scan().export(path, resume=state, checkpoint_pages=2))
+            await rows.scan().export(path, resume=state, checkpoint_pages=2)
+        names = [orjson.loads(line)["Item"]["name"]["S"] for line in path.read_bytes().splitlines()]
+        assert names == [f"n{number:03}" for number in range(45)]
+        return was_cancelled
+
+    steps = 0
+    while run_virtual(attempt(steps)):
+        steps += 1
+    assert steps > 10
+
+
+def test_export_keeps_to_its_read_units(tmp_path):
+    """Pages are asked for as fast as the units that they consume allow."""
+
+    async def use(rows):
+        await rows.scan().export(tmp_path / "rows.jsonl", read_units_per_second=1.0)
+        return asyncio.get_running_loop().time()
+
+    assert with_client(Rows(100), use) > 30
+
+
+def test_deletes_keep_to_their_write_units():
+    """Deletes of a migration are sent as fast as their estimated units allow."""
+    caller = Rows(30)
+
+    async def use(rows):
+        report = await rows.scan().delete_where(write_units_per_second=1.0)
+        assert report.written == 30
+        return asyncio.get_running_loop().time()
+
+    assert with_client(caller, use) > 25
+    assert not caller.counts
+
+
+def test_positions_and_counts_do_not_mix(tmp_path):
+    """`max_items` counts from the beginning, which a resumed run does not know: both at once are refused."""
+
+    async def use(rows):
+        with pytest.raises(ExpressionError, match="max_items"):
+            await rows.scan(max_items=3).export(tmp_path / "rows.jsonl", resume=tmp_path / "state.json")
+        with pytest.raises(ExpressionError, match="checkpoint_pages"):
+            rows.scan().export(tmp_path / "rows.jsonl", checkpoint_pages=0)
+        with pytest.raises(ExpressionError, match="concurrency"):
+            rows.scan().rewrite(once, concurrency=0)
+
+    with_client(Rows(5), use)
+
+
+def test_target_of_one_s_own(tmp_path):
+    """Anything with four methods takes an export, and gets back what it last called durable."""
+    opened = []
+
+    class Target:
+        def __init__(self):
+            self.items = []
+
+        def open(self, state):
+            opened.append(state)
+
+        def write(self, items):
+            self.items += items
+
+        def checkpoint(self):
+            return {"rows": len(self.items)}
+
+        def close(self):
+            opened.append("closed")
+
+    async def use(rows):
+        for _ in range(2):
+            await rows.scan().export(Target(), resume=tmp_path / "state.json")
+
+    with_client(Rows(25), use)
+    assert opened == [None, "closed", {"rows": 25}, "closed"]
+    assert json.loads((tmp_path / "state.json").read_text())["work"] == "export"
+
+
+def test_file_that_lost_lines_is_refused(tmp_path):
+    """A file that is shorter than its state says is not added to."""
+    target = JsonLines(tmp_path / "rows.jsonl")
+    target.close()
+    target.write([])
+    assert target.checkpoint() is None
+    with pytest.raises(ResumeError):
+        target.open({"bytes": 10})
