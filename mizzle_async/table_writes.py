@@ -30,6 +30,7 @@ from mizzle_async.operations import (
     ReplaceItem,
     Target,
     UpdateItem,
+    check_no_guard,
     check_reserved,
     is_stamped,
     refuse_unique,
@@ -108,7 +109,10 @@ class TableWrites(Generic[ModelT]):
         return self._target
 
     def _key(self, key: object, attributes: dict[str, Any]) -> Item:
-        return resolve_key(self._target.codec, key, attributes)
+        item = resolve_key(self._target.codec, key, attributes)
+        if self.schema.unique:
+            check_no_guard(self.schema, item)
+        return item
 
     def _now(self) -> float:
         return self._owner.now() if self._stamped else 0.0

@@ -24,7 +24,7 @@ from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
-from mizzle_async.operations.guards import check_reserved, is_guard
+from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
 from mizzle_async.operations.key_conditions import AnyIndex, query_index
 from mizzle_async.operations.pages import RawPage, ReadPage
@@ -94,6 +94,7 @@ __all__ = [
     "WriteKind",
     "WritePacker",
     "check_batchable",
+    "check_no_guard",
     "check_reserved",
     "cursor_secret",
     "delete_entry",

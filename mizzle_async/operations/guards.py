@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from mizzle_async.errors import ModelError
+from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import Condition, Predicate
 from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.marshalling.numbers import canonical_number
@@ -93,6 +93,23 @@ def is_guard(schema: EntitySchema, item: Item) -> bool:
     """Tell whether an item is a guard."""
     text: Any = item.get(schema.partition_key.name, {}).get("S", "")
     return bool(text.startswith(GUARD_PREFIX))
+
+
+def check_no_guard(schema: EntitySchema, key: Item) -> None:
+    """Refuse a key that is a guard item's, which no item may have and no verb may touch.
+
+    Args:
+        schema: The entity's.
+        key: The key, or a whole item.
+
+    Raises:
+        ExpressionError: It begins as guards' keys do.
+    """
+    if is_guard(schema, key):
+        raise ExpressionError(
+            f"{schema.entity}.{schema.partition_key.field}: keys that begin with {GUARD_PREFIX!r} are those of the guard "
+            "items that keep its attributes unique"
+        )
 
 
 def may_hold_guards(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any] | None) -> bool:

@@ -13,12 +13,12 @@ from attrs import evolve, field, frozen
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
-from mizzle_async.operations.base import use
+from mizzle_async.operations.base import derive, use
 from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import raise_single
 from mizzle_async.operations.explain import Capacity, Explanation, outline
-from mizzle_async.operations.guards import Guards
+from mizzle_async.operations.guards import Guards, check_no_guard
 from mizzle_async.operations.put import PutItem
 from mizzle_async.operations.stamps import stamped
 from mizzle_async.operations.tokens import ClientRequestToken
@@ -156,10 +156,11 @@ def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:
         token: What makes the transaction one.
     """
     target = plain.target
+    use(plain)
+    check_no_guard(target.schema, plain.item)
     guards = Guards(target, target.codec.key_of_item(plain.item), plain.now).added(plain.item)
     if not guards:
-        return plain
-    use(plain)
+        return derive(plain)
     return UniquePut(
         target,
         timeout=plain.timeout,

@@ -332,6 +332,18 @@ def test_exactly_once_keeps_the_guards(users):
     assert len(actions(users.insert(ANN).exactly_once())) == 2
 
 
+def test_keys_of_guards_are_reserved(users, badges):
+    """No item may have a guard's key, and no verb may touch one."""
+    guard = "_unique#mail#S#x"
+    with pytest.raises(ExpressionError, match=r"User\.user_id: keys that begin with '_unique#'"):
+        users.insert(User(user_id=guard))
+    for verb in (users.get, users.get_one, users.update, users.upsert, users.check):
+        with pytest.raises(ExpressionError, match="guard items"):
+            verb(guard)
+    with pytest.raises(ExpressionError, match="guard items"):
+        badges.get(site=guard, serial=1)
+
+
 def test_two_claims_in_one_transaction(client, users):
     """Two operations that want one value are refused when the transaction is built, naming the attribute."""
     wanted = [users.insert(User(user_id=key, email="secret")) for key in "ab"]
