@@ -107,8 +107,8 @@ def check_no_guard(schema: EntitySchema, key: Item) -> None:
     """
     if is_guard(schema, key):
         raise ExpressionError(
-            f"{schema.entity}.{schema.partition_key.field}: keys that begin with {GUARD_PREFIX!r} are those of the guard "
-            "items that keep its attributes unique"
+            f"{schema.entity}.{schema.partition_key.field}: keys that begin with {GUARD_PREFIX!r} are those of the "
+            "guard items that keep its attributes unique"
         )
 
 

@@ -7,8 +7,9 @@ counts say the same. ``MIZZLE_ASYNC_SCALE`` says how many histories: 20 for the 
 
 import asyncio
 import itertools
+import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -36,6 +37,8 @@ from mizzle_async import (
 from mizzle_async.testing import DynamoDBLocal
 from mizzle_async.testing.proxy import Fault, FaultProxy
 from mizzle_async.types import Outcome
+
+log = logging.getLogger(__name__)
 
 SCALE = int(os.environ.get("MIZZLE_ASYNC_SCALE", "100"))
 EXAMPLES = max(5, 20 * SCALE // 100)
@@ -91,6 +94,7 @@ class World:
 
     def __init__(self, engine: DynamoDBLocal) -> None:
         self.loop = asyncio.new_event_loop()
+        self.told: Counter[str] = Counter()
         self.faults: deque[Fault | None] = deque()
         self.proxy = FaultProxy(engine.endpoint_url, lambda _request: self.faults.popleft() if self.faults else None)
         self.run(self.proxy.start())
@@ -132,9 +136,11 @@ class World:
 
         self.faults.extend(faults)
         try:
-            return self.run(everything())
+            told: list[str] = self.run(everything())
         finally:
             self.faults.clear()
+        self.told.update(each if each in {"ok", "unknown"} else "failed" for each in told)
+        return told
 
 
 class Histories(RuleBasedStateMachine):
@@ -404,5 +410,6 @@ def test_histories(machine: type[RuleBasedStateMachine], dynamodb_local: DynamoD
     world = World(dynamodb_local)
     try:
         run_state_machine_as_test(type("Machine", (machine,), {"world": world}), settings=OPTIONS)
+        log.info("%s: %s writes, %s; %r", machine.__name__, world.told.total(), dict(world.told), world.proxy)
     finally:
         world.close()
