@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import click
 
+from mizzle_async.cli.exit_codes import EXIT_CODES
+
 
 class Place(NamedTuple):
     """Where a command is, and the extra that it needs beyond `cli`."""
@@ -60,7 +62,7 @@ def _unavailable(name: str, extra: str) -> click.Command:
     return click.Command(name, callback=explain, help=f"(This command {remedy}.)")
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(package_name="mizzle-async")
 def command_line() -> None:
     """Work with Amazon DynamoDB from the shell."""

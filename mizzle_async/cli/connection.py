@@ -1,4 +1,4 @@
-"""What every command shares: how the service is reached, how a command ends, and what its exit codes mean."""
+"""What every command shares: how the service is reached, and how a command ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import anyio
 import click
 from attrs import frozen
 
+from mizzle_async.cli.exit_codes import FAILED, INTERRUPTED
 from mizzle_async.client import Client
 from mizzle_async.errors import MizzleError
 from mizzle_async.heat import Heat
@@ -18,20 +19,6 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 TIMEOUT: Final = 60.0
 """Seconds for a call, or a batch: who waits at a shell is better served by an answer than by a quick error."""
-
-DONE: Final = 0
-FAILED: Final = 1
-"""The service, the network or the configuration refused."""
-
-IN_PART: Final = 3
-"""Some of it was not done: the report and the rejects file say what."""
-
-NOT_FOUND: Final = 4
-INTERRUPTED: Final = 130
-
-EXIT_CODES: Final = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part, 4 nothing found, 130 interrupted (Ctrl-C)."
-)
 
 
 @frozen

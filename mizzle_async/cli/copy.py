@@ -11,8 +11,9 @@ import click
 from mizzle_async.bulk.checkpoints import StateFile
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
 from mizzle_async.bulk.work import BulkWork
-from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate, read_units
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
 from mizzle_async.cli.paging import PagedWork
@@ -101,14 +102,10 @@ async def _copy(
     def reject(undone: UndoneWrite) -> None:
         reason = undone.error.message if isinstance(undone.error, MizzleError) else type(undone.error).__name__
         key = {name: undone.item[name] for name in opened.table.schema.key_names}
-        rejects.add((source, undone.position + before.taken + 1), reason, content=key)
-
-    before = BatchReport()
+        rejects.add((source, undone.position + report.taken + 1), reason, content=key)
 
     async def take(page: Sequence[dict[str, Any]]) -> None:
-        nonlocal before
         before = _sum(report, BatchReport())
-        before.taken -= len(page)
         writing = goal.table.put_many(
             page,
             concurrency=concurrency,

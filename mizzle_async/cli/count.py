@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import json_bytes

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
 from mizzle_async.cli.progress import Display

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import orjson
 
-from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import import_object, open_table
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.client import Client

@@ -9,8 +9,9 @@ import click
 
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.work import BulkWork
-from mizzle_async.cli.connection import DONE, EXIT_CODES, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import read_units
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format, format_of
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable

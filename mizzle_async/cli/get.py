@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import dynamodb_line, json_bytes, json_line

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.incoming import Incoming

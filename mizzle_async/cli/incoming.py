@@ -16,8 +16,6 @@ from mizzle_async.errors import LimitError, MarshallingError, MizzleError
 from mizzle_async.marshalling import check_item_size, item_from_plain, plain_item
 from mizzle_async.types import Item
 
-_TYPE_CODES = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
-
 
 @define
 class Incoming:
@@ -78,9 +76,6 @@ class Incoming:
         codec = self.opened.codec
         if row.format is Format.DYNAMODB:
             item: Item = dict(values)
-            if not all(stored.keys() <= _TYPE_CODES for stored in item.values()):
-                name = next(name for name, stored in item.items() if not stored.keys() <= _TYPE_CODES)
-                raise MarshallingError('expected one of the types of DynamoDB, such as {"S": …}', path=f".{name}")
         else:
             item = item_from_plain(codec, values, is_text=row.format is Format.CSV)
         if self.opened.model is not None:

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.work import BulkWork
-from mizzle_async.cli.connection import DONE, FAILED, IN_PART
+from mizzle_async.cli.exit_codes import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects, StoppedError
 from mizzle_async.cli.values import json_bytes, parse_json

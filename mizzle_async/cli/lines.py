@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -15,7 +14,7 @@ import click
 from attrs import define, field, frozen
 
 from mizzle_async.cli.formats import STANDARD, Format, format_of, open_bytes
-from mizzle_async.cli.values import check_dynamodb_item, parse_json
+from mizzle_async.cli.values import check_dynamodb_item, json_bytes, parse_json
 from mizzle_async.errors import MizzleError
 
 PARQUET_ROWS: Final = 1_000
@@ -113,7 +112,7 @@ def _dynamodb_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
         except ValueError as error:
             path = getattr(error, "path", "")
             reason = error.message if isinstance(error, MizzleError) else str(error)
-            yield Row(name, row.line, None, reason, path, json.dumps(row.values, default=str))
+            yield Row(name, row.line, None, reason.removeprefix(f"{path}: "), path, json_bytes(row.values).decode())
         else:
             yield Row(name, row.line, item, format=Format.DYNAMODB)
 

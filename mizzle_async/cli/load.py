@@ -9,8 +9,9 @@ from typing import Any, Final
 import click
 
 from mizzle_async.cli.aside import Aside
-from mizzle_async.cli.connection import DONE, EXIT_CODES, IN_PART, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, IN_PART
 from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.incoming import Incoming

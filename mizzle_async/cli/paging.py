@@ -44,6 +44,7 @@ class PagedWork:
         """
         if found is not None:
             self.report.skipped = found["done"]
+            self.report.taken = found["taken"]
             if found["complete"]:
                 return self.report
         cursor: str | None = found["cursor"] if found is not None else None
@@ -54,8 +55,8 @@ class PagedWork:
                 if page.cursor is not None:
                     coming = asyncio.create_task(self.rows.page(page.cursor))
                 self.report.evaluated += page.evaluated
-                self.report.taken += len(page.items)
                 await self.take(page.items)
+                self.report.taken += len(page.items)
                 self.progress(self.report)
                 cursor = page.cursor
                 self._pages += 1
@@ -75,4 +76,4 @@ class PagedWork:
 
     def _save(self, cursor: str | None, *, complete: bool) -> None:
         done = self.report.skipped + self.report.written
-        self.state.write({"cursor": cursor, "done": done, "complete": complete})
+        self.state.write({"cursor": cursor, "taken": self.report.taken, "done": done, "complete": complete})

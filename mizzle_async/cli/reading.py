@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mizzle_async.cli.connection import DONE, NOT_FOUND
+from mizzle_async.cli.exit_codes import DONE, NOT_FOUND
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.outgoing import SHOWN, Printer, shown_as
 from mizzle_async.cli.selections import Selection

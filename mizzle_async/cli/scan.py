@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from mizzle_async.cli.connection import EXIT_CODES, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.exit_codes import EXIT_CODES
 from mizzle_async.cli.reading import show_rows, showing
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from mizzle_async.cli.connection import DONE, EXIT_CODES, NOT_FOUND, Connection, connected
+from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.client import Client
 from mizzle_async.concurrency import run_together

@@ -159,11 +159,46 @@ def check_dynamodb_item(value: Any) -> Item:
     """Return what is an item in DynamoDB's JSON.
 
     Raises:
-        ValueError: It is none; the message names the attribute.
+        ValueError: It is none; a `MarshallingError` where it is about an attribute, with its path.
     """
     if not isinstance(value, Mapping):
         raise ValueError("expected an object of attributes")  # noqa: TRY004  (a line of input is wrong, no program)
     for name, stored in value.items():
-        if not isinstance(stored, Mapping) or len(stored) != 1:
-            raise MarshallingError(f'{name}: expected a value with its type, such as {{"S": …}}', path=name)
+        _check_stored(stored, name)
     return dict(value)
+
+
+def _check_stored(stored: Any, path: str) -> None:
+    if not isinstance(stored, Mapping) or len(stored) != 1:
+        raise MarshallingError(f'{path}: expected a value with its type, such as {{"S": …}}', path=path)
+    tag, content = next(iter(stored.items()))
+    match tag:
+        case "L" if isinstance(content, list):
+            for position, element in enumerate(content):
+                _check_stored(element, f"{path}[{position}]")
+        case "M" if isinstance(content, Mapping):
+            for name, member in content.items():
+                _check_stored(member, f"{path}.{name}")
+        case "SS" | "NS" | "BS" if isinstance(content, list) and content:
+            if not all(_is_scalar(element, tag[0]) for element in content):
+                raise MarshallingError(f"{path}: the elements of {tag} are not of this type", path=path)
+        case _:
+            if not _is_scalar(content, tag):
+                raise MarshallingError(f"{path}: this is no value of type {tag[:4]!r}", path=path)
+
+
+def _is_scalar(content: Any, tag: str) -> bool:
+    """Tell whether this is what DynamoDB's JSON has for a type."""
+    match tag:
+        case "BOOL":
+            return isinstance(content, bool)
+        case "NULL":
+            return content is True
+        case "S" | "N" | "B" if isinstance(content, str):
+            try:
+                of_type(content, tag)
+            except MarshallingError:
+                return False
+            return True
+        case _:
+            return False

@@ -85,3 +85,22 @@ def test_items_that_the_target_refuses_are_kept(shell, new_table):
     told = shell.read(f"{target}.rejects.jsonl")
     assert sorted(entry["content"]["id"] for entry in told) == ["none", "text"]
     assert shell("copy", table, target, "--stop-on-error").exit_code in {1, 3}
+
+
+def test_copy_that_stopped_goes_on(shell, new_table):
+    """A copy that stopped at an item goes on with the page that has it, and nothing is lost."""
+    table, target = new_table("p:S at:N"), new_table("p:S n:N")
+    large = "x" * 300_000
+    rows = [{"p": "a", "at": number, "n": number, "text": large} for number in range(10)]
+    shell.write("rows.jsonl", *rows[:8], rows[8] | {"n": "none"}, rows[9])
+    assert shell("load", "rows.jsonl", "-t", table, "-q").exit_code == 0
+    copy = ("copy", table, target, "-p", "a")
+    result = shell(*copy, "--stop-on-error")
+    state = f"copy-{table}-to-{target}.state.json"
+    assert (result.exit_code, f"--resume {state}" in result.stderr) == (3, True), result.stderr
+    result = shell(*copy, "--resume", state, "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["rejected"]) == (3, 1)
+    assert report["skipped"] > 0
+    assert [row["n"] for row in shell.rows("query", "-t", target, "-p", "a", "--columns", "n")] == [*range(8), 9]
+    assert [entry["line"] for entry in shell.read(f"{target}.rejects.jsonl")] == [9]

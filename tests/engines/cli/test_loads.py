@@ -132,15 +132,15 @@ def test_many_bad_lines_are_not_all_shown(shell, new_table):
     assert len(shell.read(f"{table}.rejects.jsonl")) == 15
 
 
-def test_what_the_service_refuses_names_its_line(shell, new_table):
-    """An item that the service alone refuses goes to the rejects with its line, and the rest is written."""
+def test_item_that_is_too_large_names_its_line(shell, new_table):
+    """An item that is found to be too large when it is written goes to the rejects, and the rest is written."""
     table = new_table()
-    deep = "1"
-    for _ in range(31):
-        deep = f"[{deep}]"
-    shell.write("in.jsonl", *GOOD[:30], '{"id": "deep", "a": ' + deep + "}", *GOOD[30:])
-    result = shell("load", "in.jsonl", "-t", table)
-    assert (result.exit_code, shell("count", "-t", table).stdout) in {(3, "60\n"), (0, "61\n")}
+    shell.write("in.jsonl", "bad", *GOOD[:30], {"id": "large", "text": "x" * 410_000}, *GOOD[30:])
+    result = shell("load", "in.jsonl", "-t", table, "-q")
+    assert (result.exit_code, shell("count", "-t", table).stdout) == (3, "60\n")
+    told = shell.read(f"{table}.rejects.jsonl")[1]
+    assert (told["line"], told["content"]["id"]) == (32, "large")
+    assert "410,0" in told["problem"]
 
 
 @pytest.mark.parametrize(

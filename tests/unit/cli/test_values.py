@@ -92,5 +92,36 @@ def test_items_in_dynamodb_json():
     assert json.loads(values.dynamodb_line(item)) == {"Item": item}
     with pytest.raises(ValueError, match="object of attributes"):
         values.check_dynamodb_item([])
-    with pytest.raises(MarshallingError, match="a: expected a value with its type"):
-        values.check_dynamodb_item({"a": Decimal(1)})
+
+
+@pytest.mark.parametrize(
+    ("stored", "path"),
+    [
+        (Decimal(1), "a"),
+        ({}, "a"),
+        ({"S": 5}, "a"),
+        ({"N": 5}, "a"),
+        ({"N": "five"}, "a"),
+        ({"B": "?"}, "a"),
+        ({"BOOL": "true"}, "a"),
+        ({"NULL": False}, "a"),
+        ({"SS": []}, "a"),
+        ({"NS": ["1", "x"]}, "a"),
+        ({"L": [{"S": "x"}, {"L": [1]}]}, "a[1][0]"),
+        ({"M": {"b": {"M": {"c": {"X": "x"}}}}}, "a.b.c"),
+        ({"L": "x"}, "a"),
+    ],
+)
+def test_what_is_no_dynamodb_json(stored, path):
+    """What is no value of its type is refused, with its path."""
+    with pytest.raises(MarshallingError) as caught:
+        values.check_dynamodb_item({"a": stored})
+    assert caught.value.path == path
+
+
+def test_every_type_of_dynamodb_json():
+    """Every type is known."""
+    scalars = {"s": {"S": ""}, "n": {"N": "1"}, "b": {"B": ""}, "y": {"BOOL": False}, "z": {"NULL": True}}
+    sets = {"ss": {"SS": ["x"]}, "ns": {"NS": ["1"]}, "bs": {"BS": ["AA=="]}}
+    item = scalars | sets | {"l": {"L": list(scalars.values())}, "m": {"M": scalars}}
+    assert values.check_dynamodb_item(item) == item

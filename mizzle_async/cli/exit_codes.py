@@ -1,0 +1,17 @@
+"""What the exit codes of the commands mean."""
+
+from typing import Final
+
+DONE: Final = 0
+FAILED: Final = 1
+"""The service, the network or the configuration refused."""
+
+IN_PART: Final = 3
+"""Some of it was not done: the report and the rejects file say what."""
+
+NOT_FOUND: Final = 4
+INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part, 4 nothing found, 130 interrupted (Ctrl-C)."
+)
