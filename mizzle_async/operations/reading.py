@@ -331,8 +331,11 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             ExpressionError: A page has no row, or the scan is parallel.
         """
         entity = self.target.schema.entity
-        if most is not None and most < 1:
-            raise ExpressionError(f"{entity}: max_items={most!r}: a page has at least one item")
+        given: object = most  # perhaps text, from a query string
+        if given is not None and (not isinstance(given, int) or given < 1):
+            raise ExpressionError(
+                f"{entity}: max_items={given!r} must be an integer of 1 or more: a page has at least one item"
+            )
         if self.options.segments > 1:
             raise ExpressionError(
                 f"{entity}: a parallel scan has no single position: leave segments= out to page through it with cursors"

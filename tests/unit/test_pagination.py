@@ -387,6 +387,8 @@ async def test_page_has_at_least_one_item(read):
         await events.scan().page(max_items=0)
     with pytest.raises(ExpressionError, match="max_items=0"):
         await events.scan(max_items=0).page()
+    with pytest.raises(ExpressionError, match="max_items='20' must be an integer"):
+        await events.scan().page(max_items="20")
 
 
 async def test_cursors_expire(read):
