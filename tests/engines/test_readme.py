@@ -40,8 +40,11 @@ async def execute(code: str, line: int, names: dict[str, Any]) -> None:
         await result
 
 
-def test_every_block_runs_and_sends_what_it_shows(embedded_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_block_runs_and_sends_what_it_shows(
+    embedded_engine: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Each Python block runs after the ones before it; each JSON block is the wire form of the block above it."""
+    monkeypatch.chdir(tmp_path)  # one of them writes files
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", embedded_engine.endpoint_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "readme")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "readme")
