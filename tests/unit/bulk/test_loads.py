@@ -1,4 +1,5 @@
 import asyncio
+from datetime import datetime
 
 import pytest
 
@@ -47,6 +48,12 @@ class Counted:
 class Singular:
     name: PartitionKey[str]
     email: Attribute[str] = attribute(unique=True)
+
+
+@entity("brief")
+class Brief:
+    name: PartitionKey[str]
+    until: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
 
 
 def rows(count, **changes):
@@ -417,3 +424,39 @@ def test_closed_client_fails_the_load(table):
         assert len(caught.value.report.failed) == 3
 
     with_client(table, use)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_item_that_a_converter_of_one_s_own_refuses(table, is_async, tmp_path):
+    """Whatever encoding raises is about its item: it is reported as such, asynchronous source and resuming or not."""
+    state = tmp_path / "state.json"
+    bad = [*rows(3), "no row", *rows(5)[3:]]
+
+    async def source():
+        for row in bad:
+            yield row
+
+    async def use(client):
+        rejected = []
+        report = await client.table(Row).put_many(
+            source() if is_async else bad, on_error=rejected.append, resume=state, concurrency=1
+        )
+        assert (report.written, report.rejected) == (5, 1)
+        assert isinstance(rejected[0].error, MarshallingError)
+        again = await client.table(Row).put_many(source() if is_async else bad, resume=state)
+        assert (again.written, again.skipped) == (0, 6)
+
+    with_client(table, use)
+
+
+def test_expired_items_are_hidden_from_get_many(table):
+    """An expired item is missing, unless it is asked for."""
+    expired = {"name": {"S": "a"}, "until": {"N": "1000"}}
+    table.items["brief", "a"] = expired
+
+    async def use(client):
+        brief = client.table(Brief)
+        assert await brief.get_many(["a"]) == [None]
+        assert [row and row.name for row in await brief.get_many(["a", "b"], include_expired=True)] == ["a", None]
+
+    with_client(table, use, clock=lambda: 2000.0)
