@@ -99,8 +99,6 @@ class CarefulClassShape(Shape):
         self._check_unknown(item)
         try:
             return make_instance(self.cls, self.construction, values, self.aliases)
-        except Misfit:
-            raise
         except Exception as error:
             raise Misfit(
                 f"attributes that {self.python} accepts", type(error).__name__, "it is the cause of this error"

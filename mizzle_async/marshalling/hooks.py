@@ -44,12 +44,11 @@ class UserHooks:
 NO_HOOKS = UserHooks(None, None)
 
 
-def _ours(*_arguments: Any) -> Any:
-    """Mark a type as ours; it is compared, never called."""
-    raise NotImplementedError
+_ours: Final[Any] = object()
+"""Marks a type as ours."""
 
 
-def _our_factory(_target: Any) -> Callable[..., Any]:
+def _our_factory(_target: Any) -> Any:
     return _ours
 
 

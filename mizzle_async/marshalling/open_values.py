@@ -105,8 +105,6 @@ class HookShape(Shape):
 def _ask_user(hook: Callable[..., Any], kind: str, python: str, *arguments: Any) -> Any:
     try:
         return hook(*arguments)
-    except Misfit:
-        raise
     except Exception as error:
         raise Misfit(f"what the {kind} of {python} takes", type(error).__name__) from error
 

@@ -9,6 +9,7 @@ wrong. So the two agree by construction, and the common case pays for no path, n
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, TypeAlias
 
 from mizzle_async.marshalling.program import Program
@@ -37,6 +38,7 @@ class Shape:
         """The descriptors, as messages name them."""
         return " or ".join(sorted(self.tags))
 
+    @abstractmethod
     def encode(self, value: Any, levels: int) -> AttributeValue:
         """Return a value as it is stored.
 
@@ -47,15 +49,14 @@ class Shape:
         Raises:
             Misfit: It is not of this type.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, stored: AttributeValue) -> Any:
         """Return the value of a stored one.
 
         Raises:
             Misfit: What is stored is not of this type.
         """
-        raise NotImplementedError
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         """Return an expression that encodes the local variable ``value``."""

@@ -1,7 +1,9 @@
 """What nobody does on purpose, and what only the careful way meets."""
 
+import decimal
 import sys
-from typing import Any, Literal, Self
+from datetime import date
+from typing import Any, Literal, Never, Self
 
 import attrs
 import cattrs
@@ -9,9 +11,9 @@ import pytest
 
 from mizzle_async import LimitError, MarshallingError, ModelError
 from mizzle_async.expressions import Facet
-from mizzle_async.marshalling import decode_any, encode_any
+from mizzle_async.marshalling import decode_any, diff, encode_any
 from mizzle_async.marshalling.misfit import wire_name
-from mizzle_async.model import Attribute, PartitionKey, SortKey, attribute, document, entity, schema_of
+from mizzle_async.model import Attribute, PartitionKey, SortKey, attribute, dict_schema, document, entity, schema_of
 
 
 class Money:
@@ -206,3 +208,163 @@ def test_stored_types_are_named():
     assert wire_name({"S": "x"}) == "S"
     assert wire_name("x") == "no attribute value"
     assert encode_any(value=True) == {"BOOL": True}
+
+
+class Ordered(set[Any]):
+    """A set that is iterated in the order of its making."""
+
+    def __init__(self, *elements: Any) -> None:
+        super().__init__(elements)
+        self.elements = elements
+
+    def __iter__(self) -> Any:
+        return iter(self.elements)
+
+
+class Numbers(list[Any]):
+    pass
+
+
+class Day(date):
+    pass
+
+
+def test_mixed_sets_are_refused_whatever_comes_first():
+    """A set of text and numbers is refused, also where text is met first."""
+    for elements in (("a", 1), (1, "a")):
+        with pytest.raises(MarshallingError, match="found a set of N and S"):
+            encode_any(Ordered(*elements))
+
+
+def test_relatives_of_declared_types_are_stored_as_them(stored):
+    """Subclasses of lists and dates are stored like their bases, and are checked like them."""
+    assert stored(list[int]).write(Numbers([1])) == {"L": [{"N": "1"}]}
+    assert stored(list[int] | str).write(Numbers([1])) == {"L": [{"N": "1"}]}
+    with pytest.raises(MarshallingError, match=r"^Thing\.value\[0\]: expected int, found str"):
+        stored(list[int] | str).write(Numbers(["a"]))
+    assert stored(date).write(Day(2026, 1, 31)) == {"S": "2026-01-31"}
+
+
+@pytest.mark.parametrize("text", ["x.1", "1.1.1", "--0.5"])
+def test_text_that_only_looks_like_a_fraction_is_none(text):
+    """Whatever the caller's decimal context makes of it, text that is no number is refused."""
+    for traps in ([], [decimal.InvalidOperation]):
+        with (
+            decimal.localcontext(decimal.Context(traps=traps)),
+            pytest.raises(MarshallingError, match="expected a number"),
+        ):
+            decode_any({"N": text})
+
+
+def test_half_a_pair_of_hooks_works_the_careful_way(stored):
+    """When another element does not fit, the one direction that is the library's is done carefully too."""
+    writing, reading = cattrs.Converter(), cattrs.Converter()
+    writing.register_unstructure_hook(int, str)
+    reading.register_structure_hook(int, lambda value, _: int(value))
+    with pytest.raises(MarshallingError, match=r"^Thing\.value\[1\]: expected N, found BOOL"):
+        stored(list[int], writing).read({"L": [{"N": "1"}, {"BOOL": True}]})
+    with pytest.raises(MarshallingError, match=r"^Thing\.value\[1\]: expected int, found str"):
+        stored(list[int], reading).write([1, "a"])
+
+
+def test_declared_unions_are_read_the_careful_way(stored):
+    """A class that a Literal names is read carefully where one of its members asks for it."""
+
+    @attrs.define
+    class Cat:
+        lives: int
+        kind: Literal["cat"] = "cat"
+
+    @attrs.define
+    class Dog:
+        kind: Literal["dog"] = "dog"
+
+    assert stored(Cat | Dog).read({"M": {"kind": {"S": "cat"}, "lives": {"N": "9.0"}}}) == Cat(9)
+
+
+def test_operands_and_changes_inside_optional_elements(codec_of):
+    """A path through an element that may be None leads on; a map of optional documents changes entry by entry."""
+
+    @entity("things")
+    class Thing:
+        id: PartitionKey[str]
+        lines: Attribute[list[Line | None]] = attribute(factory=list)
+        named: Attribute[dict[str, Line | None]] = attribute(factory=dict)
+
+    codec = codec_of(Thing)
+    assert codec.encode_operand("s", Thing.lines[0][Line.sku], Facet.WHOLE) == {"S": "s"}
+    with pytest.raises(MarshallingError, match="expected str, found int"):
+        codec.encode_operand(5, Thing.lines[0][Line.sku], Facet.WHOLE)
+    old, new = (codec.encode(Thing(id="1", named={"a": Line(sku=sku)})) for sku in ("s", "t"))
+    assert diff(codec, old, new).clauses.targets == (("named", "a", "sku"),)
+
+
+def test_shapes_tell_what_is_inside(codec_of):
+    """What lies inside an attribute is known by name and position, through optionals, unions and collections."""
+
+    @entity("things")
+    class Thing:
+        id: PartitionKey[str]
+        line: Attribute[Line | None]
+        either: Attribute[Line | Other | str]
+        pair: Attribute[tuple[int, str]]
+        several: Attribute[set | None] = attribute(default=None)
+        mixed: Attribute[list[int] | dict[str, bool] | None] = attribute(default=None)
+
+    codec = codec_of(Thing)
+    shapes = {name: codec.shape_of(name) for name in ("line", "either", "pair", "several", "mixed")}
+    assert shapes["line"].member("sku").python == "str"
+    assert shapes["line"].member("nothing") is None
+    assert shapes["either"].member("iban").python == "str"
+    assert shapes["either"].element() is None
+    assert shapes["pair"].member(1).python == "str"
+    assert shapes["pair"].member(2) is None
+    assert shapes["several"].element().python == "Any"
+    assert shapes["mixed"].member(0).python == "int"
+    assert shapes["mixed"].member("a").python == "bool"
+    assert shapes["mixed"].element().python == "int"
+    assert codec.shape_of("undeclared") is None
+    optional = codec_of(dict_schema("t", partition_key="pk")).shape_of("pk")
+    assert optional.python == "Any"
+
+
+def test_shapes_of_optional_elements_tell_what_is_inside(stored):
+    """An element that may be None is stored as its type or as ``NULL``."""
+    element = stored(list[Line | None]).codec.shape_of("value").element()
+    assert element.tags == {"M", "NULL"}
+    assert element.member("sku").python == "str"
+    assert stored(list[list[int] | None]).codec.shape_of("value").element().element().python == "int"
+
+
+def test_a_set_that_is_absent_by_mistake_is_named(stored):
+    """Inside a tuple a set must be there, and the message says how it is stored."""
+    with pytest.raises(MarshallingError, match=r"^Thing\.value\[0\]: expected SS, found S"):
+        stored(list[set[str] | None]).read({"L": [{"S": "x"}]})
+    with pytest.raises(MarshallingError, match=r"^Thing\.value\[…\]: expected a number, found text that is none"):
+        stored(set).read({"NS": ["x"]})
+
+
+def test_a_page_of_one_key_is_told_apart_too(codec_of):
+    """Of a table whose key is one attribute, items are identified by that."""
+    codec = codec_of(dict_schema("legacy", partition_key="pk"))
+    assert codec.identify({"pk": {"S": "a"}, "x": {"N": "1"}}) == codec.identify({"pk": {"S": "a"}})
+    assert codec.identify({"pk": {"N": "1.0"}}) == codec.identify({"pk": {"N": "1"}})
+    with pytest.raises(MarshallingError, match=r"^legacy\.pk: expected a key attribute"):
+        codec.identify({})
+
+
+def test_types_that_are_special_forms_are_refused(stored):
+    """``Never`` has no values to store."""
+    with pytest.raises(ModelError, match=r"^Thing\.value: .*Never has no place in DynamoDB"):
+        stored(Never)
+
+
+def test_a_key_with_hooks_that_was_never_set_is_named(codec_of, converter):
+    """The message for a missing key value names its type, whoever stores it."""
+
+    @entity("purses")
+    class Purse:
+        money: PartitionKey[Money]
+
+    with pytest.raises(MarshallingError, match=r"^Purse\.money: expected Money, found an attribute that was never set"):
+        codec_of(schema_of(Purse), converter).encode(object.__new__(Purse))
