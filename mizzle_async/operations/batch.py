@@ -241,7 +241,7 @@ class WritePacker:
         self._ready.clear()
         self._ready_bytes = 0
         self._followers.clear()
-        self.held: int = 0
+        self.held = 0
         return sorted(left, key=_position)
 
 
