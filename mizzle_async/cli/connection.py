@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -42,7 +45,7 @@ class Connection:
         except MizzleError as error:
             click.echo(f"{type(error).__name__}: {error}", err=True)
             code = FAILED
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             click.echo("interrupted", err=True)
             code = INTERRUPTED
         raise SystemExit(code)
@@ -58,6 +61,10 @@ class Connection:
         )
 
     async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:
+        task = asyncio.current_task()
+        if task is not None:
+            with contextlib.suppress(NotImplementedError, RuntimeError):  # where there are no signals
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with self.client() as client:
             return await work(client)
 

@@ -27,7 +27,7 @@ from mizzle_async.errors import MizzleError
 SAMPLE = 1_000
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="Copy the items of one table into another.", epilog=EXIT_CODES)
 @click.argument("source")
 @click.argument("target")
 @click.option("--model", metavar="MODULE:CLASS", help="An entity: the types of attributes in --filter.")

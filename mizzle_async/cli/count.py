@@ -12,7 +12,7 @@ from mizzle_async.cli.values import json_bytes
 from mizzle_async.client import Client
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="Count items.", epilog=EXIT_CODES)
 @table_named
 @selecting
 @segmented

@@ -17,7 +17,7 @@ from mizzle_async.cli.values import json_bytes
 from mizzle_async.client import Client
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="Delete an item, or everything that is selected.", epilog=EXIT_CODES)
 @click.argument("key", nargs=-1, metavar="[PARTITION [SORT]]")
 @table_named
 @selecting

@@ -72,7 +72,7 @@ def airports() -> list[Airport]:
     ]
 
 
-@click.command()
+@click.command(short_help="Show the whole tour, on an engine of its own.")
 def demo() -> None:
     """Load every airport of the world into the embedded engine and query it."""
     console = Console()

@@ -18,7 +18,7 @@ from mizzle_async.errors import UnindexedFilterWarning
 from mizzle_async.operations import Explanation
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="Say what an operation sends and costs.", epilog=EXIT_CODES)
 @click.argument("operation", required=False, metavar="[MODULE:OPERATION]")
 @table_named
 @selecting

@@ -23,8 +23,9 @@ from mizzle_async.client import Client
 
 
 @click.command(
+    short_help="Write a table into a file.",
     epilog="CSV has the attributes of all items as its columns, and knows no empty text, no null and no types. "
-    + EXIT_CODES
+    + EXIT_CODES,
 )
 @click.argument("file")
 @table_named

@@ -15,7 +15,7 @@ from mizzle_async.client import Client
 from mizzle_async.marshalling import plain_item
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="Show one item.", epilog=EXIT_CODES)
 @click.argument("key", nargs=-1, required=True, metavar="PARTITION [SORT]")
 @table_named
 @click.option("--consistent", is_flag=True, help="See every finished write; twice the cost.")

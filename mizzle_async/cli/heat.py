@@ -22,7 +22,10 @@ from mizzle_async.client import Client
 from mizzle_async.heat import Heat, HeatReport
 
 
-@click.command(epilog=f"A key of which much is written or read is throttled while the table is idle. {EXIT_CODES}")
+@click.command(
+    short_help="Plot which partition keys are hot.",
+    epilog=f"A key of which much is written or read is throttled while the table is idle. {EXIT_CODES}",
+)
 @click.argument("files", nargs=-1, metavar="[FILE]…")
 @table_named
 @click.option("--by", metavar="ATTRIBUTE", help="As if this were the partition key.  [default: the table's]")

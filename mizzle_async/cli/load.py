@@ -28,6 +28,7 @@ SAMPLE: Final = 1_000
 
 
 @click.command(
+    short_help="Put the items of files into a table.",
     epilog=f"Without --model, columns of CSV are text. {EXIT_CODES}",
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")

@@ -9,6 +9,7 @@ from mizzle_async.testing.engines import EngineError, EngineName, start_engine
 
 
 @click.command(
+    short_help="Run a DynamoDB engine on this machine.",
     help="Run a DynamoDB engine on this machine until Ctrl-C: on 127.0.0.1 only, everything in memory.",
     epilog=(
         "The first run downloads the engine into the cache: the folder in MIZZLE_ASYNC_CACHE, else mizzle_async in"

@@ -12,7 +12,7 @@ from mizzle_async.cli.reading import show_rows, showing
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="Show the items of a table.", epilog=EXIT_CODES)
 @table_named
 @selecting
 @segmented

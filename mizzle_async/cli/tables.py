@@ -15,7 +15,7 @@ from mizzle_async.concurrency import run_together
 from mizzle_async.operations.table_definition import KeyElement, TableDescription
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(short_help="List tables.", epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[TABLE]…")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a table a line.")
 @connected

@@ -16,7 +16,7 @@ def test_demo(shell, engine, monkeypatch):
     monkeypatch.setattr(demo, "Client", lambda **settings: demo_client(engine, settings))
     result = shell("demo")
     assert result.exit_code == 0
-    assert "Frankfurt am Main Airport" in result.stdout
+    assert "Frankfurt am Main" in result.stdout
     assert f"{len(wanted):,} airports" in result.stdout
     assert "visits 0 → 1" in result.stdout
 

@@ -141,3 +141,17 @@ def test_reader_that_leaves_is_no_error_of_ours(shell, new_table, lines):
         process.stdout.readline()
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+def test_termination_is_an_interruption(shell, new_table):
+    """SIGTERM, as a service manager sends it, stops a load in order like Ctrl-C."""
+    command = [*COMMAND, "load", "-", "-t", new_table(), "--json"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    bad = "bad\n" * 5
+    with subprocess.Popen(command, **pipes, text=True, env=shell.environment) as process:  # noqa: S603 - ourselves
+        process.stdin.write(bad)
+        process.stdin.flush()
+        process.stderr.readline()
+        process.terminate()
+        assert json.loads(process.stdout.read())["complete"] is False
+        assert process.wait() == 130

@@ -1,0 +1,26 @@
+import json
+
+import pytest
+
+from mizzle_async.bulk.report import BatchReport, UndoneWrite
+from mizzle_async.bulk.work import BulkWork
+from mizzle_async.cli.jobs import Job
+from mizzle_async.cli.progress import Display
+from mizzle_async.errors import ThrottledError
+
+
+@pytest.mark.parametrize(("written", "code"), [(0, 1), (7, 3)])
+async def test_what_is_left_is_told(capsys, written, code):
+    """Work that leaves something prints the error and the report, and its exit code says whether anything was done."""
+    report = BatchReport(written=written)
+    report.note(UndoneWrite("put", "t", {}, ThrottledError("too much"), 3))
+
+    async def work() -> BatchReport:
+        raise report.to_error("put_many")
+
+    job = Job("load", Display("x", quiet=True), as_json=True, done="loaded")
+    assert await job.run(BulkWork("load", report, work)) == code
+    shown = capsys.readouterr()
+    assert "BatchError: put_many" in shown.err
+    told = json.loads(shown.out)
+    assert (told["complete"], told["loaded"], told["failed"]) == (False, written, 1)
