@@ -272,7 +272,7 @@ class _ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.number: int = self._server.enter(self)
+        self.number = self._server.enter(self)
         self.write(self._server.greeting)
 
     def data_received(self, data: bytes) -> None:

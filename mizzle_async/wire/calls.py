@@ -97,7 +97,7 @@ class Call:
 
     def expire(self) -> None:
         """End the call: the timer's callback."""
-        self.expired: bool = True
+        self.expired = True
         exchange = self.exchange
         if exchange is None or exchange.phase is not Outcome.ANSWERED:
             self._cancelled = True

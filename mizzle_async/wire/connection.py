@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
             return
         self._waiter = self._exchange = None
         self._received = 0
-        self.reusable: bool = parser.should_keep_alive()
+        self.reusable = parser.should_keep_alive()
         if not waiter.done():
             waiter.set_result((status, headers, body))
 

@@ -158,7 +158,7 @@ class RetryQuota:
 
     def give(self, tokens: int) -> None:
         """Give tokens back, up to the capacity."""
-        self.tokens: int = min(self.capacity, self.tokens + tokens)
+        self.tokens = min(self.capacity, self.tokens + tokens)
 
     def __repr__(self) -> str:
         return f"<RetryQuota {self.tokens} of {self.capacity}>"

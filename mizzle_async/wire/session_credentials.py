@@ -134,7 +134,7 @@ class CredentialKeeper:
         self._due_after = float("-inf")
         self._closed = False
         self.credentials: Credentials | None = None
-        self.next_look: float = float("-inf")
+        self.next_look = float("-inf")
         self.refreshes: int = 0
 
     async def current(self) -> Credentials:
@@ -229,7 +229,7 @@ class CredentialKeeper:
         self._due_after = now + RENEWED_SECONDS if short else now
         self.credentials = loaded
         # The next call takes them at once.
-        self.next_look: float = float("-inf")
+        self.next_look = float("-inf")
         logger.debug("AWS credentials loaded")
 
     def _failure(self) -> MizzleError:
