@@ -88,7 +88,7 @@ class Story:
 async def proxy(dynamodb_local: DynamoDBLocal) -> AsyncIterator[FaultProxy]:
     """Lose a share of the answers, after the engine applied the write."""
     writes = ("UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems")
-    faults = sometimes(Fault.drop_after(), LOST, random.Random(20), operations=writes)  # noqa: S311  (it picks faults)
+    faults = sometimes(Fault.drop_after(), LOST, random.Random(20), operations=writes)
     async with FaultProxy(dynamodb_local.endpoint_url, faults) as proxy:
         yield proxy
 

@@ -26,7 +26,7 @@ def request(table="orders", *, index=None, timeout=None, safety=RepeatSafety.REA
 
 async def opened(url, **options):
     """Open a pipeline whose pauses are drawn by a seeded generator."""
-    policy = options.pop("retry", None) or RetryPolicy(randomness=random.Random(7).random)  # noqa: S311  (a simulation)
+    policy = options.pop("retry", None) or RetryPolicy(randomness=random.Random(7).random)
     settings = WireSettings(
         endpoint_url=url, region_name="eu-west-1", credentials=("AKID", "secret"), retry=policy, **options
     )

@@ -71,7 +71,7 @@ def network(generator):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_ten_thousand_cancellations_at_random(seed):
     """No answer reaches a wrong caller, no slot or task is lost, and every cancellation is delivered."""
-    generator = random.Random(seed)  # noqa: S311  (a simulation)
+    generator = random.Random(seed)
 
     async def main():
         cancelled = answered = 0
@@ -106,7 +106,7 @@ def test_ten_thousand_cancellations_at_random(seed):
 
 def test_a_hundred_thousand_calls_with_faults():
     """With one fault in a hundred every read has its own answer; tasks, connections and objects stay flat."""
-    generator = random.Random(3)  # noqa: S311  (a simulation)
+    generator = random.Random(3)
     calls, workers = 100_000, 50
 
     async def main():

@@ -23,7 +23,7 @@ REFUSED = Reply.error("ConditionalCheckFailedException")
 
 def tell(safety, *, seed):
     """Send a thousand writes through a network that loses answers; return what callers were told, and the truth."""
-    generator = random.Random(seed)  # noqa: S311  (a simulation)
+    generator = random.Random(seed)
     applied = Counter()
 
     def script(sent):
