@@ -2,7 +2,10 @@
 
 Only what differs is written, so concurrent changes of other attributes, of other entries of a map and of other
 elements of a top-level set survive. A list that only grew is appended to, on condition that it still has the length it
-had: so the same elements are never appended twice. Any other change of a list replaces it: positions mean nothing when
+had: so the same elements are never appended twice. A value that an instance may have by default, an empty list or map
+among them, may not be stored at all: it is written whole, on condition that nobody else did.
+
+Any other change of a list replaces it: positions mean nothing when
 somebody else moves the elements.
 """
 
@@ -11,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import field, frozen
+from attrs import NOTHING, field, frozen
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, Condition, ListAppend, UpdateClauses
+from mizzle_async.expressions import AttributePath, Condition, Facet, ListAppend, UpdateClauses
 from mizzle_async.marshalling.codec import EntityCodec
+from mizzle_async.marshalling.fields import factory_of, make_default
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.marshalling.operands import StoredSet, StoredValue
+from mizzle_async.model import AttributeSchema
 from mizzle_async.types import AttributeValue, Item
 
 SET_TAGS = frozenset({"SS", "NS", "BS"})
@@ -41,6 +46,10 @@ class Difference:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return self.clauses.is_empty
+
+    def reaches_into(self, path: AttributePath[Any, Any]) -> bool:
+        """Whether it needs what is stored at a path: it changes something inside, or appends."""
+        return self.guard is not None or any(clause.path.segments != path.segments for clause in self.clauses.clauses)
 
     def also(self, other: Difference) -> Difference:
         """Return both together."""
@@ -70,7 +79,13 @@ def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item) -> Difference:
     for name, old, new in _changes(old_item, new_item):
         attribute = schema.by_name.get(name)
         path = schema.path(name if attribute is None else attribute.field)
-        difference = difference.also(_change(codec, path, old, new))
+        change = _change(codec, path, old, new)
+        if attribute is not None and old is not None and new is not None and change.reaches_into(path):
+            default = _default(codec, attribute, path)
+            if default is not None and any(default.values()) and same_value(default, old):
+                # Perhaps nothing is stored, and reading gave the default: there is nothing to reach into then.
+                change = Difference(_replacement(path, new).clauses, path.not_exists() | (path == StoredValue(old)))
+        difference = difference.also(change)
     return difference
 
 
@@ -115,7 +130,7 @@ def _change(
         if tag in SET_TAGS:
             change = _change_of_set(path, tag, old, new)
         elif old is not None and new is not None and tag == "M":
-            change = _change_of_map(codec, path, old["M"], new["M"])
+            change = _change_of_map(codec, path, old["M"], new["M"]) if old["M"] else _first_entries(path, new)
         elif old is not None and new is not None and tag == "L":
             change = _change_of_list(path, old["L"], new["L"])
     return change or _replacement(path, new)
@@ -161,6 +176,22 @@ def _change_of_map(codec: EntityCodec[Any], path: AttributePath[Any, Any], old: 
     return difference if len(difference.clauses.clauses) <= MAP_CLAUSES else None
 
 
+def _first_entries(path: AttributePath[Any, Any], new: AttributeValue) -> Difference:
+    """Return the whole of a map that was empty: it may not be stored, and then no entry can be written into it."""
+    return Difference(_replacement(path, new).clauses, path.not_exists() | (path.size() == 0))
+
+
+def _default(
+    codec: EntityCodec[Any], attribute: AttributeSchema, path: AttributePath[Any, Any]
+) -> AttributeValue | None:
+    """Return what reading gives where nothing is stored, encoded; None for absence, and where nobody can know."""
+    given = attribute.default
+    factory = factory_of(given)
+    if given is NOTHING or attribute.optional or (factory is not None and factory.takes_self):
+        return None
+    return codec.encode_operand(make_default(given, None), path, Facet.WHOLE)
+
+
 def _change_of_list(
     path: AttributePath[Any, Any], old: list[AttributeValue], new: list[AttributeValue]
 ) -> Difference | None:
@@ -168,4 +199,6 @@ def _change_of_list(
     appended = [StoredValue(element) for element in new[len(old) :]]
     if not appended or not all(map(same_value, old, new)):
         return None
+    if not old:  # perhaps it is not stored: a class may give an empty list where there is none
+        return Difference(UpdateClauses().append(path, appended), path.not_exists() | (path.size() == 0))
     return Difference(UpdateClauses().set(path, ListAppend(path, appended)), path.size() == len(old))

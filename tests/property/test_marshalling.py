@@ -16,7 +16,16 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mizzle_async.errors import LimitError, MarshallingError, MizzleError
-from mizzle_async.expressions import ClauseKind, Condition, ListAppend, Predicate, Size, UpdateClauses
+from mizzle_async.expressions import (
+    ClauseKind,
+    Condition,
+    Conjunction,
+    Disjunction,
+    ListAppend,
+    Predicate,
+    Size,
+    UpdateClauses,
+)
 from mizzle_async.marshalling import (
     EntityCodec,
     Marshaller,
@@ -460,6 +469,9 @@ def apply(clauses: UpdateClauses, item: Mapping[str, Any]) -> dict[str, Any]:
                 assert isinstance(value, ListAppend)
                 assert value.first.segments == clause.path.segments
                 target[name] = {"L": source[name]["L"] + [element.stored for element in value.second]}
+            case ClauseKind.APPEND:
+                held = source.get(name, {"L": []})["L"]
+                target[name] = {"L": held + [element.stored for element in value]}
             case ClauseKind.REMOVE:
                 del target[name]
             case ClauseKind.ADD | ClauseKind.DISCARD:
@@ -475,16 +487,22 @@ def apply(clauses: UpdateClauses, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def holds(guard: Condition[Any] | None, item: Mapping[str, Any]) -> bool:
-    """Whether a guard, a conjunction of sizes of lists, is true of an item."""
+    """Whether a guard of a difference is true of an item: about sizes, absence and whole values."""
     if guard is None:
         return True
-    for part in getattr(guard, "parts", (guard,)):
-        assert isinstance(part, Predicate)
-        assert isinstance(part.left, Size)
-        holder, name = holder_of(dict(item), part.left.path.segments)
-        if part.operator != "=" or len(holder[name]["L"]) != part.arguments[0]:
-            return False
-    return True
+    if isinstance(guard, Conjunction):
+        return all(holds(part, item) for part in guard.parts)
+    if isinstance(guard, Disjunction):
+        return any(holds(part, item) for part in guard.parts)
+    assert isinstance(guard, Predicate)
+    left = guard.left
+    holder, name = holder_of(dict(item), left.path.segments if isinstance(left, Size) else left.segments)
+    if guard.operator == "attribute_not_exists":
+        return name not in holder
+    assert guard.operator == "="
+    if isinstance(left, Size):
+        return name in holder and len(next(iter(holder[name].values()))) == guard.arguments[0]
+    return name in holder and holder[name] == guard.arguments[0].stored
 
 
 def targets_overlap(clauses: UpdateClauses) -> bool:

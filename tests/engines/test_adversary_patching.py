@@ -1,0 +1,91 @@
+"""Patching items that were written before their class had all its attributes, on each engine."""
+
+import asyncio
+
+import pytest
+
+from mizzle_async import (
+    Attribute,
+    Client,
+    ConditionalCheckFailedError,
+    PartitionKey,
+    attribute,
+    document,
+    entity,
+    evolve,
+)
+
+
+@document
+class Settings:
+    level: Attribute[int]
+    marks: Attribute[list[str]] = attribute(factory=list)
+    limits: Attribute[dict[str, int]] = attribute(factory=dict)
+
+
+@entity("accounts")
+class Before:
+    id: PartitionKey[str]
+
+
+@entity("accounts")
+class Account:
+    id: PartitionKey[str]
+    history: Attribute[list[str]] = attribute(factory=list)
+    counts: Attribute[dict[str, int]] = attribute(factory=dict)
+    settings: Attribute[Settings] = attribute(factory=lambda: Settings(level=0))
+    plan: Attribute[list[str]] = attribute(factory=lambda: ["free"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"history": ["made"]},
+        {"counts": {"logins": 1}},
+        {"settings": Settings(level=5)},
+        {"settings": Settings(level=0, marks=["x"], limits={"a": 1})},
+        {"plan": ["free", "paid"]},
+        {"history": ["made"], "counts": {"logins": 1}, "settings": Settings(level=1), "plan": []},
+    ],
+)
+async def test_a_patch_reaches_attributes_that_are_not_stored_yet(client: Client, changes: dict[str, object]) -> None:
+    """An attribute whose default was read, because nothing is stored, can be patched, and then patched again."""
+    await client.ensure_tables(Account)
+    accounts = client.table(Account)
+    await client.table(Before).put(Before(id="a"))
+    old = await accounts.get_one("a")
+    new = evolve(old, **changes)
+    assert await accounts.patch(old, to=new) == new
+    await accounts.put(old)  # now everything is stored
+    assert await accounts.patch(old, to=new) == new
+    assert await accounts.get_one("a") == new
+
+
+async def test_a_patch_of_a_document_reaches_members_that_are_not_stored_yet(client: Client) -> None:
+    """A member of a document that was added to its class later can be patched as well."""
+    await client.ensure_tables(Account)
+    accounts = client.table(Account)
+    raw = client.table("accounts", partition_key="id")
+    await raw.put({"id": "a", "settings": {"level": 3}})
+    old = await accounts.get_one("a")
+    new = evolve(old, settings=Settings(level=3, marks=["x"], limits={"a": 1}))
+    assert await accounts.patch(old, to=new) == new
+
+
+async def test_two_patches_of_what_is_not_stored_yet_do_not_overwrite_each_other(client: Client) -> None:
+    """Of two patches that both start from an empty default, one is applied and the other is told."""
+    await client.ensure_tables(Account)
+    accounts = client.table(Account)
+    await client.table(Before).put(Before(id="a"))
+    old = await accounts.get_one("a")
+    for first, second in (
+        (evolve(old, history=["x"]), evolve(old, history=["y"])),
+        (evolve(old, counts={"x": 1}), evolve(old, counts={"y": 1})),
+        (evolve(old, settings=Settings(level=1)), evolve(old, settings=Settings(level=2))),
+    ):
+        await client.table(Before).put(Before(id="a"))
+        outcomes = await asyncio.gather(
+            accounts.patch(old, to=first), accounts.patch(old, to=second), return_exceptions=True
+        )
+        failed = [outcome for outcome in outcomes if not isinstance(outcome, Account)]
+        assert [type(outcome) for outcome in failed] == [ConditionalCheckFailedError]
