@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import signal
 from collections.abc import Awaitable, Callable
@@ -43,6 +44,11 @@ class Connection:
         try:
             code = anyio.run(self._work, work)
         except MizzleError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            code = FAILED
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who reads the output has seen enough: click ends it
+                raise
             click.echo(f"{type(error).__name__}: {error}", err=True)
             code = FAILED
         except (KeyboardInterrupt, asyncio.CancelledError):

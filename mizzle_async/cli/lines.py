@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -121,7 +122,7 @@ def _lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
     """Yield lines; a file that is cut or no gzip at all is no bad line but a bad file."""
     try:
         yield from stream
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise click.ClickException(f"{name} cannot be read to its end: {error}") from error
 
 
@@ -144,7 +145,7 @@ def _csv_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
 def _text_lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
     try:
         yield from iter(text.readline, "")
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise click.ClickException(f"{name} cannot be read to its end: {error}") from error
 
 
@@ -155,9 +156,6 @@ def _csv_body(name: str, reader: Any, header: list[str]) -> Iterator[Row]:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            yield Row(name, line, None, f"no CSV: {error}")
-            continue
         if not cells:
             continue
         problem = ""

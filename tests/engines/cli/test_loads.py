@@ -181,6 +181,9 @@ def test_cut_file_is_an_error(shell, new_table):
     whole = gzip.compress(b'{"id": "1"}\n' * 1000)
     (shell.folder / "in.jsonl.gz").write_bytes(whole[:-12])
     (shell.folder / "in.csv.gz").write_bytes(gzip.compress(b"id\n" + b"1\n" * 1000)[:-12])
-    for name in ("in.jsonl.gz", "in.csv.gz"):
+    broken = bytearray(whole)
+    broken[12:20] = b"\xff" * 8
+    (shell.folder / "broken.jsonl.gz").write_bytes(broken)
+    for name in ("in.jsonl.gz", "in.csv.gz", "broken.jsonl.gz"):
         result = shell("load", name, "-t", new_table(), "-q")
         assert (result.exit_code, "cannot be read to its end" in result.stderr) == (1, True)

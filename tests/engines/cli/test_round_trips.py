@@ -150,6 +150,12 @@ def test_export_that_makes_no_sense_is_refused(shell, new_table, arguments, part
     assert (result.exit_code, part in result.stderr) == (2, True), result.stderr
 
 
+def test_file_that_cannot_be_written_is_an_error(shell, new_table):
+    """A file in a folder that is not there is exit code 1, without a traceback."""
+    result = shell("export", "nowhere/out.jsonl", "-t", new_table())
+    assert (result.exit_code, "nowhere/out.jsonl" in result.stderr) == (1, True)
+
+
 def test_export_says_what_it_will_consume(shell, new_table):
     """A dry run tells items and read units, and writes no file."""
     table = new_table()
