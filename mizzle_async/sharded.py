@@ -6,7 +6,7 @@ import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from attrs import evolve, frozen
 
@@ -82,8 +82,16 @@ class ShardedQuery(Query[ModelT]):
             "and is not exported or changed as a whole: use `async for`, .all(), .first() or .count(), or a scan"
         )
 
-    one = pages = page = stream = project = hydrate = _refused
-    export = resumable = delete_where = rewrite = _refused
+    one: ClassVar[Any] = _refused
+    pages: ClassVar[Any] = _refused
+    page: ClassVar[Any] = _refused
+    stream: ClassVar[Any] = _refused
+    project: ClassVar[Any] = _refused
+    hydrate: ClassVar[Any] = _refused
+    export: ClassVar[Any] = _refused
+    resumable: ClassVar[Any] = _refused
+    delete_where: ClassVar[Any] = _refused
+    rewrite: ClassVar[Any] = _refused
 
 
 class MergedItems(AsyncIterator[ModelT], Generic[ModelT]):
