@@ -2,7 +2,8 @@
 
 Only what differs is written, so concurrent changes of other attributes, of other entries of a map and of other
 elements of a top-level set survive. A list that only grew is appended to, on condition that it still has the length it
-had: so the same elements are never appended twice. A value that an instance may have by default, an empty list or map
+had: so the same elements are never appended twice. A set that both grew and shrank is replaced, on condition that it
+still has the elements it had. A value that an instance may have by default, an empty list or map
 among them, may not be stored at all: it is written whole, on condition that nobody else did.
 
 Any other change of a list replaces it: positions mean nothing when
@@ -147,15 +148,17 @@ def _change_of_set(
     """Return elements to add or to take out, so that what others add or take out at the same time survives.
 
     Only for top-level attributes, as documented; an expression may name a path once, so a set that both grew and
-    shrank is replaced.
+    shrank is replaced, on condition that it still is what it was.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
     """
     before, after = _elements(old, tag), _elements(new, tag)
     added = [after[key] for key in after if key not in before]
     gone = [before[key] for key in before if key not in after]
-    if (added and gone) or len(path.segments) > 1:
+    if len(path.segments) > 1:
         return None
+    if old is not None and added and gone:
+        return Difference(_replacement(path, new).clauses, path == StoredValue(old))
     clauses = UpdateClauses()
     if added:
         return Difference(clauses.add(path, StoredSet.of(tag, added)))

@@ -35,6 +35,7 @@ class Account:
     counts: Attribute[dict[str, int]] = attribute(factory=dict)
     settings: Attribute[Settings] = attribute(factory=lambda: Settings(level=0))
     plan: Attribute[list[str]] = attribute(factory=lambda: ["free"])
+    roles: Attribute[set[str]] = attribute(factory=lambda: {"guest"})
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ class Account:
         {"settings": Settings(level=5)},
         {"settings": Settings(level=0, marks=["x"], limits={"a": 1})},
         {"plan": ["free", "paid"]},
+        {"roles": {"admin"}},
         {"history": ["made"], "counts": {"logins": 1}, "settings": Settings(level=1), "plan": []},
     ],
 )
@@ -89,3 +91,17 @@ async def test_two_patches_of_what_is_not_stored_yet_do_not_overwrite_each_other
         )
         failed = [outcome for outcome in outcomes if not isinstance(outcome, Account)]
         assert [type(outcome) for outcome in failed] == [ConditionalCheckFailedError]
+
+
+async def test_a_patch_that_replaces_a_set_does_not_lose_what_was_added_meanwhile(client: Client) -> None:
+    """A set that both grew and shrank is replaced only if it still is what was read."""
+    await client.ensure_tables(Account)
+    accounts = client.table(Account)
+    old = Account(id="a", roles={"x", "y"})
+    await accounts.put(old)
+    await accounts.update("a").add(Account.roles, {"z"})
+    with pytest.raises(ConditionalCheckFailedError):
+        await accounts.patch(old, to=evolve(old, roles={"y", "w"}))
+    current = await accounts.get_one("a")
+    assert current.roles == {"x", "y", "z"}
+    assert (await accounts.patch(current, to=evolve(current, roles={"z", "w"}))).roles == {"z", "w"}

@@ -101,12 +101,18 @@ def compiled(codec: EntityCodec[Any], difference: Difference) -> tuple[str, str,
         ({}, {"total": Decimal(5)}, "SET #total = :total", "", [{"N": "5"}]),
         ({}, {"nick": "n"}, "SET #nick = :nick", "", [{"S": "n"}]),
         ({"nick": "n"}, {}, "REMOVE #nick", "", []),
-        # sets: elements, so that others' survive; a set that grew and shrank is replaced
+        # sets: elements, so that others' survive; a set that grew and shrank is replaced if nobody else changed it
         ({"tags": {"a"}}, {"tags": {"a", "b"}}, "ADD #tags :tags", "", [{"SS": ["b"]}]),
         ({}, {"tags": {"b", "a"}}, "ADD #tags :tags", "", [{"SS": ["a", "b"]}]),
         ({"tags": {"a", "b"}}, {"tags": {"a"}}, "DELETE #tags :tags", "", [{"SS": ["b"]}]),
         ({"tags": {"a", "b"}}, {}, "DELETE #tags :tags", "", [{"SS": ["a", "b"]}]),
-        ({"tags": {"a"}}, {"tags": {"b"}}, "SET #tags = :tags", "", [{"SS": ["b"]}]),
+        (
+            {"tags": {"a"}},
+            {"tags": {"b"}},
+            "SET #tags = :tags",
+            "#tags = :tags_2",
+            [{"SS": ["b"]}, {"SS": ["a"]}],
+        ),
         ({"sizes": {Decimal("1.0")}}, {"sizes": {Decimal(1), Decimal(2)}}, "ADD #sizes :sizes", "", [{"NS": ["2"]}]),
         # lists: appended to at the length they had, or replaced
         (
