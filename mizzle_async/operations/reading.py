@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -331,7 +331,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             ExpressionError: A page has no row, or the scan is parallel.
         """
         entity = self.target.schema.entity
-        given: object = most  # perhaps text, from a query string
+        given = cast("object", most)  # perhaps text, from a query string
         if given is not None and (not isinstance(given, int) or given < 1):
             raise ExpressionError(
                 f"{entity}: max_items={given!r} must be an integer of 1 or more: a page has at least one item"
