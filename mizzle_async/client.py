@@ -38,7 +38,7 @@ from mizzle_async.wire.hedge import HedgePolicy
 from mizzle_async.wire.pipeline import Pipeline, open_pipeline
 from mizzle_async.wire.pool_config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
-from mizzle_async.wire.settings import CredentialsLike, WireSettings
+from mizzle_async.wire.settings import CredentialsLike, WireSettings, check_setting
 
 ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
@@ -103,6 +103,13 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         transport: Transport | None = None,
         caller: Caller | None = None,
     ) -> None:
+        check_setting("throughput", throughput, (Throughput, type(None)), "a Throughput")
+        check_setting("table_prefix", table_prefix, str, "a str")
+        check_setting("table_names", table_names, (Mapping, type(None)), "a mapping of names to names")
+        check_setting("cursor_key", cursor_key, (str, bytes, bytearray, type(None)), "str or bytes")
+        for name, function in (("clock", clock), ("sleep", sleep)):
+            if not callable(function):
+                raise TypeError(f"{name}= takes a function, not {type(function).__name__}")
         self._settings = WireSettings(
             region_name=region_name,
             profile_name=profile_name,

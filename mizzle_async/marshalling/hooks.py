@@ -64,7 +64,10 @@ class HookRegistry:
         if converter is None:
             return
         # cattrs' own class, without what a subclass of the user's may register when it is made.
-        fresh: type[BaseConverter] = next(base for base in type(converter).__mro__ if base.__module__ == CATTRS)
+        found = next((base for base in type(converter).__mro__ if base.__module__ == CATTRS), None)
+        if found is None:
+            raise TypeError(f"converter= takes a cattrs converter, not {type(converter).__name__}")
+        fresh: type[BaseConverter] = found
         self._pristine = fresh()
         self._registry = fresh()
         self._registry.register_unstructure_hook_factory(_any_type, _our_factory)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import attrs
 from attrs import field, frozen
 from attrs.validators import gt
 
@@ -44,15 +45,57 @@ CredentialsLike: TypeAlias = Credentials | tuple[str, str] | tuple[str, str, str
 """Static credentials, or a tuple of access key id, secret access key and, if there is one, session token."""
 
 
+_CREDENTIALS = "Credentials, or a tuple of access key id, secret access key and, if there is one, session token"
+_TUPLE_LENGTHS = (2, 3)
+
+
+def check_setting(name: str, value: object, kinds: type[Any] | tuple[type[Any], ...], takes: str) -> None:
+    """Refuse a setting of the wrong type; its value is not shown.
+
+    Args:
+        name: The setting's.
+        value: What was given.
+        kinds: The types that it may have.
+        takes: What the message calls them.
+
+    Raises:
+        TypeError: It has none of them.
+    """
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name}= takes {takes}, not {type(value).__name__}")
+
+
 def _credentials(given: CredentialsLike | None) -> Credentials | None:
-    if not isinstance(given, tuple):
+    if given is None:
+        return None
+    check_setting("credentials", given, (Credentials, tuple), _CREDENTIALS)
+    if isinstance(given, Credentials):
         return given
+    if len(given) not in _TUPLE_LENGTHS:
+        raise TypeError(f"credentials= takes {_CREDENTIALS}, not a tuple of {len(given)}")
     access_key_id, secret_access_key, *token = given
+    for part in (access_key_id, secret_access_key, *(one for one in token if one is not None)):
+        check_setting("credentials", part, str, f"{_CREDENTIALS}, all of them str")
     return Credentials(access_key_id, secret_access_key, *token)
 
 
 def _instruments(given: Instrument | tuple[Instrument, ...] | list[Instrument]) -> tuple[Instrument, ...]:
-    return tuple(given) if isinstance(given, list | tuple) else (given,)
+    several = tuple(given) if isinstance(given, list | tuple) else (given,)
+    for one in several:
+        check_setting("instrument", one, Instrument, "an object with a method call_finished, or several")
+    return several
+
+
+def _is(kinds: type[Any] | tuple[type[Any], ...], takes: str) -> Callable[[object, attrs.Attribute[Any], Any], None]:
+    """Return a validator of a setting's type."""
+
+    def check(_settings: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        check_setting(attribute.name, value, kinds, takes)
+
+    return check
+
+
+_TEXT = _is((str, type(None)), "a str")
 
 
 @frozen(kw_only=True)
@@ -76,15 +119,15 @@ class WireSettings:
         wall_clock: Epoch seconds, for signatures.
     """
 
-    region_name: str | None = None
-    profile_name: str | None = None
-    endpoint_url: str | None = None
+    region_name: str | None = field(default=None, validator=_TEXT)
+    profile_name: str | None = field(default=None, validator=_TEXT)
+    endpoint_url: str | None = field(default=None, validator=_TEXT)
     credentials: Credentials | None = field(default=None, converter=_credentials)
     session: Any = field(default=None, repr=False)
-    pool: PoolConfig = field(factory=PoolConfig)
-    timeout: float = field(default=10.0, validator=gt(0))
-    retry: RetryPolicy = field(factory=RetryPolicy)
-    hedge: HedgePolicy | None = None
+    pool: PoolConfig = field(factory=PoolConfig, validator=_is(PoolConfig, "a PoolConfig"))
+    timeout: float = field(default=10.0, validator=[_is((int, float), "seconds as a number"), gt(0)])
+    retry: RetryPolicy = field(factory=RetryPolicy, validator=_is(RetryPolicy, "a RetryPolicy"))
+    hedge: HedgePolicy | None = field(default=None, validator=_is((HedgePolicy, type(None)), "a HedgePolicy"))
     instrument: tuple[Instrument, ...] = field(default=(), converter=_instruments)
     allow_http: bool = False
     transport: Transport | None = None

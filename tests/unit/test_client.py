@@ -58,6 +58,36 @@ async def test_context_opens_and_closes():
     await client.aclose()
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"converter": 5}, r"converter= takes a cattrs converter, not int"),
+        ({"credentials": ("a",)}, r"credentials= takes Credentials, or a tuple of access key id, secret access key"),
+        ({"credentials": ("a", 5)}, r"credentials= takes Credentials, or a tuple of"),
+        ({"credentials": "CANARY"}, r"credentials= takes Credentials, or a tuple of .* not str$"),
+        ({"pool": 5}, r"pool= takes a PoolConfig, not int"),
+        ({"retry": 5}, r"retry= takes a RetryPolicy, not int"),
+        ({"hedge": 5}, r"hedge= takes a HedgePolicy, not int"),
+        ({"timeout": "x"}, r"timeout= takes seconds as a number, not str"),
+        ({"throughput": 5}, r"throughput= takes a Throughput, not int"),
+        ({"table_prefix": None}, r"table_prefix= takes a str, not NoneType"),
+        ({"table_names": 5}, r"table_names= takes a mapping of names to names, not int"),
+        ({"cursor_key": 32}, r"cursor_key= takes str or bytes, not int"),
+        ({"instrument": 5}, r"instrument= takes an object with a method call_finished, or several, not int"),
+        ({"instrument": [5]}, r"instrument= takes an object with a method call_finished, or several, not int"),
+        ({"region_name": 5}, r"region_name= takes a str, not int"),
+        ({"endpoint_url": 5}, r"endpoint_url= takes a str, not int"),
+        ({"clock": 5}, r"clock= takes a function, not int"),
+        ({"sleep": 5}, r"sleep= takes a function, not int"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused(settings, message):
+    """A setting of the wrong type is refused when the client is made, by its name, and its value is not shown."""
+    with pytest.raises(TypeError, match=message) as caught:
+        Client(**settings)
+    assert "CANARY" not in str(caught.value)
+
+
 async def test_use_before_opening_says_how_to_open():
     """A client that is not open yet says what to write."""
     client = Client()

@@ -6,6 +6,7 @@ from mizzle_async import (
     Attribute,
     Client,
     ClientStateError,
+    Heat,
     ItemExistsError,
     ItemNotFoundError,
     LimitError,
@@ -149,5 +150,5 @@ def test_it_survives_pickling(counters):
 
 def test_reported_capacity_is_asked_for():
     """With an instrument listening, the request asks what it consumed."""
-    counters = Client(instrument=[object()]).table(Counted)
+    counters = Client(instrument=[Heat()]).table(Counted)
     assert counters.delete("a").exactly_once().to_wire()["ReturnConsumedCapacity"] == "TOTAL"

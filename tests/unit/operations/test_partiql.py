@@ -6,6 +6,7 @@ from mizzle_async import (
     ConditionalCheckFailedError,
     DuplicateItemError,
     ExpressionError,
+    Heat,
     LimitError,
     MarshallingError,
     OutcomeUnknownError,
@@ -297,7 +298,7 @@ def test_bad_transactions(client):
 
 def test_reported_capacity_is_asked_for():
     """With an instrument listening, every request asks what it consumed."""
-    client = Client(instrument=[object()])
+    client = Client(instrument=[Heat()])
     statement = client.execute("SELECT * FROM t")
     for operation in (statement, client.execute_batch(statement), client.execute_transaction(statement)):
         assert operation.to_wire()["ReturnConsumedCapacity"] == "TOTAL"

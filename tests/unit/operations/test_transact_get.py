@@ -4,6 +4,7 @@ from mizzle_async import (
     Attribute,
     Client,
     ExpressionError,
+    Heat,
     ItemNotFoundError,
     LimitError,
     PartitionKey,
@@ -130,5 +131,5 @@ def test_explain_prices_it(client, orders):
 
 def test_reported_capacity_is_asked_for():
     """With an instrument listening, the request asks what it consumed."""
-    client = Client(instrument=[object()])
+    client = Client(instrument=[Heat()])
     assert client.transact_get(client.table(Order).get("a")).to_wire()["ReturnConsumedCapacity"] == "TOTAL"

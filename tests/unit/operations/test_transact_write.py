@@ -8,6 +8,7 @@ from mizzle_async import (
     Client,
     ConditionalCheckFailedError,
     ExpressionError,
+    Heat,
     InternalServerError,
     ItemExistsError,
     LimitError,
@@ -385,7 +386,7 @@ def test_explain_prices_it(client, orders, stock):
 
 def test_reported_capacity_is_asked_for(stock):
     """With an instrument listening, the transaction asks what it consumes."""
-    client = Client(instrument=[object()])
+    client = Client(instrument=[Heat()])
     wire = client.transact_write(client.table(Stock).delete("a")).to_wire()
     assert wire["ReturnConsumedCapacity"] == "TOTAL"
     assert "ReturnConsumedCapacity" not in wire["TransactItems"][0]["Delete"]
