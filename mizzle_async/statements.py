@@ -25,6 +25,7 @@ from mizzle_async.operations import (
     RawPage,
     StatementPlan,
     Target,
+    check_timeout,
     execute_batch,
     execute_transaction,
     given_token,
@@ -342,6 +343,7 @@ class Statements:
 
         Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
         """
+        check_timeout(timeout)
         values = tuple(self._encode_parameter(each, number) for number, each in enumerate(parameters, start=1))
         row: Callable[[Item], Any] = _decode_dict
         hidden: Callable[[Item, float], bool] | None = None

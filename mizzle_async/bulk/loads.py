@@ -15,7 +15,7 @@ from mizzle_async.bulk.report import BatchReport, UndoneKind, UndoneWrite
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writing import MOST_HELD, OnUndone, Progress, WriteEngine
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
-from mizzle_async.operations import WRITE_CHUNK, BatchEntry
+from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_timeout
 
 Source: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 MakeEntry: TypeAlias = Callable[[Any, int], BatchEntry]
@@ -50,6 +50,7 @@ class LoadOptions:
         Raises:
             ExpressionError: One of them does.
         """
+        check_timeout(self.timeout)
         check_at_least_one(verb, concurrency=self.concurrency, checkpoint_batches=self.checkpoint_batches)
         if self.on_error != "raise" and not callable(self.on_error):
             raise ExpressionError(f"{verb}: on_error= is 'raise' or a function of the item, not {self.on_error!r}")

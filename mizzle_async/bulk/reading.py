@@ -13,7 +13,7 @@ from mizzle_async.bulk.pace import BulkOwner, Lanes, Limiters, jittered
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
 from mizzle_async.concurrency import run_together
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
-from mizzle_async.operations import GET_CHUNK, BatchGet, Target, use
+from mizzle_async.operations import GET_CHUNK, BatchGet, Target, check_timeout, use
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -37,6 +37,10 @@ class ReadSettings:
     concurrency: int = 8
     timeout: float | None = None
     limiters: Limiters = field(factory=Limiters)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a timeout that is no number."""
+        check_timeout(self.timeout)
 
 
 DEFAULTS = ReadSettings()

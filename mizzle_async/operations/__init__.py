@@ -44,6 +44,7 @@ from mizzle_async.operations.read_options import OnError, ReadOptions
 from mizzle_async.operations.reading import ReadPlan, hidden_items
 from mizzle_async.operations.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.timeouts import check_timeout
 from mizzle_async.operations.tokens import ClientRequestToken, given_token
 from mizzle_async.operations.transact_get import TransactGet, transact_get
 from mizzle_async.operations.transact_write import TransactWrite, transact_write
@@ -96,6 +97,7 @@ __all__ = [
     "check_batchable",
     "check_no_guard",
     "check_reserved",
+    "check_timeout",
     "cursor_secret",
     "delete_entry",
     "derived_key",

@@ -17,10 +17,20 @@ from attrs import field, fields, frozen
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
 from mizzle_async.operations.explain import Capacity, Explanation, explain_request, outline
 from mizzle_async.operations.target import Target
+from mizzle_async.operations.timeouts import check_timeout
 from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OperationT = TypeVar("OperationT", bound="Operation[Any]")
+
+
+def _check_timeout(operation: Operation[Any], _attribute: object, timeout: object) -> None:
+    if timeout is not None:
+        try:
+            check_timeout(timeout)
+        except BaseException:
+            _use(operation)  # nobody will get it, so nobody forgot it
+            raise
 
 
 @frozen(eq=False, repr=False)
@@ -38,7 +48,7 @@ class Operation(Generic[ResultT_co]):
     """The API's name, such as ``GetItem``."""
 
     _target: Target[Any]
-    timeout: float | None = field(default=None, kw_only=True)
+    timeout: float | None = field(default=None, kw_only=True, validator=_check_timeout)
     _used: bool = field(default=False, init=False)
 
     # ── what an operation is for ──

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.limits import SCAN_SEGMENTS
+from mizzle_async.operations.timeouts import check_timeout
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
 """What happens to an item that does not fit its class: it raises, is skipped, or goes to a function."""
@@ -44,8 +45,8 @@ class ReadOptions:
         """Refuse what the service would refuse.
 
         Raises:
-            ExpressionError: A number that must be at least one is not, or ``on_error`` is neither a word nor a
-                function.
+            ExpressionError: A number that must be at least one is not, ``timeout`` is no number, or ``on_error`` is
+                neither a word nor a function.
         """
         for name in ("max_items", "page_size", "max_evaluated"):
             value = getattr(self, name)
@@ -54,6 +55,7 @@ class ReadOptions:
                 raise ExpressionError(
                     f"{entity}: {name}={value!r} must be an integer of {least} or more, or None for no limit"
                 )
+        check_timeout(self.timeout)
         if not 1 <= self.segments <= SCAN_SEGMENTS:
             raise ExpressionError(f"{entity}: segments={self.segments!r} must be between 1 and {SCAN_SEGMENTS:,}")
         if self.on_error not in ("raise", "skip") and not callable(self.on_error):

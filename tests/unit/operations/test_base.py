@@ -89,6 +89,24 @@ def test_description_of_an_unfinished_operation_does_not_fail(customers):
     assert str(operation) == "UpdateItem 'customers'"
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda customers: customers.get("c1", timeout="x"),
+        lambda customers: customers.insert(Customer(customer_id="c1", name="Ann"), timeout="x"),
+        lambda customers: customers.update("c1", timeout="x"),
+        lambda customers: customers.query(Customer.customer_id == "c1", timeout="x"),
+        lambda customers: customers.scan(timeout="x"),
+        lambda customers: customers.put_many([], timeout="x"),
+        lambda customers: customers.get_many(["c1"], timeout="x"),
+    ],
+)
+def test_a_timeout_that_is_no_number_is_refused(customers, build):
+    """The timeout of a call is refused when the operation is built, and nothing was forgotten then."""
+    with pytest.raises(ExpressionError, match=r"^timeout= takes seconds as a number, or None for the client's, not str"):
+        build(customers)
+
+
 def test_unused_operation_warns(customers):
     """An operation that is dropped without any use warns like a coroutine, and says which."""
     with pytest.warns(UnawaitedOperationWarning, match=r"GetItem 'customers' key \(customer_id\) .*forgotten"):
