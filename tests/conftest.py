@@ -43,9 +43,9 @@ sys.addaudithook(_refuse_the_network)
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Run asynchronous tests and fixtures on asyncio, all in one loop: the library is asyncio-native."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run asynchronous tests and fixtures on asyncio, all in one loop; with ``MIZZLE_TEST_LOOP=uvloop`` on uvloop."""
+    return "asyncio", {"use_uvloop": os.environ.get("MIZZLE_TEST_LOOP") == "uvloop"}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """Tests here share engines for the whole session: each makes tables of its own, under names that nobody else has."""
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -41,8 +42,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def client(engine: Engine, clock: Clock) -> AsyncIterator[Client]:
-    """An open client on each engine in turn, whose tables are its own, on a clock that stands still."""
+async def client(engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """An open client on each engine in turn, whose tables are its own, on a clock that stands still.
+
+    With ``MIZZLE_TEST_TRANSPORT=fallback`` it goes through aiobotocore's HTTP session: the engine is its own proxy.
+    """
+    through_proxy = os.environ.get("MIZZLE_TEST_TRANSPORT") == "fallback"
+    if through_proxy:
+        monkeypatch.setenv("HTTP_PROXY", engine.endpoint_url)
     opened = Client(
         endpoint_url=engine.endpoint_url,
         region_name=engine.region_name,
@@ -54,3 +61,4 @@ async def client(engine: Engine, clock: Clock) -> AsyncIterator[Client]:
     )
     async with opened:
         yield opened
+        assert not (through_proxy and opened.statistics().pool.hosts)
