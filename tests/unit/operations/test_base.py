@@ -103,7 +103,7 @@ def test_description_of_an_unfinished_operation_does_not_fail(customers):
 )
 def test_a_timeout_that_is_no_number_is_refused(customers, build):
     """The timeout of a call is refused when the operation is built, and nothing was forgotten then."""
-    with pytest.raises(ExpressionError, match=r"^timeout= takes seconds as a number, or None for the client's, not str"):
+    with pytest.raises(ExpressionError, match=r"^timeout= takes seconds as a number, .* not str"):
         build(customers)
 
 
