@@ -85,13 +85,17 @@ class BatchReader:
         while True:
             estimate = len(todo) * (1.0 if consistent else 0.5)
             taken = await limiters.admit(estimate) if limiters else []
-            ends = clock() + self._timeout if ends is None else ends
+            if ends is None:
+                remaining = self._timeout  # exactly that: calls of one timeout share a timer
+                ends = clock() + remaining
+            else:
+                remaining = max(ends - clock(), 0.001)
             operation = BatchGet(
                 self._target,
                 tuple(todo),
                 consistent_read=consistent,
                 report_capacity=bool(limiters),
-                timeout=max(ends - clock(), 0.001),
+                timeout=remaining,
             )
             use(operation)  # a client that is closed never sends it
             failure: ThrottledError | None = None

@@ -314,8 +314,11 @@ class Delivery:
             estimate = float(sum(entry.units for entry in todo))
             taken = await limiters.admit(estimate)
         if self._ends < 0:
-            self._ends = clock() + engine.timeout
-        operation = BatchWrite(todo[0].target, todo, timeout=max(self._ends - clock(), 0.001))
+            remaining = engine.timeout  # exactly that: calls of one timeout share a timer
+            self._ends = clock() + remaining
+        else:
+            remaining = max(self._ends - clock(), 0.001)
+        operation = BatchWrite(todo[0].target, todo, timeout=remaining)
         use(operation)  # a client that is closed never sends it
         self._in_flight = True
         report.requests += 1

@@ -112,7 +112,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
     @property
     def safety(self) -> RepeatSafety:
         """Return whether this may be repeated after a lost answer."""
-        return RepeatSafety.GUARDED if self._condition() is not None else RepeatSafety.IDEMPOTENT
+        return RepeatSafety.GUARDED if "ConditionExpression" in self._request() else RepeatSafety.IDEMPOTENT
 
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded.
