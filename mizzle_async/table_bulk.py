@@ -160,7 +160,7 @@ class TableBulk(TableWrites[ModelT]):
         """
         check_batchable(self.schema, "put")
         target, schema, owner = self._target, self.schema, self._owner
-        encode = target.codec.encode
+        encode = target.codec.encode_new
 
         def stamped(item: Any) -> Item:
             encoded = encode(item)

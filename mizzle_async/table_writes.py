@@ -127,7 +127,7 @@ class TableWrites(Generic[ModelT]):
             timeout: Seconds for the whole call, or None for the client's.
         """
         now = self._now()
-        encoded = self._target.codec.encode(item)
+        encoded = self._target.codec.encode_new(item)
         write_id = self._write_id()
         stamp_new(self.schema, encoded, now, write_id)
         plain: PutItem[ModelT] = PutItem(
@@ -153,7 +153,7 @@ class TableWrites(Generic[ModelT]):
                 "new item, .replace() for one that was read"
             )
         now = self._now()
-        encoded = self._target.codec.encode(item)
+        encoded = self._target.codec.encode_new(item)
         stamp_put(schema, encoded, now)
         return PutItem(self._target, item=encoded, now=now, timeout=timeout)
 
@@ -171,7 +171,7 @@ class TableWrites(Generic[ModelT]):
         refuse_unique(schema, "replace()", ".patch(old, to=new)")
         if schema.is_open:
             raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
-        encoded = self._target.codec.encode(item)
+        encoded = self._target.codec.encode_new(item)
         clauses = UpdateClauses()
         for attribute in schema.attributes:
             if attribute.key is None and not attribute.is_automatic:

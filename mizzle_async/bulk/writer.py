@@ -119,7 +119,7 @@ class Writer:
         """
         target = self._target(item, table)
         check_batchable(target.schema, "put")
-        encoded = target.codec.encode(item)
+        encoded = target.codec.encode_new(item)
         stamp_put(target.schema, encoded, self._owner.now())
         await self._accept(put_entry(target, encoded, item, self.report.taken))
 

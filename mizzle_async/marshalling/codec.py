@@ -16,6 +16,7 @@ from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
 from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_identifier, key_of_item
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.hooks import HookRegistry
+from mizzle_async.marshalling.index_keys import limited_encoder
 from mizzle_async.marshalling.operands import Operands, StoredValue
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shape import Shape
@@ -37,6 +38,7 @@ class EntityCodec(Generic[ModelT]):
         schema: The entity's.
         encode: Returns the item of an instance, and changes nothing. Raises `MarshallingError` or `LimitError` for a
             value that does not fit.
+        encode_new: As ``encode``, for an item that is to be written: the limits of indexes' keys are checked as well.
         decode: Returns the instance of an item. Raises `MarshallingError`, with the item's key, for one that does not
             fit.
         encode_key: Returns the key of its values by Python name. Raises `ExpressionError` if they are not exactly the
@@ -47,10 +49,21 @@ class EntityCodec(Generic[ModelT]):
             Raises `MarshallingError` where a key attribute is missing.
     """
 
-    __slots__ = ("_operands", "decode", "encode", "encode_key", "identify", "key_of", "schema", "sharding")
+    __slots__ = (
+        "_operands",
+        "decode",
+        "encode",
+        "encode_key",
+        "encode_new",
+        "identify",
+        "key_of",
+        "schema",
+        "sharding",
+    )
 
     schema: EntitySchema
     encode: Callable[[ModelT], Item]
+    encode_new: Callable[[ModelT], Item]
     decode: Callable[[Item], ModelT]
     encode_key: Callable[[Mapping[str, Any]], Item]
     key_of: Callable[[ModelT], Item]
@@ -86,6 +99,7 @@ class EntityCodec(Generic[ModelT]):
             self.decode = self.sharding.decoder(functions.decode)
             self.encode_key = self.sharding.key_encoder(functions.encode_key)
             self.key_of = self.sharding.encoder(functions.key_of)
+        self.encode_new = limited_encoder(schema, self.encode)
         self.identify = key_identifier(schema)
 
     def key_of_item(self, item: Item) -> Item:

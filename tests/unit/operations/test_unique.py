@@ -35,7 +35,7 @@ NOW = 1_700_000_000.0
 @entity("users")
 class User:
     user_id: PartitionKey[str]
-    name: Attribute[str] = attribute(default="")
+    name: Attribute[str] = attribute(default="nobody")
     email: Attribute[str | None] = attribute(default=None, unique=True, name="mail")
     number: Attribute[Decimal | None] = attribute(default=None, unique=True)
     version: Attribute[int] = attribute(default=0, version=True)
