@@ -11,6 +11,7 @@ from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import AttributePath, Compiler, Facet
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, UsageCheck
+from mizzle_async.operations.assigned import assignments
 from mizzle_async.types import AttributeValue, Sender
 
 ModelT = TypeVar("ModelT")
@@ -39,6 +40,7 @@ class Target(Generic[ModelT]):
         new_token: Makes client request tokens; None after pickling.
         schema: The entity's schema.
         usage: What its paths can be used for, by their types.
+        assigned: What values pass through before they are assigned, by the attribute's stored name.
     """
 
     codec: EntityCodec[ModelT]
@@ -49,11 +51,13 @@ class Target(Generic[ModelT]):
     new_token: Callable[[], str] | None = None
     schema: EntitySchema = field(init=False)
     usage: UsageCheck = field(init=False)
+    assigned: dict[str, Callable[[Any], Any]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Keep the schema at hand: every operation asks for it."""
         object.__setattr__(self, "schema", self.codec.schema)
         object.__setattr__(self, "usage", UsageCheck(self.schema))
+        object.__setattr__(self, "assigned", assignments(self.schema))
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
@@ -64,6 +68,14 @@ class Target(Generic[ModelT]):
         if type(value) is Encoded:
             return value.value
         return self.codec.encode_operand(value, path, facet)
+
+    def assign(self, value: Any, path: AttributePath[Any, Any]) -> Encoded:
+        """Encode a value that is assigned to a path: a whole attribute passes what its class demands of it first."""
+        if self.assigned and len(path.segments) == 1 and not isinstance(value, Encoded):
+            demanded = self.assigned.get(str(path.segments[0]))
+            if demanded is not None:
+                value = demanded(value)
+        return Encoded(self.encode(value, path, Facet.WHOLE))
 
     def check_owners(self, owners: Iterable[Any], what: object) -> None:
         """Refuse paths of another entity.

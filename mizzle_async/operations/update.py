@@ -9,7 +9,7 @@ from typing import Any, Self, TypeAlias, TypeVar, overload
 from attrs import field, frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
-from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Facet, Operand, UpdateClause, UpdateClauses
+from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.terms import Term
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size, value_size
@@ -178,7 +178,7 @@ class UpdateItem(ItemUpdate[ModelT]):
         use(self)
         clauses = UpdateClauses().set_default(path, value)
         if not isinstance(value, Term | Condition):
-            clauses = UpdateClauses().set_default(path, Encoded(self._target.encode(value, path, Facet.WHOLE)))
+            clauses = UpdateClauses().set_default(path, self._target.assign(value, path))
         return self._with(clauses)
 
     @overload
@@ -273,7 +273,7 @@ class UpdateItem(ItemUpdate[ModelT]):
         clauses = UpdateClauses().set(path, value)  # refuses what is no path
         if isinstance(value, Term | Condition):
             return clauses
-        encoded = Encoded(self._target.encode(value, path, Facet.WHOLE))
+        encoded = self._target.assign(value, path)
         return UpdateClauses((UpdateClause(ClauseKind.SET, path, encoded),))
 
     def _with(self, added: UpdateClauses) -> Self:
