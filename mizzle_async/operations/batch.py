@@ -175,7 +175,7 @@ class WritePacker:
         self._ready: deque[BatchEntry] = deque()
         self._ready_bytes = 0
         self._followers: dict[Hashable, deque[BatchEntry] | None] = {}
-        self.held = 0
+        self.held: int = 0
 
     @property
     def ready(self) -> int:

@@ -134,7 +134,7 @@ class CredentialKeeper:
         self._due_after = float("-inf")
         self._closed = False
         self.credentials: Credentials | None = None
-        self.next_look = float("-inf")
+        self.next_look: float = float("-inf")
         self.refreshes: int = 0
 
     async def current(self) -> Credentials:
