@@ -80,10 +80,10 @@ class BatchReader:
         consistent = self._settings.consistent_read
         clock = asyncio.get_running_loop().time
         ends = None
-        todo = list(keys)
+        unread = list(keys)
         attempt = 0
         while True:
-            estimate = len(todo) * (1.0 if consistent else 0.5)
+            estimate = len(unread) * (1.0 if consistent else 0.5)
             taken = await limiters.admit(estimate) if limiters else []
             if ends is None:
                 remaining = self._timeout  # exactly that: calls of one timeout share a timer
@@ -92,14 +92,14 @@ class BatchReader:
                 remaining = max(ends - clock(), 0.001)
             operation = BatchGet(
                 self._target,
-                tuple(todo),
+                tuple(unread),
                 consistent_read=consistent,
                 report_capacity=bool(limiters),
                 timeout=remaining,
             )
             use(operation)  # a client that is closed never sends it
             failure: ThrottledError | None = None
-            left: list[Item] = todo
+            left: list[Item] = unread
             try:
                 answer = await self._owner.send(operation)
             except ThrottledError as error:  # all were refused for their rate
@@ -115,8 +115,8 @@ class BatchReader:
                 report.written += len(keys)
                 return
             report.unprocessed += len(left)
-            attempt = attempt + 1 if len(left) == len(todo) else 1
-            todo = left
+            attempt = attempt + 1 if len(left) == len(unread) else 1
+            unread = left
             remaining = ends - clock()
             if remaining < LAST_SECONDS:
                 report.written += len(keys) - len(left)

@@ -231,9 +231,9 @@ class PartitionKeyPath(AttributePath[EntityT, ValueT]):
     """The partition key of a table or of an index: its equality selects what a query reads."""
 
     __slots__ = ()
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # paths are compared, not hashed
 
-    @overload  # type: ignore[override]
+    @overload  # type: ignore[override]  # only `==` selects a partition
     def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...
     @overload
     def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
@@ -247,9 +247,9 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     """The sort key of a table or of an index: its ranges narrow what a query reads."""
 
     __slots__ = ()
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as above
 
-    @overload  # type: ignore[override]
+    @overload  # type: ignore[override]  # equality of a sort key is a key condition
     def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
     @overload
     def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
