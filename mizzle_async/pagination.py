@@ -257,7 +257,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
     """Iterates over rows: what ``async for`` over a query or a scan uses.
 
     While the items of one page are consumed, the next page is on its way. Dropping the iterator drops that request at
-    once.
+    once. Several tasks may share one iterator: each row goes to one of them.
     """
 
     def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co]) -> None:
@@ -267,16 +267,15 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
         self._left = plan.options.max_items
         self._items: Iterator[Item] = iter(())
         self._expired = plan.expired(reader.now())
+        self._turning = asyncio.Lock()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> RowT_co:
-        if self._left == 0:
-            self._source.close()
-            raise StopAsyncIteration
-        while True:
-            for item in self._items:
+        while self._left != 0:
+            items = self._items
+            for item in items:
                 if self._expired is not None and self._expired(item):
                     continue
                 try:
@@ -287,11 +286,16 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
                 if self._left is not None:
                     self._left -= 1
                 return row
-            page = await self._source.next()
-            if page is None:
-                raise StopAsyncIteration
-            self._items = iter(page.items)
-            self._expired = self._plan.expired(self._reader.now())
+            async with self._turning:
+                if self._items is not items:  # another task that shares this iterator has turned the page
+                    continue
+                page = await self._source.next()
+                if page is None:
+                    raise StopAsyncIteration
+                self._items = iter(page.items)
+                self._expired = self._plan.expired(self._reader.now())
+        self._source.close()
+        raise StopAsyncIteration
 
     @property
     def evaluated(self) -> int:
@@ -334,12 +338,14 @@ class PageIterator(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
         self._plan = plan
         self._source = PageSource(reader, plan, start_key=start_key)
         self._left = plan.options.max_items
+        self._turning = asyncio.Lock()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Page[RowT_co]:
-        page = None if self._left == 0 else await self._source.next()
+        async with self._turning:
+            page = None if self._left == 0 else await self._source.next()
         if page is None:
             self._source.close()
             raise StopAsyncIteration

@@ -103,33 +103,38 @@ class MergedItems(AsyncIterator[ModelT], Generic[ModelT]):
         self._reverse = plans[0].options.reverse
         self._left = plans[0].options.max_items
         self._sources = [ItemIterator(reader, plan) for plan in plans]
-        self._heads: list[tuple[Any, int, ModelT]] | None = None
+        self._unread = set(range(len(plans)))
+        self._heads: dict[int, tuple[Any, ModelT]] = {}
+        self._turning = asyncio.Lock()
 
     def __aiter__(self) -> MergedItems[ModelT]:
         return self
 
     async def __anext__(self) -> ModelT:
-        if self._heads is None:
-            heads = await asyncio.gather(*(self._head(number) for number in range(len(self._sources))))
-            self._heads = [head for head in heads if head is not None]
-        if not self._heads or self._left == 0:
-            await self.aclose()
-            raise StopAsyncIteration
-        choose = max if self._reverse else min
-        head = choose(self._heads, key=lambda head: head[:2])
-        self._heads.remove(head)
-        following = await self._head(head[1])
-        if following is not None:
-            self._heads.append(following)
-        if self._left is not None:
-            self._left -= 1
-        return head[2]
+        async with self._turning:
+            await self._read_heads()
+            if not self._heads or self._left == 0:
+                await self.aclose()
+                raise StopAsyncIteration
+            choose = max if self._reverse else min
+            number = choose(self._heads, key=lambda number: (self._heads[number][0], number))
+            if self._left is not None:
+                self._left -= 1
+            self._unread.add(number)
+            return self._heads.pop(number)[1]
 
-    async def _head(self, number: int) -> tuple[Any, int, ModelT] | None:
-        """Return the next row of a query, with what it is sorted by."""
+    async def _read_heads(self) -> None:
+        """Have the next row of every query; what was read before a failure or a cancellation is kept."""
+        outcomes = await asyncio.gather(*map(self._read_head, sorted(self._unread)), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _read_head(self, number: int) -> None:
         async for row in self._sources[number]:
-            return self._position(row), number, row
-        return None
+            self._heads[number] = self._position(row), row
+            break
+        self._unread.remove(number)
 
     def _position(self, row: ModelT) -> Any:
         """Return what DynamoDB sorts by: text and binary by bytes, numbers by value."""
@@ -140,6 +145,7 @@ class MergedItems(AsyncIterator[ModelT], Generic[ModelT]):
 
     async def aclose(self) -> None:
         """End the iteration, and wait until its requests have ended."""
-        self._heads = []
+        self._heads.clear()
+        self._unread.clear()
         for source in self._sources:
             await source.aclose()

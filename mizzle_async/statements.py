@@ -6,8 +6,9 @@ A statement is not awaitable, because it may take any number of requests: say wh
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast, overload
 
 from attrs import frozen
@@ -190,11 +191,16 @@ class StatementPages(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
         self._token = statement.read_cursor(cursor)
         self._left = most
         self._ended = most == 0
+        self._turning = asyncio.Lock()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Page[RowT_co]:
+        async with self._turning:
+            return await self._turned()
+
+    async def _turned(self) -> Page[RowT_co]:
         if self._ended:
             raise StopAsyncIteration
         statement = self._statement
@@ -213,17 +219,20 @@ class StatementIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
 
     def __init__(self, statement: Statement[RowT_co]) -> None:
         self._pages = StatementPages(statement, None, statement.max_items)
-        self._rows: Any = iter(())
+        self._rows: Iterator[RowT_co] = iter(())
+        self._turning = asyncio.Lock()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> RowT_co:
         while True:
-            for row in self._rows:
-                found: RowT_co = row
-                return found
-            self._rows = iter((await self._pages.__anext__()).items)
+            rows = self._rows
+            for row in rows:
+                return row
+            async with self._turning:
+                if self._rows is rows:  # no other task that shares this iterator has turned the page
+                    self._rows = iter((await self._pages.__anext__()).items)
 
 
 def plans_of(statements: tuple[Any, ...]) -> list[StatementPlan[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -154,7 +155,8 @@ class Pages:
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
     """Rows of a query or scan, with a position in a file: what was not handed over whole pages of comes again.
 
-    A page counts as done when the row after its last one is asked for.
+    A page counts as done when the row after its last one is asked for: by one task, for of several that share it one
+    may ask while another still works on its row.
     """
 
     def __init__(self, owner: SweepOwner, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
@@ -164,11 +166,16 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
         self._source = PageSource(owner, plan, positions=self._state.positions)
         self._rows: list[RowT_co] = []
         self._page: tuple[int, Item | None] | None = None
+        self._turning = asyncio.Lock()
 
     def __aiter__(self) -> ResumableItems[RowT_co]:
         return self
 
     async def __anext__(self) -> RowT_co:
+        async with self._turning:
+            return await self._next_row()
+
+    async def _next_row(self) -> RowT_co:
         while not self._rows:
             if self._page is not None:
                 segment, last_key = self._page

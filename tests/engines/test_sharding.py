@@ -1,3 +1,6 @@
+import asyncio
+import contextlib
+
 import pytest
 
 from mizzle_async import (
@@ -59,6 +62,33 @@ async def test_query_merges_in_sort_order(events):
     assert first.number == 31
     assert await events.query(Event.tenant == "nobody").first() is None
     assert len(await events.query(Event.tenant == "hot#1").all()) == 3
+
+
+async def test_tasks_may_share_an_iterator(events):
+    """Of several tasks that read one iterator each row goes to one, in the order of the sort key."""
+    iterator = aiter(events.query(Event.tenant == "hot", page_size=10))
+    taken = []
+
+    async def work():
+        async for event in iterator:
+            taken.append(event.number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work() for _ in range(4)))
+    assert taken == list(range(-50, 150))
+
+
+async def test_a_cancelled_step_loses_no_row(events):
+    """Whoever is cancelled while it waits for a row can go on with the same iterator, and finds every row."""
+    iterator = aiter(events.query(Event.tenant == "hot", page_size=10))
+    found = [(await anext(iterator)).number]
+    for _ in range(50):
+        step = asyncio.ensure_future(anext(iterator))
+        await asyncio.sleep(0)
+        step.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            found.append((await step).number)
+    assert found + [event.number async for event in iterator] == list(range(-50, 150))
 
 
 async def test_filters_and_scans(events):

@@ -134,6 +134,43 @@ async def test_one_page_is_fetched_ahead(read):
     assert len(service.limits) == 3
 
 
+async def take_from(iterator: Any, taken: list[int]) -> None:
+    """Read rows or pages until there are no more, letting others have their turn after each."""
+    async for each in iterator:
+        taken.extend(numbers(getattr(each, "items", [each])))
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+@pytest.mark.parametrize("max_items", [None, 8])
+async def test_tasks_may_share_an_iterator(read, segments, max_items):
+    """Of several tasks that read one iterator each row goes to one, whoever asked for its page."""
+    service = Service(30, page=4)
+    events = await read(service)
+    iterator = aiter(events.scan(segments=segments, max_items=max_items))
+    taken: list[int] = []
+    await asyncio.gather(*(take_from(iterator, taken) for _ in range(5)))
+    assert len(taken) == len(set(taken)) == (max_items or 30)
+    if segments == 1:
+        assert taken == list(range(max_items or 30))
+
+
+async def test_tasks_may_share_an_iterator_of_pages(read):
+    """Of several tasks that read the pages of one query each page goes to one."""
+    pages = (await read(Service(30, page=4))).query(Event.source == "s").pages()
+    taken: list[int] = []
+    await asyncio.gather(*(take_from(pages, taken) for _ in range(5)))
+    assert sorted(taken) == list(range(30))
+
+
+async def test_tasks_may_share_a_resumable_iterator(read, tmp_path):
+    """Of several tasks that read one resumable iterator each row goes to one."""
+    items = (await read(Service(30, page=4))).scan().resumable(tmp_path / "state")
+    taken: list[int] = []
+    await asyncio.gather(*(take_from(items, taken) for _ in range(5)))
+    assert sorted(taken) == list(range(30))
+
+
 async def test_nothing_is_fetched_beyond_what_was_asked(read):
     """With a number of items no page is requested that cannot be needed."""
     service = Service(100, page=10)

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime
 
 import orjson
@@ -38,6 +39,7 @@ class Service:
     async def call(self, request):
         body = orjson.loads(request.body)
         self.requests.append(body)
+        await asyncio.sleep(0)
         start = int(body.get("NextToken", "0"))
         end = start + min(body.get("Limit", 2), 2)
         answer = {"Items": self.items[start:end]}
@@ -81,6 +83,20 @@ async def test_all_pages(client_of):
     assert numbers(await loop()) == [0, 1, 2, 3, 4]
     assert await statement.count() == 5
     assert [body.get("NextToken") for body in service.requests[:3]] == [None, "2", "4"]
+
+
+async def test_tasks_may_share_an_iterator(client_of):
+    """Of several tasks that read one iterator each row goes to one, whoever asked for its page."""
+    iterator = aiter((await client_of(Service(9))).execute("SELECT * FROM sessions", into=Session))
+    taken = []
+
+    async def work():
+        async for session in iterator:
+            taken.append(session)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work() for _ in range(4)))
+    assert numbers(taken) == list(range(9))
 
 
 async def test_dicts(client_of):
