@@ -91,37 +91,35 @@ class Modification(Generic[ModelT]):
         ends = loop.time() + timeout
         conflicts = 0
         current: ModelT | None = None
+        while True:
+            if current is None:
+                current = await self._within(timeout, self.read(ends - loop.time()))
+            # What the change raises is the caller's own, be it a conflict or a deadline of another call.
+            write = await self._changed(current, ends, timeout)
+            try:
+                return await self._within(timeout, write)
+            except (VersionConflictError, TransactionConflictError, TransactionCanceledError) as error:
+                conflicts += 1
+                if not _is_conflict(error) or conflicts == self.attempts:
+                    raise
+                current = await self._next(error, conflicts, ends)
+
+    async def _within(self, timeout: float, operation: Awaitable[ModelT]) -> ModelT:
+        """Send an operation, which was given what is left: a deadline names the number that was given for all."""
         try:
-            while True:
-                if current is None:
-                    current = await self.read(ends - loop.time())
-                try:
-                    return await self._attempt(current, ends)
-                except (VersionConflictError, TransactionConflictError, TransactionCanceledError) as error:
-                    conflicts += 1
-                    if not _is_conflict(error) or conflicts == self.attempts:
-                        raise
-                    current = await self._next(error, conflicts, ends)
+            return await operation
         except DeadlineExceededError as error:
-            # Each request was given what was left: the caller knows the number that was given to all of them.
             error.timeout = timeout
-            error.message = f"timeout of {timeout:g} seconds exceeded while modifying {self.target.schema.entity}"
+            error.message = self._too_late(timeout)
             raise
 
-    async def _attempt(self, current: ModelT, ends: float) -> ModelT:
-        schema = self.target.schema
+    async def _changed(self, current: ModelT, ends: float, timeout: float) -> UpdateItem[ModelT]:
+        """Ask for the change, and return the update that it comes to."""
+        target = self.target
+        schema = target.schema
         # Before the change is called, which may change the instance itself.
-        before = self.target.codec.encode(current)
+        before = target.codec.encode(current)
         version: int = getattr(current, schema.version.field) if schema.version is not None else 0
-        changed = await self._changed(current, ends)
-        if not isinstance(changed, schema.cls):
-            raise ExpressionError(
-                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be "
-                "stored, `return evolve(item, …)`"
-            )
-        return await self.write(before, version, changed, ends - asyncio.get_running_loop().time())
-
-    async def _changed(self, current: ModelT, ends: float) -> Any:
         changed: Any = self.change(current)
         if inspect.isawaitable(changed):
             limit = asyncio.timeout_at(ends)
@@ -132,9 +130,20 @@ class Modification(Generic[ModelT]):
                 if not limit.expired():
                     raise
                 raise DeadlineExceededError(
-                    "the change was still being worked out", outcome=Outcome.NOT_SENT, table=self.target.table
+                    f"{self._too_late(timeout)}: the change was still being worked out",
+                    timeout=timeout,
+                    outcome=Outcome.NOT_SENT,
+                    table=target.table,
                 ) from error
-        return changed
+        if not isinstance(changed, schema.cls):
+            raise ExpressionError(
+                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be "
+                "stored, `return evolve(item, …)`"
+            )
+        return self.write(before, version, changed, ends - asyncio.get_running_loop().time())
+
+    def _too_late(self, timeout: float) -> str:
+        return f"timeout of {timeout:g} seconds exceeded while modifying {self.target.schema.entity}"
 
     async def _next(self, error: MizzleError, conflicts: int, ends: float) -> ModelT | None:
         """Return the item to go on with, or None where it must be read again; raise where the time is up."""

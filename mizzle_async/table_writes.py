@@ -32,6 +32,7 @@ from mizzle_async.operations import (
     UpdateItem,
     check_no_guard,
     check_reserved,
+    check_timeout,
     is_stamped,
     refuse_unique,
     resolve_key,
@@ -347,12 +348,13 @@ class TableWrites(Generic[ModelT]):
                 f"{schema.entity}: .modify() finds out by the version whether somebody else was faster: declare one, "
                 "`version: Attribute[int] = attribute(default=0, version=True)`"
             )
-        if isinstance(change, Missing):
+        if isinstance(change, Missing) or not callable(change):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ExpressionError(
                 f"{schema.entity}: .modify(key, change) needs a function that returns the changed instance"
             )
-        if attempts is not None and attempts < 1:
+        if attempts is not None and (not isinstance(attempts, int) or attempts < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ExpressionError(f"{schema.entity}: attempts={attempts!r} must be 1 or more, or None for no limit")
+        check_timeout(timeout)
         item = self._key(key, attributes)
         return await Modification(
             self._target,

@@ -239,6 +239,28 @@ def test_changes_own_errors():
     assert type(modify(Service(), "o", late)[0]) is TimeoutError
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        VersionConflictError("theirs", item={"user_id": {"S": "u"}}),
+        TransactionConflictError("theirs"),
+        TransactionCanceledError("theirs", reasons=[CancellationReason(None, "TransactionConflict")]),
+        DeadlineExceededError("theirs", timeout=0.5),
+    ],
+)
+def test_conflicts_within_the_change(own):
+    """A conflict or a deadline of what the change itself calls is not the modification's: it comes out as it is."""
+
+    def change(_order):
+        raise own
+
+    service = Service()
+    result, seconds = modify(service, "o", change)
+    assert result is own
+    assert (result.message, seconds) == ("theirs", 0.0)
+    assert service.operations == ["GetItem"]
+
+
 def test_conflicts_of_transactions():
     """Another transaction at work is a conflict too."""
     service = Service(TransactionConflictError("busy"))
@@ -289,6 +311,10 @@ def test_missing_item():
     [
         (("o",), {}, "needs a function"),
         (("o", more), {"attempts": 0}, "must be 1 or more"),
+        (("o", more), {"attempts": 2.5}, "must be 1 or more"),
+        (("o", more), {"attempts": "3"}, "must be 1 or more"),
+        (("o", more), {"timeout": "5"}, "seconds as a number"),
+        (("o", 5), {}, "needs a function"),
         (("o", lambda _order: None), {}, "returned NoneType"),
         (("o", lambda order: evolve(order, order_id="other")), {}, "key cannot change"),
         (("o", more), {"model": Plain}, "declare one"),
