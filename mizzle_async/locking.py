@@ -157,6 +157,16 @@ class Modification(Generic[ModelT]):
         return None
 
 
+def check_attempts(attempts: object, entity: str) -> None:
+    """Refuse what bounds nothing.
+
+    Raises:
+        ExpressionError: It is neither None nor a positive integer.
+    """
+    if attempts is not None and not (isinstance(attempts, int) and attempts >= 1):
+        raise ExpressionError(f"{entity}: attempts={attempts!r} must be 1 or more, or None for no limit")
+
+
 def _is_conflict(error: MizzleError) -> bool:
     """Tell whether somebody else was faster, which a further attempt may mend."""
     if isinstance(error, TransactionCanceledError):

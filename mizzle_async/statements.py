@@ -18,7 +18,6 @@ from mizzle_async.expressions import AttributePath, Facet
 from mizzle_async.marshalling import Marshaller, decode_any, encode_any
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
-    ClientRequestToken,
     ExecuteBatch,
     ExecuteStatement,
     ExecuteTransaction,
@@ -29,7 +28,6 @@ from mizzle_async.operations import (
     check_timeout,
     execute_batch,
     execute_transaction,
-    given_token,
     hidden_items,
     query_digest,
 )
@@ -287,10 +285,6 @@ class Statements:
         """Return what operations are given that are about no table in particular."""
 
     @abstractmethod
-    def new_token(self) -> str:
-        """Return a client request token, for one transaction."""
-
-    @abstractmethod
     def schema_of(self, model: type[Any]) -> EntitySchema:
         """Return the schema of an entity, or of a class that was mapped from outside."""
 
@@ -402,8 +396,7 @@ class Statements:
 
         Cost: twice what the statements cost alone.
         """
-        own = ClientRequestToken(self.new_token()) if token is None else given_token(token)
-        return execute_transaction(self.own_target(), plans_of(statements), own, timeout)
+        return execute_transaction(self.own_target(), plans_of(statements), token, timeout)
 
     def _encode_parameter(self, value: Any, number: int) -> AttributeValue:
         if isinstance(value, Parameter):

@@ -14,7 +14,7 @@ from uuid import UUID
 from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import UpdateClauses
-from mizzle_async.locking import Change, Modification
+from mizzle_async.locking import Change, Modification, check_attempts
 from mizzle_async.marshalling import EntityCodec, diff
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -186,8 +186,6 @@ class TableWrites(Generic[ModelT]):
             now=self._now(),
             timeout=timeout,
             write_id=self._write_id(),
-            verb="replace",
-            unchanged=item if clauses.is_empty else None,
             sent=encoded,
         )
 
@@ -348,12 +346,11 @@ class TableWrites(Generic[ModelT]):
                 f"{schema.entity}: .modify() finds out by the version whether somebody else was faster: declare one, "
                 "`version: Attribute[int] = attribute(default=0, version=True)`"
             )
-        if isinstance(change, Missing) or not callable(change):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not callable(change):
             raise ExpressionError(
                 f"{schema.entity}: .modify(key, change) needs a function that returns the changed instance"
             )
-        if attempts is not None and (not isinstance(attempts, int) or attempts < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ExpressionError(f"{schema.entity}: attempts={attempts!r} must be 1 or more, or None for no limit")
+        check_attempts(attempts, schema.entity)
         check_timeout(timeout)
         item = self._key(key, attributes)
         return await Modification(

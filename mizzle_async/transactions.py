@@ -12,13 +12,11 @@ from mizzle_async.errors import StoredLoader
 from mizzle_async.marshalling import Marshaller
 from mizzle_async.model import dict_schema
 from mizzle_async.operations import (
-    ClientRequestToken,
     GetItem,
     Target,
     Transactable,
     TransactGet,
     TransactWrite,
-    given_token,
     transact_get,
     transact_write,
 )
@@ -169,8 +167,7 @@ class Transactions:
 
         Cost: one request; twice the write units that the writes cost alone.
         """
-        own = ClientRequestToken(self.new_token()) if token is None else given_token(token)
-        return transact_write(self.own_target(), operations, own, timeout)
+        return transact_write(self.own_target(), operations, token, timeout)
 
     @overload
     def transact_get(

@@ -79,6 +79,7 @@ class WireRequest:
         safety: Whether it may be repeated after a lost answer.
         index: The index it reads, for throttle state.
         timeout: Seconds for the whole call; ``None`` means the client's.
+        token_age: Seconds since an earlier call first sent its client request token.
     """
 
     operation: str
@@ -87,6 +88,7 @@ class WireRequest:
     safety: RepeatSafety
     index: str | None = None
     timeout: float | None = None
+    token_age: float = 0.0
 
 
 @frozen(slots=True)

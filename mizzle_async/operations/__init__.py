@@ -45,7 +45,7 @@ from mizzle_async.operations.reading import ReadPlan, hidden_items
 from mizzle_async.operations.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.operations.timeouts import check_timeout
-from mizzle_async.operations.tokens import ClientRequestToken, given_token
+from mizzle_async.operations.tokens import ClientRequestToken
 from mizzle_async.operations.transact_get import TransactGet, transact_get
 from mizzle_async.operations.transact_write import TransactWrite, transact_write
 from mizzle_async.operations.unique import refuse_unique, unique_delete, unique_insert, unique_patch
@@ -104,7 +104,6 @@ __all__ = [
     "entity_identity",
     "execute_batch",
     "execute_transaction",
-    "given_token",
     "hidden_items",
     "identifier",
     "is_guard",

@@ -103,6 +103,10 @@ def check_actions(operations: Sequence[Transactable[Any]], actions: Sequence[tup
         identity = action.identity
         other = seen.setdefault(identity, (operation, action))
         if other[1] is not action:
+            if other[0] is operation:
+                raise ExpressionError(
+                    f"one operation was given twice, and DynamoDB takes one action for each item: {operation}"
+                )
             first, second = (_position(operations, each) for each in (other[0], operation))
             raise ExpressionError(f"{_collision(identity[0], other[1], action)}: {first}, and {second}")
 

@@ -13,9 +13,9 @@ from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.tokens import ClientRequestToken
 from mizzle_async.operations.transactions import (
     API,
+    canceled,
     explain_transaction,
     raise_lost,
-    reasons_by_operation,
     tables_of,
     transaction_body,
     transaction_capacity,
@@ -67,7 +67,7 @@ class ExactlyOnce(Operation[ResultT_co]):
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(self._body(), tables_of(self.actions), self.timeout)
+        return transaction_request(self._body(), tables_of(self.actions), self.token, self.timeout)
 
     def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the write gives."""
@@ -120,8 +120,6 @@ def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[
         now: The time by the client's clock.
     """
     if isinstance(error, TransactionCanceledError):
-        reason = reasons_by_operation(error, [(operation, action) for action in actions], now)[0]
-        if reason.error is not None:
-            raise reason.error
-        raise error
+        translated = canceled(error, [operation], [(operation, action) for action in actions], now)
+        raise translated.reasons[0].error or translated
     raise_lost(error)

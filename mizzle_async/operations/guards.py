@@ -4,8 +4,8 @@ For every value there is one item in the same table, written in the same transac
 
 - its partition key is ``_unique#<attribute>#<type>#<value>``: the stored name of the attribute (``%`` and ``#`` in it
   as ``%25`` and ``%23``), then ``S``, ``N`` or ``B``, then the text, the number as DynamoDB writes it, or the base64
-  of the bytes. Where that is longer than a key may be, ``<type>`` ends in ``#sha256`` and the SHA-256 of the value
-  follows;
+  of the bytes. Where that is longer than a key may be, ``<type>`` ends in ``-sha256`` and the SHA-256 of the value
+  follows, which no value can imitate;
 - its sort key, where the table has one, is the SHA-256 of that text in the key's type, so that no index gets one hot
   partition;
 - ``_unique_owner`` is the key of the item that has the value, a map;
@@ -75,7 +75,7 @@ def guard_key(schema: EntitySchema, attribute: AttributeSchema, value: Attribute
     name = attribute.name.replace("%", "%25").replace("#", "%23")
     text = f"{GUARD_PREFIX}{name}#{tag}#{content}"
     if len(text.encode()) > PARTITION_KEY_BYTES:
-        text = f"{GUARD_PREFIX}{name}#{tag}#sha256#{hashlib.sha256(content.encode()).hexdigest()}"
+        text = f"{GUARD_PREFIX}{name}#{tag}-sha256#{hashlib.sha256(content.encode()).hexdigest()}"
     key: Item = {schema.partition_key.name: {"S": text}}
     if schema.sort_key is not None:
         digest = hashlib.sha256(text.encode()).digest()

@@ -28,7 +28,7 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.pages import RawPage
 from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.tokens import ClientRequestToken, request_token
 from mizzle_async.operations.transactions import canceled_read, raise_lost
 from mizzle_async.types import AttributeValue, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 
@@ -293,7 +293,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
 
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        return evolve(super().to_request(), table=tables_of(self.plans))
+        return evolve(super().to_request(), table=tables_of(self.plans), token_age=self.token.age)
 
     def from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
         """Return what each statement returned, in their order; None for writes and where there is no item."""
@@ -341,14 +341,15 @@ def execute_batch(
 
 
 def execute_transaction(
-    target: Target[Any], plans: Sequence[StatementPlan[RowT]], token: ClientRequestToken, timeout: float | None
+    target: Target[Any], plans: Sequence[StatementPlan[RowT]], token: str | None, timeout: float | None
 ) -> ExecuteTransaction[RowT]:
     """Build a transaction.
 
     Raises:
-        LimitError: More than 100 statements.
+        LimitError: More than 100 statements, or a token that is empty or too long.
         ExpressionError: Reads and writes in one transaction.
     """
+    own = request_token(token, target.new_token, ExecuteTransaction.api)
     if len(plans) > TRANSACTION_ACTIONS:
         raise LimitError(f"this transaction has {len(plans)} statements, DynamoDB takes {TRANSACTION_ACTIONS}")
     selects = [plan for plan in plans if plan.is_read and not plan.text.lstrip().upper().startswith("EXISTS")]
@@ -356,4 +357,4 @@ def execute_transaction(
         raise ExpressionError(
             "a transaction of statements reads or writes, not both: hold it to a condition with EXISTS(…)"
         )
-    return ExecuteTransaction(target, tuple(plans), token=token, timeout=timeout)
+    return ExecuteTransaction(target, tuple(plans), token=own, timeout=timeout)

@@ -8,18 +8,18 @@ from typing import Any, TypeVar, cast
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import CancellationReason, ExpressionError, TransactionCanceledError
+from mizzle_async.errors import ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.base import Operation, use, use_all
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.tokens import ClientRequestToken, request_token
 from mizzle_async.operations.transactions import (
     API,
+    canceled,
     explain_transaction,
     raise_lost,
-    reasons_by_operation,
     tables_of,
     transaction_body,
     transaction_capacity,
@@ -73,7 +73,9 @@ class TransactWrite(Operation[ResultT_co]):
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(self._body(), tables_of([action for _, action in self.actions]), self.timeout)
+        return transaction_request(
+            self._body(), tables_of([action for _, action in self.actions]), self.token, self.timeout
+        )
 
     def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the operations give."""
@@ -116,21 +118,22 @@ class TransactWrite(Operation[ResultT_co]):
 
 
 def transact_write(
-    target: Target[Any], operations: Sequence[Any], token: ClientRequestToken, timeout: float | None
+    target: Target[Any], operations: Sequence[Any], token: str | None, timeout: float | None
 ) -> TransactWrite[Any]:
     """Build a transaction of writes.
 
     Args:
         target: Who sends.
         operations: What ``await`` would send one by one, and checks.
-        token: What makes it one transaction.
+        token: The caller's own client request token; None for a new one.
         timeout: Seconds for the whole call, or None for the client's.
 
     Raises:
         ExpressionError: Something that is not such a write, or two about one item.
-        LimitError: More than 100 actions, or more than 4 MB.
+        LimitError: More than 100 actions, more than 4 MB, or a token that is empty or too long.
     """
     use_all(operations)
+    own = request_token(token, target.new_token, API)
     for operation in operations:
         if not isinstance(operation, Transactable):
             raise ExpressionError(_refusal(operation))
@@ -139,61 +142,13 @@ def transact_write(
         (operation, action) for operation in given if not operation.settled for action in operation.to_actions()
     )
     check_actions(given, actions)
-    transaction: TransactWrite[Any] = TransactWrite(target, given, token=token, actions=actions, timeout=timeout)
+    transaction: TransactWrite[Any] = TransactWrite(target, given, token=own, actions=actions, timeout=timeout)
     try:
         check_size(len(orjson.dumps(transaction.to_wire())), [action for _, action in actions])
     except BaseException:
         use(transaction)
         raise
     return transaction
-
-
-def canceled(
-    error: TransactionCanceledError,
-    operations: Sequence[Transactable[Any]],
-    actions: Sequence[tuple[Transactable[Any], Action]],
-    now: float,
-) -> TransactionCanceledError:
-    """Return the service's cancellation in terms of the caller's operations.
-
-    Args:
-        error: What the service said.
-        operations: As the caller gave them.
-        actions: What was sent, each action with its operation.
-        now: The time by the client's clock.
-    """
-    found = {id(reason.operation): reason for reason in reasons_by_operation(error, actions, now)}
-    reasons = tuple(found.get(id(operation)) or CancellationReason(operation, None) for operation in operations)
-    failed = [(number, reason) for number, reason in enumerate(reasons, start=1) if reason.code is not None]
-    told = "; ".join(
-        f"operation {number} of {len(reasons)}, {reason.operation}: {_told(reason)}" for number, reason in failed
-    )
-    translated = TransactionCanceledError(
-        f"the transaction was cancelled and nothing of it was written: {told or error.message}",
-        reasons=reasons,
-        code=error.code,
-        status=error.status,
-        payload=error.payload,
-        ambiguous=error.ambiguous,
-        operation=error.operation,
-        table=error.table,
-        attempts=error.attempts,
-        request_id=error.request_id,
-    )
-    # One reason is the cause, and says more than the service's list of codes.
-    translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
-    translated.__suppress_context__ = True
-    return translated
-
-
-def _told(reason: CancellationReason) -> str:
-    return (
-        reason.error.message
-        if reason.error is not None
-        else f"{reason.code} ({reason.message})"
-        if reason.message
-        else str(reason.code)
-    )
 
 
 def _refusal(operation: object) -> str:

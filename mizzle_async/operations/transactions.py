@@ -44,9 +44,9 @@ def transaction_body(actions: Sequence[Action], token: ClientRequestToken, *, re
     return body
 
 
-def transaction_request(body: WirePayload, table: str, timeout: float | None) -> WireRequest:
+def transaction_request(body: WirePayload, table: str, token: ClientRequestToken, timeout: float | None) -> WireRequest:
     """Return the wire request."""
-    return WireRequest(API, orjson.dumps(body), table, RepeatSafety.TOKEN, None, timeout)
+    return WireRequest(API, orjson.dumps(body), table, RepeatSafety.TOKEN, None, timeout, token.age)
 
 
 def tables_of(actions: Sequence[Action]) -> str:
@@ -104,25 +104,78 @@ def raise_lost(error: Exception) -> NoReturn:
     ) from error
 
 
-def reasons_by_operation(
-    error: TransactionCanceledError, actions: Sequence[tuple[Transactable[Any], Action]], now: float
-) -> list[CancellationReason]:
-    """Return one reason for each operation that has actions, with the error that it would have raised alone.
+def canceled(
+    error: TransactionCanceledError,
+    operations: Sequence[Transactable[Any]],
+    actions: Sequence[tuple[Transactable[Any], Action]],
+    now: float,
+) -> TransactionCanceledError:
+    """Return the service's cancellation in terms of the caller's operations.
 
     Args:
-        error: The service's, its reasons in the order of the actions.
-        actions: Each action with its operation.
+        error: What the service said.
+        operations: As the caller gave them.
+        actions: What was sent, each action with its operation.
         now: The time by the client's clock.
+    """
+    found = _reasons(error, actions, now)
+    reasons = tuple(found.get(id(operation)) or CancellationReason(operation, None) for operation in operations)
+    failed = [(number, reason) for number, reason in enumerate(reasons, start=1) if reason.code is not None]
+    told = "; ".join(
+        f"{f'operation {number} of {len(reasons)}, ' if len(reasons) > 1 else ''}{reason.operation}: {_told(reason)}"
+        for number, reason in failed
+    )
+    translated = TransactionCanceledError(
+        f"the transaction was cancelled and nothing of it was written: {told or error.message}",
+        reasons=reasons,
+        code=error.code,
+        status=error.status,
+        payload=error.payload,
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    )
+    # One reason is the cause, and says more than the service's list of codes.
+    translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
+    translated.__suppress_context__ = True
+    return translated
+
+
+def _told(reason: CancellationReason) -> str:
+    return (
+        reason.error.message
+        if reason.error is not None
+        else f"{reason.code} ({reason.message})"
+        if reason.message
+        else str(reason.code)
+    )
+
+
+def _reasons(
+    error: TransactionCanceledError, actions: Sequence[tuple[Transactable[Any], Action]], now: float
+) -> dict[int, CancellationReason]:
+    """Return one reason for each operation that has actions, by the operation's identity.
+
+    Of an operation with guard items a condition that failed counts before a conflict: the latter would pass.
     """
     chosen: dict[int, CancellationReason] = {}
     reasons = [*error.reasons, *(CancellationReason(None, None),) * (len(actions) - len(error.reasons))]
     for (operation, action), reason in zip(actions, reasons, strict=False):
         known = chosen.get(id(operation))
-        if known is None or (known.code is None and reason.code is not None):
+        if known is None or _weight(reason) > _weight(known):
             chosen[id(operation)] = evolve(
                 reason, operation=operation, error=_alone(error, operation, action, reason, now)
             )
-    return list(chosen.values())
+    return chosen
+
+
+def _weight(reason: CancellationReason) -> int:
+    return 0 if reason.code is None else 2 if _is_condition(reason) else 1
+
+
+def _is_condition(reason: CancellationReason) -> bool:
+    return reason.code is not None and reason.code.removesuffix("Exception") == CONDITION_FAILED
 
 
 def _alone(
@@ -133,7 +186,7 @@ def _alone(
     now: float,
 ) -> MizzleError | None:
     """Return what an action's failed condition is as an error of its operation; None for every other outcome."""
-    if reason.code is None or reason.code.removesuffix("Exception") != CONDITION_FAILED:
+    if not _is_condition(reason):
         return None
     context: dict[str, Any] = {
         "code": f"{CONDITION_FAILED}Exception",

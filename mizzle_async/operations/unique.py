@@ -6,11 +6,12 @@ verb's own.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
+from mizzle_async.expressions import UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.base import derive, use
@@ -21,7 +22,7 @@ from mizzle_async.operations.explain import Capacity, Explanation, outline
 from mizzle_async.operations.guards import Guards, check_no_guard
 from mizzle_async.operations.put import PutItem
 from mizzle_async.operations.stamps import stamped
-from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.tokens import ClientRequestToken, request_token
 from mizzle_async.operations.transactions import (
     API,
     explain_transaction,
@@ -50,6 +51,10 @@ class _Guarded(Write[Any, Any]):
         """Return that the service recognises a repetition."""
         return RepeatSafety.TOKEN
 
+    def _derived(self, **changes: Any) -> Self:
+        # With another condition it is another transaction.
+        return super()._derived(token=request_token(None, self._target.new_token, self), **changes)
+
     def begin(self, now: float, /) -> None:
         """Note a sending.
 
@@ -65,7 +70,7 @@ class _Guarded(Write[Any, Any]):
             LimitError: The item is larger than DynamoDB stores.
         """
         use(self)
-        request = transaction_request(self._body(), self._target.table, self.timeout)
+        request = transaction_request(self._body(), self._target.table, self.token, self.timeout)
         self._check_size(len(request.body))
         return request
 
@@ -125,9 +130,17 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
     token: ClientRequestToken = field(kw_only=True)
     sent: Item = field(kw_only=True)
 
+    def _with(self, added: UpdateClauses) -> NoReturn:
+        use(self)
+        names = ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
+        raise ExpressionError(
+            f"{self._target.schema.entity}: this patch changes the guard items of {names}, and its result is what was"
+            f" sent, to which {added} could not be added: let the instance that is given as to=… say everything"
+        )
+
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
-        """Return the instance as it was sent: a transaction returns no item."""
-        given: ModelT = self._decode(self.sent)
+        """Return the instance as it was sent, with its times and its version: a transaction returns no item."""
+        given: ModelT = self._decode(stamped(self._target.schema, self.sent, self.now, self.version))
         return given
 
 
@@ -202,7 +215,7 @@ def unique_patch(plain: UpdateItem[ModelT], old: Item, new: Item, token: str) ->
         unchanged=plain.unchanged,
         guards=actions,
         token=ClientRequestToken(token),
-        sent=stamped(target.schema, new, plain.now, plain.version),
+        sent=new,
     )
 
 

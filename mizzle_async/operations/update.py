@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Self, TypeAlias, TypeVar, overload
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
@@ -14,7 +14,8 @@ from mizzle_async.expressions.terms import Term
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size, value_size
 from mizzle_async.model import is_required
-from mizzle_async.operations.base import Operation, derive, use
+from mizzle_async.operations.actions import Action
+from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.conditions import expired_condition
 from mizzle_async.operations.delete import DeleteItem
@@ -45,21 +46,6 @@ class ItemUpdate(Write[ModelT, ModelT]):
     key: Item
     clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True)
     creates: bool = field(default=False, kw_only=True)
-    verb: str = field(default="update", kw_only=True)
-    unchanged: ModelT | None = field(default=None, kw_only=True)
-
-    # ── sending ──
-
-    @property
-    def settled(self) -> bool:
-        """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
-        return self.unchanged is not None and self.clauses.is_empty and not self.conditions
-
-    def result(self) -> ModelT:
-        """Return the instance that needs no change."""
-        if self.unchanged is None:
-            return super().result()
-        return self.unchanged
 
     @property
     def safety(self) -> RepeatSafety:
@@ -78,15 +64,6 @@ class ItemUpdate(Write[ModelT, ModelT]):
 
     def _compile(self) -> WirePayload:
         target = self._target
-        if self.settled:
-            return {}
-        if self.clauses.is_empty and self.unchanged is None:
-            raise ExpressionError(
-                f"{target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(), .remove(),"
-                " .discard(), .append() or .prepend()"
-            )
-        if self.creates:
-            self._check_complete()
         clauses = stamp_update(
             target, self.clauses, self.now, creates=self.creates, version=self.version, write_id=self.write_id
         )
@@ -106,16 +83,10 @@ class ItemUpdate(Write[ModelT, ModelT]):
         if body:
             body["ReturnValues"] = "ALL_NEW"
 
-    def _check_complete(self) -> None:
-        """Refuse an upsert that could create an item which no read could decode."""
-        schema = self._target.schema
-        given = {clause.path.segments[0] for clause in self.clauses.clauses if _gives(clause)}
-        missing = [name for name in schema.required_fields if schema.by_field[name].name not in given]
-        if missing:
-            raise ExpressionError(
-                f"{schema.entity}: .upsert() may create the item, so its clauses must give every required attribute; "
-                f"missing: {', '.join(missing)}. Give them with .set() or .set_default(), or use .update()"
-            )
+    def to_actions(self) -> tuple[Action, ...]:
+        """Return the update as a transaction takes it: as a check where it changes nothing, which Update cannot say."""
+        (action,) = super().to_actions()
+        return (action if "UpdateExpression" in action.body else evolve(action, kind="ConditionCheck"),)
 
     def item_key(self) -> Item:
         """Return the key of the item."""
@@ -146,6 +117,9 @@ class UpdateItem(ItemUpdate[ModelT]):
     Cost: one request; a write unit for each KB of the larger of the item before and after.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
     """
+
+    verb: str = field(default="update", kw_only=True)
+    unchanged: ModelT | None = field(default=None, kw_only=True)
 
     # ── clauses ──
 
@@ -288,7 +262,7 @@ class UpdateItem(ItemUpdate[ModelT]):
             check_maintained(schema, added)
         if not all(map(self._is_checked, added.clauses)):
             target.compiler().update(added)
-        return derive(self, clauses=self.clauses.merge(added))
+        return self._derived(clauses=self.clauses.merge(added))
 
     def _is_checked(self, clause: UpdateClause) -> bool:
         """Tell whether a clause assigns an encoded value to what is no key: nothing else can be wrong with it."""
@@ -297,6 +271,40 @@ class UpdateItem(ItemUpdate[ModelT]):
         return type(clause.value) is Encoded and not is_key
 
     # ── sending ──
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
+        return self.unchanged is not None and self.clauses.is_empty and not self.conditions
+
+    def result(self) -> ModelT:
+        """Return the instance that needs no change."""
+        if self.unchanged is None:
+            return super().result()
+        return self.unchanged
+
+    def _compile(self) -> WirePayload:
+        if self.settled:
+            return {}
+        if self.clauses.is_empty and self.unchanged is None:
+            raise ExpressionError(
+                f"{self._target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(),"
+                " .remove(), .discard(), .append() or .prepend()"
+            )
+        if self.creates:
+            self._check_complete()
+        return super()._compile()
+
+    def _check_complete(self) -> None:
+        """Refuse an upsert that could create an item which no read could decode."""
+        schema = self._target.schema
+        given = {clause.path.segments[0] for clause in self.clauses.clauses if _gives(clause)}
+        missing = [name for name in schema.required_fields if schema.by_field[name].name not in given]
+        if missing:
+            raise ExpressionError(
+                f"{schema.entity}: .upsert() may create the item, so its clauses must give every required attribute; "
+                f"missing: {', '.join(missing)}. Give them with .set() or .set_default(), or use .update()"
+            )
 
     def transacted(self) -> None:
         """Return what this gives in a transaction, which returns no item."""

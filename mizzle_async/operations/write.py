@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import ClientStateError, ConditionalCheckFailedError, MarshallingError, ServiceError
+from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, MarshallingError, ServiceError
 from mizzle_async.expressions import Condition
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.base import Operation, derive, use
@@ -17,7 +17,7 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.failures import raise_condition_failure, raise_refusal
 from mizzle_async.operations.outcome import Verdict, judge
 from mizzle_async.operations.stamps import check_version, version_condition
-from mizzle_async.operations.tokens import ClientRequestToken, given_token
+from mizzle_async.operations.tokens import request_token
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
 
 ModelT = TypeVar("ModelT")
@@ -58,7 +58,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
             ExpressionError: DynamoDB would refuse it, or it is about another entity.
         """
         use(self)
-        return derive(self, conditions=(*self.conditions, checked(self._target, condition)))
+        return self._derived(conditions=(*self.conditions, checked(self._target, condition)))
 
     def exactly_once(self: Transactable[StoredT], *, token: str | None = None) -> ExactlyOnce[StoredT]:
         """Return this write as a transaction of its own, which is applied once whatever happens to its answers.
@@ -74,7 +74,7 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         """
         if isinstance(self, Operation):
             use(self)
-        own = given_token(token) if token is not None else _made_token(self)
+        own = request_token(token, self.target.new_token, self)
         timeout: float | None = getattr(self, "timeout", None)
         return exactly_once(self, own, timeout)
 
@@ -88,7 +88,14 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
             ExpressionError: The entity has no version, or none that is stored could be this.
         """
         use(self)
-        return derive(self, version=check_version(self._target.schema, version))
+        schema = self._target.schema
+        expected = check_version(schema, version)
+        if self.presence is Presence.ABSENT:
+            raise ExpressionError(
+                f"{schema.entity}: an insert is for an item that is not there, which has no version: use .replace(), "
+                ".update() or .patch() for one that is"
+            )
+        return self._derived(version=expected)
 
     def to_actions(self) -> tuple[Action, ...]:
         """Return the write as a transaction takes it."""
@@ -146,6 +153,10 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
         if isinstance(error, ServiceError) and error.ambiguous:
             raise_refusal(self._target, error)
         raise error
+
+    def _derived(self, **changes: Any) -> Self:
+        """Return a copy with changed attributes."""
+        return derive(self, **changes)
 
     def _request(self) -> WirePayload:
         """Return what both the single request and a transaction send, compiled once."""
@@ -217,12 +228,3 @@ def _all(conditions: tuple[Condition[Any], ...]) -> Condition[Any]:
     for condition in conditions[1:]:
         whole = whole & condition
     return whole
-
-
-def _made_token(operation: Transactable[Any]) -> ClientRequestToken:
-    new_token = operation.target.new_token
-    if new_token is None:
-        raise ClientStateError(
-            f"{operation} came out of a pickle and has no client to make its token: give one, `token=…`"
-        )
-    return ClientRequestToken(new_token())

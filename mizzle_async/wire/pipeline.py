@@ -297,7 +297,7 @@ class Pipeline:
             delay = policy.delay(retry, kind, self._chance(), retry_after)
         if elapsed + delay >= call.timeout or call.expired:
             raise error
-        if request.safety is RepeatSafety.TOKEN and elapsed + delay > CLIENT_REQUEST_TOKEN_SECONDS:
+        if request.safety is RepeatSafety.TOKEN and request.token_age + elapsed + delay > CLIENT_REQUEST_TOKEN_SECONDS:
             raise error
         quota = self._throttles.of(request.table, request.index).quota if kind in _TABLE_CLASSES else self._quota
         cost = cost_of(kind)

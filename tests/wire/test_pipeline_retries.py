@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from mizzle_async import errors
 from mizzle_async.testing.clock import run_virtual
@@ -277,7 +278,11 @@ def test_a_token_is_not_used_after_nine_minutes():
     slow = Reply.error("TransactionConflictException")
     call = request(RepeatSafety.TOKEN, operation="TransactWriteItems", timeout=5000)
     late = Reply(slow.payload, 400, pause=539.99)
-    error, server, _, _ = play([late], call, then=ITEM, retry=RetryPolicy(randomness=lambda: 0.9))
+    policy = RetryPolicy(randomness=lambda: 0.9)
+    error, server, _, _ = play([late], call, then=ITEM, retry=policy)
+    assert (type(error), len(server.requests)) == (errors.TransactionConflictError, 1)
+    again = evolve(call, token_age=530.0)
+    error, server, _, _ = play([Reply(slow.payload, 400, pause=9.99)], again, then=ITEM, retry=policy)
     assert (type(error), len(server.requests)) == (errors.TransactionConflictError, 1)
 
 

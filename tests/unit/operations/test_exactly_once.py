@@ -112,9 +112,11 @@ def test_failures_are_the_writes_own(counters):
 
 
 def test_other_reasons_are_the_cancellation(counters):
-    """A conflict that lasts is the cancelled transaction, as the service said it."""
-    error = canceled("TransactionConflict")
-    assert raised_by(counters.delete("a").exactly_once(), error) is error
+    """A conflict that lasts is the cancelled transaction, with the write that met it."""
+    delete = counters.delete("a")
+    error = raised_by(delete.exactly_once(), canceled("TransactionConflict"))
+    assert type(error) is TransactionCanceledError
+    assert [(reason.operation, reason.code) for reason in error.reasons] == [(delete, "TransactionConflict")]
 
 
 def test_lost_answers(counters):

@@ -180,7 +180,27 @@ def test_token_of_wrong_length(client, stock, token):
     operation = stock.delete("a")
     with pytest.raises(LimitError, match="1 to 36 characters"):
         client.transact_write(operation, token=token)
-    operation.to_wire()
+
+
+def test_token_that_is_no_text(client, stock):
+    """A token is text."""
+    with pytest.raises(ExpressionError, match="not int"):
+        client.transact_write(stock.delete("a"), token=5)
+    with pytest.raises(ExpressionError, match="not bytes"):
+        stock.delete("a").exactly_once(token=b"t")
+
+
+def test_age_of_the_token(client, stock):
+    """A call that sends a transaction again says for how long its token is known, so that no retry comes too late."""
+    transaction = client.transact_write(stock.delete("a"))
+    assert transaction.to_request().token_age == 0
+    for now, age in ((NOW, 0), (NOW + 500, 500), (NOW + 20, 20)):
+        transaction.begin(now)
+        assert transaction.to_request().token_age == age
+    given = client.transact_write(stock.delete("a"), token="t")
+    given.begin(NOW)
+    given.begin(NOW + 500)
+    assert given.to_request().token_age == 0
 
 
 def test_empty_transaction_sends_nothing(client):
@@ -208,6 +228,27 @@ def test_two_operations_on_one_item(client, stock):
     assert "number 2, DeleteItem 'stock'" in text
     assert "number 3, UpdateItem 'stock'" in text
     assert "secret" not in text
+
+
+def test_one_operation_twice(client, stock):
+    """One operation that was given twice is said to be one."""
+    delete = stock.delete("secret")
+    with pytest.raises(ExpressionError, match=r"one operation was given twice.*DeleteItem 'stock'"):
+        client.transact_write(stock.delete("a"), delete, delete)
+
+
+def test_update_that_changes_nothing_is_a_check(client, stock):
+    """Where there is a condition and no difference a transaction holds to the condition: an Update must change."""
+    same = stock.patch(Stock(sku="a"), to=Stock(sku="a")).when(Stock.count == 0)
+    (action,) = client.transact_write(same).to_wire()["TransactItems"]
+    assert action["ConditionCheck"].keys() == {
+        "TableName",
+        "Key",
+        "ConditionExpression",
+        "ReturnValuesOnConditionCheckFailure",
+        "ExpressionAttributeNames",
+        "ExpressionAttributeValues",
+    }
 
 
 def test_same_key_in_other_tables(client, stock):
@@ -305,6 +346,12 @@ def test_reasons_are_tied_to_operations(client, orders, stock):
     assert "operation 4 of 4" not in str(error)
     assert "secret" not in f"{error} {error!r} {error.reasons!r}"
     assert (error.request_id, error.attempts, error.table) == ("R1", 1, "orders, stock")
+
+
+def test_cancellation_is_certain(client, stock):
+    """By its token a cancelled transaction was applied by no earlier attempt either, whatever became of its answer."""
+    error = raised_by(client.transact_write(stock.delete("a")), canceled(FAILED, ambiguous=True))
+    assert not error.ambiguous
 
 
 def test_only_reason_is_the_cause(client, orders, stock):

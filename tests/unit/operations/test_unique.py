@@ -144,7 +144,9 @@ def test_long_values_are_hashed(users):
     mail = "x" * 3000
     _, (_, guard) = actions(users.insert(evolve(ANN, email=mail)))
     digest = hashlib.sha256(mail.encode()).hexdigest()
-    assert guard["Item"]["user_id"] == {"S": f"_unique#mail#S#sha256#{digest}"}
+    assert guard["Item"]["user_id"] == {"S": f"_unique#mail#S-sha256#{digest}"}
+    _, (_, other) = actions(users.insert(evolve(ANN, email=f"sha256#{digest}")))
+    assert other["Item"]["user_id"] != guard["Item"]["user_id"]
 
 
 def test_names_cannot_be_confused(client):
@@ -293,10 +295,20 @@ def test_failures_are_the_verbs_own(users):
 
 def test_other_failures(users):
     """A conflict that lasts is the cancelled transaction; a lost answer is unknown, and may be awaited again."""
-    conflict = canceled(("TransactionConflict", None), FINE)
-    assert judged(users.insert(ANN), conflict) is conflict
+    insert = users.insert(ANN)
+    conflict = judged(insert, canceled(FINE, ("TransactionConflict", None)))
+    assert type(conflict) is TransactionCanceledError
+    (reason,) = conflict.reasons
+    assert (reason.operation, reason.code, reason.error) == (insert, "TransactionConflict", None)
+    assert str(conflict).startswith("the transaction was cancelled and nothing of it was written: TransactWriteItems: ")
     lost = TransportError("gone", outcome=Outcome.UNKNOWN)
     assert type(judged(users.insert(ANN), lost)) is OutcomeUnknownError
+
+
+def test_a_failed_condition_counts_before_a_conflict(users):
+    """A taken value stays taken: it is the reason, although the item itself met another transaction."""
+    error = judged(users.insert(ANN), canceled(("TransactionConflict", None), FAILED))
+    assert type(error) is UniqueConstraintError
 
 
 def test_it_is_recognised_when_repeated(users):
@@ -312,6 +324,35 @@ def test_conditions_can_be_added(users):
     """`when` adds to the condition of the item, as everywhere."""
     (_, item), *_ = actions(users.insert(ANN).when(User.name.not_exists()))
     assert item["ConditionExpression"] == "attribute_not_exists(#user_id) AND attribute_not_exists(#name)"
+
+
+def test_with_a_condition_it_is_another_transaction(users):
+    """What is built from an operation by adding to it has a token of its own."""
+    insert, patch = users.insert(ANN), users.patch(ANN, to=evolve(ANN, email="new"))
+    others = [insert.when(User.name.exists()), insert.when(User.name.exists()), patch.at_version(3)]
+    tokens = [each.to_wire()["ClientRequestToken"] for each in (insert, patch, *others)]
+    assert len(set(tokens)) == 5
+    assert insert.to_wire()["ClientRequestToken"] == tokens[0]
+
+
+def test_result_has_the_version_that_was_checked(users):
+    """`at_version` is what is checked and advanced, whatever the instance says."""
+    patch = users.patch(ANN, to=evolve(ANN, email="new")).at_version(7)
+    patch.to_request()
+    assert patch.from_wire(WireResponse({}), NOW) == evolve(ANN, email="new", version=8)
+
+
+def test_patch_of_unique_values_takes_no_clauses(users):
+    """Its result is the instance that was given, so no clause may say more than that."""
+    patch = users.patch(ANN, to=evolve(ANN, email="new"))
+    for add in (
+        lambda: patch.set(User.name, "secret"),
+        lambda: patch.set({"name": "secret"}),
+        lambda: patch.remove(User.name),
+    ):
+        with pytest.raises(ExpressionError, match=r"guard items of email.*to=") as raised:
+            add()
+        assert "secret" not in str(raised.value)
 
 
 def test_price(users):

@@ -267,6 +267,27 @@ def test_replace_writes_every_declared_attribute(orders):
     assert wire["ConditionExpression"] == "attribute_exists(#customer_id)"
 
 
+def test_replace_of_a_key_alone_is_sent(client):
+    """An item of nothing but its key must be there all the same, and its maintained attributes go on."""
+
+    @entity("seen")
+    class Seen:
+        name: PartitionKey[str]
+
+    @entity("counted")
+    class Counted:
+        name: PartitionKey[str]
+        changed: Attribute[datetime | None] = attribute(default=None, updated_at=True)
+        version: Attribute[int] = attribute(default=0, version=True)
+
+    wire = client.table(Seen).replace(Seen(name="n")).to_wire()
+    assert "UpdateExpression" not in wire
+    assert wire["ConditionExpression"] == "attribute_exists(#name)"
+    wire = client.table(Counted).replace(Counted(name="n", version=2)).to_wire()
+    assert wire["UpdateExpression"].startswith("SET #changed = :changed, #version = :version")
+    assert "#version = :version_2" in wire["ConditionExpression"]
+
+
 def test_patch_sends_what_differs(orders):
     """A patch assigns, adds and removes only what changed."""
     old = evolve(ORDER, tags={"a"}, note="n")

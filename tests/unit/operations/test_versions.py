@@ -165,6 +165,13 @@ def test_at_version_of_what_is_none(orders, version):
         operation.at_version(version)
 
 
+def test_at_version_of_an_insert(orders):
+    """What is not there has no version to expect."""
+    insert = orders.insert(Order(order_id="o"))
+    with pytest.raises(ExpressionError, match="an insert is for an item that is not there"):
+        insert.at_version(1)
+
+
 def test_at_version_needs_one(client):
     """An entity without a version has none to expect."""
     operation = client.table(Plain).delete("p")
