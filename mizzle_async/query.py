@@ -24,6 +24,7 @@ from mizzle_async.errors import ItemNotFoundError, MizzleError, MultipleItemsErr
 from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
 from mizzle_async.pagination import (
+    UNLIMITED,
     ItemIterator,
     Page,
     PageIterator,
@@ -96,7 +97,7 @@ class Read(Generic[ModelT, RowT_co]):
 
     async def first(self) -> RowT_co | None:
         """Read the first item, or None where there is none. Evaluates no more than it takes."""
-        rows = await read_all(self._reader, self._limited(1))
+        rows = await read_all(self._reader, self._limited(1), limiters=UNLIMITED)
         return rows[0] if rows else None
 
     async def one(self) -> RowT_co:
@@ -106,7 +107,7 @@ class Read(Generic[ModelT, RowT_co]):
             ItemNotFoundError: There is none.
             MultipleItemsError: There are several.
         """
-        rows = await read_all(self._reader, self._limited(2))
+        rows = await read_all(self._reader, self._limited(2), limiters=UNLIMITED)
         target = self._plan.target
         if not rows:
             raise ItemNotFoundError(f"no {target.schema.entity} was found where one was expected", table=target.table)

@@ -27,9 +27,9 @@ from mizzle_async.operations import (
     entity_identity,
     query_index,
     resolve_key,
+    spread_partitions,
 )
 from mizzle_async.query import Query
-from mizzle_async.sharded import sharded_query
 from mizzle_async.table_bulk import TableBulk
 from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner
 
@@ -182,9 +182,11 @@ class Table(TableBulk[ModelT]):
             timeout=timeout,
         )
         index = query_index(self.schema.entity, partition, sort)
-        if self._target.codec.sharding is not None and index is None:
-            return sharded_query(self._owner, self._target, options, partition, sort, self._advised)
-        plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, partition=partition, sort=sort, index=index)
+        spread = spread_partitions(self._target, partition)
+        first = spread[0] if spread else partition
+        plan: ReadPlan[ModelT, ModelT] = ReadPlan(
+            self._target, options, partition=first, partitions=spread, sort=sort, index=index
+        )
         return Query(self._owner, plan, self._advised)
 
     def scan(

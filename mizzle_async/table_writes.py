@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import UpdateClauses
 from mizzle_async.locking import Change, Modification, check_attempts
@@ -44,7 +43,7 @@ from mizzle_async.operations import (
     unique_patch,
     use,
 )
-from mizzle_async.pagination import Reader
+from mizzle_async.page_source import Reader
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -56,7 +55,7 @@ KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
 """What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
 
 
-class TableOwner(Reader, LimitedOwner, Protocol):
+class TableOwner(Reader, Protocol):
     """What a table handle needs of its client."""
 
     @property

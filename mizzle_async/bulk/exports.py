@@ -15,11 +15,12 @@ from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.pace import Limiters
 from mizzle_async.bulk.report import BatchReport
-from mizzle_async.bulk.sweeps import Pages, SweepOwner, SweepState
+from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writing import Progress
 from mizzle_async.errors import ResumeError
 from mizzle_async.operations import ReadPlan
+from mizzle_async.page_source import Reader
 from mizzle_async.types import Item
 
 ResultT = TypeVar("ResultT")
@@ -95,7 +96,7 @@ class ExportOptions:
 
 
 def export(
-    owner: SweepOwner,
+    owner: Reader,
     plan: ReadPlan[Any, Any],
     target: str | os.PathLike[str] | ExportTarget,
     options: ExportOptions,

@@ -23,6 +23,10 @@ BURST_SECONDS: Final = 1.0
 """What a limiter saves up while nothing is sent, in seconds of its rate."""
 
 
+LEAST_READ: Final = 0.5
+"""Read units: what the smallest page consumes."""
+
+
 class BulkOwner(Sender, Protocol):
     """What bulk work needs of a client."""
 
@@ -48,7 +52,9 @@ class BulkOwner(Sender, Protocol):
 class Throughput:
     """What bulk work of one client may consume in all: a token bucket, fed by what the service says was consumed.
 
-    Single calls are never held back by it; `put_many`, `delete_many`, `get_many`, writers, exports and rewrites are.
+    It holds back whatever takes any number of requests: `put_many`, `delete_many`, `get_many`, writers, coalesced gets,
+    exports, `delete_where`, `rewrite`, and queries and scans that are read to their end (``async for``, ``all``,
+    ``count``, ``pages``). Single calls are never held back, ``first``, ``one`` and ``page`` among them.
 
     Attributes:
         read_units_per_second: Read units a second, or None for no limit.
@@ -168,6 +174,31 @@ class Limiters:
         """Hear what a request consumed."""
         for limiter, units in zip(self._limiters, taken, strict=True):
             limiter.settle(units, estimate, consumed)
+
+
+class ReadPace:
+    """Holds the pages of one query or scan back: each is expected to consume what the one before it did.
+
+    Args:
+        limiters: The limits that apply.
+    """
+
+    __slots__ = ("_units", "limiters")
+
+    def __init__(self, limiters: Limiters) -> None:
+        self.limiters = limiters
+        self._units = LEAST_READ
+
+    async def admit(self) -> tuple[float, list[float]]:
+        """Wait until a page may be requested; return what `settle` must be given."""
+        estimate = self._units
+        return estimate, await self.limiters.admit(estimate) if self.limiters else []
+
+    def settle(self, admitted: tuple[float, list[float]], consumed: float | None) -> None:
+        """Hear what a page consumed."""
+        estimate, taken = admitted
+        self.limiters.settle(taken, estimate, consumed)
+        self._units = consumed or estimate
 
 
 def read_limiters(owner: LimitedOwner, units_per_second: float | None) -> Limiters:

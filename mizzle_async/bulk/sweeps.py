@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
 from mizzle_async.bulk.checkpoints import StateFile, StatePath
-from mizzle_async.bulk.pace import LimitedOwner, Limiters
+from mizzle_async.bulk.pace import Limiters
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.writing import Progress
 from mizzle_async.errors import ExpressionError, MarshallingError
+from mizzle_async.merging import MergedSource, open_source
 from mizzle_async.operations import RawPage, ReadPlan
-from mizzle_async.pagination import PageSource, Position, Reader
+from mizzle_async.page_source import PageSource, Position, Reader
 from mizzle_async.types import Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)
-
-
-class SweepOwner(Reader, LimitedOwner, Protocol):
-    """What a sweep needs of a client."""
 
 
 class SweepState:
@@ -32,17 +29,20 @@ class SweepState:
         work: What is done with it.
         path: The state file; None to remember nothing.
         every: Pages between checkpoints.
+        parts: How many parts have a position of their own, if not all that are read at once.
     """
 
-    def __init__(self, plan: ReadPlan[Any, Any], work: str, path: StatePath | None, every: int) -> None:
-        segments = plan.options.segments
+    def __init__(
+        self, plan: ReadPlan[Any, Any], work: str, path: StatePath | None, every: int, *, parts: int | None = None
+    ) -> None:
+        parts = plan.parts if parts is None else parts
         if path is not None and plan.options.max_items is not None:
             raise ExpressionError(f"{work}: max_items= counts from the beginning, and a resumed run does not: use one")
-        self._file = None if path is None else StateFile(path, _about(plan, work))
+        self._file = None if path is None else StateFile(path, _about(plan, work, parts))
         self._every = every
         self._pages = 0
         found = None if self._file is None else self._file.read()
-        self.positions: list[Position] = [(None, False)] * segments
+        self.positions: list[Position] = [(None, False)] * parts
         self.extra: Any = None
         """What the work itself wants to find again."""
         if found is not None:
@@ -73,9 +73,8 @@ class SweepState:
         }
 
 
-def _about(plan: ReadPlan[Any, Any], work: str) -> dict[str, Any]:
-    digest = plan.digest.hex()
-    return {"work": work, "table": plan.target.table, "query": digest, "parts": plan.options.segments}
+def _about(plan: ReadPlan[Any, Any], work: str, parts: int) -> dict[str, Any]:
+    return {"work": work, "table": plan.target.table, "query": plan.digest.hex(), "parts": parts}
 
 
 class Pages:
@@ -86,13 +85,13 @@ class Pages:
         plan: What is read.
         state: How far it is done.
         report: What is filled in.
-        limiters: What holds reading back.
+        limiters: What holds reading back; None for the client's limit.
         progress: What hears of progress.
     """
 
     def __init__(
         self,
-        owner: SweepOwner,
+        owner: Reader,
         plan: ReadPlan[Any, Any],
         state: SweepState,
         report: BatchReport,
@@ -104,9 +103,8 @@ class Pages:
         self._plan = evolve(plan, target=evolve(plan.target, report_capacity=True))
         self._state = state
         self._report = report
-        self._limiters = limiters or Limiters()
+        self._limiters = limiters
         self._progress = progress
-        self._units = 1.0
 
     async def each(self, handle: Callable[[Sequence[Item]], Awaitable[bool]]) -> None:
         """Read page after page.
@@ -116,7 +114,7 @@ class Pages:
         """
         report, state, plan = self._report, self._state, self._plan
         left = plan.options.max_items
-        source = PageSource(self._owner, plan, positions=state.positions)
+        source = PageSource(self._owner, plan, positions=state.positions, limiters=self._limiters)
         try:
             while left != 0 and (found := await self._next(source)) is not None:
                 segment, page = found
@@ -135,15 +133,12 @@ class Pages:
             state.save()
 
     async def _next(self, source: PageSource) -> tuple[int, RawPage] | None:
-        taken = await self._limiters.admit(self._units) if self._limiters else []
         found = await source.next_of_any()
         if found is not None:
             page = found[1]
             self._report.evaluated += page.scanned
             self._report.requests += 1
             self._report.consumed_capacity += page.read_units or 0.0
-            self._limiters.settle(taken, self._units, page.read_units)
-            self._units = page.read_units or self._units
         return found
 
     def visible(self, page: RawPage) -> list[Item]:
@@ -159,11 +154,19 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
     may ask while another still works on its row.
     """
 
-    def __init__(self, owner: SweepOwner, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
+    def __init__(self, owner: Reader, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
         self._plan = plan
         self._owner = owner
-        self._state = SweepState(plan, "read", path, checkpoint_pages)
-        self._source = PageSource(owner, plan, positions=self._state.positions)
+        if plan.partitions:
+            plan.check_pages(None)
+            self._state = SweepState(plan, "read", path, checkpoint_pages, parts=1)
+            ((start_key, ended),) = self._state.positions
+            self._source: PageSource | MergedSource = open_source(owner, plan, start_key=start_key)
+            if ended:
+                self._source.close()
+        else:
+            self._state = SweepState(plan, "read", path, checkpoint_pages)
+            self._source = PageSource(owner, plan, positions=self._state.positions)
         self._rows: list[RowT_co] = []
         self._page: tuple[int, Item | None] | None = None
         self._turning = asyncio.Lock()

@@ -26,7 +26,7 @@ from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
-from mizzle_async.operations.key_conditions import AnyIndex, query_index
+from mizzle_async.operations.key_conditions import AnyIndex, query_index, spread_partitions
 from mizzle_async.operations.pages import RawPage, ReadPage
 from mizzle_async.operations.partiql import (
     ExecuteBatch,
@@ -116,6 +116,7 @@ __all__ = [
     "query_index",
     "refuse_unique",
     "resolve_key",
+    "spread_partitions",
     "stamp_new",
     "stamp_put",
     "stored_version",

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Condition, PartitionKeyCondition, SortKeyCondition
 from mizzle_async.model import SecondaryIndex
+from mizzle_async.operations.target import Encoded, Target
 
 AnyIndex: TypeAlias = SecondaryIndex[Any, Any, Any]
 
@@ -33,6 +34,24 @@ def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
     if index is None and sort is not None:
         index = getattr(sort, "index", None)
     return index
+
+
+def spread_partitions(target: Target[Any], partition: PartitionKeyCondition[Any]) -> tuple[Condition[Any], ...]:
+    """Return a condition for each partition that a partition key is spread over; none where it is not spread.
+
+    Raises:
+        ExpressionError: The condition is about another entity.
+        MarshallingError: The value does not fit.
+    """
+    sharding = target.codec.sharding
+    path: Any = partition.left
+    if sharding is None or path.segments != (sharding.partition_name,):
+        return ()
+    target.check_owners(partition.owners, partition)
+    return tuple(
+        PartitionKeyCondition("=", path, (Encoded(value),))
+        for value in target.codec.partition_values(partition.arguments[0])
+    )
 
 
 def _shown(given: object) -> str:

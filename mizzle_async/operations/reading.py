@@ -34,11 +34,16 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class ReadPlan(Generic[ModelT, RowT_co]):
-    """Everything about a query (with a partition key condition) or a scan (without), as a value."""
+    """Everything about a query (with a partition key condition) or a scan (without), as a value.
+
+    Of a partition key that is spread over several partitions, ``partitions`` are all of them, and ``partition`` is the
+    first.
+    """
 
     target: Target[ModelT]
     options: ReadOptions
     partition: Condition[Any] | None = field(default=None, kw_only=True)
+    partitions: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
     sort: Condition[Any] | None = field(default=None, kw_only=True)
     index: AnyIndex | None = field(default=None, kw_only=True)
     filters: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
@@ -52,6 +57,11 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Check everything that can be known before a request, and compile."""
         self.options.check(self.target.schema.entity)
         self._check_index()
+        if self.partitions and self.options.max_evaluated is not None:
+            raise ExpressionError(
+                f"{self.target.schema.entity}: max_evaluated= has no meaning for {len(self.partitions)} partitions "
+                "that are read at once and merged: use max_items= or page_size="
+            )
         object.__setattr__(self, "_compiled", self._compile(None, count_only=False))
 
     # ── builders ──
@@ -68,6 +78,22 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if self.partition is not None:
             self._check_filter(condition)
         return evolve(self, filters=(*self.filters, condition))
+
+    def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:
+        """Return a plan for each partition that is read; this one, where the key is not spread."""
+        if not self.partitions:
+            return (self,)
+        return tuple(evolve(self, partition=partition, partitions=()) for partition in self.partitions)
+
+    @property
+    def parts(self) -> int:
+        """Return how many parts are read at once: segments of a scan, or partitions of a key that is spread."""
+        return len(self.partitions) or self.options.segments
+
+    def with_capacity(self) -> ReadPlan[ModelT, RowT_co]:
+        """Return the plan with requests that ask for the capacity that they consume."""
+        target = self.target
+        return self if target.report_capacity else evolve(self, target=evolve(target, report_capacity=True))
 
     def _check_filter(self, condition: Condition[Any]) -> None:
         keys = self._read_key_names()
@@ -312,6 +338,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
             if self.filters:
                 body["FilterExpression"] = compiler.condition(Conjunction(self.filters), "FilterExpression")
+            if self.partitions:
+                body["Partitions"] = len(self.partitions)
             body.update(compiler.finish())
             object.__setattr__(self, "_digest", query_digest(body))
         found: bytes = self._digest or b""
@@ -340,6 +368,28 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             raise ExpressionError(
                 f"{entity}: a parallel scan has no single position: leave segments= out to page through it with cursors"
             )
+        if not self.has_position:
+            raise ExpressionError(
+                f"{entity}: {self._source()} is read in {len(self.partitions)} partitions, and DynamoDB promises "
+                "no order among equal keys of an index, so there is no single position: use `async for`, or query the "
+                "table"
+            )
+
+    @property
+    def has_position(self) -> bool:
+        """Tell whether one key says how far it was read."""
+        return self.options.segments == 1 and not (self.partitions and self.index is not None)
+
+    def partition_key(self) -> Item:
+        """Return the key attribute that a partition of a spread key is asked for by, as it is stored."""
+        condition: Any = self.partition
+        return {condition.left.segments[0]: condition.arguments[0].value}
+
+    def sort_names(self) -> tuple[str, ...]:
+        """Return the stored names of the sort key that rows of one partition are ordered by."""
+        index = self.index
+        partition_keys = 1 if index is None or index.is_local else len(index.partition_paths)
+        return self._read_key_names()[partition_keys:]
 
     def check_position(self, key: Item) -> Item:
         """Return a cursor's key if it can be a start key here.
@@ -358,6 +408,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         note = "per 4 KB evaluated, up to 1 MB a page"
         if self.hydrated:
             note += ", and a read of each item from the table"
+        if self.partitions:
+            note += f", from each of {len(self.partitions)} partitions"
         return read_capacity(1, consistent=self.options.consistent_read, at_least=True, note=note)
 
     def advice(self) -> str | None:
@@ -367,11 +419,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         partition = frozenset[str]()
         sort = frozenset[str]()
         if self.partition is not None:
-            keys = self._read_key_names()
-            index = self.index
-            count = 1 if index is None or index.is_local else len(index.partition_paths)
-            partition = frozenset(keys[:count])
-            sort = partition if self.sort is None else frozenset(keys[count : count + 1])
+            keys, sort_keys = self._read_key_names(), self.sort_names()
+            partition = frozenset(keys[: len(keys) - len(sort_keys)])
+            sort = partition if self.sort is None else frozenset(sort_keys[:1])
         return unindexed_filter(
             self.target.schema, self.filters, partition_names=partition, sort_names=sort, used=self.index
         )

@@ -4,7 +4,17 @@ import json
 import orjson
 import pytest
 
-from mizzle_async import Attribute, Client, ExpressionError, PartitionKey, ResumeError, attribute, entity, evolve
+from mizzle_async import (
+    Attribute,
+    Client,
+    ExpressionError,
+    PartitionKey,
+    ResumeError,
+    Throughput,
+    attribute,
+    entity,
+    evolve,
+)
 from mizzle_async.bulk.exports import JsonLines
 from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.stub import StubCaller
@@ -131,6 +141,46 @@ def test_export_keeps_to_its_read_units(tmp_path):
         return asyncio.get_running_loop().time()
 
     assert with_client(Rows(100), use) > 30
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda rows: rows.scan().all(),
+        lambda rows: rows.scan().count(),
+        lambda rows: rows.scan().rewrite(once).send(),
+        lambda rows: rows.scan().delete_where().send(),
+        lambda rows: rows.scan().project(Row.name).all(),
+    ],
+    ids=["all", "count", "rewrite", "delete_where", "project"],
+)
+def test_client_s_throughput_holds_reading_back(read):
+    """Whatever reads page after page keeps to the client's read units, by what each page consumed."""
+
+    async def main():
+        async with Client(caller=Rows(100), throughput=Throughput(read_units_per_second=1.0)) as client:
+            await read(client.table(Row))
+            return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) >= 44  # nine pages of five units had to be earned before the last was asked for
+
+
+def test_client_s_throughput_leaves_single_calls_alone():
+    """What a page or a first item consumes is not waited for."""
+
+    async def main():
+        async with Client(caller=Rows(100), throughput=Throughput(read_units_per_second=1.0)) as client:
+            rows = client.table(Row)
+            for _ in range(5):
+                await rows.scan().first()
+                await rows.scan().page(max_items=5)
+            assert asyncio.get_running_loop().time() < 1
+
+            async for _row in rows.scan():
+                pass
+            assert asyncio.get_running_loop().time() >= 44
+
+    run_virtual(main())
 
 
 def test_deletes_keep_to_their_write_units():
