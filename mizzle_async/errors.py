@@ -231,8 +231,9 @@ class ThrottledError(ServiceError):
     @property
     def reasons(self) -> tuple[ThrottlingReason, ...]:
         """The service's reasons, in its order; empty where it gave none."""
-        listed = self.payload.get("ThrottlingReasons") or self.payload.get("throttlingReasons") or ()
-        return tuple(ThrottlingReason(str(entry.get("reason", "")), str(entry.get("resource", ""))) for entry in listed)
+        listed = self.payload.get("ThrottlingReasons") or self.payload.get("throttlingReasons")
+        found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+        return tuple(ThrottlingReason(str(one.get("reason", "")), str(one.get("resource", ""))) for one in found)
 
 
 class ConditionalCheckFailedError(_StoredItemError, ServiceError):

@@ -40,12 +40,12 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
             not a JSON object. Its outcome is ``UNKNOWN``: whoever sent this, the request may have been applied.
     """
     checksum = headers.get("x-amz-crc32")
-    if checksum is not None and checksum != str(crc32(body)):
+    if checksum is not None and checksum != (right := str(crc32(body))) and checksum.strip() != right:
         raise _refusal(f"x-amz-crc32 is not the checksum of the {len(body)} bytes that came")
     if status == _OK:
-        if "content-encoding" in headers:
-            _refuse_encoding(headers["content-encoding"])
-        if checksum is None and "json" not in headers.get("content-type", ""):
+        if "content-encoding" in headers or "transfer-encoding" in headers:
+            _refuse_compression(headers)
+        if checksum is None and "json" not in headers.get("content-type", "").lower():
             raise _refusal("a 200 that is neither checksummed nor JSON: something in between answered for the service")
         if not body and checksum is not None:
             # TagResource and UntagResource answer with no body at all, and with its checksum.
@@ -64,8 +64,7 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
             else "a status that DynamoDB never sends"
         )
         raise _refusal(f"HTTP {status} is {kind}")
-    if "content-encoding" in headers:
-        _refuse_encoding(headers["content-encoding"])
+    _refuse_compression(headers)
     payload = _error_payload(body)
     return Answer(status, headers, payload, _error_code(payload, headers))
 
@@ -93,12 +92,14 @@ def _error_code(payload: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     """Find the code, at the top level only: a nested ``__type`` belongs to something else."""
     for found in (payload.get("__type"), payload.get("code"), headers.get("x-amzn-errortype")):
         if isinstance(found, str) and found:
-            return found.rpartition("#")[2].partition(":")[0].strip()
+            # From the colon on stands a URL, which may hold a number sign of its own.
+            return found.partition(":")[0].rpartition("#")[2].strip()
     return ""
 
 
-def _refuse_encoding(encoding: str) -> None:
-    if encoding.strip().lower() not in {"", "identity"}:
+def _refuse_compression(headers: Mapping[str, str]) -> None:
+    encodings = {headers.get(name, "").strip().lower() for name in ("content-encoding", "transfer-encoding")}
+    if not encodings <= {"", "identity", "chunked"}:
         msg = "the answer is compressed, though only identity was accepted"
         raise _refusal(msg)
 

@@ -242,7 +242,9 @@ class Connection(asyncio.Protocol):
             self.is_open = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note one header."""
+        """Note one header. One that comes after the body is none: anybody on the way may have added it."""
+        if self._head_complete:
+            return
         self._headers[_HEADER_NAMES.get(name) or name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
@@ -261,8 +263,8 @@ class Connection(asyncio.Protocol):
 
         Parsing here would fill memory with the parsed answers of all connections that were read in one turn.
         """
-        waiter, parser = self._waiter, self._parser
-        if waiter is None or parser is None:
+        waiter, parser, transport = self._waiter, self._parser, self._transport
+        if waiter is None or parser is None or transport is None:
             return
         status = parser.get_status_code()
         headers, body = self._headers, self._body
@@ -274,7 +276,8 @@ class Connection(asyncio.Protocol):
             return
         self._waiter = self._exchange = None
         self._received = 0
-        self.reusable = parser.should_keep_alive()
+        # Who answers before the whole request was sent need not read the rest of it, before which nothing else is sent.
+        self.reusable = parser.should_keep_alive() and not transport.get_write_buffer_size()
         if not waiter.done():
             waiter.set_result((status, headers, body))
 

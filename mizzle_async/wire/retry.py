@@ -110,7 +110,7 @@ class RetryPolicy:
             return drawn
         try:
             asked = int(retry_after) / 1000
-        except ValueError:
+        except (ValueError, OverflowError):
             return drawn
         return min(max(asked, drawn), drawn + RETRY_AFTER_SPAN)
 

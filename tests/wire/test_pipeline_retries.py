@@ -203,13 +203,32 @@ def test_a_failed_condition_brings_its_item():
     assert play([Reply.error("ConditionalCheckFailedException")])[0].item is None
 
 
-def test_throttling_tells_its_reasons():
+@pytest.mark.parametrize(
+    ("code", "member"),
+    [
+        ("ProvisionedThroughputExceededException", "ThrottlingReasons"),
+        ("RequestLimitExceeded", "ThrottlingReasons"),
+        ("ThrottlingException", "throttlingReasons"),
+    ],
+)
+def test_throttling_tells_its_reasons(code, member):
     """The service's reasons are on the error, in both of its spellings."""
-    error = play([], then=Reply.throttled("TableWriteKeyRangeThroughputExceeded", "arn:x"))[0]
+    reasons = [
+        {"reason": "TableWriteKeyRangeThroughputExceeded", "resource": "arn:x"},
+        {"reason": "IndexReadAccountLimitExceeded"},
+    ]
+    error = play([], then=Reply.error(code, **{member: reasons}))[0]
     assert type(error) is errors.ThrottledError
     assert [(reason.reason, reason.resource, reason.hot_key) for reason in error.reasons] == [
-        ("TableWriteKeyRangeThroughputExceeded", "arn:x", True)
+        ("TableWriteKeyRangeThroughputExceeded", "arn:x", True),
+        ("IndexReadAccountLimitExceeded", "", False),
     ]
+
+
+@pytest.mark.parametrize("reasons", ["hot", 5, {"reason": "hot"}, [None, "hot", ["hot"]]])
+def test_throttling_without_readable_reasons_has_none(reasons):
+    """Where the service's reasons are not what they should be, the error has none, and can still be looked at."""
+    assert play([], then=Reply.error("ThrottlingException", throttlingReasons=reasons))[0].reasons == ()
 
 
 def cancelled(*codes):

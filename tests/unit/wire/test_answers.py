@@ -25,7 +25,13 @@ def test_a_checksummed_object_is_an_answer():
 
 def test_json_without_a_checksum_is_believed():
     """An engine that sends no checksum is believed when it says that it sends JSON."""
-    assert check_answer(200, {"content-type": "application/json"}, b"{}").payload == {}
+    for kind in ("application/json", "Application/X-AMZ-JSON-1.0", "application/x-amz-json-1.0; charset=utf-8"):
+        assert check_answer(200, {"content-type": kind}, b"{}").payload == {}
+
+
+def test_a_checksum_may_have_spaces_around_it():
+    """Spaces at the end of a header are none of its value, and the parser leaves them there."""
+    assert check_answer(200, JSON | {"x-amz-crc32": f"{crc32(b'{}')} \t"}, b"{}").payload == {}
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
@@ -58,6 +64,7 @@ def test_statuses_that_the_service_never_sends_are_refused(status):
         (checked(b"{}"), b'{"a":1}', "x-amz-crc32 is not the checksum of the 7 bytes that came"),
         (JSON | {"x-amz-crc32": "many"}, b"{}", "x-amz-crc32 is not the checksum"),
         (checked(b"{}") | {"content-encoding": "gzip"}, b"{}", "compressed"),
+        (checked(b"{}") | {"transfer-encoding": "gzip, chunked"}, b"{}", "compressed"),
     ],
 )
 def test_a_200_that_is_not_the_services_is_refused(headers, body, reason):
@@ -77,8 +84,8 @@ def test_the_reason_never_shows_the_body():
 
 
 def test_identity_is_no_compression():
-    """``Content-Encoding: identity`` says nothing."""
-    headers = checked(b"{}") | {"content-encoding": "Identity"}
+    """``Content-Encoding: identity`` says nothing, and chunks are the parser's affair."""
+    headers = checked(b"{}") | {"content-encoding": "Identity", "transfer-encoding": "Chunked"}
     assert check_answer(200, headers, b"{}").payload == {}
     assert check_answer(400, headers, b"{}").status == 400
 
@@ -104,6 +111,8 @@ def test_an_empty_body_with_its_checksum_is_bodiless():
         ({}, b'{"code":"Throttling"}', "Throttling"),
         ({"x-amzn-errortype": "ThrottlingException:http://internal/"}, b"<html>", "ThrottlingException"),
         ({"x-amzn-errortype": "a#SerializationException"}, b"", "SerializationException"),
+        ({"x-amzn-errortype": "ThrottlingException:http://internal/#a"}, b"", "ThrottlingException"),
+        ({}, b'{"__type":"com.amazon.coral#ThrottlingException:http://x/#y"}', "ThrottlingException"),
         ({"x-amzn-errortype": "Header"}, b'{"__type":"Body","code":"Code"}', "Body"),
         ({}, b'{"Item":{"__type":"Nested"}}', ""),
         ({}, b'{"__type":7}', ""),

@@ -1,18 +1,60 @@
 """One exchange at a time: what comes back, what is believed, and which connections survive it."""
 
 import asyncio
+import socket
+import struct
 
 import pytest
+from attrs import evolve
 
 from mizzle_async.errors import CorruptResponseError, TransportError
 from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
 from mizzle_async.wire.connection import MAX_HEAD_BYTES
+from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.pool import ConnectionPool
 
 ITEM = {"Item": {"pk": {"S": "a"}}}
 ANSWER = Reply(ITEM)
+BODY = ANSWER.body()
+TRAILED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: x-amz-crc32\r\n\r\n"
+    b"%x;name=value\r\n%b\r\n0\r\nContent-Type: text/html\r\nx-amz-crc32: 1\r\nContent-Encoding: gzip\r\n\r\n"
+    % (len(BODY), BODY)
+)
+"""A trailer says nothing about an answer: it may have been put there by anybody on the way."""
+HTTP10 = b"HTTP/1.0 200 OK\r\n%%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+ODD_CASE = {"x-aMZ-cRC32": ANSWER.parts()[1]["x-amz-crc32"], "cONTENT-lENGTH": str(len(BODY)), "cONTENT-tYPE": "x/JSON"}
+
+
+class Impatient:
+    """A server that answers as soon as it sees a request's first bytes, and reads no further."""
+
+    def __init__(self, reply):
+        self.reply = reply
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", limit=1024)
+        self.endpoint = Endpoint("http", "127.0.0.1", self.server.sockets[0].getsockname()[1])
+        self.done = asyncio.Event()
+        return self
+
+    async def __aexit__(self, *_):
+        self.done.set()
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def serve(self, reader, writer):
+        await reader.read(1)
+        writer.write(self.reply.encode())
+        if self.reply.ending is Ending.RESET:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+        elif self.reply.ending is not Ending.CLOSE:
+            await self.done.wait()
+        writer.close()
 
 
 async def play(to, *replies, pool=None, greeting=b""):
@@ -40,6 +82,16 @@ BELIEVED = {
     "ended by closing": (Reply(ITEM, framing="close"), 200, "", False),
     "without a checksum": (Reply(ITEM, checksum="absent"), 200, "", True),
     "after an interim answer": (Reply(ITEM, prefix=b"HTTP/1.1 100 Continue\r\n\r\n"), 200, "", True),
+    "after several interim answers": (
+        Reply(ITEM, prefix=b"HTTP/1.1 103 Early\r\nx-amz-crc32: 1\r\n\r\n" * 9),
+        200,
+        "",
+        True,
+    ),
+    "in chunks with trailers": (Reply.raw(TRAILED), 200, "", True),
+    "in odd case": (Reply(ITEM, headers=ODD_CASE), 200, "", True),
+    "kept by HTTP/1.0": (Reply.raw(HTTP10 % b"Connection: Keep-Alive\r\n"), 200, "", True),
+    "closed by HTTP/1.0": (Reply.raw(HTTP10 % b""), 200, "", False),
     "byte by byte": (Reply(ITEM, drip=1), 200, "", True),
     "in two pieces": (Reply(ITEM, drip=150), 200, "", True),
     "and then closed": (Reply(ITEM, ending=Ending.CLOSE), 200, "", False),
@@ -85,6 +137,10 @@ REFUSED = {
     "not HTTP": Reply.raw(b"SSH-2.0-OpenSSH_9.6\r\n", Ending.HANG),
     "another protocol": Reply.raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
     "two lengths": Reply(ITEM, headers={"Transfer-Encoding": "chunked"}),
+    "a length and another": Reply.raw(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", Ending.HANG
+    ),
+    "compressed chunks": Reply(ITEM, framing="chunked", headers={"Transfer-Encoding": "gzip, chunked"}),
     "a broken chunk": Reply.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Ending.HANG),
     "too many headers": Reply(ITEM, headers={f"x-{n}": "y" * 1000 for n in range(200)}, drip=MAX_HEAD_BYTES // 2),
     "headers without end": Reply.raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * (MAX_HEAD_BYTES + 100), Ending.HANG),
@@ -208,6 +264,26 @@ def test_a_large_request_arrives_whole(run, to):
             return len(server.requests[0].body)
 
     assert run(main()) == 5_000_002
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply.error("RequestEntityTooLarge", status=413), Reply.html(413), Reply.error("ValidationException")]
+)
+@pytest.mark.parametrize("ending", Ending)
+def test_an_answer_before_the_request_was_sent(run_real, to, reply, ending):
+    """An answer that comes while the request is still being written is told, and its connection not used again."""
+
+    async def main():
+        async with Impatient(evolve(reply, ending=ending)) as server:
+            pool = ConnectionPool()
+            exchange = to(server, body=b"x" * 16_000_000)
+            answer = await pool.exchange(exchange)
+            statistics = pool.statistics()
+            await pool.aclose()
+            return answer, exchange.phase, statistics.open
+
+    answer, phase, still_open = run_real(main())
+    assert (answer.status, phase, still_open) == (reply.status, Outcome.ANSWERED, 0)
 
 
 def test_what_is_sent_before_any_request_is_no_answer(run, to):
