@@ -237,11 +237,7 @@ class ThrottledError(ServiceError):
 
 
 class ConditionalCheckFailedError(_StoredItemError, ServiceError):
-    """The condition was false; nothing was written.
-
-    Attributes:
-        item: The stored item in DynamoDB's JSON, or None if there was none.
-    """
+    """The condition was false; nothing was written. ``item`` is what is stored, in DynamoDB's JSON, or None."""
 
 
 class ItemExistsError(ConditionalCheckFailedError):
@@ -275,11 +271,11 @@ class CancellationReason:
     """Why one action of a cancelled transaction was, or was not, the cause.
 
     Attributes:
-        operation: The operation object of that action, as it was given.
+        operation: The operation or the statement, as it was given.
         code: ``None`` where this action was fine, else the service's code, such as ``ConditionalCheckFailed``.
         message: The service's words.
         item: The stored item in DynamoDB's JSON, where the action asked for it; not shown.
-        error: What the operation would have raised alone, such as `ItemExistsError`, where its condition failed.
+        error: What it would have raised alone, such as `ItemExistsError`, where its condition failed.
     """
 
     operation: Any
@@ -287,6 +283,10 @@ class CancellationReason:
     message: str = ""
     item: Item | None = None
     error: MizzleError | None = None
+
+    def stored(self, model: type[ModelT]) -> ModelT | None:
+        """Return the stored item as an instance of ``model``, or None if there was none."""
+        return self.error.stored(model) if isinstance(self.error, _StoredItemError) else None
 
     def __repr__(self) -> str:
         return f"CancellationReason(code={self.code!r}, operation={self.operation!s})"

@@ -23,9 +23,9 @@ from mizzle_async.operations import (
     ExecuteTransaction,
     Explanation,
     RawPage,
+    ReadOptions,
     StatementPlan,
     Target,
-    check_timeout,
     execute_batch,
     execute_transaction,
     hidden_items,
@@ -102,7 +102,9 @@ class Statement(Generic[RowT_co]):
 
         Raises:
             InvalidCursorError: The cursor belongs to another statement, was tampered with, or has expired.
+            ExpressionError: ``max_items`` is no number of rows.
         """
+        ReadOptions(max_items=max_items).check("page()")
         most = self.max_items if max_items is None else max_items
         rows: list[RowT_co] = []
         evaluated = 0
@@ -163,6 +165,10 @@ class Statement(Generic[RowT_co]):
 
     def _digest(self) -> bytes:
         return query_digest(self.plan.wire())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle its plan, for errors that name it: what comes out has no client to be read with."""
+        return _unpickled, (self.plan,)
 
     def __str__(self) -> str:
         return str(self.plan)
@@ -232,6 +238,10 @@ class StatementIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
             async with self._turning:
                 if self._rows is rows:  # no other task that shares this iterator has turned the page
                     self._rows = iter((await self._pages.__anext__()).items)
+
+
+def _unpickled(plan: StatementPlan[Any]) -> StatementPlan[Any]:
+    return plan
 
 
 def plans_of(statements: tuple[Any, ...]) -> list[StatementPlan[Any]]:
@@ -341,13 +351,13 @@ class Statements:
             timeout: Seconds for each request, or None for the client's.
 
         Raises:
-            ExpressionError: The number of values is not the number of ``?``.
+            ExpressionError: The number of values is not the number of ``?``, or one of the limits is none.
             MarshallingError: DynamoDB has no type for a value.
             LimitError: The text is too long.
 
         Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
         """
-        check_timeout(timeout)
+        ReadOptions(max_items=max_items, page_size=page_size, timeout=timeout).check("execute()")
         values = tuple(self._encode_parameter(each, number) for number, each in enumerate(parameters, start=1))
         row: Callable[[Item], Any] = _decode_dict
         hidden: Callable[[Item, float], bool] | None = None
@@ -397,11 +407,12 @@ class Statements:
 
         Cost: twice what the statements cost alone.
         """
-        return execute_transaction(self.own_target(), plans_of(statements), token, timeout)
+        return execute_transaction(self.own_target(), plans_of(statements), statements, token, timeout)
 
     def _encode_parameter(self, value: Any, number: int) -> AttributeValue:
         if isinstance(value, Parameter):
-            codec = self._marshaller.codec(self.schema_of(value.path.owner))
+            owner = value.path.owner
+            codec = self._marshaller.codec(owner if isinstance(owner, EntitySchema) else self.schema_of(owner))
             encoded = codec.encode_operand(value.value, value.path, Facet.WHOLE)
             return {"NULL": True} if encoded is None else encoded
         try:

@@ -9,11 +9,11 @@ from attrs import field, frozen
 from mizzle_async.errors import TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.cancellations import canceled
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.tokens import ClientRequestToken
 from mizzle_async.operations.transactions import (
     API,
-    canceled,
     explain_transaction,
     raise_lost,
     tables_of,

@@ -12,35 +12,38 @@ from attrs import evolve, field, frozen
 
 from mizzle_async.errors import (
     CODES,
+    CancellationReason,
     ConditionalCheckFailedError,
     ExpressionError,
     LimitError,
     MizzleError,
     OutcomeUnknownError,
     ServiceError,
+    StoredLoader,
     ThrottledError,
     TransactionCanceledError,
     ValidationError,
 )
 from mizzle_async.limits import PARTIQL_BATCH_STATEMENTS, TRANSACTION_ACTIONS
 from mizzle_async.operations.base import Operation
+from mizzle_async.operations.cancellations import NOTHING_READ, NOTHING_WRITTEN, cancellation
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.pages import RawPage
 from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.tokens import ClientRequestToken, request_token
-from mizzle_async.operations.transactions import canceled_read, raise_lost
+from mizzle_async.operations.transactions import raise_lost
 from mizzle_async.types import AttributeValue, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 RowT = TypeVar("RowT")
 RowT_co = TypeVar("RowT_co", covariant=True)
 
-_BATCH_ERRORS: Mapping[str, type[ServiceError]] = {
+_STATEMENT_ERRORS: Mapping[str, type[ServiceError]] = {
     "ThrottlingError": ThrottledError,
     "RequestLimitExceeded": ThrottledError,
     "ValidationError": ValidationError,
 }
-"""Codes of a batch's statements that are no exception's name with its ending cut off."""
+"""Codes of statements in batches and transactions that are no exception's name with its ending cut off."""
 
 
 @frozen(eq=False, repr=False)
@@ -92,11 +95,19 @@ class StatementPlan(Generic[RowT_co]):
             return None
         return self.row(item)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what is sent, for errors that name it; how rows are read stays behind."""
+        return StatementPlan, (self.text, self.parameters, _as_stored, None, self.consistent_read)
+
     def __str__(self) -> str:
         return f"PartiQL {self.kind.value} of {table_of(self.text)!r}"
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+
+def _as_stored(item: Item) -> Item:
+    return item
 
 
 @frozen(eq=False, repr=False)
@@ -229,23 +240,10 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
         if failure is None:
             return StatementResult(plan.shown(answer.get("Item"), now))
         code, words = str(failure.get("Code", "")), str(failure.get("Message", ""))
-        kind = _BATCH_ERRORS.get(code) or CODES.get(code, CODES.get(f"{code}Exception", (ServiceError,)))[0]
-        special: dict[str, Any] = {}
-        if issubclass(kind, ConditionalCheckFailedError):
-            special = {"item": failure.get("Item"), "load": self._target.load}
-        return StatementResult(
-            None,
-            kind(
-                f"{code}: {words}",
-                code=code,
-                payload=failure,
-                operation=self.api,
-                table=table_of(plan.text),
-                attempts=response.attempts,
-                request_id=response.request_id,
-                **special,
-            ),
-        )
+        error = _statement_error(code, words, failure.get("Item"), self._target.load)
+        error.payload, error.operation, error.table = failure, self.api, table_of(plan.text)
+        error.attempts, error.request_id = response.attempts, response.request_id
+        return StatementResult(None, error)
 
     def _body(self) -> WirePayload:
         body: WirePayload = {"Statements": [plan.wire(single=True) for plan in self.plans]}
@@ -267,6 +265,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
     api = "ExecuteTransaction"
 
     plans: tuple[StatementPlan[RowT], ...]
+    given: tuple[Any, ...] = field(kw_only=True)
     token: ClientRequestToken = field(kw_only=True)
 
     @property
@@ -303,8 +302,22 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
     def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002
         """Raise a cancellation with its reasons tied to the statements, or that the outcome is unknown."""
         if isinstance(error, TransactionCanceledError):
-            raise canceled_read(error, self.plans)
+            reasons = [self._reason(error, number, reason) for number, reason in enumerate(error.reasons)]
+            raise cancellation(error, reasons, NOTHING_READ if self._is_read else NOTHING_WRITTEN)
         raise_lost(error)
+
+    @property
+    def _is_read(self) -> bool:
+        return all(plan.is_read for plan in self.plans)
+
+    def _reason(self, error: TransactionCanceledError, number: int, reason: CancellationReason) -> CancellationReason:
+        """Return a statement's reason, with what it would have raised alone."""
+        alone = None
+        if reason.code is not None:
+            alone = _statement_error(reason.code, reason.message, reason.item, self._target.load)
+            alone.operation, alone.table = error.operation, table_of(self.plans[number].text)
+            alone.attempts, alone.request_id = error.attempts, error.request_id
+        return evolve(reason, operation=self.given[number], error=alone)
 
     def _body(self) -> WirePayload:
         body: WirePayload = {
@@ -317,6 +330,14 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
 
     def __str__(self) -> str:
         return f"{self.api} of {len(self.plans)}: " + "; ".join(map(str, self.plans))
+
+
+def _statement_error(code: str, words: str, item: Item | None, load: StoredLoader | None) -> ServiceError:
+    """Build the error of one statement of several; the caller adds where it happened."""
+    kind = _STATEMENT_ERRORS.get(code) or CODES.get(code, CODES.get(f"{code}Exception", (ServiceError,)))[0]
+    if issubclass(kind, ConditionalCheckFailedError):
+        return kind(f"{code}: {words}", code=code, item=item, load=load)
+    return kind(f"{code}: {words}", code=code)
 
 
 def tables_of(plans: Sequence[StatementPlan[Any]]) -> str:
@@ -341,9 +362,20 @@ def execute_batch(
 
 
 def execute_transaction(
-    target: Target[Any], plans: Sequence[StatementPlan[RowT]], token: str | None, timeout: float | None
+    target: Target[Any],
+    plans: Sequence[StatementPlan[RowT]],
+    given: Sequence[Any],
+    token: str | None,
+    timeout: float | None,
 ) -> ExecuteTransaction[RowT]:
     """Build a transaction.
+
+    Args:
+        target: Who sends.
+        plans: The statements.
+        given: The same, as the caller holds them.
+        token: The caller's own client request token; None for a new one.
+        timeout: Seconds for the whole call, or None for the client's.
 
     Raises:
         LimitError: More than 100 statements, or a token that is empty or too long.
@@ -357,4 +389,4 @@ def execute_transaction(
         raise ExpressionError(
             "a transaction of statements reads or writes, not both: hold it to a condition with EXISTS(…)"
         )
-    return ExecuteTransaction(target, tuple(plans), token=own, timeout=timeout)
+    return ExecuteTransaction(target, tuple(plans), given=tuple(given), token=own, timeout=timeout)

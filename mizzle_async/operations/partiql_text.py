@@ -42,9 +42,13 @@ def identifier(*names: str) -> str:
     Raises:
         ExpressionError: A name is empty, or no text.
     """
-    if not names or not all(names):
+    if not names or not all(map(_is_name, names)):
         raise ExpressionError("identifier() takes names: text that is not empty")
     return ".".join('"{}"'.format(name.replace('"', '""')) for name in names)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name)
 
 
 def check_statement(statement: str, parameters: int) -> StatementKind:
@@ -61,6 +65,8 @@ def check_statement(statement: str, parameters: int) -> StatementKind:
         ExpressionError: The number of ``?`` is another one, a quotation does not end, or it is no statement.
         LimitError: It is too long.
     """
+    if not isinstance(statement, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ExpressionError(f"a statement is text, not {type(statement).__name__}")
     if len(statement) > PARTIQL_STATEMENT_LENGTH:
         raise LimitError(
             f"this statement has {len(statement):,} characters, DynamoDB takes {PARTIQL_STATEMENT_LENGTH:,}: give "

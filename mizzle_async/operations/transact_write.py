@@ -11,13 +11,13 @@ from attrs import field, frozen
 from mizzle_async.errors import ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.base import Operation, use, use_all
+from mizzle_async.operations.cancellations import canceled
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.tokens import ClientRequestToken, request_token
 from mizzle_async.operations.transactions import (
     API,
-    canceled,
     explain_transaction,
     raise_lost,
     tables_of,

@@ -1,6 +1,7 @@
 """Optimistic locking on each engine: versions, conflicts, `modify`, and what other clients see of it."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -139,6 +140,27 @@ async def test_modify_of_nothing(orders):
     """There must be an item to modify."""
     with pytest.raises(ItemNotFoundError):
         await orders.modify("o", lambda order: order)
+
+
+async def test_replace_of_a_key_alone(client, clock):
+    """An item of nothing but its key is checked like any other, and its version and time go on."""
+
+    @entity("marks")
+    class Mark:
+        name: PartitionKey[str]
+        changed: Attribute[datetime | None] = attribute(default=None, updated_at=True)
+        version: Attribute[int] = attribute(default=0, version=True)
+
+    await client.create_table(Mark)
+    marks = client.table(Mark)
+    mark = await marks.insert(Mark(name="m"))
+    clock.now += 5
+    newer = await marks.replace(mark)
+    assert (newer.version, newer.changed - mark.changed) == (2, timedelta(seconds=5))
+    with pytest.raises(VersionConflictError):
+        await marks.replace(mark)
+    with pytest.raises(ItemNotFoundError):
+        await marks.replace(Mark(name="none", version=1))
 
 
 async def test_write_id_is_beside_the_version(client, orders):

@@ -141,9 +141,12 @@ async def test_transaction(client, orders):
     good, bad = client.execute(update, "paid", "c1", 0, "open"), client.execute(update, "paid", "c1", 1, "nonsense")
     with pytest.raises(TransactionCanceledError) as raised:
         await client.execute_transaction(good, bad)
-    assert [reason.operation for reason in raised.value.reasons] == [good.plan, bad.plan]
-    assert raised.value.reasons[0].code is None
-    assert raised.value.reasons[1].code.startswith("ConditionalCheckFailed")
+    assert [reason.operation for reason in raised.value.reasons] == [good, bad]
+    fine, failed = raised.value.reasons
+    assert (fine.code, fine.error) == (None, None)
+    assert failed.code.startswith("ConditionalCheckFailed")
+    assert type(failed.error) is ConditionalCheckFailedError
+    assert raised.value.__cause__ is failed.error
     assert (await orders.get_one(customer_id="c1", order_id=0)).status == "open"
     other = client.execute(update, "paid", "c1", 2, "open")
     assert await client.execute_transaction(good, other) == (None, None)

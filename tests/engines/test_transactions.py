@@ -137,7 +137,8 @@ async def test_reasons_of_every_kind(shop):
         ItemNotFoundError,
         ConditionalCheckFailedError,
     ]
-    assert reasons[1].error.stored(Order) == newer
+    assert reasons[1].error.stored(Order) == reasons[1].stored(Order) == newer
+    assert [reason.stored(Order) for reason in reasons if reason is not reasons[1]] == [None] * 3
     with pytest.raises(TransactionCanceledError) as raised:
         await shop.transact_write(orders.insert(ORDER))
     assert type(raised.value.__cause__) is ItemExistsError

@@ -153,6 +153,18 @@ async def test_it_composes_in_a_transaction(client, users):
     assert await held(client) == {"_unique#email#S#c": "1", "_unique#number#N#9": "4"}
 
 
+async def test_one_operation_with_several_conditions(client, users):
+    """What is built from an operation is another transaction: one that failed does not stand in the way of the next."""
+    insert = users.insert(User(user_id="1", email="a"))
+    with pytest.raises(ConditionalCheckFailedError):
+        await insert.when(User.name == "nobody")
+    ann = await insert.when(User.name.not_exists())
+    with pytest.raises(ItemExistsError):
+        await insert
+    assert await users.scan().all() == [ann]
+    await check(client, users)
+
+
 async def test_modify(client, users):
     """`modify` moves values too, under the version."""
     await users.insert(User(user_id="1", email="0"))

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from mizzle_async import (
@@ -19,6 +21,7 @@ from mizzle_async import (
     attribute,
     entity,
     identifier,
+    parameter,
 )
 from mizzle_async.errors import CancellationReason, ResourceNotFoundError, TransactionConflictError
 from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
@@ -92,6 +95,36 @@ def test_what_is_no_statement(statement):
     """Anything but the four verbs is refused."""
     with pytest.raises(ExpressionError, match="begins with SELECT"):
         check_statement(statement, statement.count("?"))
+
+
+@pytest.mark.parametrize("names", [(5,), ("a", None), (b"a",)])
+def test_identifiers_are_text(names):
+    """What is no text is no name."""
+    with pytest.raises(ExpressionError, match="takes names"):
+        identifier(*names)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_items": -1}, {"max_items": "3"}, {"page_size": 0}, {"page_size": 1.5}, {"timeout": "5"}]
+)
+def test_limits_are_numbers(client, limits):
+    """A limit that limits nothing is refused when the statement is built."""
+    with pytest.raises(ExpressionError, match=next(iter(limits))):
+        client.execute("SELECT * FROM t", **limits)
+
+
+def test_statement_is_text(client):
+    """A statement is text, and a class that is no entity has no rows."""
+    with pytest.raises(ExpressionError, match="not bytes"):
+        client.execute(b"SELECT * FROM t")
+
+
+def test_parameter_of_a_table_without_a_class(client):
+    """A path of a table of dicts stores a value by what it is, its key by the table's type."""
+    legacy = client.table("legacy", partition_key="pk", sort_key="sk", sort_key_type=int)
+    keys = parameter(legacy.partition_key, "a"), parameter(legacy.attribute("payload", "x"), {"b"})
+    wire = client.execute("SELECT * FROM legacy WHERE pk = ? AND payload.x = ?", *keys).to_wire()
+    assert wire["Parameters"] == [{"S": "a"}, {"SS": ["b"]}]
 
 
 def test_too_long():
@@ -268,14 +301,37 @@ def test_transaction_of_reads(client):
 
 def test_transaction_failures(client):
     """A cancellation is tied to the statements; a lost answer says to await again; too late it is refused."""
-    statement = client.execute("DELETE FROM t WHERE a = ?", 1)
-    transaction = client.execute_transaction(statement)
+    statements = [
+        client.execute("DELETE FROM t WHERE a = ? AND b = 'secret'", 1),
+        client.execute("INSERT INTO users VALUE {'user_id': ?}", "secret"),
+        client.execute("UPDATE u SET b = 1 WHERE a = ?", 3),
+    ]
+    transaction = client.execute_transaction(*statements)
     transaction.to_request()
+    stored = {"user_id": {"S": "secret"}}
+    reasons = [
+        CancellationReason(None, "ConditionalCheckFailed", "words", stored),
+        CancellationReason(None, "DuplicateItem"),
+        CancellationReason(None, None),
+    ]
     with pytest.raises(TransactionCanceledError) as raised:
-        transaction.recover(TransactionCanceledError("no", reasons=[CancellationReason(None, "ValidationError")]), NOW)
-    assert raised.value.reasons[0].operation is statement.plan
-    assert "PartiQL write of 't'" in repr(raised.value.reasons)
-    assert repr(statement.plan) == "<PartiQL write of 't'>"
+        transaction.recover(TransactionCanceledError("no", reasons=reasons, attempts=2, request_id="R1"), NOW)
+    failed, duplicate, fine = raised.value.reasons
+    assert [each.operation for each in raised.value.reasons] == statements
+    assert [type(each.error) for each in raised.value.reasons] == [
+        ConditionalCheckFailedError,
+        DuplicateItemError,
+        type(None),
+    ]
+    assert (failed.error.table, failed.error.attempts, failed.error.request_id) == ("t", 2, "R1")
+    assert failed.stored(User) == User(user_id="secret")
+    assert (duplicate.stored(User), fine.stored(User)) == (None, None)
+    assert "operation 2 of 3, PartiQL insert of 'users': DuplicateItem" in str(raised.value)
+    assert "secret" not in f"{raised.value} {raised.value!r} {raised.value.reasons!r}"
+    assert repr(statements[0].plan) == "<PartiQL write of 't'>"
+    copied = pickle.loads(pickle.dumps(raised.value))  # noqa: S301  (our own)
+    assert [str(each.operation) for each in copied.reasons] == list(map(str, statements))
+    assert type(copied.reasons[0].error) is ConditionalCheckFailedError
     with pytest.raises(OutcomeUnknownError):
         transaction.recover(TransportError("gone", outcome=Outcome.UNKNOWN), NOW)
     transaction.begin(NOW)

@@ -340,6 +340,8 @@ def test_reasons_are_tied_to_operations(client, orders, stock):
         type(None),
     ]
     assert error.reasons[0].item == stored
+    assert error.reasons[0].stored(Order) == Order(order_id="o1", version=9)
+    assert (error.reasons[2].stored(Stock), error.reasons[3].stored(Stock)) == (None, None)
     assert error.reasons[3].code is None
     assert error.__cause__ is None
     assert "operation 2 of 4" in str(error)

@@ -1,0 +1,153 @@
+"""What a cancelled transaction means to its operations: the reason of each, and what it would have raised alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from attrs import evolve
+
+from mizzle_async.errors import (
+    CancellationReason,
+    ConditionalCheckFailedError,
+    MizzleError,
+    TransactionCanceledError,
+    UniqueConstraintError,
+)
+from mizzle_async.operations.actions import Action, Transactable
+
+NOTHING_WRITTEN: Final = "the transaction was cancelled and nothing of it was written"
+NOTHING_READ: Final = "the transaction was cancelled and nothing was read"
+CONDITION_FAILED: Final = "ConditionalCheckFailed"
+
+
+def canceled(
+    error: TransactionCanceledError,
+    operations: Sequence[Transactable[Any]],
+    actions: Sequence[tuple[Transactable[Any], Action]],
+    now: float,
+) -> TransactionCanceledError:
+    """Return the service's cancellation in terms of the caller's operations.
+
+    Args:
+        error: What the service said.
+        operations: As the caller gave them.
+        actions: What was sent, each action with its operation.
+        now: The time by the client's clock.
+    """
+    found = _reasons(error, actions, now)
+    reasons = tuple(found.get(id(operation)) or CancellationReason(operation, None) for operation in operations)
+    return cancellation(error, reasons, NOTHING_WRITTEN)
+
+
+def cancellation(
+    error: TransactionCanceledError, reasons: Sequence[CancellationReason], what: str
+) -> TransactionCanceledError:
+    """Return the service's cancellation with the reasons of the caller's operations.
+
+    By its token a transaction that was cancelled was applied by no earlier attempt either: it is certain.
+
+    Args:
+        error: What the service said.
+        reasons: One for each operation.
+        what: What came of it, in words.
+    """
+    failed = [(number, reason) for number, reason in enumerate(reasons, start=1) if reason.code is not None]
+    told = "; ".join(
+        f"{f'operation {number} of {len(reasons)}, ' if len(reasons) > 1 else ''}{reason.operation}: {_told(reason)}"
+        for number, reason in failed
+    )
+    translated = TransactionCanceledError(
+        f"{what}: {told or error.message}",
+        reasons=reasons,
+        code=error.code,
+        status=error.status,
+        payload=error.payload,
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    )
+    # One reason is the cause, and says more than the service's list of codes.
+    translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
+    translated.__suppress_context__ = True
+    return translated
+
+
+def canceled_read(error: TransactionCanceledError, gets: Sequence[Any]) -> TransactionCanceledError:
+    """Return the service's cancellation of a read, its reasons tied to the gets."""
+    reasons = tuple(evolve(reason, operation=get) for get, reason in zip(gets, error.reasons, strict=False))
+    return cancellation(error, reasons, NOTHING_READ)
+
+
+def _told(reason: CancellationReason) -> str:
+    return (
+        reason.error.message
+        if reason.error is not None
+        else f"{reason.code} ({reason.message})"
+        if reason.message
+        else str(reason.code)
+    )
+
+
+def _reasons(
+    error: TransactionCanceledError, actions: Sequence[tuple[Transactable[Any], Action]], now: float
+) -> dict[int, CancellationReason]:
+    """Return one reason for each operation that has actions, by the operation's identity.
+
+    Of an operation with guard items a condition that failed counts before a conflict: the latter would pass.
+    """
+    chosen: dict[int, CancellationReason] = {}
+    reasons = [*error.reasons, *(CancellationReason(None, None),) * (len(actions) - len(error.reasons))]
+    for (operation, action), reason in zip(actions, reasons, strict=False):
+        known = chosen.get(id(operation))
+        if known is None or _weight(reason) > _weight(known):
+            chosen[id(operation)] = evolve(
+                reason, operation=operation, error=_alone(error, operation, action, reason, now)
+            )
+    return chosen
+
+
+def _weight(reason: CancellationReason) -> int:
+    return 0 if reason.code is None else 2 if _is_condition(reason) else 1
+
+
+def _is_condition(reason: CancellationReason) -> bool:
+    return reason.code is not None and reason.code.removesuffix("Exception") == CONDITION_FAILED
+
+
+def _alone(
+    error: TransactionCanceledError,
+    operation: Transactable[Any],
+    action: Action,
+    reason: CancellationReason,
+    now: float,
+) -> MizzleError | None:
+    """Return what an action's failed condition is as an error of its operation; None for every other outcome."""
+    if not _is_condition(reason):
+        return None
+    context: dict[str, Any] = {
+        "code": f"{CONDITION_FAILED}Exception",
+        "status": error.status,
+        "operation": error.operation,
+        "table": action.body["TableName"],
+        "attempts": error.attempts,
+        "request_id": error.request_id,
+    }
+    if action.unique is not None:
+        return unique_error(operation.target.schema.entity, action.unique, context)
+    failed = ConditionalCheckFailedError(reason.message, item=reason.item, load=operation.target.load, **context)
+    try:
+        operation.recover(failed, now)
+    except MizzleError as meant:
+        return meant.with_traceback(None)
+    return failed
+
+
+def unique_error(entity: str, attribute: str, context: dict[str, Any]) -> UniqueConstraintError:
+    """Build the error of a value that another item holds; it names the attribute, not the value."""
+    error = UniqueConstraintError(
+        f"{entity}: another item has this value of the unique attribute {attribute!r}; nothing was written", **context
+    )
+    error.attribute = attribute
+    return error
