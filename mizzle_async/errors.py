@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from mizzle_async.types import Item, Outcome
+from mizzle_async.types import Item, Outcome, ThrottlingReason
+from mizzle_async.values import Value
 
 ModelT = TypeVar("ModelT")
 StoredLoader = Callable[[type[Any], Item], Any]
@@ -212,19 +213,6 @@ class ServiceError(MizzleError):
         self.payload: Mapping[str, Any] = payload or {}
 
 
-@frozen(slots=True)
-class ThrottlingReason:
-    """Why the service throttled: ``reason`` is its word (``TableReadKeyRangeThroughputExceeded``)."""
-
-    reason: str
-    resource: str
-
-    @property
-    def hot_key(self) -> bool:
-        """Whether one range of keys is hot, rather than the table, the index or the account as a whole."""
-        return self.reason.endswith("KeyRangeThroughputExceeded")
-
-
 class ThrottledError(ServiceError):
     """The service refused the request for its rate; it was not applied."""
 
@@ -266,8 +254,8 @@ class MultipleItemsError(MizzleError, LookupError):
     """Several items were found where ``one()`` expects one."""
 
 
-@frozen(slots=True)
-class CancellationReason:
+@frozen(eq=False, repr=False)
+class CancellationReason(Value):
     """Why one action of a cancelled transaction was, or was not, the cause.
 
     Attributes:

@@ -18,6 +18,7 @@ from attrs import field, frozen
 from mizzle_async.errors import ThrottledError
 from mizzle_async.operations.touched import consumed, touched
 from mizzle_async.types import CallRecord, WirePayload
+from mizzle_async.values import Value
 
 KeyT = TypeVar("KeyT")
 
@@ -87,8 +88,8 @@ class HeavyHitters(Generic[KeyT]):
         return len(self._sums)
 
 
-@frozen
-class HotKey:
+@frozen(eq=False, repr=False)
+class HotKey(Value):
     """One partition key and what it consumed.
 
     Attributes:
@@ -106,8 +107,8 @@ class HotKey:
     share: float
 
 
-@frozen
-class HeatReport:
+@frozen(eq=False, repr=False)
+class HeatReport(Value):
     """Which partition keys are hot; ``print`` it for a plot. Unlike anything else here it shows key values.
 
     Attributes:

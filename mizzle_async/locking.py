@@ -52,7 +52,7 @@ class Pacemaker(Protocol):
         ...
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Modification(Generic[ModelT]):
     """One item's change under optimistic locking.
 

@@ -138,7 +138,7 @@ class MergedSource:
             await partition.source.aclose()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Partition:
     """One of the partitions, and those of its rows that were not given yet."""
 
@@ -161,7 +161,7 @@ class _Partition:
         self.ended = page.last_key is None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Row:
     position: tuple[Any, ...]
     item: Item

@@ -36,7 +36,7 @@ Position: TypeAlias = tuple[Item | None, bool]
 """How far a segment was read: the key after which it goes on, and whether it is at its end."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Part:
     """How far one segment of a scan, one partition of a key that is spread, or the whole query has come."""
 

@@ -19,6 +19,7 @@ from mizzle_async.merging import open_source
 from mizzle_async.operations import RawPage, ReadPlan
 from mizzle_async.page_source import PageSource, Reader
 from mizzle_async.types import Item
+from mizzle_async.values import Record
 
 RowT_co = TypeVar("RowT_co", covariant=True)
 RowT = TypeVar("RowT")
@@ -27,8 +28,8 @@ UNLIMITED = Limiters()
 """For single calls, which the client's limit for bulk work does not hold back."""
 
 
-@frozen(eq=False)
-class Page(Generic[RowT_co]):
+@frozen(eq=False, repr=False)
+class Page(Record, Generic[RowT_co]):
     """One page of a query or a scan.
 
     Attributes:

@@ -14,7 +14,7 @@ from mizzle_async.bulk.sweeps import ResumableItems
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writer import Writer
 from mizzle_async.client import Client
-from mizzle_async.errors import CancellationReason, ThrottlingReason
+from mizzle_async.errors import CancellationReason
 from mizzle_async.expressions import (
     AttributePath,
     Condition,
@@ -63,7 +63,7 @@ from mizzle_async.pagination import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.query import ProjectedQuery, Query
 from mizzle_async.statements import Statement, parameter
 from mizzle_async.table import Table
-from mizzle_async.types import CallRecord, Instrument
+from mizzle_async.types import CallRecord, Instrument, ThrottlingReason
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.hedge import HedgePolicy
 from mizzle_async.wire.pool_config import PoolConfig, PoolStatistics

@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import frozen
 
+from mizzle_async.values import Value
+
 AttributeValue: TypeAlias = dict[str, Any]
 """One value in DynamoDB's JSON: a dict with one entry, its type descriptor. Binary is base64 text, as on the wire."""
 
@@ -108,6 +110,19 @@ class WireResponse:
     ambiguous: bool = False
 
 
+@frozen(eq=False, repr=False)
+class ThrottlingReason(Value):
+    """Why the service throttled: ``reason`` is its word (``TableReadKeyRangeThroughputExceeded``)."""
+
+    reason: str
+    resource: str
+
+    @property
+    def hot_key(self) -> bool:
+        """Whether one range of keys is hot, rather than the table, the index or the account as a whole."""
+        return self.reason.endswith("KeyRangeThroughputExceeded")
+
+
 @runtime_checkable
 class Instrument(Protocol):
     """What a user plugs into ``Client(instrument=…)`` to watch calls; every method is called synchronously on the loop.
@@ -119,8 +134,8 @@ class Instrument(Protocol):
         """Hear of a finished call, whether it succeeded or failed."""
 
 
-@frozen(slots=True)
-class CallRecord:
+@frozen(eq=False, repr=False)
+class CallRecord(Value):
     """One finished call, as an `Instrument` sees it.
 
     Attributes:

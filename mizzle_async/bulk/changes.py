@@ -28,6 +28,7 @@ from mizzle_async.operations import ReadPlan, UpdateItem
 from mizzle_async.operations.key import Key, entity_identity
 from mizzle_async.table_writes import TableOwner, TableWrites
 from mizzle_async.types import Item
+from mizzle_async.values import Value
 
 ModelT = TypeVar("ModelT")
 
@@ -41,8 +42,8 @@ MOST_CONFLICTS: Final = 10
 """How often an item is read and changed again because somebody else was faster."""
 
 
-@frozen(kw_only=True)
-class ChangeOptions:
+@frozen(eq=False, repr=False, kw_only=True)
+class ChangeOptions(Value):
     """How a migration is done; `Query.rewrite` explains each."""
 
     limiters: Limiters

@@ -87,7 +87,7 @@ class StateFile:
             scratch.replace(self._path)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Run:
     """Consecutive items of an input.
 

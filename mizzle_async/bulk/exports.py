@@ -22,6 +22,7 @@ from mizzle_async.errors import ResumeError
 from mizzle_async.operations import ReadPlan
 from mizzle_async.page_source import Reader
 from mizzle_async.types import Item
+from mizzle_async.values import Value
 
 ResultT = TypeVar("ResultT")
 
@@ -85,8 +86,8 @@ class JsonLines:
             self._file.close()
 
 
-@frozen(kw_only=True)
-class ExportOptions:
+@frozen(eq=False, repr=False, kw_only=True)
+class ExportOptions(Value):
     """How an export is done; `Query.export` explains each."""
 
     limiters: Limiters

@@ -16,14 +16,15 @@ from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writing import MOST_HELD, OnUndone, Progress, WriteEngine
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_timeout
+from mizzle_async.values import Value
 
 Source: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 MakeEntry: TypeAlias = Callable[[Any, int], BatchEntry]
 """Makes a write of an item and its position."""
 
 
-@frozen(kw_only=True)
-class LoadOptions:
+@frozen(eq=False, repr=False, kw_only=True)
+class LoadOptions(Value):
     """How a load is done; `Table.put_many` explains each.
 
     Attributes:

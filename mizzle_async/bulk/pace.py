@@ -14,6 +14,7 @@ from attrs.validators import gt, optional
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.types import Sender
+from mizzle_async.values import Value
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
@@ -48,8 +49,8 @@ class BulkOwner(Sender, Protocol):
         ...
 
 
-@frozen(kw_only=True)
-class Throughput:
+@frozen(eq=False, repr=False, kw_only=True)
+class Throughput(Value):
     """What bulk work of one client may consume in all: a token bucket, fed by what the service says was consumed.
 
     It holds back whatever takes any number of requests: `put_many`, `delete_many`, `get_many`, writers, coalesced gets,

@@ -22,7 +22,7 @@ KeyT = TypeVar("KeyT")
 LAST_SECONDS = 0.05
 
 
-@frozen(eq=False, kw_only=True)
+@frozen(eq=False, repr=False, kw_only=True)
 class ReadSettings:
     """How items are read.
 

@@ -14,14 +14,15 @@ from mizzle_async.errors import (
     TransportError,
 )
 from mizzle_async.types import Outcome
+from mizzle_async.values import Record
 
 UndoneKind: TypeAlias = Literal["put", "delete", "update", "get"]
 
 SHOWN_BYTES: Final = 300
 
 
-@frozen(eq=False)
-class UndoneWrite:
+@frozen(eq=False, repr=False)
+class UndoneWrite(Record):
     """One item of many that was not done, or of which nobody knows.
 
     Attributes:
@@ -41,7 +42,7 @@ class UndoneWrite:
     uncertain: bool = False
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class BatchReport:
     """What has become of many items so far; it grows while the work goes on, and stays with whoever asked for it.
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from mizzle_async.bulk.pace import BulkOwner, Lanes
 from mizzle_async.errors import ThrottledError
 from mizzle_async.operations import Operation, use
+from mizzle_async.values import Record
 
 ResultT = TypeVar("ResultT")
 AnyT = TypeVar("AnyT")
@@ -25,8 +26,8 @@ class SendingOwner(BulkOwner, Protocol):
         ...
 
 
-@frozen(eq=False)
-class OperationOutcome(Generic[ResultT]):
+@frozen(eq=False, repr=False)
+class OperationOutcome(Record, Generic[ResultT]):
     """How one operation ended.
 
     Attributes:

@@ -11,7 +11,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.terms import Place, Segments
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class OverlapCheck:
     """The paths of one expression so far."""
 

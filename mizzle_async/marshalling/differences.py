@@ -25,14 +25,15 @@ from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.marshalling.operands import StoredSet, StoredValue
 from mizzle_async.model import AttributeSchema
 from mizzle_async.types import AttributeValue, Item
+from mizzle_async.values import Value
 
 SET_TAGS = frozenset({"SS", "NS", "BS"})
 MAP_CLAUSES = 40
 """A map with more changes than this is replaced: an expression may have 4,096 bytes."""
 
 
-@frozen
-class Difference:
+@frozen(eq=False, repr=False)
+class Difference(Value):
     """What turns one item into another.
 
     Attributes:

@@ -12,10 +12,11 @@ from mizzle_async.limits import PARTITION_KEY_BYTES, SORT_KEY_BYTES
 from mizzle_async.marshalling.sizes import value_size
 from mizzle_async.model import EntitySchema, indexes_of
 from mizzle_async.types import Item
+from mizzle_async.values import Value
 
 
-@frozen
-class IndexKeyLimit:
+@frozen(eq=False, repr=False)
+class IndexKeyLimit(Value):
     """What one attribute may take as a key of an index.
 
     Attributes:

@@ -19,12 +19,13 @@ from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.model import EntitySchema, scalar_code
 from mizzle_async.types import AttributeValue, Item
+from mizzle_async.values import Value
 
 SEPARATOR: Final = "#"
 
 
-@frozen
-class Sharding:
+@frozen(eq=False, repr=False)
+class Sharding(Value):
     """How the partition key of an entity is spread.
 
     Attributes:

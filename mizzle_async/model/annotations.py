@@ -18,7 +18,7 @@ from attrs import define, field
 from mizzle_async.errors import ModelError
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Namespace:
     """Where the names in a class's annotations are looked up: the class body, the functions around it, its module.
 

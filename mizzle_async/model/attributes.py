@@ -16,6 +16,7 @@ from attrs import NOTHING, frozen
 from mizzle_async.errors import ModelError
 from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
 from mizzle_async.model.schema import DatetimeFormat
+from mizzle_async.values import Value
 
 ValueT = TypeVar("ValueT")
 OwnerT = TypeVar("OwnerT")
@@ -83,8 +84,8 @@ if TYPE_CHECKING:
         def __get__(self, instance: Any, owner: Any) -> Any: ...
 
 
-@frozen
-class AttributeOptions:
+@frozen(eq=False, repr=False)
+class AttributeOptions(Value):
     """What ``attribute()`` was told beyond attrs' own."""
 
     name: str | None = None

@@ -22,7 +22,7 @@ ROLE_OF_ANNOTATION: Final[dict[Any, KeyRole | None]] = {Attribute: None, Partiti
 KEY_WORDS: Final[dict[KeyRole, str]] = {"partition": "partition key", "sort": "sort key"}
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Declaration:
     """One attribute as it was written.
 

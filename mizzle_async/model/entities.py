@@ -30,7 +30,7 @@ from mizzle_async.model.structure import check_keys, check_names, check_no_keys,
 ModelT = TypeVar("ModelT")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class DeclaredClass:
     """What a decorated class keeps: its declarations, and its schema once their types are known.
 

@@ -13,6 +13,7 @@ from attrs import NOTHING, Factory, field, frozen, has
 
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
+from mizzle_async.values import Record, Value
 
 DatetimeFormat: TypeAlias = Literal["iso", "epoch", "epoch_ms"]
 """How a datetime is stored: fixed-width text in UTC, or a number of seconds or of milliseconds."""
@@ -26,8 +27,8 @@ SCHEMA_ATTRIBUTE = "__mizzle_schema__"
 """Where a decorated class keeps what its schema is made from."""
 
 
-@frozen
-class AttributeSchema:
+@frozen(eq=False, repr=False)
+class AttributeSchema(Value):
     """One attribute of an entity or a document.
 
     Attributes:
@@ -73,8 +74,8 @@ class AttributeSchema:
         return self.version or self.created_at or self.updated_at
 
 
-@frozen(eq=False)
-class DocumentSchema:
+@frozen(eq=False, repr=False, slots=False)  # cached properties cost slotted classes a search each
+class DocumentSchema(Record):
     """What is known about a class that is stored as a map.
 
     Attributes:
@@ -100,7 +101,7 @@ class DocumentSchema:
         return {attribute.name: attribute for attribute in self.attributes}
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False, slots=False)
 class EntitySchema(DocumentSchema):
     """What is known about the items of a table: a decorated class, a class mapped from outside, or plain dicts.
 

@@ -82,7 +82,7 @@ def _class_kinds(kind: Any) -> frozenset[Kind] | None:
     return frozenset({Kind.MAP}) if attrs.has(kind) else None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class UsageCheck:
     """Refuses what an entity's paths cannot be used for; a `PathCheck` for the compiler.
 

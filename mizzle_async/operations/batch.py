@@ -249,7 +249,7 @@ def _position(entry: BatchEntry) -> int:
     return entry.position
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class BatchAnswer:
     """What one batch request did.
 

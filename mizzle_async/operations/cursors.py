@@ -21,6 +21,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import InvalidCursorError
 from mizzle_async.types import Item
+from mizzle_async.values import Value
 
 PLAIN: Final = b"\x01"
 SIGNED: Final = b"\x02"
@@ -43,8 +44,8 @@ class Cipher(Protocol):
         """Return the plain bytes, or None where they were tampered with."""
 
 
-@frozen(repr=False)
-class CursorCodec:
+@frozen(eq=False, repr=False)
+class CursorCodec(Value):
     """Writes and reads cursors; made once per client.
 
     Attributes:

@@ -13,6 +13,7 @@ import orjson
 from attrs import field, frozen
 
 from mizzle_async.types import AttributeValue, WirePayload
+from mizzle_async.values import Value
 
 EXPRESSIONS = {
     "KeyConditionExpression": "key condition",
@@ -26,8 +27,8 @@ EXPRESSIONS = {
 _PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_]+")
 
 
-@frozen
-class Capacity:
+@frozen(eq=False, repr=False)
+class Capacity(Value):
     """An estimate of what a request consumes, in units; DynamoDB's own sizes of numbers are approximate.
 
     Attributes:
@@ -53,8 +54,8 @@ class Capacity:
         return f"{text} ({self.note})" if self.note else text
 
 
-@frozen
-class Explanation:
+@frozen(eq=False, repr=False)
+class Explanation(Value):
     """What `Operation.explain` returns; it shows values of attributes, because that is what it is for.
 
     Attributes:

@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.types import Item, WirePayload, WireResponse
+from mizzle_async.values import Record
 
 
 class PageAdvisor(Protocol):
@@ -23,8 +24,8 @@ class PageAdvisor(Protocol):
         ...
 
 
-@frozen(eq=False)
-class RawPage:
+@frozen(eq=False, repr=False)
+class RawPage(Record):
     """What one Query or Scan request returned, items undecoded.
 
     Attributes:

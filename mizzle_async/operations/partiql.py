@@ -34,6 +34,7 @@ from mizzle_async.operations.target import Target
 from mizzle_async.operations.tokens import ClientRequestToken, request_token
 from mizzle_async.operations.transactions import raise_lost
 from mizzle_async.types import AttributeValue, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import Record
 
 RowT = TypeVar("RowT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -178,8 +179,8 @@ class ExecuteStatement(Operation[RawPage]):
         return f"{self.api}: {self.plan}"
 
 
-@frozen(eq=False)
-class StatementResult(Generic[RowT_co]):
+@frozen(eq=False, repr=False)
+class StatementResult(Record, Generic[RowT_co]):
     """What became of one statement of a batch.
 
     Attributes:

@@ -12,12 +12,13 @@ from mizzle_async.expressions import AttributePath, Segments
 from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import EntitySchema, type_at
 from mizzle_async.types import AttributeValue, Item
+from mizzle_async.values import Record
 
 ValueT = TypeVar("ValueT")
 
 
-@frozen(eq=False)
-class Projection:
+@frozen(eq=False, repr=False)
+class Projection(Record):
     """The paths of a row, in order.
 
     Attributes:

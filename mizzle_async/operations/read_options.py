@@ -10,13 +10,14 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.limits import SCAN_SEGMENTS
 from mizzle_async.operations.timeouts import check_timeout
+from mizzle_async.values import Value
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
 """What happens to an item that does not fit its class: it raises, is skipped, or goes to a function."""
 
 
-@frozen(kw_only=True)
-class ReadOptions:
+@frozen(eq=False, repr=False, kw_only=True)
+class ReadOptions(Value):
     """The options of a query or a scan.
 
     Attributes:

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from mizzle_async.errors import ModelError
 from mizzle_async.limits import GLOBAL_SECONDARY_INDEXES, LOCAL_SECONDARY_INDEXES
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, indexes_of, scalar_code
+from mizzle_async.values import Value
 
 StreamView: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
 """What a stream tells of each change."""
@@ -18,8 +19,8 @@ KeyElement: TypeAlias = tuple[str, str]
 """A key attribute: its stored name, and ``HASH`` or ``RANGE``."""
 
 
-@frozen(kw_only=True)
-class TableOptions:
+@frozen(eq=False, repr=False, kw_only=True)
+class TableOptions(Value):
     """How a table is made, beside its keys and indexes.
 
     Attributes:
@@ -51,8 +52,8 @@ class TableOptions:
         return {"ReadCapacityUnits": self.read_units, "WriteCapacityUnits": self.write_units}
 
 
-@frozen
-class IndexDescription:
+@frozen(eq=False, repr=False)
+class IndexDescription(Value):
     """An index as it exists, or shall.
 
     Attributes:
@@ -72,8 +73,8 @@ class IndexDescription:
     status: str = ""
 
 
-@frozen
-class TableDescription:
+@frozen(eq=False, repr=False)
+class TableDescription(Value):
     """A table as it exists, or shall.
 
     Attributes:

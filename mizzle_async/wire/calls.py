@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from mizzle_async.types import Outcome, WireRequest
+from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Endpoint, Exchange, Transport
 from mizzle_async.wire.pool_config import PoolStatistics
 from mizzle_async.wire.retry import RetryQuota
@@ -117,8 +118,8 @@ class Call:
                 quota.give(cost)
 
 
-@frozen(kw_only=True)
-class PipelineStatistics:
+@frozen(eq=False, repr=False, kw_only=True)
+class PipelineStatistics(Value):
     """What a client's calls have come to, since it was opened.
 
     Attributes:

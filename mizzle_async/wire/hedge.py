@@ -10,6 +10,8 @@ from typing import Final
 from attrs import field, frozen
 from attrs.validators import and_, ge, gt, le, lt, optional
 
+from mizzle_async.values import Value
+
 SAMPLES: Final = 512
 """Latencies that are remembered for each operation."""
 
@@ -20,8 +22,8 @@ MOST_SAVED: Final = 10.0
 """Hedges that may be saved up: a burst of slow reads is not answered with a burst of hedges."""
 
 
-@frozen(kw_only=True)
-class HedgePolicy:
+@frozen(eq=False, repr=False, kw_only=True)
+class HedgePolicy(Value):
     """Send a read again, on another connection, when its answer is late; the first answer wins.
 
     Writes are never hedged.

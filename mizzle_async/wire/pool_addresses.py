@@ -31,7 +31,7 @@ FAILED_SECONDS: Final = 1.0
 connection."""
 
 
-@define
+@define(eq=False, repr=False)
 class _Known:
     """What is known of one name."""
 

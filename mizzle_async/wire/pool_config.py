@@ -7,6 +7,8 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
+from mizzle_async.values import Value
+
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     """Refuse zero, negative numbers and NaN."""
@@ -19,8 +21,8 @@ def _not_negative(instance: object, attribute: attrs.Attribute[Any], value: floa
         raise ValueError(f"{type(instance).__name__}: {attribute.name} must not be negative, not {value!r}")
 
 
-@frozen(kw_only=True)
-class PoolConfig:
+@frozen(eq=False, repr=False, kw_only=True)
+class PoolConfig(Value):
     """How many connections a client keeps to each host, and for how long.
 
     The numbers are chosen for DynamoDB: many small requests to one host, which closes idle connections and moves behind
@@ -52,8 +54,8 @@ class PoolConfig:
     wait_timeout: float | None = field(default=None, validator=_positive)
 
 
-@frozen(kw_only=True)
-class HostStatistics:
+@frozen(eq=False, repr=False, kw_only=True)
+class HostStatistics(Value):
     """One host's connections now, and since the pool was made.
 
     Attributes:
@@ -85,8 +87,8 @@ class HostStatistics:
     waited_seconds: float
 
 
-@frozen(kw_only=True)
-class PoolStatistics:
+@frozen(eq=False, repr=False, kw_only=True)
+class PoolStatistics(Value):
     """A pool's connections now, and since it was made.
 
     Attributes:

@@ -24,6 +24,7 @@ from mizzle_async.errors import (
 )
 from mizzle_async.limits import TRANSACTION_IN_PROGRESS_SECONDS
 from mizzle_async.types import RepeatSafety
+from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Answer
 
 TRANSIENT_COST: Final = 14
@@ -48,8 +49,8 @@ _INTERNAL = 500
 _UNAVAILABLE = 503
 
 
-@frozen(kw_only=True)
-class RetryPolicy:
+@frozen(eq=False, repr=False, kw_only=True)
+class RetryPolicy(Value):
     """How often, and after which pauses, a failed request is sent again.
 
     Pauses are drawn from zero to ``base_delay * 2 ** (retries - 1)`` seconds (full jitter), at most ``max_delay``.

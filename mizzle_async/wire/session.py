@@ -175,7 +175,7 @@ async def open_session(settings: WireSettings) -> Session:
     return session
 
 
-@frozen(slots=True)
+@frozen(eq=False, repr=False)
 class _Prepared:
     session: Any
     user_agent: str

@@ -15,13 +15,14 @@ import orjson
 from attrs import frozen
 
 from mizzle_async.types import RepeatSafety, WireRequest, WireResponse
+from mizzle_async.values import Value
 
 _READS: Final = ("Describe", "List", "Get")
 _REPEATABLE: Final = frozenset({"TagResource", "UntagResource", "PutResourcePolicy"})
 
 
-@frozen(slots=True)
-class ControlCall:
+@frozen(eq=False, repr=False)
+class ControlCall(Value):
     """One call of the control plane, on its way through aiobotocore.
 
     Attributes:

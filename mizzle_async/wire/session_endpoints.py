@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from mizzle_async.errors import ClientStateError
+from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Endpoint
 
 
-@frozen(slots=True)
-class Destination:
+@frozen(eq=False, repr=False)
+class Destination(Value):
     """Where the requests of one operation go.
 
     Attributes:

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from attrs.validators import gt
 
 from mizzle_async.types import Instrument
+from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Transport
 from mizzle_async.wire.hedge import HedgePolicy
 from mizzle_async.wire.pool_config import PoolConfig
@@ -24,8 +25,8 @@ def _masked(access_key_id: str) -> str:
     return repr(f"…{access_key_id[-_SHOWN:]}") if len(access_key_id) > 2 * _SHOWN else "…"
 
 
-@frozen(slots=True)
-class Credentials:
+@frozen(eq=False, repr=False)
+class Credentials(Value):
     """Static credentials. Neither the secret nor the token appears in its repr.
 
     Attributes:
@@ -98,8 +99,8 @@ def _is(kinds: type[Any] | tuple[type[Any], ...], takes: str) -> Callable[[objec
 _TEXT = _is((str, type(None)), "a str")
 
 
-@frozen(kw_only=True)
-class WireSettings:
+@frozen(eq=False, repr=False, kw_only=True)
+class WireSettings(Value):
     """Everything that `mizzle_async.wire.pipeline.open_pipeline` is told.
 
     Attributes:

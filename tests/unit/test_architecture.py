@@ -29,7 +29,7 @@ BELOW = {
 }
 
 # Rooms of modules that have no folder: the rest of the top level is composition.
-ROOMS = {"": "public", "types": "vocabulary", "limits": "vocabulary", "errors": "vocabulary"}
+ROOMS = {"": "public"} | dict.fromkeys(("types", "limits", "errors", "values"), "vocabulary")
 
 LATE_FOREIGN = ("wire.session", "integrations", "cli", "testing")
 LATE_OWN = ("cli",)
