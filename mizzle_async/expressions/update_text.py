@@ -52,8 +52,7 @@ def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
         case ClauseKind.SET:
             return _set(writer, clause.value, path)
         case ClauseKind.SET_DEFAULT:
-            target = writer.path(path.segments)
-            return "SET", f"{target} = {_assigned(writer, IfNotExists(path, clause.value), path)}"
+            return _set_default(writer, clause.value, path)
         case ClauseKind.REMOVE:
             _check(writer, path, Use.READ)
             return "REMOVE", writer.path(path.segments)
@@ -75,6 +74,15 @@ def _set(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str]:
     if encoded is None:
         return "REMOVE", target
     return "SET", f"{target} = {writer.bind(encoded, path)}"
+
+
+def _set_default(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str] | None:
+    """Write ``if_not_exists``; nothing is to be done for a value that is stored as absence."""
+    if not isinstance(value, Term | Condition) and writer.encode(value, path, Facet.WHOLE) is None:
+        _check(writer, path, Use.READ)
+        return None
+    target = writer.path(path.segments)
+    return "SET", f"{target} = {_assigned(writer, IfNotExists(path, value), path)}"
 
 
 def _changed(writer: Writer, clause: UpdateClause, facet: Facet, codes: frozenset[str]) -> tuple[Section, str] | None:

@@ -10,7 +10,7 @@ from attrs import frozen
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_key_names
 from mizzle_async.marshalling.keys import OpenKeyShape, key_limit, key_shape
-from mizzle_async.marshalling.misfit import Misfit, not_a
+from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, not_a
 from mizzle_async.marshalling.open_values import AnyShape
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shape import Shape
@@ -106,7 +106,15 @@ class DictFunctions:
             try:
                 item[name] = self.keys[name].encode(value, ATTRIBUTE_LEVELS)
             except Misfit as misfit:
-                raise misfit.at_entry(name) from misfit.__cause__
+                raise self._advised(misfit, name).at_entry(name) from misfit.__cause__
+
+    def _advised(self, misfit: Misfit, name: str) -> Misfit:
+        """Say where a table without a class has the type of its keys from."""
+        schema = self.schema
+        if schema.by_name[name].type is str and not misfit.advice and not isinstance(misfit, LimitMisfit):
+            option = "partition_key_type" if name == schema.partition_key.name else "sort_key_type"
+            misfit.advice = f"keys are text unless `client.table(…, {option}=…)` says otherwise"
+        return misfit
 
 
 def _takes_plain_text(attribute: AttributeSchema, shape: Shape) -> bool:

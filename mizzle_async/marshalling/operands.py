@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -109,6 +110,7 @@ class Operands:
         shape = shape.inner if isinstance(shape, OptionalShape) else shape
         match facet:
             case Facet.TEXT:
+                _check_stored(shape, "S", "B")
                 return _encode_text(value)
             case Facet.ELEMENT:
                 element = shape.element()
@@ -120,6 +122,9 @@ class Operands:
             case Facet.NUMBER:
                 return _encode_number(value, ANY, levels)
             case _:
+                _check_stored(shape, "N")
+                if isinstance(value, timedelta):
+                    return shape.encode(value, levels)
                 return _encode_number(
                     value, shape if shape in NUMBERS or isinstance(shape, NumberShape) else ANY, levels
                 )
@@ -196,6 +201,12 @@ def _encode_whole(value: Any, target: Field | Shape, levels: int) -> AttributeVa
     if isinstance(value, list) and isinstance(shape, ListShape) and list not in shape.accepts:
         value = tuple(value)  # what is appended to a tuple comes as a list
     return target.encode(value, levels)
+
+
+def _check_stored(shape: Shape, *tags: str) -> None:
+    """Refuse a part of a value, or a change of one, that what is stored never has: a sum with text, say."""
+    if shape.tags.isdisjoint(tags):
+        raise Misfit(f"an attribute that is stored as {' or '.join(tags)}", f"one that is stored as {shape.stored_as}")
 
 
 def _encode_text(value: Any) -> AttributeValue:

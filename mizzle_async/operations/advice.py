@@ -38,12 +38,11 @@ def unindexed_filter(
         )
     equal = partition_names.union(name for name, operator in compared if operator == "=")
     named = frozenset(name for name, _ in compared)
-    better = None if schema.is_open else _better(schema, equal, named, partition_names | sort_names, used)
+    better = _better(schema, equal, named, partition_names | sort_names, used, reads_table=bool(partition_names))
     names = ", ".join(dict.fromkeys(name for name, _ in compared))
     if better is not None:
         return (
-            f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: index {better!r} would"
-            " serve it"
+            f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: {better} would serve it"
         )
     if partition_names:
         return None
@@ -59,15 +58,21 @@ def _better(
     named: frozenset[str],
     bound: frozenset[str],
     used: SecondaryIndex[Any, Any, Any] | None,
+    *,
+    reads_table: bool,
 ) -> str | None:
-    """Return the name of the index whose key takes most off the filter, and loses nothing that is bound now."""
+    """Name the table or the index whose key takes most off the filter, and loses nothing that is bound now."""
     best, most = None, 0
-    for index in indexes_of(schema.cls):
+    key = frozenset(schema.key_names)
+    taken = len(key & named)
+    if (used is not None or not reads_table) and schema.partition_key.name in equal and bound <= key and taken:
+        best, most = "a query of the table", taken
+    for index in () if schema.is_open else indexes_of(schema.cls):
         partition = {str(path.segments[0]) for path in _partition_paths(schema, index)}
         key = partition | {str(path.segments[0]) for path in index.sort_paths[:1]}
         taken = len(key & named)
         if index is not used and partition <= equal and bound <= key and taken > most:
-            best, most = index.name, taken
+            best, most = f"index {index.name!r}", taken
     return best
 
 

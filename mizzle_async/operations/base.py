@@ -15,7 +15,7 @@ import orjson
 from attrs import field, fields, frozen
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
-from mizzle_async.operations.explain import Capacity, Explanation, explain_request, outline
+from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.timeouts import check_timeout
 from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
@@ -67,7 +67,7 @@ class Operation(Generic[ResultT_co]):
         return sender.send(self)
 
     def to_wire(self) -> WirePayload:
-        """Return the request's exact DynamoDB JSON, as a plain dict of its own."""
+        """Return the request's exact DynamoDB JSON, as a plain dict of its own; empty where nothing is to be sent."""
         _use(self)
         wire: WirePayload = orjson.loads(orjson.dumps(self._body()))
         return wire
@@ -75,6 +75,8 @@ class Operation(Generic[ResultT_co]):
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         _use(self)
+        if self.settled:
+            return explain_nothing(self.api, self._target.table)
         return explain_request(
             self.api, self.to_wire(), index=self._index(), capacity=self._capacity(), warnings=self._warnings()
         )
@@ -148,6 +150,8 @@ class Operation(Generic[ResultT_co]):
     # ── a forgotten await, and other accidents ──
 
     def __str__(self) -> str:
+        if self.settled:
+            return f"{self.api} {self._target.table!r}: nothing to send"
         try:
             return outline(self.api, self._body())
         except MizzleError:  # it is not complete, or not right: its description must not fail for that

@@ -128,6 +128,17 @@ def explain_request(
     )
 
 
+def explain_nothing(operation: str, table: str) -> Explanation:
+    """Explain an operation that changes nothing, so that no request is sent.
+
+    Args:
+        operation: The API's name.
+        table: The table or tables.
+    """
+    capacity = Capacity(note="there is nothing to change, so nothing is sent")
+    return Explanation(operation, table, index=None, key=None, expressions={}, capacity=capacity)
+
+
 def outline(operation: str, body: WirePayload) -> str:
     """Describe a request in one line, by names only: no value of an attribute appears."""
     names: Mapping[str, str] = body.get("ExpressionAttributeNames", {})

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -44,6 +44,7 @@ class Order:
     placed_at: Attribute[datetime]
     paid_at: Attribute[datetime | None] = attribute(default=None, datetime_format="epoch_ms")
     expires_at: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
+    took: Attribute[timedelta]
     status: Attribute[Status]
     total: Attribute[Decimal]
     count: Attribute[int]
@@ -111,6 +112,8 @@ def codec() -> EntityCodec[Order]:
         (Order.weight, 0.5, Facet.DELTA, {"N": "0.5"}),
         (Order.number, Decimal("0.5"), Facet.DELTA, {"N": "0.5"}),
         (Order.paid_at, 60_000, Facet.DELTA, {"N": "60000"}),
+        (Order.took, timedelta(seconds=90), Facet.DELTA, {"N": "90"}),
+        (Order.took, 90, Facet.DELTA, {"N": "90"}),
         (Order.extra, 1, Facet.DELTA, {"N": "1"}),
         # as they are
         (Order.total, {"S": "x"}, Facet.KEEP, {"S": "x"}),
@@ -137,6 +140,10 @@ def test_operands_are_encoded_for_their_paths(codec, path, value, facet, found):
         (Order.customer_id, 5, Facet.TEXT, MarshallingError, "Order.customer_id: expected str or bytes, found int"),
         (Order.lines, "5", Facet.NUMBER, MarshallingError, "Order.lines: expected a number, found str"),
         (Order.count, 0.5, Facet.DELTA, MarshallingError, "Order.count: expected int, found float"),
+        (Order.placed_at, 5, Facet.DELTA, MarshallingError, "Order.placed_at: expected an attribute that is stored as N"),
+        (Order.paid_at, timedelta(1), Facet.DELTA, MarshallingError, "Order.paid_at: expected datetime, found timedelta"),
+        (Order.extra, timedelta(1), Facet.DELTA, MarshallingError, "Order.extra: expected"),
+        (Order.paid_at, "2026-", Facet.TEXT, MarshallingError, "Order.paid_at: expected an attribute that is stored as S"),
         (Order.total, True, Facet.DELTA, MarshallingError, "Order.total: expected a number, found bool"),
         (None, object(), Facet.WHOLE, MarshallingError, "value: expected a type that is stored by value"),
     ],

@@ -60,6 +60,22 @@ def test_index_for_a_filtered_scan_is_named(orders, condition, index):
 
 
 @pytest.mark.parametrize(
+    "condition",
+    [Order.customer_id == "c1", (Order.customer_id == "c1") & (Order.order_id > "5") & (Order.note == "a")],
+    ids=str,
+)
+def test_query_of_the_table_is_named(orders, condition):
+    """Where the filter binds the table's own key, no index is needed, only another verb."""
+    assert "a query of the table would serve it" in advised(orders.scan(), condition)
+
+
+def test_query_of_the_table_must_not_lose_the_partition(orders):
+    """The table is no better where what an index selects would become a filter; an index that has both may be."""
+    query = orders.query(BY_STATUS.partition_key == "open")
+    assert "index 'by-customer-status' would serve it" in advised(query, Order.customer_id == "c1")
+
+
+@pytest.mark.parametrize(
     "condition", [Order.note == "x", Order.status > "open", Order.note.contains("x"), ~(Order.status == "x")], ids=str
 )
 def test_filtered_scan_without_an_index_is_warned_about(orders, condition):
@@ -110,3 +126,9 @@ def test_table_of_dicts_has_no_indexes_to_name():
     """A table without a class is told what a filtered scan costs."""
     legacy = Client().table("legacy", partition_key="pk")
     assert "reads the whole table" in advised(legacy.scan(), legacy.attribute("x") == 1)
+
+
+def test_table_of_dicts_knows_its_key():
+    """A table without a class is told of a query where the filter binds its key."""
+    legacy = Client().table("legacy", partition_key="pk")
+    assert "a query of the table would serve it" in advised(legacy.scan(), legacy.partition_key == "a")

@@ -303,6 +303,10 @@ def test_patch_without_a_difference_sends_nothing(orders):
     assert operation.to_wire() == {}
     assert operation.settled
     assert operation.result() == ORDER
+    assert str(operation) == "UpdateItem 'orders': nothing to send"
+    assert str(operation.explain()) == (
+        "UpdateItem on 'orders'\n  estimated capacity: none (there is nothing to change, so nothing is sent)"
+    )
 
 
 def test_patch_of_nothing_with_a_condition_is_sent(orders):
