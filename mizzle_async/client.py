@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module, util
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, NoReturn, Self, TypeVar, cast, overload
 
 from attrs import evolve
 
@@ -210,6 +210,12 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         if self._heat is None:
             raise ClientStateError("heat is counted by an instrument: switch it on with `Client(instrument=Heat())`")
         return self._heat.report()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client holds connections, and tables and queries hold their client: none of them is pickled or deeply"
+            " copied. Make a client in each process; entities, keys, conditions and operations can be pickled"
+        )
 
     def __repr__(self) -> str:
         if self._pipeline is None:

@@ -183,7 +183,9 @@ async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | Non
     With ``max_items`` as many requests are sent as it takes to fill it; without, one page of the service, or the first
     that holds something.
     """
-    most = plan.options.max_items if max_items is None else max_items
+    plan.check_pages(max_items)
+    limits = [limit for limit in (plan.options.max_items, max_items) if limit is not None]
+    most = min(limits, default=None)
     plan.check_pages(most)
     start_key = None if cursor is None else plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
     source = open_source(reader, plan, start_key=start_key, max_items=most, prefetch=False, limiters=UNLIMITED)

@@ -131,7 +131,8 @@ class Read(Generic[ModelT, RowT_co]):
 
         Args:
             cursor: `Page.cursor` of the page before; None for the first.
-            max_items: Rows on the page; as many requests are sent as it takes. None for what one request brings.
+            max_items: Rows on the page; as many requests are sent as it takes. None for what one request brings. The
+                query's own ``max_items`` holds for each page, not for all of them together.
 
         Raises:
             InvalidCursorError: The cursor belongs to another query, was tampered with, or has expired.

@@ -7,7 +7,7 @@ type. Key paths are types of their own, so that a query takes key conditions and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, overload
 
@@ -29,6 +29,9 @@ Text: TypeAlias = str | bytes | date | None
 
 Number: TypeAlias = float | Decimal | None
 """What is stored as a number; ``float`` stands for ``int`` too."""
+
+Summand: TypeAlias = Number | timedelta
+"""What can be added to."""
 
 TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
 """DynamoDB's type descriptors."""
@@ -131,19 +134,23 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
 
     # ── operands of updates ──
 
-    def __add__(self: Operand[Any, Number], other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
+    def __add__(
+        self: Operand[Any, Summand], other: ValueT | int | Operand[EntityT, ValueT]
+    ) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
         return Arithmetic("+", self, other)
 
-    def __radd__(self: Operand[Any, Number], other: ValueT | int) -> Operand[EntityT, ValueT]:
+    def __radd__(self: Operand[Any, Summand], other: ValueT | int) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
         return Arithmetic("+", other, self)
 
-    def __sub__(self: Operand[Any, Number], other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
+    def __sub__(
+        self: Operand[Any, Summand], other: ValueT | int | Operand[EntityT, ValueT]
+    ) -> Operand[EntityT, ValueT]:
         """Return the difference, for a SET clause."""
         return Arithmetic("-", self, other)
 
-    def __rsub__(self: Operand[Any, Number], other: ValueT | int) -> Operand[EntityT, ValueT]:
+    def __rsub__(self: Operand[Any, Summand], other: ValueT | int) -> Operand[EntityT, ValueT]:
         """Return the difference, for a SET clause."""
         return Arithmetic("-", other, self)
 

@@ -71,6 +71,11 @@ class UpdateClause:
             case ClauseKind.APPEND | ClauseKind.PREPEND:
                 return False
 
+    def operands(self) -> Iterator[Place]:
+        """Yield the paths that the clause reads."""
+        if isinstance(self.value, Term):
+            yield from self.value.places()
+
     def describe(self, show: Show = repr) -> str:
         """Return the clause as text, values written by ``show``."""
         return _DESCRIPTIONS[self.kind].format(path=self.path.describe(show), value=describe_argument(self.value, show))
@@ -157,8 +162,7 @@ class UpdateClauses:
         """Yield every path that the clauses write or read."""
         for clause in self.clauses:
             yield clause.path
-            if isinstance(clause.value, Term):
-                yield from clause.value.places()
+            yield from clause.operands()
 
     def describe(self, show: Show = repr) -> str:
         """Return the clauses as text, values written by ``show``."""

@@ -151,7 +151,7 @@ def refuse_key_names(schema: EntitySchema, values: Mapping[str, Any]) -> NoRetur
     """
     names = [attribute.field for attribute in schema.key_attributes]
     wrong = [f"{name} is missing" for name in names if name not in values]
-    wrong += [f"{name} is no part of it" for name in values if name not in names]
+    wrong += [f"{name} is no part of it, and no option" for name in values if name not in names]
     raise ExpressionError(f"{schema.entity}: the key is {' and '.join(names)}; {', '.join(wrong)}")
 
 

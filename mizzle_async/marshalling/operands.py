@@ -122,12 +122,7 @@ class Operands:
             case Facet.NUMBER:
                 return _encode_number(value, ANY, levels)
             case _:
-                _check_stored(shape, "N")
-                if isinstance(value, timedelta):
-                    return shape.encode(value, levels)
-                return _encode_number(
-                    value, shape if shape in NUMBERS or isinstance(shape, NumberShape) else ANY, levels
-                )
+                return _encode_delta(value, shape, levels)
 
     def find(self, segments: Segments) -> Field | Shape:
         """Return what is known about the values at a path: a class's field, or only how they are stored."""
@@ -215,6 +210,13 @@ def _encode_text(value: Any) -> AttributeValue:
     if isinstance(value, bytes | bytearray | memoryview):
         return {"B": write_bytes(value)}
     raise not_a("str or bytes", value)
+
+
+def _encode_delta(value: Any, shape: Shape, levels: int) -> AttributeValue:
+    _check_stored(shape, "N")
+    if isinstance(value, timedelta):
+        return shape.encode(value, levels)
+    return _encode_number(value, shape if shape in NUMBERS or isinstance(shape, NumberShape) else ANY, levels)
 
 
 def _encode_number(value: Any, shape: Shape, levels: int) -> AttributeValue:

@@ -85,6 +85,11 @@ def is_literal(annotation: Any) -> bool:
     return get_origin(annotation) is Literal
 
 
+def is_union(annotation: Any) -> bool:
+    """Whether an annotation is a union."""
+    return get_origin(annotation) in {Union, UnionType}
+
+
 def plain_type(annotation: Any) -> Any:
     """Return a type without ``Annotated`` and ``NewType`` around it."""
     while True:
@@ -101,7 +106,7 @@ def plain_type(annotation: Any) -> Any:
 def union_members(annotation: Any) -> Iterator[Any]:
     """Yield the members of a union, nested ones too; of any other type, itself."""
     plain = plain_type(annotation)
-    if get_origin(plain) in {Union, UnionType}:
+    if is_union(plain):
         for member in get_args(plain):
             yield from union_members(member)
     else:
@@ -124,7 +129,7 @@ def type_name(annotation: Any) -> str:
     origin = get_origin(annotation)
     if annotation is type(None):
         return "None"
-    if origin in {Union, UnionType}:
+    if is_union(annotation):
         return " | ".join(map(type_name, arguments))
     if origin is Annotated:
         return type_name(arguments[0])

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import attrs
 from attrs import NOTHING, define
 
 from mizzle_async.errors import ModelError
-from mizzle_async.model.annotations import Namespace, admits_none, type_name, unresolved, without_none
+from mizzle_async.model.annotations import Namespace, admits_none, is_union, type_name, unresolved, without_none
 from mizzle_async.model.attributes import METADATA_KEY, NO_OPTIONS, Attribute, AttributeOptions, PartitionKey, SortKey
 from mizzle_async.model.key_types import check_key_type, check_scalar_type
 from mizzle_async.model.schema import AttributeSchema, KeyRole
@@ -132,7 +132,9 @@ def declare(model: type[Any], attribute: attrs.Attribute[Any], namespace: Namesp
     role = ROLE_OF_ANNOTATION.get(outer, ...) if _is_hashable(outer) else ...
     if role is ...:
         name = type_name(annotation)
-        raise ModelError(f"{where} is annotated {name}: write Attribute[{name}], or ClassVar[{name}] for a constant")
+        inside = _without_roles(annotation)
+        constant = f", or ClassVar[{name}] for a constant" if inside == name else ""
+        raise ModelError(f"{where} is annotated {name}: write Attribute[{inside}]{constant}")
     if is_resolved:
         if not get_args(annotation):
             raise ModelError(f"{where}: write the attribute's type in brackets, such as {outer.__name__}[str]")
@@ -177,6 +179,16 @@ def _declaration(
         namespace=namespace,
         is_resolved=is_resolved,
     )
+
+
+def _without_roles(annotation: Any) -> str:
+    """Return a type as it is written, without ``Attribute[…]`` around a member of it."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) in ROLE_OF_ANNOTATION and arguments:
+        return type_name(arguments[0])
+    if get_origin(annotation) is Annotated:
+        return _without_roles(arguments[0])
+    return " | ".join(map(_without_roles, arguments)) if is_union(annotation) else type_name(annotation)
 
 
 def _outer(annotation: Any, namespace: Namespace, failure: ModelError) -> Any:

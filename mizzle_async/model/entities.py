@@ -6,6 +6,7 @@ paths.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -16,7 +17,7 @@ from attrs import define, field
 
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace
-from mizzle_async.model.attributes import AttributeDescriptor, attribute
+from mizzle_async.model.attributes import METADATA_KEY, AttributeDescriptor, attribute
 from mizzle_async.model.declarations import ROLE_OF_ANNOTATION, Declaration, declare, declare_plain
 from mizzle_async.model.schema import (
     SCHEMA_ATTRIBUTE,
@@ -171,6 +172,7 @@ def _build(cls: Any, table: str | None, unknown: UnknownAttributes, frame: Frame
         raise ModelError(f"@entity and @document decorate classes, not {type(cls).__name__}")
     if SCHEMA_ATTRIBUTE in vars(cls):
         raise ModelError(f"{cls.__name__} is decorated twice: keep one of @entity and @document")
+    _check_body(cls)
     try:
         define(slots=False, auto_attribs=True, kw_only=True, frozen=frozen, field_transformer=_name_arguments)(cls)
     except attrs.exceptions.UnannotatedAttributeError:
@@ -200,6 +202,29 @@ def _name_arguments(cls: type[Any], attributes: list[attrs.Attribute[Any]]) -> l
     """Let constructor arguments have their attributes' names, underscores included, as type checkers expect."""
     del cls
     return [attribute.evolve(alias=attribute.name) for attribute in attributes]
+
+
+_AttrsField: Any = type(attrs.field())
+
+
+def _check_body(cls: type[Any]) -> None:
+    """Refuse what would not be what it looks like: slots, and the field specifiers of attrs and dataclasses.
+
+    Raises:
+        ModelError: What to write instead.
+    """
+    name = cls.__name__
+    if not cls.__dictoffset__:
+        raise ModelError(
+            f"{name} has __slots__, but its instances must have a __dict__: take __slots__, or another decorator such "
+            "as @attrs.define, off; @entity and @document make the attrs class themselves"
+        )
+    for field_name, value in vars(cls).items():
+        is_foreign = isinstance(value, _AttrsField) and METADATA_KEY not in value.metadata
+        if is_foreign or isinstance(value, dataclasses.Field):
+            raise ModelError(f"{name}.{field_name}: describe it by mizzle_async's own `attribute(…)`")
+    if "self" in vars(cls).get("__annotations__", {}):
+        raise ModelError(f'{name}.self: call it otherwise, and name it in the table by `attribute(name="self")`')
 
 
 def _declarations(cls: type[Any], namespace: Namespace) -> dict[str, Declaration]:

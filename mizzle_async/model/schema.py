@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_origin
 
 from attrs import NOTHING, Factory, field, frozen, has
 
@@ -291,12 +291,21 @@ def is_document(cls: Any) -> bool:
 
 def _declared(cls: Any) -> DocumentSchema | None:
     source: SchemaSource | None = vars(cls).get(SCHEMA_ATTRIBUTE) if isinstance(cls, type) else None
-    return None if source is None else source.schema()
+    schema = None if source is None else source.schema()
+    if schema is not None and schema.cls is not cls:
+        raise ModelError(
+            f"{cls.__name__} was made anew by a decorator above @entity or @document, like @attrs.define: take it off"
+        )
+    return schema
 
 
 def _undecorated(cls: Any, kind: Literal["entity", "document"]) -> ModelError:
     decorator = '@entity("table-name")' if kind == "entity" else "@document"
     name = getattr(cls, "__name__", repr(cls))
+    if isinstance(get_origin(cls), type):
+        return ModelError(
+            f"{cls} has no schema of its own: inherit from it, `class Special({name}[…])`, with {decorator} above"
+        )
     if not isinstance(cls, type):
         return ModelError(f"{name} is not a class: give the class that is decorated with {decorator}")
     base = next((base for base in cls.__mro__[1:] if SCHEMA_ATTRIBUTE in vars(base)), None)

@@ -68,8 +68,8 @@ def _better(
     if (used is not None or not reads_table) and schema.partition_key.name in equal and bound <= key and taken:
         best, most = "a query of the table", taken
     for index in () if schema.is_open else indexes_of(schema.cls):
-        partition = {str(path.segments[0]) for path in _partition_paths(schema, index)}
-        key = partition | {str(path.segments[0]) for path in index.sort_paths[:1]}
+        partition = frozenset(str(path.segments[0]) for path in _partition_paths(schema, index))
+        key = partition.union(str(path.segments[0]) for path in index.sort_paths[:1])
         taken = len(key & named)
         if index is not used and partition <= equal and bound <= key and taken > most:
             best, most = f"index {index.name!r}", taken

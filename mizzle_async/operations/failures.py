@@ -13,8 +13,10 @@ from mizzle_async.errors import (
     OutcomeUnknownError,
     ServiceError,
     ServiceUnavailableError,
+    ValidationError,
     VersionConflictError,
 )
+from mizzle_async.expressions import UpdateClauses
 from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.stamps import item_version
@@ -94,6 +96,38 @@ def raise_condition_failure(
         )
     text = f"the condition was false: {condition}" if condition else "the condition was false"
     raise _translated(error, target, item, ConditionalCheckFailedError, f"{entity}: {text}; nothing was written")
+
+
+def raise_unreachable(target: Target[Any], error: ValidationError, clauses: UpdateClauses) -> NoReturn:
+    """Raise which places an update could not change or read, where the service says only that there are some.
+
+    Args:
+        target: The table.
+        error: What the service said.
+        clauses: The update's.
+
+    Raises:
+        ValidationError: Always.
+    """
+    entity = target.schema.entity
+    if "document path" in error.message:
+        places = [str(clause.path) for clause in clauses.clauses if len(clause.path.segments) > 1]
+        text = f"{', '.join(places)}: a map or a list on the way there is not stored; assign it as a whole"
+    elif "does not exist in the item" in error.message:
+        places = [str(place) for clause in clauses.clauses for place in clause.operands()]
+        text = f"what is read by this update is not all stored ({', '.join(places)}): use .if_not_exists(…), or .add()"
+    else:
+        raise error
+    raise ValidationError(
+        f"{entity}: {text}; nothing was written",
+        code=error.code,
+        status=error.status,
+        payload=error.payload,
+        operation=error.operation,
+        table=error.table,
+        attempts=error.attempts,
+        request_id=error.request_id,
+    ) from error
 
 
 def raise_expired(target: Target[Any], error: ConditionalCheckFailedError) -> NoReturn:

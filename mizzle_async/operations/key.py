@@ -74,6 +74,10 @@ def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, A
         return codec.encode_key(attributes)
     schema = codec.schema
     if attributes:
+        if not any(attribute.field in attributes for attribute in schema.key_attributes):
+            raise ExpressionError(
+                f"{schema.entity}: {', '.join(attributes)} is neither a part of the key nor an option of this verb"
+            )
         raise ExpressionError(
             f"{schema.entity}: the key was given twice, as an argument and by name ({', '.join(attributes)}): give one"
             " of them"

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from attrs import evolve, field, frozen
 
-from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
+from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ValidationError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.terms import Term
 from mizzle_async.limits import ITEM_BYTES
@@ -20,7 +20,7 @@ from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.conditions import expired_condition
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.failures import living, raise_expired
+from mizzle_async.operations.failures import living, raise_expired, raise_unreachable
 from mizzle_async.operations.stamps import check_maintained, stamp_update, stamped
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.write import Write
@@ -319,6 +319,8 @@ class UpdateItem(ItemUpdate[ModelT]):
         """Raise what a failure means; in a transaction, an upsert cannot remove an expired item first."""
         if self._met_expired(error, now) and isinstance(error, ConditionalCheckFailedError) and not error.ambiguous:
             raise_expired(self._target, error)
+        if isinstance(error, ValidationError) and not error.ambiguous:
+            raise_unreachable(self._target, error, self.clauses)
         return super().recover(error, now)
 
     def _met_expired(self, error: Exception, now: float) -> bool:

@@ -17,6 +17,7 @@ from mizzle_async import (
     LimitError,
     PartitionKey,
     SortKey,
+    ValidationError,
     attribute,
     document,
     entity,
@@ -192,6 +193,19 @@ async def test_list_clauses_create_the_list(orders):
     await orders.insert(Order(customer_id="c1", order_id=1))
     await orders.update(customer_id="c1", order_id=1).remove(Order.lines)
     assert (await orders.update(customer_id="c1", order_id=1).append(Order.lines, ["a"])).lines == ["a"]
+
+
+async def test_update_of_what_is_not_stored_says_where(orders):
+    """A place inside an absent map, and an absent attribute that is read, are named; nothing is written."""
+    await orders.insert(Order(customer_id="c1", order_id=1))
+    update = orders.update(customer_id="c1", order_id=1).set({"paid": True})
+    with pytest.raises(ValidationError, match=r"Order\.address\.city: a map or a list on the way there is not stored"):
+        await update.set(Order.address[Address.city], "Bonn")
+    with pytest.raises(ValidationError, match=r"not all stored \(Order\.reference\): use \.if_not_exists"):
+        await update.set(Order.note, Order.reference)
+    with pytest.raises(ValidationError, match="maximum allowed size"):
+        await orders.update(customer_id="c1", order_id=1).set(Order.note, "x" * 409_600)
+    assert (await orders.get_one(customer_id="c1", order_id=1)).paid is False
 
 
 async def test_update_by_names(orders):

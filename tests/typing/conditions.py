@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, assert_type
 
@@ -124,6 +125,8 @@ assign(Order.total, Order.total - Decimal("0.5"))
 assign(Order.total, 100 - Order.total)
 assign(Order.count, Order.count.if_not_exists(0) + 1)
 assign(Order.seen, Order.seen + 1)
+assign(Order.took, Order.took + timedelta(seconds=1))
+assign(Order.took, Order.took - 5)
 assign(Order.lines, Order.lines.list_append([Line(sku="s", price=Decimal(1))]))
 assign(Order.note, None)
 assign(Order.address[Address.city], "Paris")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_type
@@ -45,6 +45,7 @@ class Order:
     note: Attribute[str | None] = attribute(default=None)
     count: Attribute[int] = attribute(default=0, version=True)
     seen: Attribute[int | None] = attribute(default=None)
+    took: Attribute[timedelta] = attribute(default=timedelta(0))
     paid: Attribute[bool] = attribute(default=False)
     expires_at: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
 

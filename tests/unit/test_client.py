@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import subprocess
 import sys
 from decimal import Decimal
@@ -174,6 +175,14 @@ def test_handles_are_made_once():
     assert client.table(Customer) is client.table(Customer)
     assert client.table(Customer) is not client.table(Customer, name="archive")
     assert repr(client.table(Customer, name="archive")) == "<Table Customer in 'archive'>"
+
+
+def test_what_holds_a_client_is_not_pickled():
+    """A client is of one process; what would drag one along says so, and what can be pickled instead."""
+    customers = Client().table(Customer)
+    for held in (Client(), customers, customers.scan()):
+        with pytest.raises(TypeError, match=r"a client holds connections.* operations can be pickled"):
+            pickle.dumps(held)
 
 
 def test_names_at_the_service():

@@ -390,6 +390,15 @@ async def test_page_is_filled_over_several_requests(read):
     assert rest.cursor is None
 
 
+async def test_page_keeps_to_the_query(read):
+    """The query's own number of items holds for each page, whatever the page asks for."""
+    query = (await read(Service(100, page=10))).query(Event.source == "s", max_items=5)
+    page = await query.page(max_items=7)
+    assert numbers(page.items) == [0, 1, 2, 3, 4]
+    assert numbers((await query.page(page.cursor, max_items=3)).items) == [5, 6, 7]
+    assert numbers((await query.page(page.cursor)).items) == [5, 6, 7, 8, 9]
+
+
 async def test_page_without_a_size_is_what_one_request_brings(read):
     """Without a number a page is the service's page, or the first that has something."""
     service = Service(40, page=4, keep=lambda number: number >= 10)

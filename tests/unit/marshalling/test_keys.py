@@ -43,7 +43,7 @@ def test_a_key_is_made_of_values_of_an_instance_or_of_an_item(codec_of):
         ({"customer_id": "c"}, "the key is customer_id and order_id; order_id is missing"),
         ({}, "customer_id is missing, order_id is missing"),
         ({"customer_id": "c", "order_id": "o", "total": 1}, "total is no part of it"),
-        ({"customer_id": "c", "id": "o"}, "order_id is missing, id is no part of it"),
+        ({"customer_id": "c", "id": "o"}, "order_id is missing, id is no part of it, and no option"),
     ],
 )
 def test_a_key_of_other_attributes_is_refused(codec_of, values, sentence):

@@ -1,15 +1,16 @@
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal, NewType, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
 from uuid import UUID
 
 import attrs
 import pytest
 
-from mizzle_async import Table
+from mizzle_async import Client, Table
 from mizzle_async.errors import ModelError
 from mizzle_async.model import (
     KEY_OPTION_NAMES,
@@ -66,6 +67,20 @@ ID = {"id": PartitionKey[str]}
         ({**ID, "a": SortKey[str], "b": SortKey[str]}, {}, "Thing has two sort keys, a and b"),
         ({**ID, "a": int}, {}, r"Thing\.a is annotated int: write Attribute\[int\], or ClassVar\[int\] for a constant"),
         ({**ID, "a": list[int]}, {}, r"write Attribute\[list\[int\]\]"),
+        (
+            {**ID, "a": Attribute[int] | None},
+            {},
+            r"annotated Attribute\[int\] \| None: write Attribute\[int \| None\]$",
+        ),
+        ({**ID, "a": Annotated[Attribute[int], "x"]}, {}, r"write Attribute\[int\]$"),
+        ({**ID, "a": Attribute[int]}, {"a": attrs.field(default=1)}, r"Thing\.a: describe it by .* `attribute\(…\)`"),
+        (
+            {**ID, "a": Attribute[int]},
+            {"a": dataclasses.field(default=1)},
+            r"Thing\.a: describe it by mizzle_async's own",
+        ),
+        ({**ID, "self": Attribute[int]}, {}, r'Thing\.self: call it otherwise, .* `attribute\(name="self"\)`'),
+        (ID, {"__slots__": ()}, "Thing has __slots__, but its instances must have a __dict__"),
         ({**ID, "a": Attribute}, {}, r"Thing\.a: write the attribute's type in brackets, such as Attribute\[str\]"),
         (
             {**ID, "a": Attribute[str], "b": Attribute[str]},
@@ -241,6 +256,30 @@ def test_decorators_are_used_as_they_are_meant():
         entity("x")(Address)
     with pytest.raises(ModelError, match="`default=` or `factory=`, not both"):
         attribute(default=1, factory=int)
+
+
+def test_classes_that_another_decorator_makes_anew_are_refused():
+    """A second decorator that returns another class would leave the entity without instances."""
+    with pytest.raises(ModelError, match="Thing has __slots__"):
+        make(ID, lambda cls: ENTITY(attrs.define(cls)))
+    with pytest.raises(ModelError, match="Thing was made anew by a decorator above"):
+        schema_of(make(ID, lambda cls: attrs.define(ENTITY(cls))))
+
+
+def test_generic_entities_are_given_their_types_by_inheritance():
+    """What a generic class lacks is given by a class that inherits from it, not by brackets at the call."""
+
+    @ENTITY
+    class Generically(Generic[AnyT]):
+        id: PartitionKey[str]
+        value: Attribute[AnyT]
+
+    @ENTITY
+    class Numeric(Generically[int]): ...
+
+    assert Client().table(Numeric).put(Numeric(id="a", value=1)).to_wire()["Item"]["value"] == {"N": "1"}
+    with pytest.raises(ModelError, match=r"Generically\[int\] has no schema of its own: inherit from it"):
+        schema_of(Generically[int])
 
 
 def test_undecorated_bases_with_attributes_are_refused():

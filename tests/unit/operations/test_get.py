@@ -94,6 +94,15 @@ def test_key_given_twice_is_refused(orders):
         orders.get(key, number=8)
 
 
+def test_unknown_option_is_named(orders):
+    """What is neither a part of the key nor an option is called so, however the key is given."""
+    key = orders.key(customer_id="c1", number=7)
+    with pytest.raises(ExpressionError, match="consistent is neither a part of the key nor an option"):
+        orders.get(key, consistent=True)
+    with pytest.raises(ExpressionError, match="consistent is no part of it, and no option"):
+        orders.get(customer_id="c1", number=7, consistent=True)
+
+
 @pytest.mark.parametrize("attributes", [{}, {"customer_id": "c1"}, {"customer_id": "c1", "number": 7, "status": "x"}])
 def test_key_must_be_exact(orders, attributes):
     """A missing or an additional attribute is no key."""
