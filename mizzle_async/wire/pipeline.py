@@ -83,6 +83,7 @@ class Pipeline:
         self._held: Credentials | None = None
         self._clock_offset = 0.0
         self._closed = False
+        self._closing: asyncio.Future[None] = self._loop.create_future()
         self._calls = self._requests = self._retries = self._failures = self._deadlines = 0
 
     async def call(self, request: WireRequest) -> WireResponse:
@@ -150,11 +151,11 @@ class Pipeline:
     async def warm_up(self) -> None:
         """Open the connections that the settings ask for; a failure is left for the first call to meet."""
         try:
-            route = await self._route(WireRequest("GetItem", b"", "", RepeatSafety.READ))
-        except MizzleError as error:
+            async with asyncio.timeout(self._timeout):
+                route = await self._route(WireRequest("GetItem", b"", "", RepeatSafety.READ))
+                await self._transports.warm_up(route.endpoint)
+        except (MizzleError, TimeoutError) as error:
             logger.debug("no connection was warmed up: %s", type(error).__name__)
-        else:
-            await self._transports.warm_up(route.endpoint)
 
     def statistics(self) -> PipelineStatistics:
         """Return what the calls have come to so far."""
@@ -175,6 +176,8 @@ class Pipeline:
     async def aclose(self) -> None:
         """Close everything that was opened; calls under way end, and later ones are refused."""
         self._closed = True
+        if not self._closing.done():
+            self._closing.set_result(None)
         await self._transports.aclose()
         if self._hedge is not None:
             await self._hedge.aclose()
@@ -208,7 +211,9 @@ class Pipeline:
             else:
                 delay = await self._after_refusal(call, answer, route)
             if delay > 0:
-                await asyncio.sleep(delay)
+                await asyncio.wait((self._closing,), timeout=delay)
+            if self._closed:
+                raise ClientStateError("the client was closed during the call")
 
     def _sign(self, call: Call, route: Route) -> Exchange:
         body = call.request.body
@@ -416,5 +421,9 @@ async def open_pipeline(settings: WireSettings) -> Pipeline:
     session = await open_session(settings)
     pipeline = Pipeline(settings, session, Transports(settings, session))
     if settings.pool.warm_up:
-        await pipeline.warm_up()
+        try:
+            await pipeline.warm_up()
+        except BaseException:
+            await pipeline.aclose()
+            raise
     return pipeline

@@ -18,6 +18,9 @@ logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 LOOK_SECONDS: Final = 1.0
 """How often a source is asked whether its credentials still serve, and a failing refresh is tried again, at most."""
 
+REFRESH_SECONDS: Final = 60.0
+"""A refresh that takes longer is given up, and tried again: one that hangs must not hang for ever."""
+
 RENEWED_SECONDS: Final = 60.0
 """Credentials so short-lived that they are due as they come are renewed this often, while they serve."""
 
@@ -129,7 +132,7 @@ class CredentialKeeper:
         self._source = source
         self._loop = loop
         self._task: asyncio.Task[None] | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._not_before = float("-inf")
         self._due_after = float("-inf")
         self._closed = False
@@ -205,8 +208,12 @@ class CredentialKeeper:
     async def _refresh(self, *, force: bool) -> None:
         """Ask the source; never raises, as nobody may be left who listens."""
         try:
-            loaded = await self._source.load(force=force)
-        except Exception as error:  # noqa: BLE001  (a provider may raise anything; it becomes the cause of our error)
+            async with asyncio.timeout(REFRESH_SECONDS):
+                loaded = await self._source.load(force=force)
+        except BaseException as error:
+            # A provider may raise anything, a cancellation of its own included; it becomes the cause of our error.
+            if self._closed or isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
             # Said once: while old credentials serve, this may come every second for minutes.
             level = logging.WARNING if self._error is None else logging.DEBUG
             logger.log(level, "AWS credentials could not be loaded: %s", type(error).__name__)

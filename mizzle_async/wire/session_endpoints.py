@@ -30,11 +30,19 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
     """Turn a URL into an endpoint, and refuse to send items in clear text to another machine.
 
     Raises:
-        ClientStateError: The URL has no host, another scheme, or is ``http://`` to another machine without permission.
+        ClientStateError: The URL has no host, another scheme, an impossible port, or more than a place; or it is
+            ``http://`` to another machine without permission.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ClientStateError(f"not an endpoint: {error}") from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        # They may hold a secret: the URL is not shown.
+        raise ClientStateError("not an endpoint: a URL of nothing but scheme, host, port and path is asked for")
     host = parts.hostname
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
         raise ClientStateError(f"not an endpoint: {url!r} is neither http:// nor https:// with a host")
     if not parts.path.isascii() or not parts.path.isprintable() or " " in parts.path:
         raise ClientStateError(f"not an endpoint: the path of {url!r} must be percent-encoded")
@@ -43,7 +51,7 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
             f"refusing to send requests to {host} unencrypted: use https://, or say allow_http=True where the network"
             " is trusted"
         )
-    return Endpoint(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80), parts.path or "/")
+    return Endpoint(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path or "/")
 
 
 def is_loopback(host: str) -> bool:

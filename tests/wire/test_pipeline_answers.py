@@ -358,3 +358,29 @@ def test_closing_ends_calls_under_way():
     read, write = run_virtual(main())
     assert isinstance(read, errors.TransportError | errors.ClientStateError)
     assert type(write) is errors.OutcomeUnknownError
+
+
+@pytest.mark.parametrize("safety", RepeatSafety)
+@pytest.mark.parametrize(
+    "trouble", [Reply.throttled(), Reply.error("InternalServerError", status=500)], ids=["throttled", "failed"]
+)
+def test_closing_ends_pauses(safety, trouble):
+    """A call that pauses before its next attempt ends in the moment in which the client is closed."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        policy = RetryPolicy(base_delay=5.0, throttled_base_delay=5.0, randomness=lambda: 0.9)
+        async with ScriptedServer(then=trouble) as server:
+            pipeline = await opened(server.url, retry=policy)
+            call = asyncio.ensure_future(pipeline.call(request(safety)))
+            await asyncio.sleep(1)
+            await pipeline.aclose()
+            with pytest.raises(errors.MizzleError) as caught:
+                await call
+            assert loop.time() == 1
+            return caught.value, len(server.requests)
+
+    error, sent = run_virtual(main())
+    doubtful = trouble.status == 500 and safety in {RepeatSafety.UNSAFE, RepeatSafety.GUARDED}
+    assert type(error) is (errors.OutcomeUnknownError if doubtful else errors.ClientStateError)
+    assert (error.attempts, sent) == (1, 1)

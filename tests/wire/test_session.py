@@ -169,12 +169,40 @@ def test_a_configured_endpoint_in_clear_text_is_refused_at_opening(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://127.0.0.1", "https://", "127.0.0.1:8000", "", "http://[::1]/ü", "http://[::1]/a b"]
+    "url",
+    [
+        "ftp://127.0.0.1",
+        "https://",
+        "127.0.0.1:8000",
+        "",
+        "http://[::1]/ü",
+        "http://[::1]/a b",
+        "http://[::1",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:65536",
+        "http://127.0.0.1:http",
+    ],
 )
 def test_what_is_no_endpoint(url):
-    """Only http and https with a host are endpoints."""
+    """Only http and https with a host, and a port that exists, are endpoints."""
     with pytest.raises(errors.ClientStateError, match="not an endpoint"):
         parse_endpoint(url, allow_http=True)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:CANARY@[::1]", "https://CANARY@[::1]", "https://[::1]/?CANARY", "https://[::1]/#CANARY"]
+)
+def test_an_endpoint_is_a_place_alone(url):
+    """A user, a query or a fragment would be dropped without a word: it is refused, and what it says is not shown."""
+    with pytest.raises(errors.ClientStateError, match="nothing but scheme, host, port and path") as caught:
+        parse_endpoint(url, allow_http=True)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_an_impossible_port_is_said_when_the_client_opens():
+    """What botocore takes for an endpoint, and no machine can have, is an error of the configuration."""
+    with pytest.raises(errors.ClientStateError, match="not an endpoint"):
+        destination_of(region_name="us-east-1", endpoint_url="http://127.0.0.1:99999")
 
 
 def test_the_endpoint_is_logged_once(caplog):
@@ -385,6 +413,43 @@ def test_a_client_without_credentials_opens_cold():
             return server.opened
 
     assert run_virtual(main()) == 0
+
+
+def test_warming_up_takes_no_longer_than_a_call():
+    """Credentials that never come do not keep a client from opening: its first call meets them."""
+
+    class Waiting(AioSession):
+        async def get_credentials(self):
+            await asyncio.get_running_loop().create_future()
+
+    async def main():
+        async with ScriptedServer(then=ITEM) as server:
+            settings = WireSettings(
+                endpoint_url=server.url, region_name="a", session=Waiting(), pool=PoolConfig(warm_up=3), timeout=2.0
+            )
+            pipeline = await open_pipeline(settings)
+            opened_at = asyncio.get_running_loop().time()
+            await pipeline.aclose()
+            return opened_at, server.opened
+
+    assert run_virtual(main()) == (2.0, 0)
+
+
+def test_a_cancelled_opening_leaves_nothing_behind():
+    """Whoever gives up while connections are being warmed up keeps neither connections nor tasks."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.network.silent.add("127.0.0.1")
+        settings = WireSettings(
+            endpoint_url="http://127.0.0.1:9", region_name="a", credentials=("a", "b"), pool=PoolConfig(warm_up=3)
+        )
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await open_pipeline(settings)
+        return loop.time(), asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert run_virtual(main()) == (1.0, set())
 
 
 # ── the certificate authorities ──

@@ -343,6 +343,64 @@ def test_closing_stops_a_refresh():
     assert "closed while this call waited" in str(outcomes[0])
 
 
+def test_a_refresh_that_hangs_is_given_up():
+    """A refresh that never ends is given up after a minute, so that the next one can help."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, seconds=1e9, first=10 * MINUTE)
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            for pause in (1, 58, 4, 4, 0):  # the first call finds what is there, the second one that it is due
+                await pipeline.call(request())
+                begun.append(issuer.begun)
+                await asyncio.sleep(pause)
+                issuer.seconds = 1.0 if issuer.begun else issuer.seconds
+            await pipeline.aclose()
+            return keys_of(server)
+
+    begun = []
+    assert run_virtual(main()) == ["AKID0", "AKID0", "AKID0", "AKID0", "AKID2"]
+    assert begun == [0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [
+        KeyError("CANARY"),
+        asyncio.CancelledError("CANARY"),
+        GeneratorExit(),
+        BaseExceptionGroup("CANARY", [GeneratorExit()]),
+    ],
+    ids=lambda oddity: type(oddity).__name__,
+)
+def test_whatever_a_provider_raises_is_an_error_about_credentials(oddity, caplog):
+    """Not even a cancellation out of nowhere ends a call as anything else, or is asked for again within a second."""
+
+    class Odd(AioSession):
+        asked = 0
+
+        async def get_credentials(self):
+            self.asked += 1
+            raise oddity
+
+    async def main():
+        session = Odd()
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await open_pipeline(
+                WireSettings(endpoint_url=server.url, region_name="eu-west-1", session=session)
+            )
+            for _ in range(10):
+                with pytest.raises(errors.CredentialsError, match=type(oddity).__name__) as caught:
+                    await pipeline.call(request())
+                assert caught.value.__cause__ is oddity
+                assert "CANARY" not in str(caught.value)
+            await pipeline.aclose()
+            return session.asked, server.requests
+
+    assert run_virtual(main()) == (1, [])
+    assert "CANARY" not in caplog.text
+
+
 class Source:
     """A source whose answers the test decides."""
 
