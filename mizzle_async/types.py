@@ -1,6 +1,6 @@
 """The vocabulary that every layer shares: wire shapes, wire enums, and the Protocols at the borders.
 
-Nothing here does anything; this module imports nothing else of the package.
+Nothing here does anything.
 """
 
 from __future__ import annotations

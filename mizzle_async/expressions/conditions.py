@@ -10,8 +10,6 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
-from attrs import frozen
-
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
 
 EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
@@ -99,7 +97,6 @@ class Condition(Generic[EntityT_contra]):
         return f"<{type(self).__name__} {self.describe(hidden)}>"
 
 
-@frozen(eq=False, repr=False, str=False)
 class Predicate(Condition[EntityT_contra]):
     """One comparison or function.
 
@@ -109,9 +106,12 @@ class Predicate(Condition[EntityT_contra]):
         arguments: Values, or terms.
     """
 
-    operator: str
-    left: Term
-    arguments: tuple[Any, ...] = ()
+    __slots__ = ("arguments", "left", "operator")
+
+    def __init__(self, operator: str, left: Term, arguments: tuple[Any, ...] = ()) -> None:
+        self.operator = operator
+        self.left = left
+        self.arguments = arguments
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return no conditions."""
@@ -152,12 +152,14 @@ class SortKeyCondition(Predicate[EntityT_contra]):
         return getattr(self.left, "index", None)
 
 
-@frozen(eq=False, repr=False, str=False)
 class Conjunction(Condition[EntityT_contra]):
     """All of its parts are true."""
 
     level: ClassVar[int] = AND_LEVEL
-    parts: tuple[Condition[EntityT_contra], ...]
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Condition[EntityT_contra], ...]) -> None:
+        self.parts = parts
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return its parts."""
@@ -168,12 +170,14 @@ class Conjunction(Condition[EntityT_contra]):
         return " AND ".join(_nested(part, self.level, show) for part in self.parts)
 
 
-@frozen(eq=False, repr=False, str=False)
 class Disjunction(Condition[EntityT_contra]):
     """At least one of its parts is true."""
 
     level: ClassVar[int] = OR_LEVEL
-    parts: tuple[Condition[EntityT_contra], ...]
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Condition[EntityT_contra], ...]) -> None:
+        self.parts = parts
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return its parts."""
@@ -184,12 +188,14 @@ class Disjunction(Condition[EntityT_contra]):
         return " OR ".join(_nested(part, self.level, show) for part in self.parts)
 
 
-@frozen(eq=False, repr=False, str=False)
 class Negation(Condition[EntityT_contra]):
     """Its part is false."""
 
     level: ClassVar[int] = NOT_LEVEL
-    part: Condition[EntityT_contra]
+    __slots__ = ("part",)
+
+    def __init__(self, part: Condition[EntityT_contra]) -> None:
+        self.part = part
 
     def __invert__(self) -> Condition[EntityT_contra]:
         # DynamoDB's conditions are true or false, nothing between: NOT NOT is nothing.

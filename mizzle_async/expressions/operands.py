@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
-from attrs import frozen
-
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
@@ -90,11 +88,13 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
         return f"<{type(self).__name__} {self.describe(hidden)}>"
 
 
-@frozen(eq=False, repr=False)
 class Size(Comparable[EntityT, int]):
     """``size(path)``: characters of a text, bytes of a binary, elements of a set, a list or a map."""
 
-    path: Place
+    __slots__ = ("path",)
+
+    def __init__(self, path: Place) -> None:
+        self.path = path
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -108,7 +108,6 @@ class Size(Comparable[EntityT, int]):
         return self.describe(hidden)
 
 
-@frozen(eq=False, repr=False)
 class Arithmetic(Operand[EntityT, ValueT_co]):
     """A sum or a difference of two operands; DynamoDB takes one operator, not a chain.
 
@@ -118,9 +117,12 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
         right: A term or a number.
     """
 
-    operator: str
-    left: Any
-    right: Any
+    __slots__ = ("left", "operator", "right")
+
+    def __init__(self, operator: str, left: Any, right: Any) -> None:
+        self.operator = operator
+        self.left = left
+        self.right = right
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -136,12 +138,14 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
         return f"<{type(self).__name__} {self.describe(hidden)}>"
 
 
-@frozen(eq=False, repr=False)
 class IfNotExists(Operand[EntityT, ValueT]):
     """``if_not_exists(path, value)``: what is stored, or else the value."""
 
-    path: Place
-    value: Any
+    __slots__ = ("path", "value")
+
+    def __init__(self, path: Place, value: Any) -> None:
+        self.path = path
+        self.value = value
 
     def __add__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
@@ -165,7 +169,6 @@ class IfNotExists(Operand[EntityT, ValueT]):
         return f"<{type(self).__name__} {self.describe(hidden)}>"
 
 
-@frozen(eq=False, repr=False)
 class ListAppend(Operand[EntityT, ValueT_co]):
     """``list_append(first, second)``: one list after the other.
 
@@ -174,8 +177,11 @@ class ListAppend(Operand[EntityT, ValueT_co]):
         second: A term or a list.
     """
 
-    first: Any
-    second: Any
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Any, second: Any) -> None:
+        self.first = first
+        self.second = second
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

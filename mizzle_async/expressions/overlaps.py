@@ -5,18 +5,18 @@ DynamoDB refuses such updates and projections; finding it here costs linear time
 
 from __future__ import annotations
 
-from attrs import define, field
-
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.terms import Place, Segments
 
 
-@define(eq=False, repr=False)
 class OverlapCheck:
     """The paths of one expression so far."""
 
-    _ends: dict[Segments, Place] = field(factory=dict, init=False)
-    _insides: dict[Segments, tuple[type, Place]] = field(factory=dict, init=False)
+    __slots__ = ("_ends", "_insides")
+
+    def __init__(self) -> None:
+        self._ends: dict[Segments, Place] = {}
+        self._insides: dict[Segments, tuple[type, Place]] = {}
 
     def add(self, path: Place) -> None:
         """Take one more path.

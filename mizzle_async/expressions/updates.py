@@ -10,8 +10,6 @@ from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any
 
-from attrs import frozen
-
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.operands import Operand
 from mizzle_async.expressions.paths import AttributePath, PartitionKeyPath, SortKeyPath
@@ -41,7 +39,6 @@ _DESCRIPTIONS = {
 }
 
 
-@frozen(eq=False, repr=False)
 class UpdateClause:
     """One change of one path.
 
@@ -51,9 +48,12 @@ class UpdateClause:
         value: With what: a value or an `Operand`; None for REMOVE.
     """
 
-    kind: ClauseKind
-    path: AttributePath[Any, Any]
-    value: Any = None
+    __slots__ = ("kind", "path", "value")
+
+    def __init__(self, kind: ClauseKind, path: AttributePath[Any, Any], value: Any = None) -> None:
+        self.kind = kind
+        self.path = path
+        self.value = value
 
     @property
     def is_repeat_safe(self) -> bool:
@@ -84,7 +84,6 @@ class UpdateClause:
         return f"<{type(self).__name__} {self.describe(hidden)}>"
 
 
-@frozen(eq=False, repr=False)
 class UpdateClauses:
     """The clauses of one update, in the caller's order; every method returns a new value.
 
@@ -92,7 +91,10 @@ class UpdateClauses:
         clauses: The clauses.
     """
 
-    clauses: tuple[UpdateClause, ...] = ()
+    __slots__ = ("clauses",)
+
+    def __init__(self, clauses: tuple[UpdateClause, ...] = ()) -> None:
+        self.clauses = clauses
 
     def set(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
         """Assign a value or an `Operand`; what encodes to absence (None for an optional, an empty set) removes."""

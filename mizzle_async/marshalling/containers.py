@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from attrs import frozen
-
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
 from mizzle_async.marshalling.binary import check_name
 from mizzle_async.marshalling.by_value import too_deep
@@ -19,7 +17,6 @@ from mizzle_async.marshalling.shape import Levels, Shape, deeper, deepest, guard
 from mizzle_async.types import AttributeValue
 
 
-@frozen(eq=False, repr=False)
 class ListShape(Shape):
     """A list, a tuple of any length, or a sequence.
 
@@ -30,11 +27,15 @@ class ListShape(Shape):
         of: How elements are stored.
     """
 
-    python: str
-    build: type[list[Any] | tuple[Any, ...]]
-    accepts: tuple[type, ...]
-    of: Shape
-    tags: frozenset[str] = frozenset({"L"})
+    tags = frozenset({"L"})
+
+    def __init__(
+        self, python: str, build: type[list[Any] | tuple[Any, ...]], accepts: tuple[type, ...], of: Shape
+    ) -> None:
+        self.python = python
+        self.build = build
+        self.accepts = accepts
+        self.of = of
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         if not isinstance(value, self.accepts):
@@ -82,13 +83,14 @@ class ListShape(Shape):
         return self.of
 
 
-@frozen(eq=False, repr=False)
 class TupleShape(Shape):
     """A tuple of a fixed length, each element of its own type."""
 
-    python: str
-    of: tuple[Shape, ...]
-    tags: frozenset[str] = frozenset({"L"})
+    tags = frozenset({"L"})
+
+    def __init__(self, python: str, of: tuple[Shape, ...]) -> None:
+        self.python = python
+        self.of = of
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         if not isinstance(value, tuple):
@@ -124,7 +126,6 @@ class TupleShape(Shape):
         return self.of[segment] if isinstance(segment, int) and segment < len(self.of) else None
 
 
-@frozen(eq=False, repr=False)
 class MapShape(Shape):
     """A dict whose keys are text, or something that is stored as text.
 
@@ -134,10 +135,12 @@ class MapShape(Shape):
         of: How values are stored.
     """
 
-    python: str
-    key: Scalar
-    of: Shape
-    tags: frozenset[str] = frozenset({"M"})
+    tags = frozenset({"M"})
+
+    def __init__(self, python: str, key: Scalar, of: Shape) -> None:
+        self.python = python
+        self.key = key
+        self.of = of
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         if not isinstance(value, Mapping):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
-
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_key_names
 from mizzle_async.marshalling.keys import OpenKeyShape, key_limit, key_shape
@@ -41,7 +39,6 @@ def dict_key_shapes(schema: EntitySchema, resolver: Resolver) -> Mapping[str, Sh
     }
 
 
-@frozen(eq=False, repr=False)
 class DictFunctions:
     """Dicts to items and back.
 
@@ -51,9 +48,14 @@ class DictFunctions:
         text_limits: The key attributes, with how many ASCII characters of plain text each may surely have.
     """
 
-    schema: EntitySchema
-    keys: Mapping[str, Shape]
-    text_limits: tuple[tuple[str, int], ...]
+    __slots__ = ("keys", "schema", "text_limits")
+
+    def __init__(
+        self, schema: EntitySchema, keys: Mapping[str, Shape], text_limits: tuple[tuple[str, int], ...]
+    ) -> None:
+        self.schema = schema
+        self.keys = keys
+        self.text_limits = text_limits
 
     def encode(self, values: Mapping[str, Any]) -> Item:
         """Return the item of a dict; a top-level empty set is absent."""

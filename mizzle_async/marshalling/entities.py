@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NoReturn
 
-from attrs import frozen
-
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.fields import Field
@@ -25,7 +23,6 @@ from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item
 
 
-@frozen(eq=False, repr=False)
 class CodecFunctions:
     """What a codec does per item.
 
@@ -36,10 +33,19 @@ class CodecFunctions:
         key_of: Instance to key.
     """
 
-    encode: Callable[[Any], Item]
-    decode: Callable[[Item], Any]
-    encode_key: Callable[[Mapping[str, Any]], Item]
-    key_of: Callable[[Any], Item]
+    __slots__ = ("decode", "encode", "encode_key", "key_of")
+
+    def __init__(
+        self,
+        encode: Callable[[Any], Item],
+        decode: Callable[[Item], Any],
+        encode_key: Callable[[Mapping[str, Any]], Item],
+        key_of: Callable[[Any], Item],
+    ) -> None:
+        self.encode = encode
+        self.decode = decode
+        self.encode_key = encode_key
+        self.key_of = key_of
 
 
 def entity_shape(schema: EntitySchema, resolver: Resolver) -> ClassShape:
@@ -89,7 +95,6 @@ def _entry(program: Program, key: Field, value: str) -> str:
     return f"{key.wire!r}: {key.shape.encode_source(program, value, ATTRIBUTE_LEVELS)}"
 
 
-@frozen(eq=False, repr=False)
 class CarefulFunctions:
     """What the generated functions turn to.
 
@@ -98,8 +103,11 @@ class CarefulFunctions:
         shape: How its instances are stored.
     """
 
-    schema: EntitySchema
-    shape: ClassShape
+    __slots__ = ("schema", "shape")
+
+    def __init__(self, schema: EntitySchema, shape: ClassShape) -> None:
+        self.schema = schema
+        self.shape = shape
 
     def encode(self, instance: Any) -> Item:
         """Return the item of an instance, or say what does not fit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import NOTHING, Factory, frozen
+from attrs import NOTHING, Factory
 
 from mizzle_async.marshalling.misfit import Misfit
 from mizzle_async.marshalling.sets import SetShape
@@ -13,7 +13,6 @@ from mizzle_async.marshalling.shape import Shape
 from mizzle_async.types import AttributeValue
 
 
-@frozen(eq=False, repr=False)
 class Field:
     """One attribute of a class.
 
@@ -25,11 +24,14 @@ class Field:
         default: What it is when absent: a value, an ``attrs.Factory``, or ``attrs.NOTHING``.
     """
 
-    name: str
-    wire: str
-    shape: Shape
-    optional: bool
-    default: Any
+    __slots__ = ("default", "name", "optional", "shape", "wire")
+
+    def __init__(self, name: str, wire: str, shape: Shape, *, optional: bool, default: Any) -> None:
+        self.name = name
+        self.wire = wire
+        self.shape = shape
+        self.optional = optional
+        self.default = default
 
     @property
     def is_set(self) -> bool:
@@ -87,7 +89,6 @@ def make_default(default: Any, instance: Any) -> Any:
     return factory.make(instance) if factory.takes_self else factory.make()
 
 
-@frozen(eq=False, repr=False)
 class DefaultFactory:
     """What makes a default anew for every instance.
 
@@ -96,11 +97,14 @@ class DefaultFactory:
         takes_self: Whether it is made of the instance.
     """
 
-    make: Callable[..., Any]
-    takes_self: bool
+    __slots__ = ("make", "takes_self")
+
+    def __init__(self, make: Callable[..., Any], *, takes_self: bool) -> None:
+        self.make = make
+        self.takes_self = takes_self
 
 
 def factory_of(default: Any) -> DefaultFactory | None:
     """Return what makes a default, or None if it is a plain value."""
     kind: Any = Factory  # to type checkers it is a function
-    return DefaultFactory(default.factory, default.takes_self) if isinstance(default, kind) else None
+    return DefaultFactory(default.factory, takes_self=default.takes_self) if isinstance(default, kind) else None

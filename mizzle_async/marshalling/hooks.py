@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from attrs import frozen
-
 if TYPE_CHECKING:
     from cattrs import BaseConverter
 
@@ -25,7 +23,6 @@ Unstructure: TypeAlias = Callable[[Any], Any]
 Structure: TypeAlias = Callable[[Any, Any], Any]
 
 
-@frozen(eq=False, repr=False)
 class UserHooks:
     """What the user registered for one type; None where they left it to us.
 
@@ -34,8 +31,11 @@ class UserHooks:
         structure: Turns such values, and the type, into an instance.
     """
 
-    unstructure: Unstructure | None
-    structure: Structure | None
+    __slots__ = ("structure", "unstructure")
+
+    def __init__(self, unstructure: Unstructure | None, structure: Structure | None) -> None:
+        self.unstructure = unstructure
+        self.structure = structure
 
     def __bool__(self) -> bool:
         return self.unstructure is not None or self.structure is not None

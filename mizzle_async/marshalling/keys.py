@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
-
 from mizzle_async.errors import ModelError
 from mizzle_async.limits import PARTITION_KEY_BYTES, SORT_KEY_BYTES
 from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, wire_name
@@ -20,7 +18,6 @@ from mizzle_async.model import AttributeSchema
 from mizzle_async.types import AttributeValue
 
 
-@frozen(eq=False, repr=False)
 class OpenKeyShape(Shape):
     """A key whose stored type only its value tells: of a table without a class, or of a type with hooks of the user's.
 
@@ -30,10 +27,12 @@ class OpenKeyShape(Shape):
         limit: How many bytes it may have.
     """
 
-    inner: Shape
-    role: str
-    limit: int
-    tags: frozenset[str] = ELEMENT_TAGS
+    tags = ELEMENT_TAGS
+
+    def __init__(self, inner: Shape, role: str, limit: int) -> None:
+        self.inner = inner
+        self.role = role
+        self.limit = limit
 
     @property
     def python(self) -> str:  # type: ignore[override]  # derived here

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
-
 from mizzle_async.marshalling.by_value import decode_value, encode_value
 from mizzle_async.marshalling.hooks import UserHooks
 from mizzle_async.marshalling.misfit import Misfit
@@ -48,7 +46,6 @@ class AnyShape(Shape):
         return self
 
 
-@frozen(eq=False, repr=False)
 class HookShape(Shape):
     """A type that the user's converter has hooks for; they speak plain values, which are stored by value.
 
@@ -59,10 +56,11 @@ class HookShape(Shape):
         ours: How the library would store it, or None if it cannot.
     """
 
-    python: str
-    target: Any
-    hooks: UserHooks
-    ours: Shape | None
+    def __init__(self, python: str, target: Any, hooks: UserHooks, ours: Shape | None) -> None:
+        self.python = python
+        self.target = target
+        self.hooks = hooks
+        self.ours = ours
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         unstructure = self.hooks.unstructure
@@ -109,11 +107,11 @@ def _ask_user(hook: Callable[..., Any], kind: str, python: str, *arguments: Any)
         raise Misfit(f"what the {kind} of {python} takes", type(error).__name__) from error
 
 
-@frozen(eq=False, repr=False)
 class OptionalShape(Shape):
     """A value, or None, where absence has no place: inside lists, tuples and maps None is stored as ``NULL``."""
 
-    inner: Shape
+    def __init__(self, inner: Shape) -> None:
+        self.inner = inner
 
     @property
     def python(self) -> str:  # type: ignore[override]  # derived here

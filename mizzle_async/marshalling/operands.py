@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import attrs
-from attrs import frozen
 
 from mizzle_async.expressions import AttributePath, Facet, Segments
 from mizzle_async.marshalling.binary import write_bytes, write_str
@@ -27,7 +26,6 @@ ANY: Final = AnyShape()
 NUMBERS: Final = frozenset({INT, FLOAT, DECIMAL})
 
 
-@frozen(repr=False)
 class StoredValue:
     """A value that is in DynamoDB's JSON already, where a Python value is expected: it is used as it is.
 
@@ -35,7 +33,10 @@ class StoredValue:
         stored: The value.
     """
 
-    stored: AttributeValue
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: AttributeValue) -> None:
+        self.stored = stored
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of type {next(iter(self.stored))}>"
@@ -61,7 +62,6 @@ class StoredSet(frozenset[str]):
         return f"<{type(self).__name__} of type {self.tag}>"
 
 
-@frozen(eq=False, repr=False)
 class Operands:
     """Encodes operands, and decodes what lies at a path, for one entity.
 
@@ -69,7 +69,10 @@ class Operands:
         members: What is known about top-level attributes, by stored name; others are by value.
     """
 
-    members: Mapping[str, Field | Shape]
+    __slots__ = ("members",)
+
+    def __init__(self, members: Mapping[str, Field | Shape]) -> None:
+        self.members = members
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Return a value as it is stored at a path, or None for what is stored as absence.

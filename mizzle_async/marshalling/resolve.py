@@ -36,7 +36,7 @@ from enum import Enum
 from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from mizzle_async.errors import ModelError
 from mizzle_async.marshalling import scalars
@@ -104,7 +104,6 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-@frozen(eq=False, repr=False)
 class Place:
     """Where a type stands.
 
@@ -113,11 +112,13 @@ class Place:
         datetime_format: How datetimes are stored there.
     """
 
-    where: str
-    datetime_format: str | None = None
+    __slots__ = ("datetime_format", "where")
+
+    def __init__(self, where: str, datetime_format: str | None = None) -> None:
+        self.where = where
+        self.datetime_format = datetime_format
 
 
-@frozen(eq=False, repr=False)
 class Resolver:
     """Finds out how types are stored, each class once.
 
@@ -125,8 +126,11 @@ class Resolver:
         hooks: The user's.
     """
 
-    hooks: HookRegistry
-    _classes: dict[Any, ClassShape] = field(factory=dict)
+    __slots__ = ("_classes", "hooks")
+
+    def __init__(self, hooks: HookRegistry) -> None:
+        self.hooks = hooks
+        self._classes: dict[Any, ClassShape] = {}
 
     def attribute(self, schema: AttributeSchema, where: str) -> Shape:
         """Return how the values of an attribute are stored.
@@ -211,7 +215,7 @@ class Resolver:
 
     def _map(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> MapShape:
         key_type, value_type = arguments or (str, Any)
-        key = scalars.STR if key_type in UNTYPED else self.shape(key_type, evolve(place, datetime_format=None))
+        key = scalars.STR if key_type in UNTYPED else self.shape(key_type, Place(place.where))
         if not isinstance(key, Scalar) or key.tag != "S":
             raise ModelError(
                 f"{place.where}: the names of a map are text, {type_name(key_type)} is not: write dict[str, …]"
@@ -315,7 +319,7 @@ class Resolver:
             inner = refine(member, inner) if refine is not None else inner
             optional = isinstance(inner, OptionalShape)
             inner = inner.inner if isinstance(inner, OptionalShape) else inner
-            fields.append(Field(member.field, member.name, inner, optional, member.default))
+            fields.append(Field(member.field, member.name, inner, optional=optional, default=member.default))
         shape.define(tuple(fields), refuses_unknown=refuses_unknown)
 
 

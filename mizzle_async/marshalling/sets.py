@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from attrs import frozen
-
 from mizzle_async.marshalling.by_value import gather_set
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.program import Program
@@ -41,7 +39,6 @@ class SetShape(Shape):
         return not value
 
 
-@frozen(eq=False, repr=False)
 class ScalarSetShape(SetShape):
     """A set of text, numbers or bytes, or of what is stored as one of them.
 
@@ -51,9 +48,10 @@ class ScalarSetShape(SetShape):
         of: How elements are stored.
     """
 
-    python: str
-    build: type[set[Any] | frozenset[Any]]
-    of: Scalar
+    def __init__(self, python: str, build: type[set[Any] | frozenset[Any]], of: Scalar) -> None:
+        self.python = python
+        self.build = build
+        self.of = of
 
     @property
     def tag(self) -> str:
@@ -114,7 +112,6 @@ class ScalarSetShape(SetShape):
         return self.of
 
 
-@frozen(eq=False, repr=False)
 class OpenSetShape(SetShape):
     """A set whose elements are stored by value, or by the user's hooks: all as text, all as numbers or all as bytes.
 
@@ -124,10 +121,12 @@ class OpenSetShape(SetShape):
         of: How elements are stored.
     """
 
-    python: str
-    build: type[set[Any] | frozenset[Any]]
-    of: Shape
-    tags: frozenset[str] = frozenset({"SS", "NS", "BS", "L"})
+    tags = frozenset({"SS", "NS", "BS", "L"})
+
+    def __init__(self, python: str, build: type[set[Any] | frozenset[Any]], of: Shape) -> None:
+        self.python = python
+        self.build = build
+        self.of = of
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         if self.is_empty(value):

@@ -10,9 +10,7 @@ or else ``_type`` with the class's name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-from attrs import frozen
+from typing import Any
 
 from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
@@ -24,7 +22,6 @@ TAG_ATTRIBUTE = "_type"
 """Where the name of a class of a union is stored, unless the classes have an attribute of their own for it."""
 
 
-@frozen(eq=False, repr=False)
 class UnionShape(Shape):
     """A value of one of several types that are stored differently.
 
@@ -34,9 +31,10 @@ class UnionShape(Shape):
         by_type: Which of them is for values of exactly a type, where that is known; others are tried in turn.
     """
 
-    python: str
-    members: tuple[Shape, ...]
-    by_type: Mapping[type, Shape]
+    def __init__(self, python: str, members: tuple[Shape, ...], by_type: Mapping[type, Shape]) -> None:
+        self.python = python
+        self.members = members
+        self.by_type = by_type
 
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
@@ -72,7 +70,6 @@ class UnionShape(Shape):
         return next((shape for shape in inside if shape is not None), None)
 
 
-@frozen(eq=False, repr=False)
 class NumberShape(Shape):
     """A number that may be an ``int`` or of another type: whole ones are read as ``int``.
 
@@ -82,10 +79,12 @@ class NumberShape(Shape):
         other: How a ``float`` or a ``Decimal`` is stored.
     """
 
-    python: str
-    whole: Shape
-    other: Shape
-    tags: ClassVar[frozenset[str]] = frozenset({"N"})  # type: ignore[misc]  # the same for all
+    tags = frozenset({"N"})
+
+    def __init__(self, python: str, whole: Shape, other: Shape) -> None:
+        self.python = python
+        self.whole = whole
+        self.other = other
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -103,7 +102,6 @@ class NumberShape(Shape):
             return self.other.decode(stored)
 
 
-@frozen(eq=False, repr=False)
 class TaggedUnionShape(Shape):
     """An instance of one of several classes.
 
@@ -114,11 +112,13 @@ class TaggedUnionShape(Shape):
         is_declared: Whether the classes declare it, so that it is stored with their other attributes.
     """
 
-    python: str
-    attribute: str
-    classes: Mapping[str, ClassShape]
-    is_declared: bool
-    tags: frozenset[str] = frozenset({"M"})
+    tags = frozenset({"M"})
+
+    def __init__(self, python: str, attribute: str, classes: Mapping[str, ClassShape], *, is_declared: bool) -> None:
+        self.python = python
+        self.attribute = attribute
+        self.classes = classes
+        self.is_declared = is_declared
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         for name, shape in self.classes.items():
