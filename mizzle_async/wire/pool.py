@@ -31,6 +31,7 @@ TaskT = TypeVar("TaskT")
 Check: TypeAlias = Callable[[int, Mapping[str, str], bytes], AnswerT]
 """Judges a whole answer (status, lower-case headers, body): returns what the caller gets, or raises."""
 
+_TOO_LARGE = 413
 _FIRST_SERVER_ERROR = 500
 _THROTTLING_CODES = frozenset(code for code, (_, kind) in CODES.items() if kind is RetryClass.THROTTLED)
 
@@ -111,8 +112,9 @@ class ConnectionPool:
             host.discard(connection)
             raise
         exchange.phase = Outcome.ANSWERED
-        if status >= _FIRST_SERVER_ERROR and not _is_throttling(answer):
+        if status == _TOO_LARGE or (status >= _FIRST_SERVER_ERROR and not _is_throttling(answer)):
             # Whoever answers so may go on doing so: the next call gets another connection, and perhaps another host.
+            # And whoever finds a request too large need not have read it all.
             connection.reusable = False
         host.release(connection)
         return answer

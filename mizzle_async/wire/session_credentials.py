@@ -99,6 +99,7 @@ class AiobotocoreSource:
         """Make the provider refresh although it thinks its credentials good: there is no public word for that."""
         if hasattr(provider, "refresh_needed"):
             async with provider._refresh_lock:  # noqa: SLF001
+                _forget_cached(provider)
                 await provider._protected_refresh(is_mandatory=True)  # noqa: SLF001
         elif self._reload:
             chain = self._session.get_component("credential_provider")
@@ -112,6 +113,14 @@ class AiobotocoreSource:
     def is_expired(self) -> bool:
         """Ask the provider whether nothing is left."""
         return hasattr(self._provider, "refresh_needed") and bool(self._provider.refresh_needed(0))
+
+
+def _forget_cached(provider: Any) -> None:
+    """Take refused credentials out of the cache in which an assumed role's stay until their time is up."""
+    fetcher = getattr(provider._refresh_using, "__self__", None)  # noqa: SLF001
+    cache, key = getattr(fetcher, "_cache", None), getattr(fetcher, "_cache_key", None)
+    if cache is not None and key in cache:
+        del cache[key]
 
 
 def _frozen(held: Any) -> Credentials:

@@ -10,9 +10,10 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from mizzle_async.errors import ClientStateError, TransportError
+from mizzle_async.errors import ClientStateError, CorruptResponseError, TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.answers import check_answer
+from mizzle_async.wire.connection import MAX_ANSWER_BYTES
 from mizzle_async.wire.exchange import Answer, Exchange
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ class FallbackTransport:
     Args:
         options: What aiobotocore gives to its HTTP session: ``proxies``, ``verify``, ``client_cert``,
             ``max_pool_connections``, ….
+        max_answer_bytes: The largest answer that is believed.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._options = dict(options)
-        self._session: Any = None
+        self._max_answer_bytes = max_answer_bytes
+        self._sessions: dict[bool, Any] = {}
         self._closed = False
         self._open = contextlib.AsyncExitStack()
 
@@ -43,22 +46,25 @@ class FallbackTransport:
             TransportError: No trustworthy answer came; its outcome says whether the request may have arrived.
             ClientStateError: It is closed.
         """
+        from aiohttp import ClientError
         from botocore.awsrequest import AWSPreparedRequest
         from botocore.exceptions import BotoCoreError
 
         if self._closed:
             raise ClientStateError("the client is closed: open a new one")
-        if self._session is None:
-            # Entering it suspends nowhere, so that no second caller comes in between.
-            self._session = await self._open.enter_async_context(_session_class()(**self._options))
+        session = self._sessions.get(exchange.fresh)
+        if session is None:
+            session = await self._enter(fresh=exchange.fresh)
         endpoint = exchange.endpoint
         url = f"{endpoint.scheme}://{endpoint.authority}{endpoint.path}"
-        request = AWSPreparedRequest("POST", url, dict(exchange.headers), exchange.body, stream_output=False)
+        request = AWSPreparedRequest("POST", url, dict(exchange.headers), exchange.body, stream_output=True)
         token = _current.set(exchange)
         try:
-            response = await self._session.send(request)
-            body = await response.content
-        except BotoCoreError as error:
+            response = await session.send(request)
+            exchange.stale = False
+            answer = await self._judge(response)
+        except (BotoCoreError, ClientError, OSError) as error:
+            exchange.stale = exchange.stale and _ended_silently(error)
             # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left,
             # too.
             raise TransportError(
@@ -66,9 +72,40 @@ class FallbackTransport:
             ) from error
         finally:
             _current.reset(token)
-        answer = check_answer(response.status_code, response.headers, body)
         exchange.phase = Outcome.ANSWERED
         return answer
+
+    async def _enter(self, *, fresh: bool) -> Any:
+        """Open one of the two sessions; it suspends nowhere, so that no second caller comes in between."""
+        options = self._options
+        if fresh:
+            # Its connections carry one request each.
+            given = dict(options.get("connector_args") or {}) | {"force_close": True}
+            given.pop("keepalive_timeout", None)
+            options = options | {"connector_args": given}
+        self._sessions[fresh] = await self._open.enter_async_context(_session_class()(**options))
+        return self._sessions[fresh]
+
+    async def _judge(self, response: Any) -> Answer:
+        """Read an answer and check it; where it is not believed, its connection is closed."""
+        try:
+            body = await self._read(response.raw.content)
+            return check_answer(response.status_code, response.headers, body)
+        except BaseException:
+            response.raw.close()
+            raise
+
+    async def _read(self, content: Any) -> bytes:
+        """Read a body, and no more of it than an answer may have."""
+        parts: list[bytes] = []
+        size = 0
+        async for part in content.iter_any():
+            size += len(part)
+            if size > self._max_answer_bytes:
+                text = f"{size} bytes are more than an answer may have ({self._max_answer_bytes})"
+                raise CorruptResponseError(f"corrupt answer: {text}", outcome=Outcome.UNKNOWN)
+            parts.append(part)
+        return b"".join(parts)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -84,9 +121,23 @@ def _origin(error: Exception) -> object:
     return getattr(error, "kwargs", {}).get("error", error)
 
 
+def _ended_silently(error: Exception) -> bool:
+    """Tell an end of the connection from every other failure."""
+    from aiohttp import ClientOSError, ServerDisconnectedError
+
+    return isinstance(_origin(error), ClientOSError | ServerDisconnectedError)
+
+
 async def _mark_sent(*_: object) -> None:
     """Note that a connection was found, so that from here on the request may arrive."""
     _current.get().phase = Outcome.UNKNOWN
+
+
+async def _mark_reused(*_: object) -> None:
+    """Note as well that it has served before: where it ends without an answer, it was stale."""
+    exchange = _current.get()
+    exchange.phase = Outcome.UNKNOWN
+    exchange.stale = True
 
 
 def _session_class() -> type[Any]:
@@ -102,7 +153,7 @@ def _session_class() -> type[Any]:
             if not session.trace_configs:
                 trace = TraceConfig()
                 trace.on_connection_create_end.append(_mark_sent)
-                trace.on_connection_reuseconn.append(_mark_sent)
+                trace.on_connection_reuseconn.append(_mark_reused)
                 trace.freeze()
                 session.trace_configs.append(trace)
             return _NoRedirects(session)

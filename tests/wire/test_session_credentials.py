@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import itertools
 import logging
 
 import pytest
@@ -399,6 +400,36 @@ def test_whatever_a_provider_raises_is_an_error_about_credentials(oddity, caplog
 
     assert run_virtual(main()) == (1, [])
     assert "CANARY" not in caplog.text
+
+
+ROLE = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>ROLE{}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+
+async def test_an_expired_token_of_a_role_is_renewed_although_it_is_cached(monkeypatch, tmp_path):
+    """A role is assumed again where the service refuses its token, whatever the provider's cache says of its end."""
+    assumed = itertools.count(1)
+
+    def issue(sent):
+        assert b"Action=AssumeRole" in sent.body
+        return Reply(ROLE.format(next(assumed)).encode(), headers={"Content-Type": "text/xml"}, checksum="absent")
+
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile base]\naws_access_key_id = BASE\naws_secret_access_key = s\n"
+        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/orders\nsource_profile = base\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    async with ScriptedServer(issue) as issuer, ScriptedServer([ITEM, EXPIRED], then=ITEM) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", issuer.url)
+        pipeline = await open_pipeline(
+            WireSettings(endpoint_url=server.url, region_name="eu-west-1", profile_name="role")
+        )
+        attempts = [(await pipeline.call(request())).attempts for _ in range(3)]
+        await pipeline.aclose()
+    assert attempts == [1, 2, 1]
+    assert keys_of(server) == ["ROLE1", "ROLE1", "ROLE2", "ROLE2"]
 
 
 class Source:

@@ -45,7 +45,7 @@ async def behind(proxy, monkeypatch, **options):
         allow_http=True,
         region_name="eu-west-1",
         credentials=("AKID", "secret", "token"),
-        retry=RetryPolicy.no_backoff(),
+        retry=options.pop("retry", RetryPolicy.no_backoff()),
         **options,
     )
     pipeline = await open_pipeline(settings)
@@ -136,8 +136,9 @@ async def test_failures_end_as_they_do_without_a_proxy(monkeypatch, safety, fail
         Reply(b"", checksum="absent"),
         ITEM.cut_at(len(ITEM.encode()) - 3),
         Reply({}, 201),
+        Reply.raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
     ],
-    ids=["checksum", "empty", "cut", "created"],
+    ids=["checksum", "empty", "cut", "created", "another protocol"],
 )
 async def test_a_corrupt_answer_is_never_a_result(monkeypatch, corrupt):
     """Answers are checked behind proxies too."""
@@ -145,6 +146,35 @@ async def test_a_corrupt_answer_is_never_a_result(monkeypatch, corrupt):
         with pytest.raises(errors.TransportError) as caught:
             await pipeline.call(request())
         assert (caught.value.outcome, caught.value.attempts) == (Outcome.UNKNOWN, 4)
+
+
+async def test_an_answer_that_is_too_large_is_refused():
+    """No more is read of an answer than one may have."""
+    async with ScriptedServer([Reply({"a": "x" * 100_000})], then=ITEM) as server:
+        transport = FallbackTransport({}, max_answer_bytes=50_000)
+        exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
+        with pytest.raises(errors.CorruptResponseError, match="more than an answer may have") as caught:
+            await transport.exchange(exchange)
+        assert caught.value.outcome is exchange.phase is Outcome.UNKNOWN
+        await server.until(lambda: server.open == 0)
+        assert (await transport.exchange(exchange)).payload == ITEM.payload
+        await transport.aclose()
+
+
+async def test_connections_that_are_closed_at_reuse(monkeypatch):
+    """However many connections the proxy closes as they are used again, a read is repeated once, on a fresh one."""
+    pauses = []
+    policy = RetryPolicy(randomness=lambda: pauses.append(1) or 0.0)
+
+    def script(sent):
+        return Reply.close() if sent.number > 1 else ITEM
+
+    async with ScriptedServer(script) as proxy, behind(proxy, monkeypatch, retry=policy) as pipeline:
+        responses = await asyncio.gather(*(pipeline.call(request()) for _ in range(30)))
+        responses += [await pipeline.call(request()) for _ in range(30)]
+        assert {response.payload == ITEM.payload for response in responses} == {True}
+        assert max(response.attempts for response in responses) == 2
+        assert pauses == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -106,7 +106,8 @@ BELIEVED = {
     "a server error": (Reply.error("InternalServerError", status=500), 500, "InternalServerError", False),
     "503 in HTML": (Reply.html(503), 503, "", False),
     "500 without a body": (Reply(b"", 500, {"Content-Type": None}, "absent"), 500, "", False),
-    "413 in HTML": (Reply.html(413), 413, "", True),
+    "413 in HTML": (Reply.html(413), 413, "", False),
+    "413": (Reply.error("RequestEntityTooLarge", status=413), 413, "RequestEntityTooLarge", False),
 }
 
 
