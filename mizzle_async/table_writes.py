@@ -294,7 +294,8 @@ class TableWrites(Generic[ModelT]):
         """
         schema = self.schema
         known = item if schema.is_open else {name: item[name] for name in item if name in schema.by_name}
-        version = self._version(old, "patch")
+        # An item from before the entity had a version reads as version 0, and is given one.
+        version = None if schema.version is None else getattr(old, schema.version.field)
         operation = self._patch(known, version, to, timeout)
         if version is not None:
             return operation
@@ -366,6 +367,8 @@ class TableWrites(Generic[ModelT]):
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> DeleteItem[ModelT]:
         """Delete an item and return it, or None if there was none.
+
+        With unique attributes it takes the instance as it was read, and a missing item raises `ItemNotFoundError`.
 
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.

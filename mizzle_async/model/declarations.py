@@ -99,9 +99,11 @@ class Declaration:
             check_key_type(self.where, annotation, KEY_WORDS[self.key])
         if options.unique:
             check_scalar_type(self.where, annotation, "unique attribute")
-        if options.version and annotation is not int:
+        if options.version and (annotation is not int or self.default not in (0, NOTHING)):
+            # 0 says that an instance was never stored.
+            wrong = f"is an int, not {name}" if annotation is not int else f"starts at 0, not at {self.default!r}"
             raise ModelError(
-                f"{self.where}: a version is an int, not {name}: "
+                f"{self.where}: a version {wrong}: "
                 f"write `{self.field}: Attribute[int] = attribute(default=0, version=True)`"
             )
         for role in ("time_to_live", "created_at", "updated_at"):

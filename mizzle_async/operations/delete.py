@@ -69,6 +69,7 @@ class DeleteItem(Write[ModelT, "ModelT | None"]):
                     None,
                     "no item lies under this key now, and the answer to an earlier attempt was lost: "
                     "that attempt may have deleted the item, and it cannot be handed back",
+                    operation=self.api,
                 )
             return None
         found = living(self._target, item, now)

@@ -151,7 +151,14 @@ def raise_expired(target: Target[Any], error: ConditionalCheckFailedError) -> No
     )
 
 
-def raise_unknown(target: Target[Any], context: MizzleError | WireResponse, item: Item | None, text: str) -> NoReturn:
+def raise_unknown(
+    target: Target[Any],
+    context: MizzleError | WireResponse,
+    item: Item | None,
+    text: str,
+    *,
+    operation: str | None = None,
+) -> NoReturn:
     """Raise that a write may or may not have been applied.
 
     Args:
@@ -159,12 +166,13 @@ def raise_unknown(target: Target[Any], context: MizzleError | WireResponse, item
         context: What failed, or the answer.
         item: The stored item, where it is known.
         text: What is known.
+        operation: The API's name, which an answer does not tell.
     """
     raise OutcomeUnknownError(
         f"{target.schema.entity}: {text}",
         item=item,
         load=target.load,
-        operation=getattr(context, "operation", None),
+        operation=context.operation if isinstance(context, MizzleError) else operation,
         table=target.table,
         attempts=context.attempts,
         request_id=context.request_id,

@@ -114,9 +114,9 @@ def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
 
 
 def version_condition(target: Target[Any], version: int) -> Condition[Any]:
-    """Return the condition that the stored item has this version."""
-    counted = _version_of(target.schema)
-    return target.schema.path(counted.field) == Encoded({"N": str(version)})
+    """Return the condition that the stored item has this version; 0 is that of an item from before there were any."""
+    path = target.schema.path(_version_of(target.schema).field)
+    return path == Encoded({"N": str(version)}) if version else path.not_exists()
 
 
 def stored_version(schema: EntitySchema, instance: Any, verb: str) -> int:
@@ -129,7 +129,8 @@ def stored_version(schema: EntitySchema, instance: Any, verb: str) -> int:
     if not version:
         raise ExpressionError(
             f"{schema.entity}: this instance has version {version!r}, so it was never stored: .{verb}() checks the "
-            "version that was read. Use .insert() for a new item, or what a read or a write returned"
+            "version that was read. Use .insert() for a new item, what a read or a write returned, or .modify() for an "
+            "item from before the entity had a version"
         )
     return version
 
@@ -149,11 +150,9 @@ def check_version(schema: EntitySchema, version: object) -> int:
     return version
 
 
-def item_version(schema: EntitySchema, item: Item) -> str | None:
-    """Return the version number of a stored item as text, or None without one."""
-    value = item.get(_version_of(schema).name)
-    number: str | None = None if value is None else value.get("N")
-    return number
+def item_version(schema: EntitySchema, item: Item) -> str:
+    """Return the version number of a stored item as text; 0 without one."""
+    return str(item.get(_version_of(schema).name, {}).get("N", "0"))
 
 
 def _version_of(schema: EntitySchema) -> AttributeSchema:

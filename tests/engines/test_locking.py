@@ -163,6 +163,28 @@ async def test_replace_of_a_key_alone(client, clock):
         await marks.replace(Mark(name="none", version=1))
 
 
+async def test_items_from_before_the_version(client, orders):
+    """An item without a version is given its first one by `modify`, by a rewrite and by an update of its key."""
+    raw = client.table("orders", partition_key="order_id")
+    for key in ("modified", "rewritten", "updated"):
+        await raw.put({"order_id": key, "total": 1})
+    modified = await orders.modify("modified", lambda order: evolve(order, total=order.total + 1))
+    await orders.scan().rewrite(lambda order: evolve(order, total=5) if order.order_id == "rewritten" else None)
+    updated = await orders.update("updated").add(Order.total, 2)
+    assert (modified.version, modified.total) == (1, 2)
+    assert await orders.get("rewritten") == Order(order_id="rewritten", total=5, version=1)
+    assert (updated.version, updated.total) == (1, 3)
+
+
+async def test_modify_of_an_item_without_a_version_checks_it(client, orders):
+    """Two who modify an item without a version: both changes count."""
+    raw = client.table("orders", partition_key="order_id")
+    await raw.put({"order_id": "o", "total": 1})
+    await asyncio.gather(*(orders.modify("o", lambda order: evolve(order, total=order.total + 1)) for _ in range(5)))
+    stored = await orders.get_one("o", consistent_read=True)
+    assert (stored.total, stored.version) == (6, 5)
+
+
 async def test_write_id_is_beside_the_version(client, orders):
     """The table holds an id beside the version, new with every write; models do not see it, plain dicts do."""
     raw = client.table("orders", partition_key="order_id")

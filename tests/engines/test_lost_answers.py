@@ -99,15 +99,8 @@ def client_of(engine: DynamoDBLocal, url: str, **settings: Any) -> Client:
     The order of the requests decides whom the proxy's lots hit: no order may exhaust a call's attempts.
     """
     credentials = (engine.credentials.access_key_id, engine.credentials.secret_access_key)
-    policy = RetryPolicy(attempts=100, base_delay=0.0, quota=1_000_000)
-    return Client(
-        endpoint_url=url,
-        region_name=engine.region_name,
-        credentials=credentials,
-        retry=policy,
-        timeout=60.0,
-        **settings,
-    )
+    settings.setdefault("retry", RetryPolicy(attempts=100, base_delay=0.0, quota=1_000_000))
+    return Client(endpoint_url=url, region_name=engine.region_name, credentials=credentials, timeout=60.0, **settings)
 
 
 @pytest.fixture
@@ -282,6 +275,27 @@ async def test_exactly_once_inserts_are_told_exactly(lossy: Client, honest: Clie
     log.info("exactly-once inserts: %s, stored %s, %r", story, stored, proxy)
     assert (story.ok, story.unknown, story.failed) == (SCALE, 0, {})
     assert stored == SCALE
+
+
+async def test_exactly_once_holds_beside_a_new_item_under_the_key(
+    dynamodb_local: DynamoDBLocal, new_table_name: Callable[[], str]
+) -> None:
+    """An item that somebody inserted after ours was deleted is another one: a repeated deletion leaves it alone."""
+    names = {"versioned": new_table_name()}
+    lost = Fault.drop_after()  # twice: a connection that closes when it is used again is no attempt
+    async with (
+        FaultProxy(dynamodb_local.endpoint_url, [None, lost, lost]) as lossy,
+        client_of(dynamodb_local, dynamodb_local.endpoint_url, table_names=names) as honest,
+        client_of(dynamodb_local, lossy.url, table_names=names, retry=RetryPolicy(attempts=1)) as client,
+    ):
+        await honest.ensure_tables(Versioned)
+        ours, theirs = client.table(Versioned), honest.table(Versioned)
+        deletion = ours.delete(await ours.insert(Versioned(id="d"))).exactly_once()
+        with pytest.raises(OutcomeUnknownError):
+            await deletion
+        reborn = await theirs.insert(Versioned(id="d", writer="them"))
+        assert await deletion is None
+        assert await theirs.get("d", consistent_read=True) == reborn
 
 
 async def test_one_versioned_item_under_many_writers_adds_up(

@@ -13,6 +13,7 @@ from mizzle_async import (
     ExactlyOnce,
     ExecuteBatch,
     ExecuteTransaction,
+    MizzleError,
     Page,
     ReplaceItem,
     Statement,
@@ -20,6 +21,7 @@ from mizzle_async import (
     Table,
     Transactable,
     TransactGet,
+    TransactionCanceledError,
     TransactWrite,
     evolve,
     identifier,
@@ -56,6 +58,14 @@ async def writes(client: Client, orders: Table[Order], customers: Table[Customer
     stored, nothing = await client.transact_write(orders.insert(order), update, token="t", timeout=3.0)
     assert_type(stored, Order)
     assert_type(nothing, None)
+
+    try:
+        await client.transact_write(orders.insert(order), update)
+    except TransactionCanceledError as error:
+        for reason in error.reasons:
+            assert_type(reason.stored(Order), Order | None)
+            assert_type(reason.error, MizzleError | None)
+            assert_type(reason.code, str | None)
 
     client.transact_write(orders.get(order))  # type: ignore[call-overload]
     client.transact_write(orders.query(Order.customer_id == "c1"))  # type: ignore[call-overload]

@@ -154,6 +154,7 @@ ID = {"id": PartitionKey[str]}
             "a version is an int, not int | None",
         ),
         ({**ID, "a": Attribute[bool]}, {"a": attribute(default=False, version=True)}, "a version is an int, not bool"),
+        ({**ID, "a": Attribute[int]}, {"a": attribute(default=1, version=True)}, "a version starts at 0, not at 1"),
         (
             {**ID, "a": Attribute[int]},
             {"a": attribute(time_to_live=True)},

@@ -79,7 +79,8 @@ def test_nothing_found_after_a_lost_answer_is_unknown(client):
     assert customers.delete("c1").to_request().safety is RepeatSafety.GUARDED
     with pytest.raises(OutcomeUnknownError, match="may have deleted the item") as raised:
         answered(customers.delete("c1"), {}, ambiguous=True)
-    assert (raised.value.attempts, raised.value.request_id) == (2, "R1")
+    unknown = raised.value
+    assert (unknown.operation, unknown.attempts, unknown.request_id) == ("DeleteItem", 2, "R1")
 
 
 def test_item_found_after_a_lost_answer_is_the_deleted_one(client):
