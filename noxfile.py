@@ -137,12 +137,33 @@ def run_tests(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types: mypy and pyright, both strict, and that the public API is completely typed."""
+    """Check the types of the package and the README: mypy and pyright, both strict; the public API completely."""
     install(session, "cli", "demo", "otel", "cursors", "speed", "test", "typing")
     settings = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}  # it would ask the package index for a newer version
     session.run("mypy")
     session.run("pyright", env=settings)
     session.run("pyright", "--verifytypes", "mizzle_async", "--ignoreexternal", env=settings)
+    readme = Path(session.create_tmp()) / "readme.py"
+    readme.write_text(readme_program())
+    session.run("mypy", str(readme))
+    session.run("pyright", str(readme), env=settings)
+
+
+def readme_program() -> str:
+    """Return the README's Python as one program: its imports, then the rest in a function, which may await.
+
+    A line whose comment says `type error` must be one: ignoring it where there is none is an error for both checkers.
+    """
+    blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("# type error", "# type: ignore[arg-type]  # type error").splitlines()
+    imports = [line for line in lines if re.match(r"from|import", line)]
+    settings = [
+        '# mypy: disable-error-code="unused-awaitable"',  # some lines are there to be looked at
+        "# pyright: reportUnusedExpression=false, reportUnusedVariable=false, reportUnusedFunction=false",
+        "# pyright: reportUnnecessaryTypeIgnoreComment=true",
+    ]
+    body = [f"    {line}" for line in lines if line not in imports]
+    return "\n".join([*settings, *imports, "", "", "async def readme() -> None:", *body, ""])
 
 
 @nox.session

@@ -12,7 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import anyio
+import httpx
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,10 +42,26 @@ async def execute(code: str, line: int, names: dict[str, Any]) -> None:
         await result
 
 
+async def check_services(names: dict[str, Any]) -> None:
+    """Ask both of the README's applications for an order that its blocks have stored."""
+    app = names["app"]
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fastapi") as web,
+    ):
+        order = (await web.get("/orders/c3/2026-0001")).json()
+        assert (order["status"], order["total"]) == ("open", "20")
+        assert (await web.get("/orders/c3/none")).status_code == httpx.codes.NOT_FOUND
+        assert (await web.get("/orders/c3")).json() == {"orders": [order], "cursor": None}
+    async with TestClient(TestServer(names["application"])) as web:
+        answer = await web.post("/orders/c3/2026-0001/pay")
+        assert await answer.json() == {"status": "paid"}
+
+
 def test_every_block_runs_and_sends_what_it_shows(
     embedded_engine: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Each Python block runs after the ones before it; each JSON block is the wire form of the block above it."""
+    """Python blocks run one after the other, a JSON block is what the block above it sends, and the services answer."""
     monkeypatch.chdir(tmp_path)  # one of them writes files
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", embedded_engine.endpoint_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "readme")
@@ -59,6 +77,7 @@ def test_every_block_runs_and_sends_what_it_shows(
                 await execute(code, line, names)
             elif language == "json":
                 assert names["_"].to_wire() == json.loads(code), f"README.md:{line}: this is not what is sent"
+        await check_services(names)
         await names["client"].aclose()
 
     anyio.run(everything)
