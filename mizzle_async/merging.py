@@ -161,12 +161,14 @@ class _Partition:
         self.ended = page.last_key is None
 
 
-@define(eq=False, repr=False)
 class _Row:
-    position: tuple[Any, ...]
-    item: Item
-    origin: Item
-    partition: int
+    __slots__ = ("item", "origin", "partition", "position")
+
+    def __init__(self, position: tuple[Any, ...], item: Item, origin: Item, partition: int) -> None:
+        self.position = position
+        self.item = item
+        self.origin = origin
+        self.partition = partition
 
 
 def _position(row: _Row) -> tuple[Any, ...]:

@@ -407,6 +407,7 @@ class Query(Read[ModelT, ModelT]):
         return Migration(self._reader, self._plan, "rewrite", options).rewrite(change)
 
 
-@frozen(eq=False, repr=False)
 class ProjectedQuery(Read[ModelT, RowT_co]):
     """A query or a scan whose rows are tuples of some attributes."""
+
+    __slots__ = ()

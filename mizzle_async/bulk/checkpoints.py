@@ -14,8 +14,6 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from attrs import define
-
 from mizzle_async.errors import ResumeError
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry
 
@@ -87,7 +85,6 @@ class StateFile:
             scratch.replace(self._path)
 
 
-@define(eq=False, repr=False)
 class Run:
     """Consecutive items of an input.
 
@@ -97,9 +94,12 @@ class Run:
         digest: The digest of the input up to there; empty while the run is being read.
     """
 
-    left: int
-    end: int
-    digest: str = ""
+    __slots__ = ("digest", "end", "left")
+
+    def __init__(self, left: int, end: int, digest: str = "") -> None:
+        self.left = left
+        self.end = end
+        self.digest = digest
 
 
 class LoadState:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, TypeVar, dataclass_transform, get_origin, overload
 
 import attrs
-from attrs import define, field
+from attrs import define
 
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace
@@ -31,7 +31,6 @@ from mizzle_async.model.structure import check_keys, check_names, check_no_keys,
 ModelT = TypeVar("ModelT")
 
 
-@define(eq=False, repr=False)
 class DeclaredClass:
     """What a decorated class keeps: its declarations, and its schema once their types are known.
 
@@ -42,11 +41,16 @@ class DeclaredClass:
         declarations: By name in Python, inherited ones first.
     """
 
-    cls: type[Any]
-    table: str | None
-    unknown: UnknownAttributes
-    declarations: dict[str, Declaration]
-    _schema: DocumentSchema | None = field(default=None, init=False)
+    __slots__ = ("_schema", "cls", "declarations", "table", "unknown")
+
+    def __init__(
+        self, cls: type[Any], table: str | None, unknown: UnknownAttributes, declarations: dict[str, Declaration]
+    ) -> None:
+        self.cls = cls
+        self.table = table
+        self.unknown: UnknownAttributes = unknown
+        self.declarations = declarations
+        self._schema: DocumentSchema | None = None
 
     def is_resolvable(self) -> bool:
         """Whether every annotation can be resolved now."""

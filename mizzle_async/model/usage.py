@@ -15,7 +15,6 @@ from typing import Any, Final, get_origin
 from uuid import UUID
 
 import attrs
-from attrs import define, field
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place, Use
@@ -82,7 +81,6 @@ def _class_kinds(kind: Any) -> frozenset[Kind] | None:
     return frozenset({Kind.MAP}) if attrs.has(kind) else None
 
 
-@define(eq=False, repr=False)
 class UsageCheck:
     """Refuses what an entity's paths cannot be used for; a `PathCheck` for the compiler.
 
@@ -90,8 +88,11 @@ class UsageCheck:
         schema: The schema of the table's items.
     """
 
-    schema: EntitySchema
-    _approved: set[Any] = field(factory=set, init=False, repr=False)
+    __slots__ = ("_approved", "schema")
+
+    def __init__(self, schema: EntitySchema) -> None:
+        self.schema = schema
+        self._approved: set[Any] = set()
 
     def use(self, path: Place, use: Use) -> None:
         """Refuse a path that belongs to another entity, leads nowhere, or cannot be used this way.

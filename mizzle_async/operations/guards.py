@@ -20,8 +20,6 @@ import base64
 import hashlib
 from typing import Any, Final
 
-from attrs import frozen
-
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import Condition, Predicate
 from mizzle_async.limits import PARTITION_KEY_BYTES
@@ -129,7 +127,6 @@ def guard_filter(schema: EntitySchema) -> Condition[Any]:
     return ~Predicate("begins_with", schema.partition_key_path, (Encoded({"S": GUARD_PREFIX}),))
 
 
-@frozen(eq=False, repr=False)
 class Guards:
     """Builds the actions on guard items of one item.
 
@@ -139,9 +136,12 @@ class Guards:
         now: The time when the operation was built.
     """
 
-    target: Target[Any]
-    owner: Item
-    now: float
+    __slots__ = ("now", "owner", "target")
+
+    def __init__(self, target: Target[Any], owner: Item, now: float) -> None:
+        self.target = target
+        self.owner = owner
+        self.now = now
 
     def added(self, item: Item) -> tuple[Action, ...]:
         """Return what claims the values of a new item."""

@@ -99,21 +99,23 @@ class ReadPage(Operation[RawPage]):
         )
 
 
-@frozen(eq=False, repr=False)
 class QueryPage(ReadPage):
     """One page of a query.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
     """
 
+    __slots__ = ()
+
     api = "Query"
 
 
-@frozen(eq=False, repr=False)
 class ScanPage(ReadPage):
     """One page of a scan, or of one of its segments.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
     """
+
+    __slots__ = ()
 
     api = "Scan"

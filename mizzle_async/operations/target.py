@@ -17,11 +17,13 @@ from mizzle_async.types import AttributeValue, Sender
 ModelT = TypeVar("ModelT")
 
 
-@frozen(eq=False, repr=False)
 class Encoded:
     """A value that was encoded when its operation was built: what is shown is what is sent. None stands for absence."""
 
-    value: AttributeValue | None
+    __slots__ = ("value",)
+
+    def __init__(self, value: AttributeValue | None) -> None:
+        self.value = value
 
     def __repr__(self) -> str:
         return "…"

@@ -355,9 +355,10 @@ class ReplaceItem(ItemUpdate[ModelT]):
         return self._decode(stamped(target.schema, self.sent, self.now, self.version))
 
 
-@frozen(eq=False, repr=False)
 class PurgeExpired(DeleteItem[ModelT]):
     """Delete an item if it is expired: it does not exist for anybody, so this changes nothing that can be seen."""
+
+    __slots__ = ()
 
     def _condition(self) -> Condition[Any] | None:
         return expired_condition(self._target, self.now)

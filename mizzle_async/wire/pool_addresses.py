@@ -14,8 +14,6 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
-from attrs import define
-
 from mizzle_async.errors import TransportError
 from mizzle_async.types import Outcome
 
@@ -31,15 +29,17 @@ FAILED_SECONDS: Final = 1.0
 connection."""
 
 
-@define(eq=False, repr=False)
 class _Known:
     """What is known of one name."""
 
-    addresses: tuple[str, ...] = ()
-    answered_at: float = -math.inf
-    error: OSError | None = None
-    failed_at: float = -math.inf
-    pending: asyncio.Task[None] | None = None
+    __slots__ = ("addresses", "answered_at", "error", "failed_at", "pending")
+
+    def __init__(self) -> None:
+        self.addresses: tuple[str, ...] = ()
+        self.answered_at = -math.inf
+        self.error: OSError | None = None
+        self.failed_at = -math.inf
+        self.pending: asyncio.Task[None] | None = None
 
 
 class Addresses:

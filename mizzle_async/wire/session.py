@@ -17,8 +17,6 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol
 
-from attrs import frozen
-
 from mizzle_async.errors import ClientStateError, ValidationError
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session_adapter import ControlCall, HttpSessionAdapter, control_call
@@ -175,10 +173,12 @@ async def open_session(settings: WireSettings) -> Session:
     return session
 
 
-@frozen(eq=False, repr=False)
 class _Prepared:
-    session: Any
-    user_agent: str
+    __slots__ = ("session", "user_agent")
+
+    def __init__(self, session: Any, user_agent: str) -> None:
+        self.session = session
+        self.user_agent = user_agent
 
 
 def _prepare(given: Any, profile: str | None) -> _Prepared:
