@@ -22,6 +22,7 @@ import logging
 import random
 from asyncio import CancelledError, current_task, get_running_loop
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NoReturn
 
@@ -178,10 +179,11 @@ class Pipeline:
         self._closed = True
         if not self._closing.done():
             self._closing.set_result(None)
-        await self._transports.aclose()
-        if self._hedge is not None:
-            await self._hedge.aclose()
-        await self._session.aclose()
+        async with AsyncExitStack() as ending:  # every one is closed, even where closing another fails or is cancelled
+            ending.push_async_callback(self._session.aclose)
+            if self._hedge is not None:
+                ending.push_async_callback(self._hedge.aclose)
+            ending.push_async_callback(self._transports.aclose)
 
     # ── one call ──
 

@@ -6,6 +6,7 @@ would.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -148,15 +149,33 @@ def _session_class() -> type[Any]:
     class HttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore ships no types
         """An aiobotocore HTTP session that follows no redirect and tells when a request may have left."""
 
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self._opening: dict[str | None, asyncio.Task[Any]] = {}
+
         async def _get_session(self, proxy_url: str | None) -> Any:
-            session = await super()._get_session(proxy_url)
-            if not session.trace_configs:
-                trace = TraceConfig()
-                trace.on_connection_create_end.append(_mark_sent)
-                trace.on_connection_reuseconn.append(_mark_reused)
-                trace.freeze()
-                session.trace_configs.append(trace)
+            session = self._sessions.get(proxy_url)
+            if session is None:
+                opening = self._opening.get(proxy_url)
+                if opening is None:
+                    opening = self._opening[proxy_url] = asyncio.ensure_future(self._open(proxy_url))
+                # Opening reads the certificate authorities. A caller whose time is up leaves, and those who come later
+                # need not begin anew: `wait` cancels nothing.
+                await asyncio.wait({opening})
+                session = opening.result()
             return _NoRedirects(session)
+
+        async def _open(self, proxy_url: str | None) -> Any:
+            try:
+                session = await super()._get_session(proxy_url)
+            finally:
+                del self._opening[proxy_url]
+            trace = TraceConfig()
+            trace.on_connection_create_end.append(_mark_sent)
+            trace.on_connection_reuseconn.append(_mark_reused)
+            trace.freeze()
+            session.trace_configs.append(trace)
+            return session
 
     return HttpSession
 

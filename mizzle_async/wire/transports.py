@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.pool import ConnectionPool
 from mizzle_async.wire.pool_config import PoolStatistics
@@ -46,9 +48,10 @@ class Transports:
 
     async def aclose(self) -> None:
         """Close every connection of every transport, a given one included."""
-        for transport in (self._given, self._fallback, self._pool):
-            if transport is not None:
-                await transport.aclose()
+        async with AsyncExitStack() as ending:
+            for transport in (self._pool, self._fallback, self._given):
+                if transport is not None:
+                    ending.push_async_callback(transport.aclose)
 
     def __repr__(self) -> str:
         return repr(self._given or self._fallback or self._pool)

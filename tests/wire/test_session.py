@@ -383,6 +383,34 @@ def test_a_given_transport_carries_everything():
     assert transport.closed == 1
 
 
+def test_what_cannot_be_closed_keeps_nothing_else_open():
+    """Where closing a transport fails, or is given up, everything else is closed all the same."""
+
+    class Stuck(Recorder):
+        def __init__(self, ending):
+            super().__init__()
+            self.ending = ending
+
+        async def aclose(self):
+            await self.ending()
+
+    async def fail():
+        raise LookupError("a transport's own trouble")
+
+    async def main(ending, expected):
+        settings = WireSettings(transport=Stuck(ending))
+        pipeline = await open_pipeline(settings)
+        with pytest.raises(expected):
+            async with asyncio.timeout(1):
+                await pipeline.aclose()
+        with pytest.raises(errors.ClientStateError, match="closed"):
+            await pipeline._keeper.renew(await pipeline._keeper.current())
+        return repr(pipeline._transports._pool)
+
+    assert run_virtual(main(fail, LookupError)) == "<ConnectionPool closed>"
+    assert run_virtual(main(asyncio.Event().wait, TimeoutError)) == "<ConnectionPool closed>"
+
+
 # ── warming up ──
 
 

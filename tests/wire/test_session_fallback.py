@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 
 import pytest
 from aiobotocore.config import AioConfig
@@ -44,7 +45,7 @@ async def behind(proxy, monkeypatch, **options):
         endpoint_url=FAR,
         allow_http=True,
         region_name="eu-west-1",
-        credentials=("AKID", "secret", "token"),
+        credentials=options.pop("credentials", ("AKID", "secret", "token")),
         retry=options.pop("retry", RetryPolicy.no_backoff()),
         **options,
     )
@@ -200,6 +201,21 @@ async def test_deadlines_hold(monkeypatch):
         assert caught.value.__cause__.outcome is Outcome.UNKNOWN
 
 
+async def test_a_caller_in_a_hurry_does_not_keep_others_from_a_session(monkeypatch):
+    """Opening the way through a proxy takes longer than some calls have; they leave it to those who come later."""
+    async with ScriptedServer(then=ITEM) as proxy, behind(proxy, monkeypatch) as pipeline:
+        for _ in range(3):
+            with pytest.raises(errors.DeadlineExceededError) as caught:
+                await pipeline.call(request(RepeatSafety.UNSAFE, timeout=1e-4))
+            assert caught.value.outcome is Outcome.NOT_SENT
+        (session,) = pipeline._transports._fallback._sessions.values()
+        (opening,) = session._opening.values()
+        await pipeline.call(request())
+        assert opening.done()
+        assert session._opening == {}
+        assert len(proxy.requests) == 1
+
+
 async def test_cancelled_calls_mix_no_answers(monkeypatch):
     """After a storm of cancellations every call still gets its own answer."""
     started = asyncio.Event()
@@ -274,6 +290,68 @@ async def test_tls_is_verified():
             await doubting.aclose()
             assert caught.value.outcome is exchange.phase is Outcome.NOT_SENT
             assert len(server.requests) == 1
+
+
+async def relay(reader, writer):
+    """Pass bytes on until there are no more."""
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def test_a_tunnel_to_an_encrypted_endpoint(monkeypatch):
+    """Through a proxy's tunnel the endpoint's certificate is verified, and the proxy sees neither items nor tokens."""
+    tunnels, seen = [], []
+
+    async def tunnel(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head)
+        port = int(head.split()[1].rpartition(b":")[2])
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        tunnels.append(asyncio.gather(relay(reader, far_writer), relay(far_reader, writer), return_exceptions=True))
+
+    script = [ITEM, Reply.error("InternalServerError", status=500)]
+    with LocalAuthority() as authority:
+        monkeypatch.setenv("AWS_CA_BUNDLE", authority.ca_bundle)
+        async with (
+            await asyncio.start_server(tunnel, "127.0.0.1") as proxy,
+            ScriptedServer(script, then=ITEM, tls=authority.server_context()) as server,
+        ):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+            settings = WireSettings(
+                endpoint_url=server.url,
+                region_name="eu-west-1",
+                credentials=("AKID", "secret", "token"),
+                retry=RetryPolicy.no_backoff(),
+            )
+            pipeline = await open_pipeline(settings)
+            responses = [await pipeline.call(request()) for _ in range(3)]
+            await pipeline.aclose()
+            await asyncio.gather(*tunnels)
+        assert [response.payload for response in responses] == [ITEM.payload] * 3
+        assert [response.attempts for response in responses] == [1, 2, 1]
+        assert len(server.requests) == 4
+        assert all(head.startswith(b"CONNECT localhost:") for head in seen)
+        assert not any(b"token" in head or b"orders" in head for head in seen)
+
+
+async def test_secrets_stay_out_of_every_log(monkeypatch, caplog):
+    """Behind a proxy, and through the control plane, canaries appear in no line of any logger at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    script = [Reply({"Item": {"a": {"S": "CANARY"}}}), Reply.close(), Reply.reset(), Reply.html(200)]
+    async with ScriptedServer(script, then=Reply({"Table": {"TableName": "orders"}})) as proxy:
+        credentials = ("AKCANARY", "CANARY", "CANARY")
+        async with behind(proxy, monkeypatch, credentials=credentials) as pipeline:
+            for safety in (RepeatSafety.READ, RepeatSafety.UNSAFE):
+                with contextlib.suppress(errors.OutcomeUnknownError):
+                    await pipeline.call(WireRequest("GetItem", b'{"Key":"CANARY"}', "orders", safety))
+            await pipeline.control("DescribeTable", {"TableName": "orders"})
+            shown = repr(pipeline) + repr(pipeline._transports)
+    lines = [caplog.handler.format(record) for record in caplog.records]
+    assert len(lines) > 10
+    assert not [line for line in (*lines, shown) if "CANARY" in line]
 
 
 async def test_closing_refuses_what_comes_later():

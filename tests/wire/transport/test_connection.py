@@ -1,15 +1,19 @@
 """One connection against a plain socket, between two turns of the loop."""
 
 import asyncio
+import os
 import socket
 import struct
 
 import pytest
 
 from mizzle_async.errors import TransportError
+from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
 from mizzle_async.wire.connection import Connection
 from mizzle_async.wire.exchange import Endpoint, Exchange
+from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.pool_host import STALE_CHECK_SECONDS
 
 
 class Peer:
@@ -96,6 +100,29 @@ def test_what_the_kernel_holds_makes_a_connection_stale(run_real, end):
         return before, after, connection.is_stale()
 
     assert run_real(main()) == (False, True, False)
+
+
+@pytest.mark.parametrize("end", ["close", "bytes"])
+def test_a_stale_connection_is_not_used(run_real, to, end):
+    """What the kernel holds for a connection that was idle is looked at before it is used again: nothing is sent."""
+
+    async def main():
+        async with ScriptedServer() as server:
+            pool = ConnectionPool()
+            await pool.exchange(to(server))
+            (far,) = server._connections
+            with socket.socket(fileno=os.dup(far._transport.get_extra_info("socket").fileno())) as copy:
+                if end == "close":
+                    copy.shutdown(socket.SHUT_WR)
+                else:
+                    copy.send(b"HTTP/1.1 200 OK\r\n")
+            (host,) = pool._hosts.values()
+            host._idle[0].idle_since -= 2 * STALE_CHECK_SECONDS  # as if the loop had not turned for so long
+            await pool.exchange(to(server))
+            await pool.aclose()
+            return [sent.connection for sent in server.requests]
+
+    assert run_real(main()) == [1, 2]
 
 
 def test_a_closed_connection_sends_nothing(run_real):
