@@ -54,6 +54,7 @@ class Call:
         expired: Whether the deadline has passed.
         spent: Quota tokens taken, and from where, in order.
         exchange: The attempt under way.
+        hedged: Whether it may be sent twice, so that its own answer need not be the call's.
         signed_at: The time it was signed with.
     """
 
@@ -67,6 +68,7 @@ class Call:
         "exchange",
         "expired",
         "fresh",
+        "hedged",
         "reclocked",
         "renewed",
         "request",
@@ -91,6 +93,7 @@ class Call:
         self.expired: bool = False
         self.spent: list[tuple[RetryQuota, int]] | None = None
         self.exchange: Exchange | None = None
+        self.hedged: bool = False
         self.signed_at: int = 0
         self._task = task
         self._cancelling = task.cancelling()
@@ -100,7 +103,7 @@ class Call:
         """End the call: the timer's callback."""
         self.expired = True
         exchange = self.exchange
-        if exchange is None or exchange.phase is not Outcome.ANSWERED:
+        if exchange is None or exchange.phase is not Outcome.ANSWERED or self.hedged:
             self._cancelled = True
             self._task.cancel()
 

@@ -201,6 +201,7 @@ class Pipeline:
                 if self._hedge is None or request.safety is not RepeatSafety.READ:
                     answer = await route.transport.exchange(exchange)
                 else:
+                    call.hedged = True
                     answer = await self._hedge.exchange(
                         route.transport, request.operation, exchange, partial(self._sign_again, call, route)
                     )

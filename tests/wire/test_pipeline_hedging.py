@@ -6,7 +6,7 @@ import pytest
 
 from mizzle_async import errors
 from mizzle_async.testing.clock import run_virtual
-from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.hedge import HedgePolicy
@@ -140,6 +140,27 @@ def test_a_deadline_ends_both():
 
     error, server, _, _ = hedged([], run, then=Reply.hang())
     assert (error.attempts, len(server.requests)) == (2, 2)
+
+
+@pytest.mark.parametrize("hung", [0, 1], ids=["first", "second"])
+@pytest.mark.parametrize("trouble", ["refused", "lost", "corrupt"])
+def test_a_deadline_holds_when_one_has_failed(hung, trouble):
+    """While one racer's failure waits for the other, which never comes, the call still has its deadline."""
+    replies = {
+        "refused": Reply({}, 500, pause=0.1),
+        "lost": Reply(pause=0.1, cut=0, ending=Ending.CLOSE),
+        "corrupt": Reply(pause=0.1, checksum="wrong"),
+    }
+
+    async def run(pipeline):
+        with pytest.raises(errors.DeadlineExceededError) as caught:
+            await pipeline.call(request(timeout=0.5))
+        return caught.value
+
+    script = [replies[trouble]]
+    script.insert(hung, Reply.hang())
+    error, server, _, seconds = hedged(script, run)
+    assert (error.attempts, len(server.requests), seconds) == (2, 2, pytest.approx(0.5))
 
 
 def test_a_cancelled_call_cancels_both():
