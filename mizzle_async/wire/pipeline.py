@@ -84,7 +84,7 @@ class Pipeline:
         self._held: Credentials | None = None
         self._clock_offset = 0.0
         self._closed = False
-        self._closing: asyncio.Future[None] = self._loop.create_future()
+        self._pauses: dict[asyncio.Future[None], None] = {}
         self._calls = self._requests = self._retries = self._failures = self._deadlines = 0
 
     async def call(self, request: WireRequest) -> WireResponse:
@@ -177,8 +177,8 @@ class Pipeline:
     async def aclose(self) -> None:
         """Close everything that was opened; calls under way end, and later ones are refused."""
         self._closed = True
-        if not self._closing.done():
-            self._closing.set_result(None)
+        for pause in self._pauses:
+            _end(pause)
         async with AsyncExitStack() as ending:  # every one is closed, even where closing another fails or is cancelled
             ending.push_async_callback(self._session.aclose)
             if self._hedge is not None:
@@ -214,7 +214,7 @@ class Pipeline:
             else:
                 delay = await self._after_refusal(call, answer, route)
             if delay > 0:
-                await asyncio.wait((self._closing,), timeout=delay)
+                await self._wait(delay)
             if self._closed:
                 raise ClientStateError("the client was closed during the call")
 
@@ -318,6 +318,17 @@ class Pipeline:
         self._again(call, getattr(error, "code", "") or type(error).__name__, delay)
         return delay
 
+    async def _wait(self, seconds: float) -> None:
+        """Let a pause pass; it ends early when the client is closed."""
+        pause: asyncio.Future[None] = self._loop.create_future()
+        self._pauses[pause] = None
+        timer = self._loop.call_later(seconds, _end, pause)
+        try:
+            await pause
+        finally:
+            timer.cancel()
+            del self._pauses[pause]
+
     def _again(self, call: Call, reason: str, delay: float) -> None:
         self._retries += 1
         request = call.request
@@ -407,6 +418,11 @@ class Pipeline:
         state = "closed" if self._closed else "open"
         quota = f"quota {self._quota.tokens} of {self._quota.capacity}"
         return f"<Pipeline {state}, {self._calls} calls, {self._requests} requests, {quota}>"
+
+
+def _end(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)
 
 
 async def open_pipeline(settings: WireSettings) -> Pipeline:
