@@ -160,14 +160,14 @@ class TableBulk(TableWrites[ModelT]):
         """
         check_batchable(self.schema, "put")
         target, schema, owner = self._target, self.schema, self._owner
-        encode = target.codec.encode_new
 
         def stamped(item: Any) -> Item:
-            encoded = encode(item)
+            encoded = target.codec.encode_new(item)
             stamp_put(schema, encoded, owner.now())
             return encoded
 
-        make = put_maker(target, stamped if self._stamped else encode)
+        is_stamped = schema.created_at is not None or schema.updated_at is not None
+        make = put_maker(target, stamped if is_stamped else None)
         options = LoadOptions(
             concurrency=concurrency,
             limiters=write_limiters(owner, write_units_per_second),

@@ -186,7 +186,7 @@ class _SyncFeed:
         wanted = WRITE_CHUNK - packer.ready
         first = position = report.taken
         saw = None if engine.state is None else engine.state.saw
-        add = packer.add
+        entries: list[BatchEntry] = []
         try:
             for given in islice(self._items, wanted):
                 position += 1
@@ -200,13 +200,15 @@ class _SyncFeed:
                 if saw is not None and not saw(entry):
                     report.skipped += 1
                     continue
-                add(entry)
+                entries.append(entry)
             else:
                 if position - first < wanted or position == self._left:
                     self._end()
         except Exception as error:  # noqa: BLE001  (the source's own, or another input: the caller sees it as it is)
             engine.stop_for(error)
-        report.taken = position
+        finally:
+            packer.add(entries)
+            report.taken = position
 
     def _end(self) -> None:
         self.ended = True
@@ -270,4 +272,4 @@ class _AsyncFeed:
         if engine.state is not None and not engine.state.saw(entry):
             engine.report.skipped += 1
         else:
-            engine.packer.add(entry)
+            engine.packer.add((entry,))

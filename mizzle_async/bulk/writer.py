@@ -221,7 +221,7 @@ class _PushFeed:
         packer = self._engine.packer
         if not packer.ready:
             self.is_due = False
-        packer.add(entry)
+        packer.add((entry,))
         if packer.ready >= WRITE_CHUNK:
             self._engine.wake()
         elif self._timer is None:

@@ -5,6 +5,7 @@ from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff
 from mizzle_async.marshalling.operands import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, plain_item, plain_value, value_from_plain
+from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
 from mizzle_async.marshalling.temporal import encode_timestamp
 
@@ -14,6 +15,7 @@ __all__ = [
     "Marshaller",
     "StoredValue",
     "canonical_key",
+    "careful_serializer",
     "check_item_size",
     "decode_any",
     "diff",

@@ -15,10 +15,18 @@ from mizzle_async.expressions import AttributePath, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
 from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_identifier, key_of_item
 from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.hooks import HookRegistry
-from mizzle_async.marshalling.index_keys import limited_encoder
+from mizzle_async.marshalling.index_keys import index_key_limits, limited_encoder
 from mizzle_async.marshalling.operands import Operands, StoredValue
 from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.serialize import (
+    MakeSerializer,
+    Serialize,
+    Wrap,
+    careful_serializer,
+    serializer_maker,
+)
 from mizzle_async.marshalling.shape import Shape
 from mizzle_async.marshalling.shards import Sharding, sharding_of
 from mizzle_async.marshalling.temporal import from_epoch
@@ -50,7 +58,10 @@ class EntityCodec(Generic[ModelT]):
     """
 
     __slots__ = (
+        "_limits",
+        "_make_serializer",
         "_operands",
+        "_shape",
         "decode",
         "encode",
         "encode_key",
@@ -81,11 +92,13 @@ class EntityCodec(Generic[ModelT]):
         """
         self.schema = schema
         members: Mapping[str, Field | Shape]
+        self._shape: ClassShape | None = None
+        self._make_serializer: MakeSerializer | None = None
         if schema.is_open:
             members = keys = dict_key_shapes(schema, resolver)
             functions = dict_functions(schema, keys)
         else:
-            shape = entity_shape(schema, resolver)
+            shape = self._shape = entity_shape(schema, resolver)
             members = shape.by_wire
             functions = entity_functions(schema, shape)
         self._operands = Operands(members)
@@ -99,8 +112,29 @@ class EntityCodec(Generic[ModelT]):
             self.decode = self.sharding.decoder(functions.decode)
             self.encode_key = self.sharding.key_encoder(functions.encode_key)
             self.key_of = self.sharding.encoder(functions.key_of)
-        self.encode_new = limited_encoder(schema, self.encode)
+        self._limits = index_key_limits(schema)
+        self.encode_new = limited_encoder(self.encode, self._limits)
         self.identify = key_identifier(schema)
+
+    def serializer(self, wrap: Wrap) -> Serialize:
+        """Return a function that writes instances as JSON: what `encode_new` and `identify` give, for many of them.
+
+        It belongs to one caller: it must not be called in two threads at once.
+
+        Args:
+            wrap: Puts an item where it stands in a request.
+
+        Returns:
+            A function that takes an instance, and returns the JSON of what holds its item, and what tells the item
+            apart. It raises as `encode_new` does.
+        """
+        make = self._make_serializer
+        if make is None:
+            make = careful_serializer(self.encode_new, self.identify)
+            if self._shape is not None and self.sharding is None:
+                make = serializer_maker(self.schema, self._shape, self._limits, self.identify, make)
+            self._make_serializer = make
+        return make(wrap)
 
     def key_of_item(self, item: Item) -> Item:
         """Return the key attributes of an item, as they are stored.

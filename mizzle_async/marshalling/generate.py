@@ -95,15 +95,19 @@ def encoder_lines(program: Program, shape: ClassShape, levels: Levels) -> list[s
 def _set_lines(program: Program, field: Field, value: str, source: str) -> list[str]:
     """Return the lines for a set, which is absent when empty; what is empty but no set is looked at more closely."""
     assert isinstance(field.shape, SetShape)  # noqa: S101  (`is_set` says so)
-    no_set = f"type({value}) is not {field.shape.build.__name__}"
-    if field.optional:
-        no_set = f"{value} is not None and {no_set}"
     return [
         f"if {value}:",
         f"{INDENT}item[{field.wire!r}] = {source}",
-        f"elif {no_set}:",
+        f"elif {no_set_test(field, value)}:",
         f"{INDENT}{program.bind(field.shape.is_empty, 'is_empty')}({value})",
     ]
+
+
+def no_set_test(field: Field, value: str) -> str:
+    """Return a test of a variable that is false, empty or None: whether a set's attribute must look at it closely."""
+    assert isinstance(field.shape, SetShape)  # noqa: S101  (its callers have seen to it)
+    no_set = f"type({value}) is not {field.shape.build.__name__}"
+    return f"{value} is not None and {no_set}" if field.optional else no_set
 
 
 def write_decoder(program: Program, shape: ClassShape, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -51,13 +51,8 @@ class IndexKeyLimit(Value):
             )
 
 
-def limited_encoder(schema: EntitySchema, encode: Callable[[Any], Item]) -> Callable[[Any], Item]:
-    """Return an encoder of items to be written; the one that was given where the entity has no indexes.
-
-    Args:
-        schema: The entity's.
-        encode: Encodes an instance.
-    """
+def index_key_limits(schema: EntitySchema) -> dict[str, IndexKeyLimit]:
+    """Return what the attributes of an entity may take as keys of its indexes, by their stored names."""
     limits: dict[str, IndexKeyLimit] = {}
     for index in indexes_of(schema.cls):
         paths = [(path, "sort", SORT_KEY_BYTES) for path in index.sort_paths]
@@ -69,6 +64,16 @@ def limited_encoder(schema: EntitySchema, encode: Callable[[Any], Item]) -> Call
             known = limits.get(name)
             if known is None or limit < known.limit:
                 limits[name] = IndexKeyLimit(f"{schema.entity}.{name}", name, role, limit)
+    return limits
+
+
+def limited_encoder(encode: Callable[[Any], Item], limits: Mapping[str, IndexKeyLimit]) -> Callable[[Any], Item]:
+    """Return an encoder of items to be written; the one that was given where no attribute is limited.
+
+    Args:
+        encode: Encodes an instance.
+        limits: What attributes may take, by their stored names.
+    """
     if not limits:
         return encode
     checks = [limit.check for limit in limits.values()]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from attrs import field, frozen
 
@@ -22,6 +23,9 @@ from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, not_a, not_stor
 from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.shape import Levels, Shape
 from mizzle_async.types import AttributeValue
+
+UTF8_BYTES = 4
+"""A character takes no more."""
 
 Write = Callable[[Any], Any]
 Read = Callable[[Any], Any]
@@ -43,6 +47,7 @@ class Scalar(Shape):
         write_source: The expression for the common case, or nothing.
         read_source: As above.
         names: What else the expressions use.
+        json_source: The expression for what orjson writes as the payload, where that is less work than the payload.
     """
 
     python: str
@@ -52,6 +57,7 @@ class Scalar(Shape):
     write_source: str = "{write}({v})"
     read_source: str = "{read}({p})"
     names: Mapping[str, Any] = field(factory=dict)
+    json_source: str = ""
 
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
@@ -67,9 +73,10 @@ class Scalar(Shape):
             raise not_stored_as(self.tag, stored)
         return self.read(payload)
 
-    def payload_source(self, program: Program, value: str) -> str:
-        """Return an expression for the payload of a variable."""
-        return self.write_source.format(
+    def payload_source(self, program: Program, value: str, *, as_json: bool = False) -> str:
+        """Return an expression for the payload of a variable, or for what orjson writes as it."""
+        source = self.json_source if as_json and self.json_source else self.write_source
+        return source.format(
             v=value, t=program.fresh(), write=program.bind(self.write, "write"), **self._bound(program)
         )
 
@@ -85,6 +92,10 @@ class Scalar(Shape):
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         del levels
         return f'{{"{self.tag}": {self.payload_source(program, value)}}}'
+
+    def payload_parts(self, program: Program, value: str, levels: Levels, *, as_json: bool) -> tuple[str, str] | None:
+        del levels
+        return self.tag, self.payload_source(program, value, as_json=as_json)
 
     def decode_source(self, program: Program, stored: str) -> str:
         return self.value_source(program, f'{stored}["{self.tag}"]')
@@ -108,6 +119,7 @@ STR = Scalar(
     "str", "S", write_str, read_str,
     "{v} if type({v}) is str and {v}.isascii() else {write}({v})",
     "{p}",
+    json_source="{v} if type({v}) is str else {write}({v})",  # orjson refuses what UTF-8 cannot carry
 )  # fmt: skip
 BYTES = Scalar(
     "bytes", "B", write_bytes, read_bytes,
@@ -152,6 +164,7 @@ DATETIME = Scalar(
         "parse_datetime": temporal.parse_datetime,
         "in_utc": temporal.in_utc,
     },
+    "{v} if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
 )  # fmt: skip
 DATETIME_EPOCH = Scalar("datetime", "N", temporal.write_epoch, temporal.read_epoch)
 DATETIME_EPOCH_MS = Scalar("datetime", "N", temporal.write_epoch_ms, temporal.read_epoch_ms)
@@ -161,9 +174,14 @@ DATE = Scalar(
     "{v}.isoformat() if type({v}) is {date} else {write}({v})",
     "{parse_date}({p})",
     {"date": date, "parse_date": date.fromisoformat},
+    "{v} if type({v}) is {date} else {write}({v})",
 )  # fmt: skip
 TIMEDELTA = Scalar("timedelta", "N", temporal.write_timedelta, temporal.read_timedelta)
-UUID_TEXT = Scalar("UUID", "S", temporal.write_uuid, temporal.read_uuid)
+UUID_TEXT = Scalar(
+    "UUID", "S", temporal.write_uuid, temporal.read_uuid,
+    names={"UUID": UUID},
+    json_source="{v} if type({v}) is {UUID} else {write}({v})",
+)  # fmt: skip
 
 
 def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
@@ -184,9 +202,11 @@ def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
             raise LimitMisfit(f"{role} of 1 to {limit:,} bytes", f"one of {size:,}")
         return payload
 
-    source = "{write}({v})"
+    source, json_source = "{write}({v})", ""
     if scalar is STR:
-        source = (
-            f"{{v}} if type({{v}}) is str and {{v}}.isascii() and {{v}} and len({{v}}) <= {limit} else {{write}}({{v}})"
-        )
-    return Scalar(scalar.python, scalar.tag, write, scalar.read, source, scalar.read_source, scalar.names)
+        fits = f"{{v}} and len({{v}}) <= {limit}"
+        source = f"{{v}} if type({{v}}) is str and {{v}}.isascii() and {fits} else {{write}}({{v}})"
+        # Without a look at its characters, a text is short enough where each may take four bytes.
+        fits = f"{{v}} and len({{v}}) <= {limit // UTF8_BYTES}"
+        json_source = f"{{v}} if type({{v}}) is str and {fits} else {{write}}({{v}})"
+    return Scalar(scalar.python, scalar.tag, write, scalar.read, source, scalar.read_source, scalar.names, json_source)

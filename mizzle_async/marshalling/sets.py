@@ -88,16 +88,26 @@ class ScalarSetShape(SetShape):
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         careful = f"{program.bind(self.encode, 'encode')}({value}, {levels})"
+        payload, test = self._payload_source(program, value)
+        return f'({{"{self.tag}": {payload}}} if {value} and {test} else {careful})'
+
+    def payload_parts(self, program: Program, value: str, levels: Levels, *, as_json: bool) -> tuple[str, str] | None:
+        del as_json
+        careful = f"{program.bind(self.encode, 'encode')}({value}, {levels})"
+        payload, test = self._payload_source(program, value)
+        # Nobody asks for the payload of an empty set, which would be stored as a list.
+        return self.tag, f'({payload} if {test} else {careful}["{self.tag}"])'
+
+    def _payload_source(self, program: Program, value: str) -> tuple[str, str]:
+        """Return an expression for the payload of a set that is not empty, and what must hold before."""
         is_set = f"type({value}) is {self.build.__name__}"
         if self.of is STR:
             # Joining fails for anything but text; a list is joined in half the time of a set.
             elements = program.fresh()
             texts = f'not ({elements} := [*{value}]).sort() and "".join({elements}).isascii()'
-            return f'({{"{self.tag}": {elements}}} if {value} and {is_set} and {texts} else {careful})'
+            return elements, f"{is_set} and {texts}"
         element = program.fresh()
-        payload = self.of.payload_source(program, element)
-        fast = f'{{"{self.tag}": sorted({{{payload} for {element} in {value}}})}}'
-        return f"({fast} if {value} and {is_set} else {careful})"
+        return f"sorted({{{self.of.payload_source(program, element)} for {element} in {value}}})", is_set
 
     def decode_source(self, program: Program, stored: str) -> str:
         name, payload = self.build.__name__, f'{stored}["{self.tag}"]'

@@ -62,6 +62,21 @@ class Shape:
         """Return an expression that encodes the local variable ``value``."""
         return f"{program.bind(self.encode, 'encode')}({value}, {levels})"
 
+    def payload_parts(self, program: Program, value: str, levels: Levels, *, as_json: bool) -> tuple[str, str] | None:
+        """Return the one descriptor that values have, and an expression that makes a payload of a local variable.
+
+        Args:
+            program: What is being generated.
+            value: The local variable.
+            levels: How many levels are left.
+            as_json: Whether the payload is for orjson alone, which writes some types as we store them.
+
+        Returns:
+            Both, or None where the descriptor depends on the value.
+        """
+        del program, value, levels, as_json
+        return None
+
     def decode_source(self, program: Program, stored: str) -> str:
         """Return an expression that decodes the expression ``stored``, which it evaluates once."""
         return f"{program.bind(self.decode, 'decode')}({stored})"

@@ -7,11 +7,11 @@ former, and promises no order for requests under way at once. What was not done 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from mizzle_async.errors import CorruptResponseError, ExpressionError
 from mizzle_async.limits import (
@@ -21,7 +21,7 @@ from mizzle_async.limits import (
     REQUEST_BYTES,
     WRITE_UNIT_BYTES,
 )
-from mizzle_async.marshalling import check_item_size
+from mizzle_async.marshalling import careful_serializer, check_item_size
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.conditions import Presence
@@ -39,7 +39,6 @@ ENVELOPE_BYTES: Final = 64 * 1024
 WriteKind: TypeAlias = Literal["put", "delete"]
 
 
-@define(eq=False, repr=False)
 class BatchEntry:
     """One write of a batch, encoded.
 
@@ -53,18 +52,29 @@ class BatchEntry:
         run: The part of the input that it belongs to, where somebody counts what is done.
     """
 
-    target: Target[Any]
-    kind: WriteKind
-    identity: Hashable
-    body: bytes
-    given: Any
-    position: int
     run: Any = None
+
+    # One is made for each item of a load: a class without slots, whose parameters have no defaults, is made in half
+    # the time.
+    def __init__(  # noqa: PLR0917  (see above)
+        self, target: Target[Any], kind: WriteKind, identity: Hashable, body: bytes, given: Any, position: int, /
+    ) -> None:
+        self.target = target
+        self.kind: WriteKind = kind
+        self.identity = identity
+        self.body = body
+        self.given = given
+        self.position = position
 
     @property
     def units(self) -> int:
         """Estimate the write units it consumes; what is deleted or replaced may be larger."""
         return -(-len(self.body) // WRITE_UNIT_BYTES)
+
+
+def put_request(item: Item) -> WirePayload:
+    """Return the part of a request that puts an item."""
+    return {"PutRequest": {"Item": item}}
 
 
 def put_entry(target: Target[Any], item: Item, given: Any, position: int) -> BatchEntry:
@@ -73,34 +83,31 @@ def put_entry(target: Target[Any], item: Item, given: Any, position: int) -> Bat
     Raises:
         LimitError: The item is larger than DynamoDB stores.
     """
-    body = orjson.dumps(item)
+    body = orjson.dumps(put_request(item))
     if len(body) > ITEM_BYTES:  # JSON is never shorter than what counts
         check_item_size(item, target.schema.entity)
-    return BatchEntry(
-        target,
-        "put",
-        (target.table, target.codec.identify(item)),
-        b'{"PutRequest":{"Item":%b}}' % body,
-        given,
-        position,
-    )
+    return BatchEntry(target, "put", (target.table, target.codec.identify(item)), body, given, position)
 
 
-def put_maker(target: Target[Any], encode: Callable[[Any], Item]) -> Callable[[Any, int], BatchEntry]:
+def put_maker(target: Target[Any], encode: Callable[[Any], Item] | None = None) -> Callable[[Any, int], BatchEntry]:
     """Return what makes the write of an instance at a position: as `put_entry`, for a million of them.
+
+    It is for one load alone, because the codec's serializer is.
 
     Args:
         target: The table.
-        encode: Makes an item of an instance.
+        encode: Makes an item of an instance, where the codec alone does not.
     """
-    table, identify, dumps = target.table, target.codec.identify, orjson.dumps
+    table, codec = target.table, target.codec
+    serialize = (
+        codec.serializer(put_request) if encode is None else careful_serializer(encode, codec.identify)(put_request)
+    )
 
     def make(given: Any, position: int) -> BatchEntry:
-        item = encode(given)
-        body = dumps(item)
+        body, key = serialize(given)
         if len(body) > ITEM_BYTES:  # JSON is never shorter than what counts
-            check_item_size(item, target.schema.entity)
-        return BatchEntry(target, "put", (table, identify(item)), b'{"PutRequest":{"Item":%b}}' % body, given, position)
+            check_item_size(orjson.loads(body)["PutRequest"]["Item"], target.schema.entity)
+        return BatchEntry(target, "put", (table, key), body, given, position)
 
     return make
 
@@ -167,14 +174,14 @@ class WritePacker:
         most_bytes: Bytes in one request.
     """
 
-    __slots__ = ("_followers", "_most", "_most_bytes", "_ready", "_ready_bytes", "held")
+    __slots__ = ("_leaders", "_most", "_most_bytes", "_ready", "_ready_bytes", "held")
 
     def __init__(self, most: int = WRITE_CHUNK, most_bytes: int = REQUEST_BYTES - ENVELOPE_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._ready: deque[BatchEntry] = deque()
         self._ready_bytes = 0
-        self._followers: dict[Hashable, deque[BatchEntry] | None] = {}
+        self._leaders: dict[Hashable, BatchEntry | deque[BatchEntry]] = {}
         self.held: int = 0
 
     @property
@@ -185,22 +192,28 @@ class WritePacker:
     @property
     def under_way(self) -> int:
         """Return how many items have a write that is packed or sent, and not finished."""
-        return len(self._followers) - len(self._ready)
+        return len(self._leaders) - len(self._ready)
 
-    def add(self, entry: BatchEntry) -> None:
-        """Take one more write."""
-        followers = self._followers
-        identity = entry.identity
-        if identity in followers:
-            waiting = followers[identity]
-            if waiting is None:
-                waiting = followers[identity] = deque()
-            waiting.append(entry)
-            self.held += 1
+    def add(self, entries: Iterable[BatchEntry]) -> None:
+        """Take more writes, in their order."""
+        lead, ready = self._leaders.setdefault, self._ready
+        size = 0
+        for entry in entries:
+            leader = lead(entry.identity, entry)
+            if leader is entry:
+                ready.append(entry)
+                size += len(entry.body) + 1
+            else:
+                self._hold(entry, leader)
+        self._ready_bytes += size
+
+    def _hold(self, entry: BatchEntry, leader: BatchEntry | deque[BatchEntry]) -> None:
+        """Keep a write back until those to the same item that came before it are done."""
+        if isinstance(leader, deque):
+            leader.append(entry)
         else:
-            followers[identity] = None
-            self._ready.append(entry)
-            self._ready_bytes += len(entry.body) + 1
+            self._leaders[entry.identity] = deque([entry])
+        self.held += 1
 
     def take(self) -> list[BatchEntry]:
         """Return the writes of the next request; none where nothing may be sent now."""
@@ -223,24 +236,30 @@ class WritePacker:
 
     def finish(self, entries: Iterable[BatchEntry]) -> None:
         """Hear that writes are done, or given up: what was held for them may go."""
-        followers = self._followers
+        pop = self._leaders.pop
         for entry in entries:
-            waiting = followers.pop(entry.identity)
-            if waiting:
-                follower = waiting.popleft()
-                self.held -= 1
-                followers[entry.identity] = waiting or None
-                self._ready.append(follower)
-                self._ready_bytes += len(follower.body) + 1
+            held = pop(entry.identity)
+            if held is not entry:
+                self._release(held)
+
+    def _release(self, held: BatchEntry | deque[BatchEntry]) -> None:
+        """Let the first of the writes go that were held for one to the same item."""
+        if isinstance(held, deque):
+            follower = held.popleft()
+            self.held -= 1
+            self._leaders[follower.identity] = held or follower
+            self._ready.append(follower)
+            self._ready_bytes += len(follower.body) + 1
 
     def drain(self) -> list[BatchEntry]:
         """Give back, in the order of the input, every write that is not packed into a request."""
         left = list(self._ready)
-        for waiting in self._followers.values():
-            left += waiting or ()
+        for held in self._leaders.values():
+            if isinstance(held, deque):
+                left += held
         self._ready.clear()
         self._ready_bytes = 0
-        self._followers.clear()
+        self._leaders.clear()
         self.held = 0
         return sorted(left, key=_position)
 
@@ -323,29 +342,22 @@ class BatchWrite(Operation[BatchAnswer]):
     def to_request(self) -> WireRequest:
         """Return the wire request, put together from its encoded parts."""
         use(self)
-        return WireRequest(self.api, self._encoded(), self._tables(), self.safety, None, self.timeout)
+        tables = self._tables()
+        return WireRequest(self.api, _encoded(tables), ", ".join(sorted(tables)), self.safety, None, self.timeout)
 
-    def _tables(self) -> str:
+    def _tables(self) -> dict[str, list[bytes]]:
+        """Return the encoded writes of each table."""
         first = self.entries[0].target
-        for entry in self.entries:
-            if entry.target is not first:
-                return ", ".join(sorted({entry.target.table for entry in self.entries}))
-        return first.table
-
-    def _encoded(self) -> bytes:
+        bodies = [entry.body for entry in self.entries if entry.target is first]
+        if len(bodies) == len(self.entries):  # as almost always
+            return {first.table: bodies}
         tables: dict[str, list[bytes]] = {}
-        last: Target[Any] | None = None
-        bodies: list[bytes] = []
         for entry in self.entries:
-            if entry.target is not last:
-                last = entry.target
-                bodies = tables.setdefault(last.table, [])
-            bodies.append(entry.body)
-        parts = [b"%b:[%b]" % (orjson.dumps(table), b",".join(found)) for table, found in tables.items()]
-        return b'{"RequestItems":{%b},"ReturnConsumedCapacity":"TOTAL"}' % b",".join(parts)
+            tables.setdefault(entry.target.table, []).append(entry.body)
+        return tables
 
     def _body(self) -> WirePayload:
-        body: WirePayload = orjson.loads(self._encoded())
+        body: WirePayload = orjson.loads(_encoded(self._tables()))
         return body
 
     def from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (nothing expires)
@@ -377,6 +389,12 @@ class BatchWrite(Operation[BatchAnswer]):
                 "the answer lists a write as unprocessed that was not asked for",
                 outcome=Outcome.UNKNOWN,
                 operation=self.api,
-                table=self._tables(),
+                table=", ".join(sorted(self._tables())),
             ) from error
         return found
+
+
+def _encoded(tables: Mapping[str, Iterable[bytes]]) -> bytes:
+    """Return the JSON of a request, put together from its encoded writes."""
+    parts = [b"%b:[%b]" % (orjson.dumps(table), b",".join(bodies)) for table, bodies in tables.items()]
+    return b'{"RequestItems":{%b},"ReturnConsumedCapacity":"TOTAL"}' % b",".join(parts)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import attrs
+import orjson
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -224,6 +225,11 @@ def attempt(function: Callable[[Any], Any], argument: Any) -> tuple[Any, MizzleE
         return None, error
 
 
+def wrapped(item: Any) -> dict[str, Any]:
+    """Put an item where a request has it."""
+    return {"Put": {"Item": item}}
+
+
 def check_number(text: str) -> None:
     """Refuse what is not a number as the service writes it."""
     number = Decimal(text)
@@ -248,10 +254,13 @@ def test_values_of_every_type_come_back(data):
     """Item → wire → item and wire → item → wire are identities in normal form; fast and careful agree."""
     kind, values = data.draw(typed)
     model, codec, careful = codec_of(kind)
+    serialize = codec.serializer(wrapped)
     for _ in range(3):
         instance = model(id="1", value=data.draw(values))
         before = copy.deepcopy(instance)
         item = codec.encode(instance)
+        assert instance == before
+        assert serialize(instance) == (orjson.dumps(wrapped(item)), codec.identify(item))
         assert instance == before
         for stored in item.values():
             check_wire(stored)
@@ -288,13 +297,17 @@ def test_whatever_an_attribute_holds_is_stored_right_or_refused(data):
     """Of any value in an attribute of any type, encoding gives valid JSON that reads back, or an error of ours."""
     kind, _ = data.draw(typed)
     model, codec, careful = codec_of(kind)
+    serialize = codec.serializer(wrapped)
     for _ in range(4):
         instance = model(id="1", value=data.draw(soup))
         item, error = attempt(codec.encode, instance)
+        serialized, refusal = attempt(serialize, instance)
+        assert (type(refusal), str(refusal)) == (type(error), str(error))
         if error is not None:
             assert isinstance(error, MarshallingError | LimitError)
             assert str(error).startswith("Thing.value")
             continue
+        assert serialized == (orjson.dumps(wrapped(item)), codec.identify(item))
         for stored in item.values():
             check_wire(stored)
         assert careful.encode_fields(instance, 31) == item
