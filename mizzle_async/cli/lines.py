@@ -194,7 +194,7 @@ def _plain(value: Any) -> Any:
         case list():
             return [_plain(element) for element in value]
         case dict():
-            return {name: _plain(member) for name, member in value.items()}
+            return {name: _plain(member) for name, member in value.items() if member is not None}
         case _ if hasattr(value, "isoformat"):
             return value.isoformat()
         case _:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final, TypeAlias
+
+Rows: TypeAlias = Sequence[dict[str, Any]]
+
+LONGEST: Final = 2**63
+"""Integers from here on are decimals in Parquet."""
 
 
 def read_rows(stream: BinaryIO, size: int) -> Iterator[dict[str, Any]]:
@@ -18,31 +23,86 @@ def read_rows(stream: BinaryIO, size: int) -> Iterator[dict[str, Any]]:
     """
     file = import_module("pyarrow.parquet").ParquetFile(stream)
     for batch in file.iter_batches(batch_size=size):
-        yield from batch.to_pylist()
+        yield from batch.to_pylist(maps_as_pydicts="strict")
 
 
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_rows(path: Path, groups: Callable[[], Iterable[Rows]]) -> None:
     """Write rows as a file; a column's type is that of its values.
+
+    Args:
+        path: The file; where it cannot be written, it is not left half written.
+        groups: Gives the rows, as many at a time as become a row group and are held in memory; it is called twice,
+            first to find out what the columns are.
 
     Raises:
         ValueError: The values of a column are of several types; the message names it.
     """
-    pyarrow = import_module("pyarrow")
-    columns = dict.fromkeys(name for row in rows for name in row)
-    arrays = {}
-    for name in columns:
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    columns = _Columns(pyarrow)
+    for rows in groups():
+        columns.learn(rows)
+    schema = pyarrow.schema(list(columns.types.items()))
+    try:
+        with parquet.ParquetWriter(str(path), schema) as writer:
+            for rows in groups():
+                arrays = [columns.array(name, rows) for name in columns.types]
+                writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+    except columns.misfits:
+        path.unlink(missing_ok=True)
+        raise ValueError("Parquet has no columns for it: export to JSON lines") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+class _Columns:
+    """The columns of a file, with the type that all values of each have."""
+
+    def __init__(self, pyarrow: Any) -> None:
+        self._pyarrow = pyarrow
+        self.misfits = (
+            pyarrow.ArrowInvalid,
+            pyarrow.ArrowTypeError,
+            pyarrow.ArrowNotImplementedError,
+            OverflowError,
+        )
+        self.types: dict[str, Any] = {}
+
+    def learn(self, rows: Rows) -> None:
+        """Take the types of more rows into account."""
+        for name in dict.fromkeys(name for row in rows for name in row):
+            found = self.array(name, rows, known=False).type
+            before = self.types.get(name, found)
+            schemas = [self._pyarrow.schema([(name, each)]) for each in (before, found)]
+            try:
+                united = self._pyarrow.unify_schemas(schemas, promote_options="permissive")
+            except self.misfits:
+                raise _mixed(name) from None
+            self.types[name] = united.field(name).type
+
+    def array(self, name: str, rows: Rows, *, known: bool = True) -> Any:
+        """Return one column of rows.
+
+        Raises:
+            ValueError: Its values are of several types.
+        """
         values = _numbers_alike([row.get(name) for row in rows])
         try:
-            arrays[name] = pyarrow.array(values)
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError):
-            raise ValueError(
-                f"the values of {name!r} are of several types, or too large: export to JSON lines"
-            ) from None
-    import_module("pyarrow.parquet").write_table(pyarrow.table(arrays), str(path))
+            return self._pyarrow.array(values, type=self.types[name] if known else None)
+        except self.misfits:
+            raise _mixed(name) from None
+
+
+def _mixed(name: str) -> ValueError:
+    return ValueError(f"the values of {name!r} are of several types, or too large: export to JSON lines")
 
 
 def _numbers_alike(values: list[Any]) -> list[Any]:
-    """Return a column with all its integers as decimals, if one of its numbers is."""
-    if not any(isinstance(value, Decimal) for value in values):
+    """Return a column with all its integers as decimals, if one of its numbers is, or has to be."""
+    if not any(isinstance(value, Decimal) or _is_long(value) for value in values):
         return values
     return [Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in values]
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, int) and not -LONGEST <= value < LONGEST

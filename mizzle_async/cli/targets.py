@@ -6,7 +6,7 @@ import gzip
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -24,6 +24,9 @@ from mizzle_async.marshalling import plain_item
 from mizzle_async.types import Item
 
 COMPRESSION: Final = 6
+
+GROUP_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of DynamoDB's JSON that become one row group of Parquet, and are held in memory."""
 
 
 @define
@@ -150,9 +153,13 @@ class ExportFile(ExportTarget):
         output.flush()
 
     def _lay_out_parquet(self, lines: BinaryIO) -> None:
-        rows = [plain_item(orjson.loads(line)["Item"]) for line in lines]
+        def groups() -> Iterator[list[dict[str, Any]]]:
+            lines.seek(0)
+            while some := lines.readlines(GROUP_BYTES):
+                yield [plain_item(orjson.loads(line)["Item"]) for line in some]
+
         try:
-            write_rows(Path(self.name), rows)
+            write_rows(Path(self.name), groups)
         except ValueError as error:
             raise click.ClickException(f"{self.name}: {error}; everything that was read is in {self.path}") from error
 

@@ -1,8 +1,8 @@
 import gzip
-import io
 import sys
 import types
 from decimal import Decimal
+from importlib import import_module
 from importlib.util import find_spec
 
 import click
@@ -134,15 +134,70 @@ def test_export_goes_on_after_a_checkpoint(tmp_path, monkeypatch, name):
         second.write([])
 
 
-class StandInTable:
-    """What a stand-in for pyarrow keeps."""
+class StandInArrow(types.ModuleType):
+    """As much of pyarrow as is used: a file of it is lines of JSON, each a row group."""
 
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self.rows = orjson.loads(stream.read())
+    class ArrowInvalid(Exception):  # noqa: N818 - its name there
+        """Values of several types."""
 
-    def iter_batches(self, batch_size: int):
-        for at in range(0, len(self.rows), batch_size):
-            yield types.SimpleNamespace(to_pylist=lambda at=at: self.rows[at : at + batch_size])
+    ArrowTypeError = ArrowNotImplementedError = ArrowInvalid
+
+    def array(self, values, type=None):  # noqa: A002 - its name there
+        kinds = {each.__class__ for each in values if each is not None}
+        if len(kinds) > 1:
+            raise self.ArrowInvalid
+        return types.SimpleNamespace(values=values, type=type or (kinds.pop() if kinds else None))
+
+    def schema(self, fields):
+        return dict(fields)
+
+    def unify_schemas(self, schemas, promote_options):
+        assert promote_options == "permissive"
+        ((_, one),), ((_, other),) = (schema.items() for schema in schemas)
+        if {one, other} == {int, Decimal}:
+            one = other = Decimal
+        if None not in {one, other} and one is not other:
+            raise self.ArrowInvalid
+        return types.SimpleNamespace(field=lambda _name: types.SimpleNamespace(type=one or other))
+
+    class Table:
+        """Columns of values."""
+
+        @staticmethod
+        def from_arrays(arrays, schema):
+            rows = zip(*(array.values for array in arrays), strict=True)
+            return [dict(zip(schema, row, strict=True)) for row in rows]
+
+
+class StandInFiles(types.ModuleType):
+    """As much of pyarrow.parquet as is used."""
+
+    class ParquetWriter:
+        """Writes row groups."""
+
+        def __init__(self, path, schema):
+            self.file = open(path, "wb")  # noqa: PTH123, SIM115 - as pyarrow takes it; closed by the block's end
+
+        def write_table(self, rows):
+            self.file.write(orjson.dumps(rows, default=float) + b"\n")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+    class ParquetFile:
+        """Reads row groups."""
+
+        def __init__(self, stream):
+            self.groups = [orjson.loads(line) for line in stream]
+            self.num_row_groups = len(self.groups)
+
+        def iter_batches(self, batch_size):
+            assert batch_size
+            for group in self.groups:
+                yield types.SimpleNamespace(to_pylist=lambda maps_as_pydicts, group=group: group)
 
 
 @pytest.fixture
@@ -151,25 +206,7 @@ def parquet(monkeypatch):
     if find_spec("pyarrow") is not None:
         return
     monkeypatch.setattr("mizzle_async.cli.formats.find_spec", lambda name: name)
-    pyarrow = types.ModuleType("pyarrow")
-    files = types.ModuleType("pyarrow.parquet")
-
-    class ArrowError(Exception):
-        pass
-
-    def array(values):
-        if len({type(value) for value in values if value is not None}) > 1:
-            raise ArrowError
-        return [float(value) if isinstance(value, Decimal) else value for value in values]
-
-    def write_table(columns, path):
-        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        with open(path, "wb") as file:  # noqa: PTH123 - as pyarrow takes it
-            file.write(orjson.dumps(rows))
-
-    pyarrow.ArrowInvalid = pyarrow.ArrowTypeError = pyarrow.ArrowNotImplementedError = ArrowError
-    pyarrow.array, pyarrow.table = array, dict
-    files.ParquetFile, files.write_table = StandInTable, write_table
+    pyarrow, files = StandInArrow("pyarrow"), StandInFiles("pyarrow.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", pyarrow)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", files)
 
@@ -203,3 +240,38 @@ def test_parquet_of_mixed_columns(tmp_path, monkeypatch):
     with pytest.raises(click.ClickException, match="'id' are of several types"):
         target.finish()
     assert (tmp_path / "a.parquet.part").exists()
+
+
+@pytest.mark.usefixtures("parquet")
+def test_parquet_is_written_in_row_groups(tmp_path, monkeypatch):
+    """A table larger than memory goes into Parquet piece by piece, and its columns are those of all pieces."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mizzle_async.cli.targets.GROUP_BYTES", 2_000)
+    target = ExportFile("a.parquet", Format.PARQUET)
+    target.open(None)
+    for number in range(100):
+        late = {} if number < 90 else {"late": {"N": "0.5"}}
+        target.write([{"id": {"S": f"{number}"}, "n": {"N": f"{number}" if number < 50 else "1.25"}, **late}])
+    target.close()
+    target.finish()
+    with (tmp_path / "a.parquet").open("rb") as file:
+        assert import_module("pyarrow.parquet").ParquetFile(file).num_row_groups > 2
+    rows = [row.values for row in Source(("a.parquet",))]
+    assert [row["id"] for row in rows] == [str(number) for number in range(100)]
+    assert [row["n"] for row in rows] == [*range(50), *[Decimal("1.25")] * 50]
+    assert [row.get("late") for row in rows] == [None] * 90 + [Decimal("0.5")] * 10
+
+
+@pytest.mark.usefixtures("parquet")
+def test_parquet_that_becomes_mixed_late(tmp_path, monkeypatch):
+    """A column whose type changes between row groups is found before anything is written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mizzle_async.cli.targets.GROUP_BYTES", 10)
+    target = ExportFile("a.parquet", Format.PARQUET)
+    target.open(None)
+    target.write([{"id": {"S": "1"}}, {"id": {"S": "2"}}, {"id": {"N": "1"}}])
+    target.close()
+    with pytest.raises(click.ClickException, match="'id' are of several types"):
+        target.finish()
+    assert (tmp_path / "a.parquet.part").exists()
+    assert not (tmp_path / "a.parquet").exists()
