@@ -11,11 +11,14 @@ import json
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from mizzle_async.errors import ResumeError
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry
+
+StateT = TypeVar("StateT")
 
 FORMAT: Final = 1
 
@@ -38,18 +41,23 @@ class StateFile:
         self._made = 0
         self._written = 0
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self, parse: Callable[[dict[str, Any]], StateT]) -> StateT | None:
         """Return the state, or None where there is no file.
 
+        Args:
+            parse: Makes what is returned of what is in the file.
+
         Raises:
-            ResumeError: The file is no state file, or one of other work.
+            ResumeError: The file is no state file, or one of other work, or it could not be written.
         """
         try:
-            text = self._path.read_text(encoding="utf-8")
+            content = self._path.read_bytes()
         except FileNotFoundError:
+            if not self._path.parent.is_dir():
+                raise ResumeError(f"{self._path} cannot be written: there is no folder {self._path.parent}") from None
             return None
         try:
-            state: Any = json.loads(text)
+            state: Any = json.loads(content)
         except ValueError as error:
             raise ResumeError(f"{self._path} is no state file: give another name, or remove it") from error
         for name, expected in self._about.items():
@@ -59,7 +67,10 @@ class StateFile:
                     f"{self._path} is the state of other work ({name} is {found!r}, here it is {expected!r}): give "
                     "another name, or remove it to begin anew"
                 )
-        return dict(state)
+        try:
+            return parse(state)
+        except (LookupError, TypeError, ValueError) as error:
+            raise ResumeError(f"{self._path} is damaged: remove it to begin anew") from error
 
     def write(self, state: dict[str, Any]) -> None:
         """Replace the state, durably; to be called on the loop's thread."""
@@ -120,9 +131,8 @@ class LoadState:
         self._hash = hashlib.blake2b(digest_size=16)
         self._seen = 0
         self._runs: deque[Run] = deque()
-        found = file.read()
-        self.skip: int = 0 if found is None else found["done"]
-        self._expected: str = "" if found is None else found["digest"]
+        self.skip: int
+        self.skip, self._expected = file.read(_done) or (0, "")
         self._done = self.skip
         self._digest = self._expected
 
@@ -201,3 +211,11 @@ class LoadState:
 
     def _state(self, *, complete: bool) -> dict[str, Any]:
         return {"done": self._done, "digest": self._digest, "complete": complete}
+
+
+def _done(state: dict[str, Any]) -> tuple[int, str]:
+    """Return how much of an input is settled, and its digest."""
+    done, digest = state["done"], state["digest"]
+    if not isinstance(done, int) or not isinstance(digest, str):
+        raise TypeError
+    return done, digest

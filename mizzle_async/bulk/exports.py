@@ -120,7 +120,14 @@ def export(
             async def handle(items: Sequence[Item]) -> bool:
                 report.taken += len(items)
                 state.is_torn = True
-                await in_thread(opened.write, items)
+                writing = start_in_thread(opened.write, items)
+                try:
+                    await until_done(writing)
+                except asyncio.CancelledError:
+                    if not writing.cancelled() and writing.exception() is None:  # the target has all of the page
+                        report.written += len(items)
+                        state.confirm()
+                    raise
                 report.written += len(items)
                 return True
 
@@ -141,10 +148,10 @@ class _ExportState(SweepState):
         self.is_torn = False
         """Whether the target may have items of a page that is not confirmed."""
 
-    def confirm(self, segment: int, last_key: Item | None) -> bool:
+    def confirm(self) -> bool:
         """Hear that the target has all of a page."""
         self.is_torn = False
-        return super().confirm(segment, last_key)
+        return super().confirm()
 
     async def checkpoint(self) -> None:
         """Write both, in a thread."""
@@ -161,7 +168,16 @@ class _ExportState(SweepState):
 
 async def in_thread(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
     """Call a function in a thread; a cancellation waits for it, so that nothing goes on behind the caller's back."""
-    task = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    return await until_done(start_in_thread(function, *arguments))
+
+
+def start_in_thread(function: Callable[..., ResultT], *arguments: Any) -> asyncio.Task[ResultT]:
+    """Begin to call a function in a thread."""
+    return asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+
+
+async def until_done(task: asyncio.Task[ResultT]) -> ResultT:
+    """Wait for a task, and if the caller is cancelled, for its end all the same."""
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

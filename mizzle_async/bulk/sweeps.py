@@ -41,17 +41,22 @@ class SweepState:
         self._file = None if path is None else StateFile(path, _about(plan, work, parts))
         self._every = every
         self._pages = 0
-        found = None if self._file is None else self._file.read()
+        self._page: tuple[int, Item | None] = (0, None)
+        found = None if self._file is None else self._file.read(lambda state: _positions(state, parts))
         self.positions: list[Position] = [(None, False)] * parts
         self.extra: Any = None
         """What the work itself wants to find again."""
         if found is not None:
-            self.positions = [(segment["key"], segment["ended"]) for segment in found["segments"]]
-            self.extra = found.get("extra")
+            self.positions, self.extra = found
 
-    def confirm(self, segment: int, last_key: Item | None) -> bool:
-        """Hear that everything of a page is done; tell whether a checkpoint is due."""
-        self.positions[segment] = (last_key, last_key is None)
+    def begin(self, part: int, last_key: Item | None) -> None:
+        """Hear that the next page is at hand: `confirm` is about it."""
+        self._page = (part, last_key)
+
+    def confirm(self) -> bool:
+        """Hear that everything of the page is done; tell whether a checkpoint is due."""
+        part, last_key = self._page
+        self.positions[part] = (last_key, last_key is None)
         self._pages += 1
         return self._file is not None and self._pages % self._every == 0
 
@@ -71,6 +76,14 @@ class SweepState:
             "extra": self.extra,
             "complete": all(ended for _, ended in self.positions),
         }
+
+
+def _positions(state: dict[str, Any], parts: int) -> tuple[list[Position], Any]:
+    """Return how far each part is done, and what the work itself wants to find again."""
+    positions: list[Position] = [(segment["key"], segment["ended"]) for segment in state["segments"]]
+    if len(positions) != parts or not all(key is None or isinstance(key, dict) for key, _ in positions):
+        raise ValueError
+    return positions, state.get("extra")
 
 
 def _about(plan: ReadPlan[Any, Any], work: str, parts: int) -> dict[str, Any]:
@@ -117,14 +130,15 @@ class Pages:
         source = PageSource(self._owner, plan, positions=state.positions, limiters=self._limiters)
         try:
             while left != 0 and (found := await self._next(source)) is not None:
-                segment, page = found
-                items = self.visible(page)
+                part, page = found
+                state.begin(part, page.last_key)
+                items = visible_items(self._plan, page, self._owner.now())
                 whole = left is None or len(items) <= left
                 items = items if whole else items[:left]
                 left = None if left is None else left - len(items)
                 if not await handle(items):
                     return
-                if whole and state.confirm(segment, page.last_key):
+                if whole and state.confirm():
                     await state.checkpoint()
                 if self._progress is not None:
                     self._progress(report)
@@ -140,11 +154,6 @@ class Pages:
             self._report.requests += 1
             self._report.consumed_capacity += page.read_units or 0.0
         return found
-
-    def visible(self, page: RawPage) -> list[Item]:
-        """Return the items of a page without those that are expired."""
-        expired = self._plan.expired(self._owner.now())
-        return page.items if expired is None else [item for item in page.items if not expired(item)]
 
 
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
@@ -167,8 +176,8 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
         else:
             self._state = SweepState(plan, "read", path, checkpoint_pages)
             self._source = PageSource(owner, plan, positions=self._state.positions)
-        self._rows: list[RowT_co] = []
-        self._page: tuple[int, Item | None] | None = None
+        self._items: list[Item] = []
+        self._has_page = False
         self._turning = asyncio.Lock()
 
     def __aiter__(self) -> ResumableItems[RowT_co]:
@@ -179,34 +188,32 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
             return await self._next_row()
 
     async def _next_row(self) -> RowT_co:
-        while not self._rows:
-            if self._page is not None:
-                segment, last_key = self._page
-                self._page = None
-                if self._state.confirm(segment, last_key):
+        while True:
+            while self._items:
+                try:
+                    return self._plan.row(self._items.pop())
+                except MarshallingError as error:
+                    self._plan.judge(error)
+            if self._has_page:
+                self._has_page = False
+                if self._state.confirm():
                     await self._state.checkpoint()
             found = await self._source.next_of_any()
             if found is None:
                 self._state.save()
                 raise StopAsyncIteration
-            segment, page = found
-            self._rows = self._decoded(page)[::-1]
-            self._page = (segment, page.last_key)
-        return self._rows.pop()
-
-    def _decoded(self, page: RawPage) -> list[RowT_co]:
-        expired = self._plan.expired(self._owner.now())
-        rows: list[RowT_co] = []
-        for item in page.items:
-            if expired is not None and expired(item):
-                continue
-            try:
-                rows.append(self._plan.row(item))
-            except MarshallingError as error:
-                self._plan.judge(error)
-        return rows
+            part, page = found
+            self._items = visible_items(self._plan, page, self._owner.now())[::-1]
+            self._state.begin(part, page.last_key)
+            self._has_page = True
 
     async def aclose(self) -> None:
         """End the iteration, and keep the position."""
         await self._source.aclose()
         self._state.save()
+
+
+def visible_items(plan: ReadPlan[Any, Any], page: RawPage, now: float) -> list[Item]:
+    """Return the items of a page without those that are expired."""
+    expired = plan.expired(now)
+    return page.items if expired is None else [item for item in page.items if not expired(item)]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import functools
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -41,6 +42,7 @@ class Connection:
 
     def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
         """Open a client, do the work, and exit with the code that it returns."""
+        logging.getLogger("mizzle_async").addHandler(logging.NullHandler())  # an error is told once, by what follows
         try:
             code = anyio.run(self._work, work)
         except MizzleError as error:

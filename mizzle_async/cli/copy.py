@@ -93,7 +93,7 @@ async def _copy(
         return DONE
     state = State.begin(resume, f"copy-{source}-to-{target}")
     file = StateFile(state.path, {"work": "copy", "table": source, "target": target, "selection": selection.words})
-    found = file.read()
+    found = file.read(lambda state: {name: state[name] for name in ("cursor", "taken", "done", "complete")})
     rejects = Rejects(Path(f"{target}.rejects.jsonl"), goes_on=resume is not None, stops=stop_on_error)
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"copy {source} to {target}", total=total, quiet=quiet)
@@ -118,7 +118,7 @@ async def _copy(
         finally:
             _add(report, writing.report)
 
-    paged = PagedWork(rows, take, report, display, file)
+    paged = PagedWork(rows, take, report, display, file, selection.limit)
     job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet, done="copied")
     return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(found)))
 

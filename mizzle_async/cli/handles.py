@@ -117,8 +117,8 @@ class Opened:
         """
         names = self.table.schema.key_names
         if len(texts) != len(names):
-            spelled = " ".join(name.upper() for name in names)
-            raise click.UsageError(f"the key of this table is {spelled}: {len(names)} values, not {len(texts)}")
+            count = f"{len(names)} value{'s'[: len(names) > 1]}"
+            raise click.UsageError(f"the key of this table is {', '.join(names)}: {count}, not {len(texts)}")
         return {name: key_scalar(self.value(text, (name,))) for name, text in zip(names, texts, strict=True)}
 
 

@@ -94,7 +94,7 @@ class Incoming:
             path = f"{self.opened.codec.schema.entity}.{name}"
             if stored is None:
                 if name in keys:
-                    raise MarshallingError(f"{path}: an item has its whole key", path=path)
+                    raise MarshallingError(f"{path}: missing, and an item has its whole key", path=path)
                 continue
             if code not in stored:
                 raise MarshallingError(f"{path}: a key is {code} here, found {next(iter(stored))}", path=path)

@@ -120,7 +120,7 @@ class Job:
                 json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected, self.done)})
             )
         elif not (self.quiet and complete and not rejected):
-            text = str(report).replace("written", self.done, 1)
+            text = str(report).replace("written", self.done, 1).replace(" failed", " not done", 1)
             if rejected and rejected != report.rejected:
                 text += f", {rejected:,} bad lines"
             click.echo(f"{self.verb}: {text}", err=True)

@@ -16,6 +16,9 @@ from mizzle_async.pagination import Page
 PAGES_BETWEEN: Final = 10
 """Pages between checkpoints."""
 
+PAGE_ITEMS: Final = 1_000
+"""Items on a page where not all are wanted."""
+
 
 @define
 class PagedWork:
@@ -26,6 +29,7 @@ class PagedWork:
         take: Takes the rows of a page; they are done when it returns.
         report: What is counted in.
         progress: What hears of progress.
+        limit: Items at most, those of earlier runs among them; None for all.
         state: Where the position is kept.
     """
 
@@ -34,6 +38,8 @@ class PagedWork:
     report: BatchReport
     progress: Callable[[BatchReport], object]
     state: StateFile
+    limit: int | None = None
+    _done: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
 
     async def run(self, found: dict[str, Any] | None) -> BatchReport:
@@ -43,37 +49,44 @@ class PagedWork:
             found: The state of that run, or None.
         """
         if found is not None:
-            self.report.skipped = found["done"]
+            self.report.skipped = self._done = found["done"]
             self.report.taken = found["taken"]
             if found["complete"]:
                 return self.report
         cursor: str | None = found["cursor"] if found is not None else None
-        coming = asyncio.create_task(self.rows.page(cursor))
+        coming = self._request(cursor, self.report.taken)
         try:
-            while True:
-                page: Page[dict[str, Any]] = await coming
-                if page.cursor is not None:
-                    coming = asyncio.create_task(self.rows.page(page.cursor))
+            while coming is not None:
+                page = await coming
+                taken = self.report.taken + len(page.items)
+                coming = None if page.cursor is None else self._request(page.cursor, taken)
                 self.report.evaluated += page.evaluated
                 await self.take(page.items)
-                self.report.taken += len(page.items)
+                self.report.taken = taken
                 self.progress(self.report)
                 cursor = page.cursor
+                self._done = self.report.skipped + self.report.written
                 self._pages += 1
                 if cursor is None:
                     break
                 if self._pages % PAGES_BETWEEN == 0:
                     self._save(cursor, complete=False)
         except BaseException:
-            if cursor is not None:
-                self._save(cursor, complete=False)
+            self._save(cursor, complete=False)
             raise
         finally:
-            coming.cancel()
-            await asyncio.wait([coming])
-        self._save(None, complete=True)
+            if coming is not None:
+                coming.cancel()
+                await asyncio.wait([coming])
+        self._save(cursor, complete=cursor is None)
         return self.report
 
+    def _request(self, cursor: str | None, taken: int) -> asyncio.Task[Page[dict[str, Any]]] | None:
+        """Request a page, of no more than what is wanted; None where nothing is."""
+        left = None if self.limit is None else min(self.limit - taken, PAGE_ITEMS)
+        if left is not None and left <= 0:
+            return None
+        return asyncio.create_task(self.rows.page(cursor, max_items=left))
+
     def _save(self, cursor: str | None, *, complete: bool) -> None:
-        done = self.report.skipped + self.report.written
-        self.state.write({"cursor": cursor, "taken": self.report.taken, "done": done, "complete": complete})
+        self.state.write({"cursor": cursor, "taken": self.report.taken, "done": self._done, "complete": complete})

@@ -133,6 +133,27 @@ def test_export_that_is_cancelled_at_any_step_is_finished_by_the_next(tmp_path):
     assert steps > 10
 
 
+def test_export_that_is_cancelled_while_it_writes_keeps_that_page(tmp_path):
+    """A page that is being written when the export is cancelled is finished, and counts: it is not exported again."""
+    state, path = tmp_path / "state.json", tmp_path / "rows.jsonl"
+
+    async def use(rows):
+        class Interrupted(JsonLines):
+            def write(self, items):
+                super().write(items)
+                task.cancel()  # the virtual clock's threads are its own
+
+        work = rows.scan().export(Interrupted(path), resume=state)
+        task = asyncio.create_task(work.send())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert work.report.written == 10
+        assert (await rows.scan().export(path, resume=state)).written == 35
+
+    with_client(Rows(45), use)
+    assert len(path.read_bytes().splitlines()) == 45
+
+
 def test_export_keeps_to_its_read_units(tmp_path):
     """Pages are asked for as fast as the units that they consume allow."""
 
@@ -247,3 +268,20 @@ def test_file_that_lost_lines_is_refused(tmp_path):
     assert target.checkpoint() is None
     with pytest.raises(ResumeError):
         target.open({"bytes": 10})
+
+
+@pytest.mark.parametrize("damage", [{"segments": None}, {"segments": []}, {"segments": [{"key": 1}]}, {"segments": 5}])
+def test_damaged_state_is_refused(tmp_path, damage):
+    """A state file of this export whose positions are missing or none is refused, and nothing is written."""
+    state, path = tmp_path / "state.json", tmp_path / "rows.jsonl"
+
+    async def use(rows):
+        await rows.scan().export(path, resume=state)
+        content = json.loads(state.read_text()) | damage
+        state.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+        before = path.read_bytes()
+        with pytest.raises(ResumeError, match="damaged"):
+            await rows.scan().export(path, resume=state)
+        assert path.read_bytes() == before
+
+    with_client(Rows(5), use)

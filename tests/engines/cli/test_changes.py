@@ -67,6 +67,17 @@ def test_part_of_a_table_is_copied_elsewhere(shell, engine, table, new_table):
     assert shell("copy", table, table).exit_code == 2
 
 
+def test_copy_is_limited(shell, table, new_table):
+    """`--limit` copies so many items and no more, with a filter too, however many pages there are."""
+    target = new_table()
+    assert json.loads(shell("copy", table, target, "--limit", "7", "--json").stdout)["copied"] == 7
+    assert shell("count", "-t", target).stdout == "7\n"
+    filtered = ("copy", table, target, "-f", "kind", "=", "odd", "--limit", "12")
+    assert json.loads(shell(*filtered, "--resume", "s.json", "--json").stdout)["copied"] == 12
+    assert json.loads(shell(*filtered, "--resume", "s.json", "--json").stdout)["copied"] == 0
+    assert not list(shell.folder.glob("copy-*.state.json"))
+
+
 def test_copy_goes_on(shell, table, new_table):
     """A copy with a state is not begun again when it is complete, and refuses the state of another."""
     target = new_table()
@@ -102,5 +113,6 @@ def test_copy_that_stopped_goes_on(shell, new_table):
     report = json.loads(result.stdout)
     assert (result.exit_code, report["rejected"]) == (3, 1)
     assert report["skipped"] > 0
+    assert report["skipped"] + report["copied"] == 9
     assert [row["n"] for row in shell.rows("query", "-t", target, "-p", "a", "--columns", "n")] == [*range(8), 9]
     assert [entry["line"] for entry in shell.read(f"{target}.rejects.jsonl")] == [9]

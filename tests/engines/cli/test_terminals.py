@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -93,6 +94,75 @@ def test_interrupted_load_goes_on(shell, new_table, lines):
     report = json.loads(result.stdout)
     assert report["loaded"] + report["skipped"] == 2_000
     assert shell("count", "-t", table).stdout == "2000\n"
+
+
+@pytest.fixture
+def wide_table(shell, new_table):
+    """A table of two thousand items of two kilobytes, which takes several pages to read; returns its name."""
+    rows = [{"id": f"{number:04}", "n": number, "text": "x" * 2_000} for number in range(2_000)]
+    name = new_table()
+    assert shell("load", shell.write("wide.jsonl", *rows), "-t", name, "-q").exit_code == 0
+    return name
+
+
+def interrupt(shell, *arguments: str) -> str:
+    """Press Ctrl-C when some items are done; return how to go on."""
+    terminal = Terminal(shell, *arguments)
+    while not re.search(r"[1-9][0-9,]* items", terminal.shown):
+        assert terminal.read(), terminal.shown
+    terminal.press(b"\x03")
+    assert terminal.end() == 130, terminal.shown
+    assert "Traceback" not in terminal.shown
+    found = re.search(r"--resume (\S+)", terminal.shown)
+    assert found, terminal.shown
+    return found[1]
+
+
+def test_interrupted_export_goes_on(shell, wide_table):
+    """Ctrl-C stops an export in order, and going on writes what is missing: every item is in the file once."""
+    export = ("export", "out.jsonl", "-t", wide_table, "--read-units", "0.2")
+    state = interrupt(shell, *export)
+    before = len(shell.read("out.jsonl"))
+    assert 0 < before < 2_000
+    report = json.loads(shell(*export[:-1], "100000", "--resume", state, "--json").stdout)
+    assert report["complete"]
+    assert report["exported"] == 2_000 - before
+    assert sorted(row["n"] for row in shell.read("out.jsonl")) == list(range(2_000))
+
+
+def test_killed_export_goes_on(shell, wide_table):
+    """An export that was killed goes on from its last checkpoint: every item is in the file once."""
+    command = [*COMMAND, "export", "out.csv", "-t", wide_table, "--columns", "id,n", "--resume", "s.json"]
+    with subprocess.Popen([*command, "--read-units", "0.2"], env=shell.environment) as process:  # noqa: S603 - ourselves
+        while not (shell.folder / "out.csv").exists() or not (shell.folder / "out.csv").stat().st_size:
+            assert process.poll() is None
+        process.kill()
+    assert subprocess.run(command, check=True, env=shell.environment, capture_output=True).returncode == 0  # noqa: S603
+    lines = (shell.folder / "out.csv").read_text().splitlines()
+    assert lines[0] == "id,n"
+    assert sorted(lines[1:]) == [f"{number:04},{number}" for number in range(2_000)]
+
+
+def test_interrupted_copy_goes_on(shell, wide_table, new_table):
+    """Ctrl-C stops a copy in order, and going on copies the rest."""
+    target = new_table()
+    state = interrupt(shell, "copy", wide_table, target, "--write-units", "1000")
+    report = json.loads(shell("copy", wide_table, target, "--resume", state, "--json").stdout)
+    assert report["complete"]
+    assert report["skipped"] + report["copied"] == 2_000
+    assert shell("count", "-t", target).stdout == "2000\n"
+
+
+def test_interrupted_deletion_goes_on(shell, wide_table):
+    """Ctrl-C stops a deletion in order, and going on deletes the rest, and nothing else."""
+    delete = ("delete", "-t", wide_table, "-f", "n", ">=", "500", "-y")
+    state = interrupt(shell, *delete, "--write-units", "1000")
+    left = int(shell("count", "-t", wide_table).stdout)
+    assert 500 < left < 2_000
+    report = json.loads(shell(*delete, "--resume", state, "--json").stdout)
+    assert report["complete"]
+    assert report["deleted"] == left - 500
+    assert shell("count", "-t", wide_table).stdout == "500\n"
 
 
 def test_interrupted_while_it_waits_for_input(shell, new_table):

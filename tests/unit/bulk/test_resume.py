@@ -116,10 +116,33 @@ def test_state_of_other_work_is_refused(table, tmp_path):
     state.write_text("not JSON")
     with pytest.raises(ResumeError, match="no state file"):
         load(table, rows(1), state)
+    state.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ResumeError, match="no state file"):
+        load(table, rows(1), state)
     for content in ({"format": 1, "work": "put_many", "table": "else"}, {"format": 99}, []):
         state.write_text(json.dumps(content))
         with pytest.raises(ResumeError, match="state of other work"):
             load(table, rows(1), state)
+
+
+@pytest.mark.parametrize("damage", [{"done": None}, {"done": "x"}, {"digest": 1}])
+def test_damaged_state_is_refused(table, tmp_path, damage):
+    """A state file of this load whose numbers are missing or none is refused before anything is read."""
+    state = tmp_path / "state.json"
+    load(table, rows(30), state)
+    content = json.loads(state.read_text()) | damage
+    state.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+    table.items.clear()
+    with pytest.raises(ResumeError, match="damaged"):
+        load(table, rows(30), state)
+    assert not table.items
+
+
+def test_state_that_could_not_be_written_is_refused(table, tmp_path):
+    """A state file in a folder that does not exist is refused before anything is written to the table."""
+    with pytest.raises(ResumeError, match="no folder"):
+        load(table, rows(30), tmp_path / "nowhere" / "state.json")
+    assert not table.items
 
 
 def test_rejected_items_are_settled(table, tmp_path):
