@@ -92,7 +92,6 @@ def load(
     options.check(verb)
     report = BatchReport()
     sync = None if isinstance(source, AsyncIterable) else iter(source)
-    left = len(source) if isinstance(source, Sized) else None
     opened: Any = source
 
     async def work() -> BatchReport:
@@ -111,11 +110,12 @@ def load(
         )
         refused = _Refusal(engine, kind, table)
         feed = (
-            _SyncFeed(engine, sync, make, refused, left)
+            _SyncFeed(engine, sync, make, refused)
             if sync is not None
             else _AsyncFeed(engine, aiter(opened), make, refused)
         )
-        short = sync is not None and (options.concurrency == 1 or (left is not None and left <= WRITE_CHUNK))
+        few = isinstance(source, Sized) and len(source) <= WRITE_CHUNK
+        short = sync is not None and (few or options.concurrency == 1)
         try:
             await engine.run(feed, short=short)
         finally:
@@ -164,15 +164,12 @@ class _Refusal:
 class _SyncFeed:
     """Writes from an iterable: as many as a request takes, whenever a lane asks."""
 
-    def __init__(
-        self, engine: WriteEngine, items: Iterator[Any], make: MakeEntry, refused: _Refusal, left: int | None
-    ) -> None:
+    def __init__(self, engine: WriteEngine, items: Iterator[Any], make: MakeEntry, refused: _Refusal) -> None:
         self._engine = engine
         self._items = items
         self._make = make
         self._refused = refused
-        self._left = left
-        self.ended = left == 0
+        self.ended = False
 
     @property
     def flushes(self) -> bool:
@@ -202,7 +199,7 @@ class _SyncFeed:
                     continue
                 entries.append(entry)
             else:
-                if position - first < wanted or position == self._left:
+                if position - first < wanted:
                     self._end()
         except Exception as error:  # noqa: BLE001  (the source's own, or another input: the caller sees it as it is)
             engine.stop_for(error)

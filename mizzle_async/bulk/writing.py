@@ -194,8 +194,12 @@ class WriteEngine:
                 return []
             if feed.ended or packer.held >= MOST_HELD:
                 await self.wait()
-            elif (pulling := feed.pull()) is not None:
+                continue
+            before = packer.ready
+            if (pulling := feed.pull()) is not None:
                 await self._pull(pulling)
+            elif packer.ready == before:  # all of it was done before, or is no good: others have their turn
+                await asyncio.sleep(0)
         return []
 
     async def _pull(self, pulling: Coroutine[Any, Any, None]) -> None:

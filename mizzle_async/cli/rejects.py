@@ -98,7 +98,7 @@ class Rejects:
                 "problem": problem,
                 "content": content,
             }
-            self._write(self.path, json_bytes(entry) + b"\n")
+            self._write(self.path, _line(entry))
         if self.stops:
             raise StoppedError(where)
         if self.count <= MOST_SHOWN:
@@ -117,3 +117,15 @@ class Rejects:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    try:
+        return json_bytes(entry) + b"\n"
+    except TypeError:  # there is text in it that UTF-8 cannot carry: JSON can
+        return json.dumps(entry, default=_plain).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """Return as JSON has it what the standard library does not know."""
+    return json.loads(json_bytes(value))

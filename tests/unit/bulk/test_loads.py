@@ -94,6 +94,32 @@ def test_large_items_are_packed_by_size(table):
     assert max(table.sizes) == 13
 
 
+def test_source_that_has_more_than_its_length_says(table):
+    """What a source says of its length is believed of nothing: a list may grow, and a lazy collection may not know."""
+
+    class Lazy:
+        def __len__(self):
+            return 3
+
+        def __iter__(self):
+            return iter(rows(60))
+
+    async def main():
+        async with Client(caller=table.caller) as client:
+            orders = client.table(Row)
+            assert (await orders.put_many(Lazy())).written == 60
+            growing = rows(20)
+            load = orders.put_many(growing)
+            growing += rows(30)[20:]
+            assert (await load).written == 30
+            empty = []
+            load = orders.put_many(empty)
+            empty += rows(1)
+            assert (await load).written == 1
+
+    run_virtual(main())
+
+
 def test_async_source_is_read_as_needed(table):
     """An asynchronous iterable is a source like any other, of any length."""
 

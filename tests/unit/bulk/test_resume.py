@@ -145,6 +145,29 @@ def test_state_that_could_not_be_written_is_refused(table, tmp_path):
     assert not table.items
 
 
+def test_others_have_their_turn_while_items_are_skipped(table, tmp_path):
+    """Passing over what an earlier run has done does not keep the loop from everybody else."""
+    state = tmp_path / "state.json"
+    load(table, rows(5_000), state)
+
+    async def main():
+        turns = 0
+
+        async def other():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async with Client(caller=table.caller) as client:
+            task = asyncio.create_task(other())
+            assert (await client.table(Row).put_many(iter(rows(5_000)), resume=state)).skipped == 5_000
+            task.cancel()
+        return turns
+
+    assert run_virtual(main()) >= 5_000 / (8 * 25)
+
+
 def test_rejected_items_are_settled(table, tmp_path):
     """What went to `on_error` is not tried again when the load is resumed, and does not hold the checkpoint back."""
     state = tmp_path / "state.json"

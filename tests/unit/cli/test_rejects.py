@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -37,6 +38,17 @@ def test_rejects_are_written_once(tmp_path, capsys):
         many.add(("f", line), "wrong")
     many.close()
     assert len(capsys.readouterr().err.splitlines()) == MOST_SHOWN + 1
+
+
+def test_reject_that_is_no_text_is_kept(tmp_path):
+    """A line with half of a surrogate pair, which UTF-8 cannot carry, is in the file all the same."""
+    rejects = Rejects(tmp_path / "rejects")
+    rejects.add(("f", 1), "no text", content={"a": "\ud800", "n": Decimal("1.50"), "b": b"x"})
+    rejects.add(("\udcff", 2), "a name that is no text")
+    rejects.close()
+    first, second = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
+    assert first["content"] == {"a": "\ud800", "n": 1.5, "b": "eA=="}
+    assert second["file"] == "\udcff"
 
 
 def test_first_reject_may_stop(tmp_path):
