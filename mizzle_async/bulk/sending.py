@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from attrs import frozen
 
 from mizzle_async.bulk.pace import BulkOwner, Lanes
-from mizzle_async.errors import ThrottledError
+from mizzle_async.errors import ClientStateError, ExpressionError, ThrottledError
 from mizzle_async.operations import Operation, use
 from mizzle_async.values import Record
 
@@ -89,18 +89,28 @@ class _Lot(Generic[ResultT]):
         async with self._lock:
             if self._ended:
                 return None
+            operation: Any = None
             try:
                 operation = next(self._sync) if self._async is None else await anext(self._async)
             except (StopIteration, StopAsyncIteration):
                 self._ended = True
-                return None
             except Exception as error:  # noqa: BLE001  (the source's own: the reader sees it when all else has come)
-                self._ended = True
-                self.source_error = error
+                self._stop(error)
+            else:
+                if not isinstance(operation, Operation):
+                    name = "None" if operation is None else f"a {type(operation).__name__}"
+                    self._stop(ExpressionError(f"send_all takes operations, such as orders.update(…), not {name}"))
+            if self._ended:
                 return None
             use(operation)
             self.under_way[id(operation)] = operation
-            return operation
+            taken: Operation[ResultT] = operation
+            return taken
+
+    def _stop(self, error: Exception) -> None:
+        """Take no more of the input."""
+        self._ended = True
+        self.source_error = error
 
     async def _send(self, operation: Operation[ResultT]) -> None:
         await self._lanes.enter()
@@ -151,13 +161,25 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
             self._tasks = [self._owner.start(lot.lane()) for _ in range(self._concurrency)]
         while not lot.outcomes:
             if all(task.done() for task in self._tasks):
-                error, lot.source_error = lot.source_error, None
-                if error is not None:
-                    raise error
-                raise StopAsyncIteration
+                self._end()
             lot.arrived.clear()
             await lot.arrived.wait()
         return lot.take()
+
+    def _end(self) -> NoReturn:
+        """Raise what ends the iteration: its end, or what was in the way of one."""
+        tasks, self._tasks = self._tasks or [], []
+        error, self._lot.source_error = self._lot.source_error, None
+        if error is not None:
+            raise error
+        if any(task.cancelled() for task in tasks):
+            raise ClientStateError(
+                "the client was closed before every operation was sent: `under_way` of the iterator has those whose "
+                "outcome is not known"
+            )
+        for task in tasks:
+            task.result()
+        raise StopAsyncIteration
 
     @property
     def under_way(self) -> tuple[Operation[ResultT], ...]:
@@ -166,7 +188,7 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
 
     async def aclose(self) -> None:
         """Cancel what is under way, and wait until it has ended."""
-        tasks = self._tasks = self._tasks or []
+        tasks, self._tasks = self._tasks or [], []
         for task in tasks:
             task.cancel()
         if tasks:

@@ -144,6 +144,42 @@ def test_error_of_the_source_comes_last():
     with_client(caller, use)
 
 
+@pytest.mark.parametrize("wrong", [5, None, "scan"])
+def test_what_is_no_operation_is_refused(wrong):
+    """Something else among the operations is refused, when the outcomes of those before it have come."""
+
+    async def use(client):
+        rows = client.table(Row)
+        given = [rows.update(name="a", number=5).add(Row.count, 1), rows.scan() if wrong == "scan" else wrong]
+        seen = []
+        with pytest.raises(ExpressionError, match="takes operations"):  # noqa: PT012  (reading is what raises)
+            async for operation, _ in client.send_all(given):
+                seen.append(operation)
+        assert seen == given[:1]
+
+    with_client(Busy(), use)
+
+
+def test_client_that_is_closed_meanwhile_is_no_end(recwarn):
+    """When the client is closed before all is sent, the loop raises, and the iterator names what was under way."""
+
+    async def main():
+        client = Client(caller=Busy())
+        await client.open()
+        rows = client.table(Row)
+        sending = client.send_all(rows.update(name="a", number=n).add(Row.count, 1) for n in range(5, 50))
+        await anext(sending)
+        await client.aclose()
+        with pytest.raises(ClientStateError, match="closed"):
+            async for _ in sending:
+                pass
+        assert sending.under_way
+        with pytest.raises(StopAsyncIteration):
+            await anext(sending)
+
+    run_virtual(main())
+
+
 def stored(table, count):
     """Put rows into a table in memory."""
     for number in range(count):
