@@ -161,6 +161,8 @@ class HeatReport(Value):
 
 
 def _shortened(key: str) -> str:
+    if not key.isprintable():  # it comes from data, and goes to a terminal
+        key = "".join(each if each.isprintable() else repr(each)[1:-1] for each in key)
     return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 1]}…"
 
 

@@ -41,7 +41,7 @@ def heat(files: tuple[str, ...], connection: Connection, *, format_name: str | N
     source = Source(files, format_name)
     for name in files:
         if name != STANDARD and not Path(name).is_file():
-            raise click.UsageError(f"{name} is no file")
+            raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
     connection.run(lambda client: _heat(client, source, **options))
 
 

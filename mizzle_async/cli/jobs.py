@@ -15,7 +15,7 @@ from mizzle_async.cli.exit_codes import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects, StoppedError
 from mizzle_async.cli.values import json_bytes, parse_json
-from mizzle_async.errors import BatchError
+from mizzle_async.errors import BatchError, ResumeError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -105,6 +105,9 @@ class Job:
         except BatchError as error:
             click.echo(f"{type(error).__name__}: {error}", err=True)
             self._code = IN_PART if work.report.written else FAILED
+        except ResumeError:
+            self.state = None  # there is nothing to go on with
+            raise
         finally:
             if self.rejects is not None:
                 self.rejects.close()

@@ -50,7 +50,7 @@ def load(files: tuple[str, ...], connection: Connection, **options: Any) -> None
     source = Source(files, options.pop("format_name"))
     for name in files:
         if name != STANDARD and not Path(name).is_file():
-            raise click.UsageError(f"{name} is no file")
+            raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
     source.formats()
     connection.run(lambda client: _load(client, source, **options))
 

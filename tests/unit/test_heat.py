@@ -144,3 +144,14 @@ def test_sketch_that_is_full_says_so():
     text = str(heat.report())
     assert "3+ partition keys" in text
     assert "(-" in text
+
+
+def test_keys_do_not_break_the_plot():
+    """Characters of a key that move the cursor, or worse, are shown as what they are."""
+    heat = Heat()
+    heat.count("t", "two\nlines", 2.0)
+    heat.count("t", "\x1b[31mred é", 1.0)
+    lines = str(heat.report()).splitlines()
+    assert len(lines) == 3
+    assert "two\\nlines" in lines[1]
+    assert "\\x1b[31mred é" in lines[2]

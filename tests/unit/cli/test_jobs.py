@@ -4,9 +4,9 @@ import pytest
 
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
 from mizzle_async.bulk.work import BulkWork
-from mizzle_async.cli.jobs import Job
+from mizzle_async.cli.jobs import Job, State
 from mizzle_async.cli.progress import Display
-from mizzle_async.errors import ThrottledError
+from mizzle_async.errors import ResumeError, ThrottledError
 
 
 @pytest.mark.parametrize(("written", "code"), [(0, 1), (7, 3)])
@@ -24,3 +24,18 @@ async def test_what_is_left_is_told(capsys, written, code):
     assert "BatchError: put_many" in shown.err
     told = json.loads(shown.out)
     assert (told["complete"], told["loaded"], told["failed"]) == (False, written, 1)
+
+
+async def test_state_of_other_work_is_nothing_to_go_on_with(tmp_path, capsys):
+    """Where the state file is refused, nobody is told to go on with it."""
+    path = tmp_path / "state.json"
+    path.write_text("{}")
+
+    async def work() -> BatchReport:
+        raise ResumeError("the state of other work")
+
+    job = Job("load", Display("x", quiet=True), State(path, named=True))
+    with pytest.raises(ResumeError):
+        await job.run(BulkWork("load", BatchReport(), work))
+    assert "--resume" not in capsys.readouterr().err
+    assert path.exists()
