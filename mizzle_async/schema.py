@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mizzle_async.concurrency import run_together
@@ -117,8 +117,10 @@ class TableAdministration(ABC):
         options = TableOptions(read_units=read_units, write_units=write_units)
         deadline = _Deadline(wait_timeout)
         handles = [self._handle(model) for model in models]
-        distinct = {handle.name: handle for handle in handles}
-        tables = await run_together(self._ensure(handle, options, deadline) for handle in distinct.values())
+        sharing: dict[str, list[Table[Any]]] = {}
+        for handle in dict.fromkeys(handles):
+            sharing.setdefault(handle.name, []).append(handle)
+        tables = await run_together(self._ensure_all(each, options, deadline) for each in sharing.values())
         by_name = {table.name: table for table in tables}
         return [by_name[handle.name] for handle in handles]
 
@@ -163,6 +165,11 @@ class TableAdministration(ABC):
     # ── steps ──
 
     def _handle(self, model: type[Any] | Table[Any]) -> Table[Any]:
+        given: object = model
+        if isinstance(given, list | tuple | set):
+            raise ModelError(
+                "give entities one by one, `ensure_tables(Order, Customer)`, or `ensure_tables(*entities)`"
+            )
         return model if isinstance(model, Table) else self.table(model)
 
     async def _described(self, name: str) -> TableDescription | None:
@@ -177,6 +184,15 @@ class TableAdministration(ABC):
         table = await self._ready(handle.name, deadline)
         await self._ensure_time_to_live(handle.schema, handle.name)
         return table
+
+    async def _ensure_all(
+        self, handles: Sequence[Table[Any]], options: TableOptions, deadline: _Deadline
+    ) -> TableDescription:
+        """Ensure what several entities need of the table that they share, one after the other."""
+        *others, last = handles
+        for handle in others:
+            await self._ensure(handle, options, deadline)
+        return await self._ensure(last, options, deadline)
 
     async def _ensure(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
         wanted = definition_of(handle.schema, handle.name)

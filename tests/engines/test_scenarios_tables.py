@@ -125,6 +125,32 @@ async def test_ensure_adds_a_missing_index(client: Client):
     assert [each.plain_id for each in found] == ["a"]
 
 
+async def test_ensure_of_entities_that_share_a_table(client: Client):
+    """Entities in one table get what each of them needs; one whose key is another is refused."""
+
+    @entity("shared")
+    class First:
+        pk: PartitionKey[str]
+        a: Attribute[str]
+
+    @entity("shared")
+    class Second(First):
+        b: Attribute[str]
+
+    @entity("shared")
+    class Third:
+        pk: PartitionKey[int]
+
+    GlobalSecondaryIndex("by-a", partition_key=First.a)
+    GlobalSecondaryIndex("by-b", partition_key=Second.b)
+    tables = await client.ensure_tables(First, Second, First)
+    assert [sorted(table.indexes) for table in tables] == [["by-a", "by-b"]] * 3
+    with pytest.raises(ModelError, match=r"Third: .* its key is pk \(S, partition\), not pk \(N, partition\)"):
+        await client.ensure_tables(First, Third)
+    with pytest.raises(ModelError, match=r"ensure_tables\(\*entities\)"):
+        await client.ensure_tables([First, Second])
+
+
 async def test_ensure_refuses_a_table_that_differs(client: Client):
     """A table with another key is not touched: the message says how it differs."""
     await client.ensure_tables(Plain)
