@@ -6,7 +6,7 @@ type. Key paths are types of their own, so that a query takes key conditions and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, overload
@@ -320,45 +320,54 @@ def _sort_key_condition(operator: str, path: SortKeyPath[Any, Any], arguments: t
     return SortKeyCondition(operator, path, arguments)
 
 
+class CompositeKey:
+    """What keys of several attributes have in common: they are compared with tuples, and good for nothing else."""
+
+    __slots__ = ()
+
+    composite: ClassVar[bool] = True
+    parts: tuple[AttributePath[Any, Any], ...]
+
+    def places(self) -> Iterator[Place]:
+        """Yield the path of each attribute."""
+        yield from self.parts
+
+    def size(self) -> NoReturn:
+        """Refuse: the attributes have sizes, the key has none."""
+        self._refuse("it has no size")
+
+    def if_not_exists(self, value: object) -> NoReturn:
+        """Refuse: nothing can be set to it."""
+        del value
+        self._refuse("nothing can be set to it")
+
+    def __getitem__(self, key: object, /) -> NoReturn:
+        self._refuse("all of them scalars: nothing is inside it")
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.parts))})"
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise ExpressionError(f"{self} is a key of several attributes, {why}")
+
+
 @frozen(eq=False, repr=False)
-class CompositePartitionKeyPath(PartitionKeyPath[EntityT, ValueT]):
+class CompositePartitionKeyPath(CompositeKey, PartitionKeyPath[EntityT, ValueT]):
     """A partition key of several attributes: it equals a tuple of all of them.
 
     Attributes:
         parts: The path of each attribute, in the index's order.
     """
 
-    composite: ClassVar[bool] = True
     parts: tuple[AttributePath[EntityT, Any], ...] = field(kw_only=True)
-
-    def __getitem__(self, key: Any, /) -> NoReturn:
-        _refuse_inside(self)
-
-    def __str__(self) -> str:
-        return _describe_parts(self.parts)
 
 
 @frozen(eq=False, repr=False)
-class CompositeSortKeyPath(SortKeyPath[EntityT, ValueT]):
+class CompositeSortKeyPath(CompositeKey, SortKeyPath[EntityT, ValueT]):
     """A sort key of several attributes: a tuple names its leading parts, all but the last by equality.
 
     Attributes:
         parts: The path of each attribute, in the index's order.
     """
 
-    composite: ClassVar[bool] = True
     parts: tuple[AttributePath[EntityT, Any], ...] = field(kw_only=True)
-
-    def __getitem__(self, key: Any, /) -> NoReturn:
-        _refuse_inside(self)
-
-    def __str__(self) -> str:
-        return _describe_parts(self.parts)
-
-
-def _describe_parts(parts: Iterable[AttributePath[Any, Any]]) -> str:
-    return f"({', '.join(map(str, parts))})"
-
-
-def _refuse_inside(path: AttributePath[Any, Any]) -> NoReturn:
-    raise ExpressionError(f"{path} is a key of several attributes, all of them scalars: nothing is inside it")

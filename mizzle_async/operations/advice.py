@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mizzle_async.expressions import AttributePath, Condition, Conjunction, Predicate
+from mizzle_async.expressions.composite_keys import expanded
 from mizzle_async.model import EntitySchema, SecondaryIndex, indexes_of
 
 _RANGES = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
@@ -87,5 +88,7 @@ def _compared(condition: Condition[Any]) -> Iterator[tuple[str, str]]:
             yield from _compared(part)
     elif isinstance(condition, Predicate) and condition.operator in _RANGES:
         left: Any = condition.left
-        if isinstance(left, AttributePath) and not left.composite and len(left.segments) == 1:
+        if left.composite:
+            yield from _compared(expanded(condition))
+        elif isinstance(left, AttributePath) and len(left.segments) == 1:
             yield str(left.segments[0]), condition.operator

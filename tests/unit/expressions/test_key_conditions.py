@@ -114,6 +114,15 @@ def test_composite_condition_may_stand_in_a_condition(compiler):
     assert compiler.condition(WHEN > ("x",)) == "#status > :status"
 
 
+def test_composite_key_reads_its_parts_and_nothing_else():
+    """What a comparison with a tuple reads is each attribute; sizes and defaults of several attributes are refused."""
+    assert list((WHEN > ("x", 1)).places()) == [STATUS, DAY, NUMBER]
+    with pytest.raises(ExpressionError, match="has no size"):
+        WHEN.size()
+    with pytest.raises(ExpressionError, match="nothing can be set to it"):
+        PLACE.if_not_exists(("nl", "ams"))
+
+
 def test_composite_key_is_no_value(compiler):
     """A key of several attributes cannot be what another attribute is compared with."""
     with pytest.raises(ExpressionError, match="neither a value nor an attribute"):

@@ -343,6 +343,16 @@ def test_explanation(orders):
     assert "ScanIndexForward: False" in str(hydrated)
 
 
+def test_a_filter_on_a_key_of_several_attributes_is_judged_by_each(orders):
+    """A tuple's comparison is no filter of the index whose key it is, and one like any other of another index."""
+    with pytest.raises(ExpressionError, match=r"Order\.total is a key of index 'by-place'"):
+        orders.query(BY_PLACE.partition_key == ("DE", "open")).filter(BY_PLACE.sort_key > (5,))
+    query = orders.query(Order.customer_id == "c1").filter(BY_PLACE.partition_key == ("DE", "open"))
+    assert query.to_wire()["FilterExpression"] == "#country = :country AND #st = :st"
+    with pytest.warns(UnindexedFilterWarning, match="index 'by-place' would serve it"):
+        orders.scan().filter(BY_PLACE.partition_key == ("DE", "open")).filter(BY_PLACE.sort_key == (5,))
+
+
 def test_a_filter_on_what_the_index_lacks_is_refused_although_items_are_read(orders):
     """The service filters an index's entries before their items are read: the message says so, and what to do."""
     query = orders.query(BY_COUNTRY.partition_key == "DE").hydrate()
