@@ -163,7 +163,7 @@ class TableBulk(TableWrites[ModelT]):
 
         def stamped(item: Any) -> Item:
             encoded = target.codec.encode_new(item)
-            stamp_put(schema, encoded, owner.now())
+            stamp_put(target.codec, encoded, owner.now())
             return encoded
 
         is_stamped = schema.created_at is not None or schema.updated_at is not None

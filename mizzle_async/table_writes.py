@@ -129,7 +129,7 @@ class TableWrites(Generic[ModelT]):
         now = self._now()
         encoded = self._target.codec.encode_new(item)
         write_id = self._write_id()
-        stamp_new(self.schema, encoded, now, write_id)
+        stamp_new(self._target.codec, encoded, now, write_id)
         plain: PutItem[ModelT] = PutItem(
             self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout, write_id=write_id
         )
@@ -154,7 +154,7 @@ class TableWrites(Generic[ModelT]):
             )
         now = self._now()
         encoded = self._target.codec.encode_new(item)
-        stamp_put(schema, encoded, now)
+        stamp_put(self._target.codec, encoded, now)
         return PutItem(self._target, item=encoded, now=now, timeout=timeout)
 
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:

@@ -120,7 +120,7 @@ class Writer:
         target = self._target(item, table)
         check_batchable(target.schema, "put")
         encoded = target.codec.encode_new(item)
-        stamp_put(target.schema, encoded, self._owner.now())
+        stamp_put(target.codec, encoded, self._owner.now())
         await self._accept(put_entry(target, encoded, item, self.report.taken))
 
     async def delete(self, key: Any, /, *, table: WriterTable | None = None) -> None:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    NoReturn,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    overload,
+)
 
 from attrs import field, frozen
 
@@ -232,6 +244,18 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
             f"{self}[…] takes a member's path (`Order.address[Address.city]`), a stored name, "
             "or a list position counted from 0; DynamoDB has neither negative positions nor slices"
         )
+
+    if not TYPE_CHECKING:  # so that type checkers refuse unknown names themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_") or name in Place.__slots__:  # asked for while nothing is set: copying, pickling
+                raise AttributeError(name=name, obj=self)
+            raise AttributeError(
+                f"{self} has no {name!r}: a path leads into a document by the document's path, "
+                f"`Order.address[Address.city]`, or by a name, `{self}[{name!r}]`",
+                name=name,
+                obj=self,
+            )
 
 
 class PartitionKeyPath(AttributePath[EntityT, ValueT]):

@@ -18,6 +18,7 @@ from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.hooks import HookRegistry
 from mizzle_async.marshalling.index_keys import index_key_limits, limited_encoder
+from mizzle_async.marshalling.open_values import HookShape, OptionalShape
 from mizzle_async.marshalling.operands import Operands, StoredValue
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.serialize import (
@@ -29,7 +30,7 @@ from mizzle_async.marshalling.serialize import (
 )
 from mizzle_async.marshalling.shape import Shape
 from mizzle_async.marshalling.shards import Sharding, sharding_of
-from mizzle_async.marshalling.temporal import from_epoch
+from mizzle_async.marshalling.temporal import encode_timestamp, from_epoch
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.types import AttributeValue, Item
 
@@ -58,6 +59,7 @@ class EntityCodec(Generic[ModelT]):
     """
 
     __slots__ = (
+        "_hooked",
         "_limits",
         "_make_serializer",
         "_operands",
@@ -102,6 +104,7 @@ class EntityCodec(Generic[ModelT]):
             members = shape.by_wire
             functions = entity_functions(schema, shape)
         self._operands = Operands(members)
+        self._hooked = frozenset(name for name, member in members.items() if _is_hooked(member))
         self.sharding: Sharding | None = sharding_of(schema)
         self.encode = functions.encode
         self.decode = functions.decode
@@ -201,6 +204,8 @@ class EntityCodec(Generic[ModelT]):
         Raises:
             MarshallingError: The attribute's type is another one.
         """
+        if attribute.name not in self._hooked:
+            return encode_timestamp(attribute, epoch_seconds)
         stored = self._operands.encode(from_epoch(epoch_seconds), self.schema.path(attribute.field), Facet.WHOLE)
         assert stored is not None  # noqa: S101  (no datetime is stored as absence)
         return stored
@@ -240,6 +245,12 @@ class EntityCodec(Generic[ModelT]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.schema.entity}>"
+
+
+def _is_hooked(member: Field | Shape) -> bool:
+    """Tell whether the user's hooks say how an attribute is stored."""
+    shape = member.shape if isinstance(member, Field) else member
+    return isinstance(shape.inner if isinstance(shape, OptionalShape) else shape, HookShape)
 
 
 class Marshaller:

@@ -189,6 +189,11 @@ class Operation(Generic[ResultT_co]):
         def __getitem__(self, key: object) -> NoReturn:
             raise self._forgotten("holds no items")
 
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):  # what copying and pickling ask for, perhaps before anything is set
+                raise AttributeError(name=name, obj=self)
+            raise AttributeError(f"{self._forgotten(f'has no {name!r}')}", name=name, obj=self)
+
     def _forgotten(self, what: str) -> TypeError:
         _use(self)
         return TypeError(f"{self} {what}: it is an operation that was not sent; did you forget `await`?")

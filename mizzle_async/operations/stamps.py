@@ -9,7 +9,7 @@ from typing import Any
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Condition, UpdateClauses
-from mizzle_async.marshalling import encode_timestamp
+from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
@@ -20,25 +20,26 @@ def is_stamped(schema: EntitySchema) -> bool:
     return schema.created_at is not None or schema.updated_at is not None or schema.time_to_live is not None
 
 
-def stamp_new(schema: EntitySchema, item: Item, now: float, write_id: str | None = None) -> None:
+def stamp_new(codec: EntityCodec[Any], item: Item, now: float, write_id: str | None = None) -> None:
     """Complete an item that comes into being: both times, and the first version with the id of its write."""
+    schema = codec.schema
     if schema.created_at is not None:
-        item[schema.created_at.name] = encode_timestamp(schema.created_at, now)
+        item[schema.created_at.name] = codec.encode_timestamp(schema.created_at, now)
     if schema.updated_at is not None:
-        item[schema.updated_at.name] = encode_timestamp(schema.updated_at, now)
+        item[schema.updated_at.name] = codec.encode_timestamp(schema.updated_at, now)
     if schema.version is not None:
         item[schema.version.name] = {"N": "1"}
         if write_id is not None:
             item[WRITE_ID_ATTRIBUTE] = {"S": write_id}
 
 
-def stamp_put(schema: EntitySchema, item: Item, now: float) -> None:
+def stamp_put(codec: EntityCodec[Any], item: Item, now: float) -> None:
     """Complete an item that is put over whatever was there: it keeps the creation time that it brings."""
-    created, updated = schema.created_at, schema.updated_at
+    created, updated = codec.schema.created_at, codec.schema.updated_at
     if created is not None and _is_absent(item.get(created.name)):
-        item[created.name] = encode_timestamp(created, now)
+        item[created.name] = codec.encode_timestamp(created, now)
     if updated is not None:
-        item[updated.name] = encode_timestamp(updated, now)
+        item[updated.name] = codec.encode_timestamp(updated, now)
 
 
 def stamp_update(
@@ -64,9 +65,9 @@ def stamp_update(
     touched = clauses.top_level_names
     created, updated, counted = schema.created_at, schema.updated_at, schema.version
     if created is not None and creates and created.name not in touched:
-        clauses = clauses.set_default(schema.path(created.field), Encoded(encode_timestamp(created, now)))
+        clauses = clauses.set_default(schema.path(created.field), Encoded(target.codec.encode_timestamp(created, now)))
     if updated is not None and updated.name not in touched:
-        clauses = clauses.set(schema.path(updated.field), Encoded(encode_timestamp(updated, now)))
+        clauses = clauses.set(schema.path(updated.field), Encoded(target.codec.encode_timestamp(updated, now)))
     if counted is not None:
         path = schema.path(counted.field)
         if version is None:
@@ -79,11 +80,12 @@ def stamp_update(
     return clauses
 
 
-def stamped(schema: EntitySchema, item: Item, now: float, version: int | None) -> Item:
+def stamped(codec: EntityCodec[Any], item: Item, now: float, version: int | None) -> Item:
     """Return an item as an update of it leaves it: with the time of the update, and the next version."""
+    schema = codec.schema
     after = dict(item)
     if schema.updated_at is not None:
-        after[schema.updated_at.name] = encode_timestamp(schema.updated_at, now)
+        after[schema.updated_at.name] = codec.encode_timestamp(schema.updated_at, now)
     if schema.version is not None and version is not None:
         after[schema.version.name] = {"N": str(version + 1)}
     return after

@@ -140,7 +140,7 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
 
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was sent, with its times and its version: a transaction returns no item."""
-        given: ModelT = self._decode(stamped(self._target.schema, self.sent, self.now, self.version))
+        given: ModelT = self._decode(stamped(self._target.codec, self.sent, self.now, self.version))
         return given
 
 

@@ -352,7 +352,7 @@ class ReplaceItem(ItemUpdate[ModelT]):
     def transacted(self) -> ModelT:
         """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
         target = self._target
-        return self._decode(stamped(target.schema, self.sent, self.now, self.version))
+        return self._decode(stamped(target.codec, self.sent, self.now, self.version))
 
 
 class PurgeExpired(DeleteItem[ModelT]):

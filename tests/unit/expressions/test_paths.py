@@ -65,6 +65,13 @@ def test_path_refuses_what_is_no_member(key):
         TOTAL[key]
 
 
+def test_a_member_is_taken_by_brackets():
+    """What is written as an attribute of a path, as other libraries have it, is told how it is written here."""
+    with pytest.raises(AttributeError, match=r"Order\.address has no 'city': .* `Order\.address\['city'\]`"):
+        _ = ADDRESS.city
+    assert not hasattr(ADDRESS, "__deepcopy__")
+
+
 def test_path_has_neither_hash_nor_truth_nor_elements():
     """A path cannot be hashed, tested, iterated or searched with `in`, because each would mean something else."""
     with pytest.raises(TypeError, match="unhashable"):

@@ -149,6 +149,12 @@ def test_use_as_a_result_raises(customers, misuse):
         misuse(operation)
 
 
+def test_use_as_an_instance_raises(customers):
+    """An attribute of what an operation would give is asked of the operation where `await` was forgotten."""
+    with pytest.raises(AttributeError, match=r"GetItem .* has no 'name': .* did you forget `await`"):
+        _ = customers.get("c1").name
+
+
 @pytest.mark.parametrize("dump", [json.dumps, orjson.dumps, vars])
 def test_operation_is_not_serialised_by_accident(customers, dump):
     """JSON encoders, and what web frameworks fall back to, refuse an operation that was returned unsent."""

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 
+import cattrs
 import pytest
 
 from mizzle_async import (
@@ -260,3 +261,30 @@ def test_put_keeps_the_creation_time(client):
         operation.to_request()
         stored = operation.from_wire(WireResponse({}), NOW)
         assert (stored.made, stored.used) == (made, now)
+
+
+def test_times_follow_the_user_s_hooks():
+    """Where the user's converter says how datetimes are stored, every write stamps its items so."""
+
+    @entity("notes")
+    class Note:
+        note_id: PartitionKey[str]
+        text: Attribute[str] = attribute(default="")
+        made: Attribute[datetime | None] = attribute(default=None, created_at=True)
+        changed: Attribute[datetime | None] = attribute(default=None, updated_at=True)
+
+    converter = cattrs.Converter()
+    converter.register_unstructure_hook(datetime, lambda moment: int(moment.timestamp()))
+    converter.register_structure_hook(datetime, lambda seconds, _: datetime.fromtimestamp(seconds, UTC))
+    notes = Client(converter=converter, clock=lambda: 1_700_000_000.0).table(Note)
+    note, stamp = Note(note_id="a"), {"N": "1700000000"}
+    for operation in (notes.insert(note), notes.put(note)):
+        assert (operation.to_wire()["Item"]["made"], operation.to_wire()["Item"]["changed"]) == (stamp, stamp)
+    upsert = notes.upsert("a").set(Note.text, "x").to_wire()
+    assert (upsert["ExpressionAttributeValues"][":made"], upsert["UpdateExpression"]) == (
+        stamp,
+        "SET #text = :text, #made = if_not_exists(#made, :made), #changed = :made",
+    )
+    replacement = notes.replace(note)
+    assert stamp in replacement.to_wire()["ExpressionAttributeValues"].values()
+    assert replacement.transacted().changed == datetime.fromtimestamp(1_700_000_000, UTC)
