@@ -237,6 +237,8 @@ class TableWrites(Generic[ModelT]):
     def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
         """Turn one state of an item into another by the smallest update; where they are equal, nothing is sent.
 
+        What others changed meanwhile elsewhere in the item stays, unless the entity has a version, which is checked.
+
         Args:
             old: The instance as it was read.
             to: The instance as it shall be.
@@ -244,6 +246,8 @@ class TableWrites(Generic[ModelT]):
 
         Raises:
             ExpressionError: Both are the same object, or their keys differ.
+            ConditionalCheckFailedError: Awaited: somebody else changed a list that is appended to, or a set that is
+                replaced.
         """
         schema, codec = self.schema, self._target.codec
         if old is to:

@@ -98,6 +98,37 @@ async def tags_can_be_read(client: Client) -> Any:
     return answer["Tags"]
 
 
+async def list_elements_removed_together(client: Client) -> Any:
+    """What remains of five elements when the first two are removed in one update."""
+    await client.create_table(Thing)
+    legacy = client.table("things", partition_key="pk", sort_key="sk", sort_key_type=int)
+    await legacy.put({"pk": "p", "sk": 1, "list": ["a", "b", "c", "d", "e"]})
+    path = legacy.attribute("list")
+    return (await legacy.update(pk="p", sk=1).remove(path[0], path[1]))["list"]
+
+
+async def number_added_inside_an_absent_map(client: Client) -> Any:
+    """What ADD does to a member of a map that is not stored."""
+    await client.create_table(Thing)
+    legacy = client.table("things", partition_key="pk", sort_key="sk", sort_key_type=int)
+    await legacy.put({"pk": "p", "sk": 1})
+    try:
+        return (await legacy.update(pk="p", sk=1).add(legacy.attribute("map", "n"), 1))["map"]
+    except MizzleError as error:
+        return type(error).__name__
+
+
+async def largest_item_by_update(client: Client) -> Any:
+    """Whether an update may make an item of 409,600 bytes."""
+    await client.create_table(Thing)
+    await client.table(Thing).put(Thing(pk="p", sk=1))
+    try:
+        await client.table(Thing).update(pk="p", sk=1).set(Thing.a, "x" * (409_600 - len("pkpska") - 2))
+    except MizzleError as error:
+        return type(error).__name__
+    return "made"
+
+
 @frozen
 class Difference:
     """One difference: what is done, what each engine makes of it, and why."""
@@ -132,6 +163,25 @@ DIFFERENCES = [
         "UnknownOperationError",
         [{"Key": "team", "Value": "a"}],
         "DynamoDB Local takes tags when a table is made and knows no operation that reads them",
+    ),
+    Difference(
+        list_elements_removed_together,
+        ["c", "d", "e"],
+        ["b", "d", "e"],
+        "ministack removes one after the other, each from what the one before left; the service takes positions as "
+        "they were before the update",
+    ),
+    Difference(
+        number_added_inside_an_absent_map,
+        "ValidationError",
+        {"n": 1},
+        "ministack makes the map; the service refuses paths through what is not stored",
+    ),
+    Difference(
+        largest_item_by_update,
+        "made",
+        "ValidationError",
+        "ministack counts an item that an update makes as larger than one that is put",
     ),
 ]
 
