@@ -269,6 +269,9 @@ class TableWrites(Generic[ModelT]):
             )
         automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
         before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
+        for name, value in after.items():
+            if before.get(name) != value:
+                codec.check_assigned(name, value)
         difference = diff(codec, before, after)
         plain: UpdateItem[ModelT] = UpdateItem(
             self._target,

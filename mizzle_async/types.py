@@ -5,7 +5,7 @@ Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -146,7 +146,8 @@ class CallRecord(Value):
         attempts: Requests sent.
         request_id: The service's own.
         error: The error the call raised, or None.
-        consumed_capacity: ``ConsumedCapacity`` as answered, when it was asked for.
+        consumed_capacity: ``ConsumedCapacity`` as answered, when it was asked for: of batches and transactions one
+            for each table.
     """
 
     operation: str
@@ -156,7 +157,7 @@ class CallRecord(Value):
     attempts: int
     request_id: str
     error: BaseException | None
-    consumed_capacity: Mapping[str, Any] | None = None
+    consumed_capacity: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
 
 
 class Sender(Protocol):

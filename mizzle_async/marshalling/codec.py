@@ -147,6 +147,20 @@ class EntityCodec(Generic[ModelT]):
         """
         return key_of_item(self.schema, item)
 
+    def check_assigned(self, name: str, stored: AttributeValue) -> None:
+        """Check the limits of an attribute that is assigned on its own, without the item.
+
+        Args:
+            name: The attribute's stored name.
+            stored: What is assigned to it.
+
+        Raises:
+            LimitError: It is a key of an index, and too long or empty for one.
+        """
+        limit = self._limits.get(name)
+        if limit is not None:
+            limit.check({name: stored})
+
     def shape_of(self, name: str) -> Shape | None:
         """Return how a top-level attribute is stored, by its stored name; None where it is stored by value."""
         member = self._operands.members.get(name)

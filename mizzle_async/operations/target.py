@@ -73,11 +73,14 @@ class Target(Generic[ModelT]):
 
     def assign(self, value: Any, path: AttributePath[Any, Any]) -> Encoded:
         """Encode a value that is assigned to a path: a whole attribute passes what its class demands of it first."""
-        if self.assigned and len(path.segments) == 1 and not isinstance(value, Encoded):
-            demanded = self.assigned.get(str(path.segments[0]))
-            if demanded is not None:
-                value = demanded(value)
-        return Encoded(self.encode(value, path, Facet.WHOLE))
+        if isinstance(value, Encoded) or len(path.segments) > 1:
+            return Encoded(self.encode(value, path, Facet.WHOLE))
+        name = str(path.segments[0])
+        demanded = self.assigned.get(name)
+        encoded = self.encode(value if demanded is None else demanded(value), path, Facet.WHOLE)
+        if encoded is not None:
+            self.codec.check_assigned(name, encoded)
+        return Encoded(encoded)
 
     def check_owners(self, owners: Iterable[Any], what: object) -> None:
         """Refuse paths of another entity.

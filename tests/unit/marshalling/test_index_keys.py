@@ -16,6 +16,7 @@ from mizzle_async import (
     SortKey,
     attribute,
     entity,
+    evolve,
 )
 from mizzle_async.marshalling import Marshaller
 from mizzle_async.model import schema_of
@@ -79,6 +80,22 @@ def test_bulk_writes_check_them_too():
 
     with pytest.raises(BatchError, match=r"0 done, 1 not done, .*LimitError: .*by-status"):
         asyncio.run(load())
+
+
+def test_updates_check_what_they_assign():
+    """An attribute that is assigned on its own has the limits of keys too, however it is assigned."""
+    tickets = Client().table(Ticket)
+    old = Ticket(id="a", at=1, status="", owner="x")
+    for assign in (
+        lambda: tickets.update(old).set(Ticket.status, ""),
+        lambda: tickets.update(old).set({"status": "ä" * 1_025}),
+        lambda: tickets.upsert(id="a", at=1).set_default(Ticket.status, ""),
+        lambda: tickets.patch(Ticket(id="a", at=1), to=old),
+    ):
+        with pytest.raises(LimitError, match="a partition key of index 'by-status'"):
+            assign()
+    assert tickets.update(old).set(Ticket.status, None).to_wire()["UpdateExpression"] == "REMOVE #status"
+    assert tickets.patch(old, to=evolve(old, owner="y")).to_wire()["UpdateExpression"] == "SET #o = :o"
 
 
 def test_an_item_that_was_read_can_be_changed_whatever_it_has():
