@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from attrs import frozen
 
@@ -108,6 +108,14 @@ class Stream(Generic[RowT_co]):
         self._reader = reader
         self._plan = plan
         self._items: ItemIterator[RowT_co] | None = None
+
+    if not TYPE_CHECKING:  # so that type checkers refuse it themselves
+
+        def __aiter__(self) -> NoReturn:
+            raise TypeError(
+                "a stream is a context: `async with query.stream() as items: async for item in items: …`; without one, "
+                "iterate the query itself"
+            )
 
     async def __aenter__(self) -> ItemIterator[RowT_co]:
         self._items = ItemIterator(self._reader, self._plan)

@@ -115,6 +115,8 @@ class CarefulFunctions:
             return self.shape.encode_fields(instance, ATTRIBUTE_LEVELS)
         except Misfit as misfit:
             found = misfit
+        if not found.steps and isinstance(instance, self.schema.cls) and type(instance) is not self.schema.cls:
+            found.advice = f"write it through `client.table({type(instance).__name__})`"
         raise found.to_error(self.schema.entity) from found.__cause__
 
     def decode(self, item: Item) -> Any:

@@ -21,6 +21,7 @@ from mizzle_async.operations.conditions import expired_condition
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.failures import living, raise_expired, raise_unreachable
+from mizzle_async.operations.key import MISSING
 from mizzle_async.operations.stamps import check_maintained, stamp_update, stamped
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.write import Write
@@ -127,7 +128,7 @@ class UpdateItem(ItemUpdate[ModelT]):
     def set(self, path: AttributePath[ModelT, ValueT], value: ValueT | Operand[ModelT, ValueT], /) -> Self: ...
     @overload
     def set(self, values: Mapping[str, Any], /) -> Self: ...
-    def set(self, path: Any, value: Any = None, /) -> Self:
+    def set(self, path: Any, value: Any = MISSING, /) -> Self:
         """Assign values.
 
         Args:
@@ -139,6 +140,10 @@ class UpdateItem(ItemUpdate[ModelT]):
             MarshallingError: The value does not fit the attribute.
         """
         use(self)
+        if (value is MISSING) is not isinstance(path, Mapping):
+            raise ExpressionError(
+                f"{self._target.schema.entity}: .set() takes a path and a value, or a mapping of names to values alone"
+            )
         if not isinstance(path, Mapping):
             return self._with(self._assignment(path, value))
         schema = self._target.schema

@@ -256,6 +256,8 @@ async def test_stream_has_ended_when_its_context_has(read):
     assert service.cancelled == 1
     with pytest.raises(StopAsyncIteration):
         await anext(kept)
+    with pytest.raises(TypeError, match="a stream is a context: `async with"):
+        aiter(events.scan().stream())
 
 
 async def test_closing_twice_and_before_the_start_is_fine(read):

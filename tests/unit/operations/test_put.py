@@ -263,6 +263,17 @@ def test_put_keeps_the_creation_time(client):
         assert (stored.made, stored.used) == (made, now)
 
 
+def test_instance_of_a_subclass_is_refused(customers):
+    """What would be read back as something else is not written; the message says through which table it is."""
+
+    @entity("customers")
+    class Special(Customer):
+        discount: Attribute[int] = attribute(default=0)
+
+    with pytest.raises(MarshallingError, match=r"expected Customer, found Special; .*client\.table\(Special\)"):
+        customers.insert(Special(customer_id="c1", name="n"))
+
+
 def test_times_follow_the_user_s_hooks():
     """Where the user's converter says how datetimes are stored, every write stamps its items so."""
 

@@ -172,6 +172,15 @@ def test_wrong_clause_is_refused_where_it_is_said(orders, build, message):
         build(orders.update(ORDER))
 
 
+def test_an_assignment_has_a_value(orders):
+    """A path without a value is no removal, and a mapping has its values already."""
+    update = orders.update(customer_id="c1", order_id="7")
+    with pytest.raises(ExpressionError, match="a path and a value, or a mapping"):
+        update.set(Order.note)
+    with pytest.raises(ExpressionError, match="a path and a value, or a mapping"):
+        update.set({"note": "n"}, None)
+
+
 def test_overlapping_clauses_are_refused(orders):
     """Two clauses of one path contradict each other."""
     operation = orders.update(ORDER).set(Order.status, "a").set(Order.status, "b")
