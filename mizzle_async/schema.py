@@ -179,7 +179,7 @@ class TableAdministration(ABC):
             return None
 
     async def _create(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
-        wanted = definition_of(handle.schema, handle.name)
+        wanted = definition_of(handle.schema, handle.name, hooked=handle.target.codec.hooked)
         await self.control("CreateTable", create_parameters(wanted, options))
         table = await self._ready(handle.name, deadline)
         await self._ensure_time_to_live(handle.schema, handle.name)
@@ -195,7 +195,7 @@ class TableAdministration(ABC):
         return await self._ensure(last, options, deadline)
 
     async def _ensure(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
-        wanted = definition_of(handle.schema, handle.name)
+        wanted = definition_of(handle.schema, handle.name, hooked=handle.target.codec.hooked)
         table = await self._described(handle.name)
         if table is None:
             try:

@@ -54,12 +54,12 @@ class EntityCodec(Generic[ModelT]):
             key's.
         key_of: Returns the key of an instance.
         sharding: How the partition key is spread over several partitions, or None where it is not.
+        hooked: The attributes that the user's hooks store, by their stored names.
         identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
     """
 
     __slots__ = (
-        "_hooked",
         "_limits",
         "_make_serializer",
         "_operands",
@@ -68,6 +68,7 @@ class EntityCodec(Generic[ModelT]):
         "encode",
         "encode_key",
         "encode_new",
+        "hooked",
         "identify",
         "key_of",
         "schema",
@@ -104,7 +105,7 @@ class EntityCodec(Generic[ModelT]):
             members = shape.by_wire
             functions = entity_functions(schema, shape)
         self._operands = Operands(members)
-        self._hooked = frozenset(name for name, member in members.items() if _is_hooked(member))
+        self.hooked: frozenset[str] = frozenset(name for name, member in members.items() if _is_hooked(member))
         self.sharding: Sharding | None = sharding_of(schema)
         self.encode = functions.encode
         self.decode = functions.decode
@@ -218,7 +219,7 @@ class EntityCodec(Generic[ModelT]):
         Raises:
             MarshallingError: The attribute's type is another one.
         """
-        if attribute.name not in self._hooked:
+        if attribute.name not in self.hooked:
             return encode_timestamp(attribute, epoch_seconds)
         stored = self._operands.encode(from_epoch(epoch_seconds), self.schema.path(attribute.field), Facet.WHOLE)
         assert stored is not None  # noqa: S101  (no datetime is stored as absence)

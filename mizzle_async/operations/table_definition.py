@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
@@ -10,6 +10,7 @@ from attrs import field, frozen
 from mizzle_async.errors import ModelError
 from mizzle_async.limits import GLOBAL_SECONDARY_INDEXES, LOCAL_SECONDARY_INDEXES
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, indexes_of, scalar_code
+from mizzle_async.model.annotations import type_name
 from mizzle_async.values import Value
 
 StreamView: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
@@ -116,12 +117,13 @@ class TableDescription(Value):
 # ── what an entity needs ──
 
 
-def definition_of(schema: EntitySchema, name: str) -> TableDescription:
+def definition_of(schema: EntitySchema, name: str, *, hooked: Container[str] = ()) -> TableDescription:
     """Return the table that an entity needs.
 
     Args:
         schema: The entity's.
         name: The table's name at the service.
+        hooked: Attributes that the user's hooks store.
 
     Raises:
         ModelError: A key attribute has a type of which only the converter knows how it is stored, or there are too many
@@ -139,7 +141,7 @@ def definition_of(schema: EntitySchema, name: str) -> TableDescription:
     names = dict.fromkeys(
         each for elements in (key, *(index.key for index in described.values())) for each, _ in elements
     )
-    return TableDescription(name, key, {each: _type_of(schema, each) for each in names}, described)
+    return TableDescription(name, key, {each: _type_of(schema, each, hooked) for each in names}, described)
 
 
 def _described(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> IndexDescription:
@@ -164,15 +166,15 @@ def _key_elements(partition: Sequence[str], sort: Sequence[str]) -> tuple[KeyEle
     return (*((name, "HASH") for name in partition), *((name, "RANGE") for name in sort))
 
 
-def _type_of(schema: EntitySchema, name: str) -> str:
+def _type_of(schema: EntitySchema, name: str, hooked: Container[str]) -> str:
     attribute: AttributeSchema | None = schema.by_name.get(name)
     if attribute is None:
         raise ModelError(f"{schema.entity} does not declare {name!r}, so its type as a key is not known")
     code = scalar_code(attribute.type, "epoch" if attribute.time_to_live else attribute.datetime_format)
-    if code is None:
+    if code is None or name in hooked:
         raise ModelError(
-            f"{schema.entity}.{attribute.field} is part of a key, and how {attribute.type!r} is stored is not known"
-            " here: create the table yourself, or use str, int, Decimal or bytes"
+            f"{schema.entity}.{attribute.field} is part of a key, and only the converter knows how"
+            f" {type_name(attribute.type)} is stored: create the table yourself, or use str, int, Decimal or bytes"
         )
     return code
 

@@ -1,5 +1,6 @@
 """Making, ensuring and deleting tables against a scripted control plane: what is sent, and how it is waited for."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -206,8 +207,6 @@ async def test_other_time_to_live_is_refused(pauses, status):
         number: SortKey[int]
         until: Attribute[Any] = attribute(default=None)
 
-    from datetime import datetime  # noqa: PLC0415  (only this class needs it)
-
     @entity("orders")
     class Session:
         customer_id: PartitionKey[str]
@@ -241,8 +240,27 @@ async def test_key_of_a_type_that_only_a_converter_knows():
         code: PartitionKey[Code]
 
     client = await Client(caller=StubCaller({}), converter=converter).open()
-    with pytest.raises(ModelError, match="is stored is not known here"):
+    with pytest.raises(ModelError, match="only the converter knows how Code is stored"):
         await client.create_table(Coded)
+
+
+async def test_key_of_a_type_whose_hooks_the_converter_replaces():
+    """Where the user's hooks store a type that the library knows, the library's own form is no guide."""
+    import cattrs  # noqa: PLC0415  (the user's, not ours)
+
+    converter = cattrs.Converter()
+    converter.register_unstructure_hook(datetime, lambda moment: moment.year)
+    converter.register_structure_hook(datetime, lambda year, _: datetime(year, 1, 1, tzinfo=UTC))
+
+    @entity("events")
+    class Dated:
+        event_id: PartitionKey[str]
+        day: Attribute[datetime]
+
+    GlobalSecondaryIndex("by-day", partition_key=Dated.day)
+    client = await Client(caller=StubCaller({}), converter=converter).open()
+    with pytest.raises(ModelError, match="only the converter knows how datetime is stored"):
+        await client.create_table(Dated)
 
 
 async def test_running_nothing_together():
