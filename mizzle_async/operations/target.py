@@ -73,7 +73,7 @@ class Target(Generic[ModelT]):
 
     def assign(self, value: Any, path: AttributePath[Any, Any]) -> Encoded:
         """Encode a value that is assigned to a path: a whole attribute passes what its class demands of it first."""
-        if isinstance(value, Encoded) or len(path.segments) > 1:
+        if isinstance(value, Encoded) or len(path.segments) != 1:
             return Encoded(self.encode(value, path, Facet.WHOLE))
         name = str(path.segments[0])
         demanded = self.assigned.get(name)
