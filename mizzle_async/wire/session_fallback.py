@@ -117,6 +117,12 @@ class FallbackTransport:
         return "<FallbackTransport over aiobotocore's HTTP session>"
 
 
+def _look_at(opening: asyncio.Task[Any]) -> None:
+    """See a failure that nobody may be left to hear of, so that it is not reported as forgotten."""
+    if not opening.cancelled():
+        opening.exception()
+
+
 def _origin(error: Exception) -> object:
     """Find what aiohttp said, inside what botocore made of it."""
     return getattr(error, "kwargs", {}).get("error", error)
@@ -159,6 +165,7 @@ def _session_class() -> type[Any]:
                 opening = self._opening.get(proxy_url)
                 if opening is None:
                     opening = self._opening[proxy_url] = asyncio.ensure_future(self._open(proxy_url))
+                    opening.add_done_callback(_look_at)
                 # Opening reads the certificate authorities. A caller whose time is up leaves, and those who come later
                 # need not begin anew: `wait` cancels nothing.
                 await asyncio.wait({opening})

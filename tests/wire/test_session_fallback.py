@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 
 import pytest
@@ -214,6 +215,25 @@ async def test_a_caller_in_a_hurry_does_not_keep_others_from_a_session(monkeypat
         assert opening.done()
         assert session._opening == {}
         assert len(proxy.requests) == 1
+
+
+async def test_an_opening_that_fails_when_everybody_has_left_is_not_reported(caplog):
+    """What nobody waits for any more fails in silence, and is tried anew by the next call, which is told."""
+    transport = FallbackTransport({"verify": "/nowhere.pem"})
+    exchange = Exchange(Endpoint("https", "127.0.0.1", 9), [], b"")
+    call = asyncio.ensure_future(transport.exchange(exchange))
+    while not transport._sessions or not transport._sessions[False]._opening:  # noqa: ASYNC110  (it has no event)
+        await asyncio.sleep(0)
+    (opening,) = transport._sessions[False]._opening.values()
+    call.cancel()
+    await asyncio.wait({call, opening})
+    del call, opening
+    gc.collect()
+    with pytest.raises(errors.TransportError, match="FileNotFoundError") as caught:
+        await transport.exchange(exchange)
+    assert caught.value.outcome is Outcome.NOT_SENT
+    await transport.aclose()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_cancelled_calls_mix_no_answers(monkeypatch):
