@@ -152,9 +152,11 @@ class FaultProxy:
 
     async def stop(self) -> None:
         """Close every connection on both sides."""
-        await self._server.stop()
-        if self._pool is not None:
-            await self._pool.aclose()
+        try:
+            await self._server.stop()
+        finally:
+            if self._pool is not None:
+                await self._pool.aclose()
 
     async def __aenter__(self) -> Self:
         return await self.start()

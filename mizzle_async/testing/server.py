@@ -95,7 +95,7 @@ class ScriptedServer:
         greeting: The bytes that open a connection.
         log: Every `Event`, in order.
         requests: Every `Request`, in order.
-        errors: What coroutines of the script raised, which is a mistake in the test; `stop` raises the first.
+        errors: What the script raised, which is a mistake in the test; `stop` raises the first.
     """
 
     def __init__(
@@ -336,12 +336,17 @@ class _ServerConnection(asyncio.Protocol):
         if self._answering or self._hanging or not self._queue or self._transport is None:
             return
         self._answering = True
-        reply = self._server.answer(self._queue.pop(0))
-        if isinstance(reply, Reply):
-            self._begin(reply)
-        else:
-            self._pending = asyncio.ensure_future(reply)
-            self._pending.add_done_callback(self._answered)
+        try:
+            reply = self._server.answer(self._queue.pop(0))
+            if isinstance(reply, Reply):
+                self._begin(reply)
+                return
+            pending = asyncio.ensure_future(reply)
+        except Exception as error:  # noqa: BLE001  (whatever the script raises: `stop` does, in the test that wrote it)
+            self._mistaken(error)
+            return
+        self._pending = pending
+        pending.add_done_callback(self._answered)
 
     def _answered(self, pending: asyncio.Future[Reply]) -> None:
         """Go on with the reply that a coroutine of the script came to; one that raised closes the connection."""
@@ -352,8 +357,12 @@ class _ServerConnection(asyncio.Protocol):
         if error is None:
             self._begin(pending.result())
         else:
-            self._server.errors.append(error)
-            self.end(Ending.RESET)
+            self._mistaken(error)
+
+    def _mistaken(self, error: BaseException) -> None:
+        """Note a mistake of the script, and end the connection."""
+        self._server.errors.append(error)
+        self.end(Ending.RESET)
 
     def _begin(self, reply: Reply) -> None:
         data = reply.encode(f"REQUEST{len(self._server.requests):08}", formatdate(usegmt=True))

@@ -68,16 +68,26 @@ async def test_a_script_may_be_a_coroutine_function():
         assert b'{"number":2}' in answer
 
 
-async def test_a_mistake_in_a_script_is_raised_at_the_end():
-    """A script that raises ends its connection, and the test that wrote it."""
+async def mistaken(_request):
+    """Raise, as a coroutine function of a script may."""
+    raise LookupError("a mistake in the test")
 
-    async def script(_request):
-        raise ZeroDivisionError("a mistake")
 
+@pytest.mark.parametrize(
+    ("script", "mistake"),
+    [
+        (mistaken, LookupError),
+        (lambda request: request.payload["Nothing"], KeyError),
+        (lambda _request: {"Item": {}}, TypeError),
+    ],
+    ids=["coroutine", "function", "no reply"],
+)
+async def test_a_mistake_in_a_script_is_raised_at_the_end(script, mistake):
+    """A script that raises, or gives no reply, ends its connection, and the test that wrote it."""
     server = await ScriptedServer(script).start()
     with pytest.raises(ConnectionResetError):
         await ask(server)
-    with pytest.raises(ZeroDivisionError, match="a mistake"):
+    with pytest.raises(mistake):
         await server.stop()
 
 
