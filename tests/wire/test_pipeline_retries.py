@@ -328,6 +328,20 @@ def test_stale_connections_cost_nothing():
     assert len(server.requests) == 1000 + statistics.retries
 
 
+def test_a_stale_connection_is_followed_by_a_fresh_one():
+    """However many idle connections the server closes at reuse, a call meets one of them."""
+
+    async def main():
+        async with ScriptedServer(lambda sent: Reply.close() if sent.number == 2 else ITEM) as server:
+            pipeline = await opened(server)
+            await asyncio.gather(*(pipeline.call(request()) for _ in range(20)))
+            attempts = [(await pipeline.call(request())).attempts for _ in range(20)]
+            await pipeline.aclose()
+            return attempts
+
+    assert run_virtual(main()) == [2] * 20
+
+
 def test_a_stale_connection_is_retried_once_for_free():
     """A service that closes fresh connections too is not stale, but failing: that is counted."""
 
