@@ -160,7 +160,7 @@ def _session_class() -> type[Any]:
             self._opening: dict[str | None, asyncio.Task[Any]] = {}
 
         async def _get_session(self, proxy_url: str | None) -> Any:
-            session = self._sessions.get(proxy_url)
+            session = (self._sessions or {}).get(proxy_url)
             if session is None:
                 opening = self._opening.get(proxy_url)
                 if opening is None:
