@@ -47,6 +47,7 @@ class Table(TableBulk[ModelT]):
     def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
         super().__init__(owner, codec, name)
         self._advised: set[Any] = set()
+        self._identity = entity_identity(codec.schema)
 
     # ── paths, for tables whose class has none ──
 
@@ -84,8 +85,9 @@ class Table(TableBulk[ModelT]):
         Raises:
             MarshallingError: A value does not fit its key attribute, or one is missing.
         """
-        item = resolve_key(self._target.codec, value, attributes)
-        return Key(entity_identity(self.schema), item)
+        codec = self._target.codec
+        item = codec.encode_key(attributes) if value is MISSING else resolve_key(codec, value, attributes)
+        return Key(self._identity, item)
 
     # ── reading one ──
 

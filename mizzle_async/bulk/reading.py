@@ -149,13 +149,14 @@ async def read_items(
     """
     settings = settings or ReadSettings(consistent_read=consistent_read)
     reader = BatchReader(owner, target, settings)
-    identify = target.codec.identify
-    names = [identify(key) for key in keys]
+    identify_all = target.codec.identify_all
+    names = identify_all(keys)
     wanted = list(dict(zip(names, keys, strict=True)).values())
     found: dict[Hashable, Item] = {}
     if len(wanted) <= GET_CHUNK:
         if wanted:
-            found = {identify(item): item for item in await reader.read(wanted)}
+            items = await reader.read(wanted)
+            found = dict(zip(identify_all(items), items, strict=True))
     else:
         chunks = iter(range(0, len(wanted), GET_CHUNK))
 
@@ -166,10 +167,10 @@ async def read_items(
                     items = await reader.read(wanted[start : start + GET_CHUNK])
                 finally:
                     reader.lanes.leave()
-                found.update((identify(item), item) for item in items)
+                found.update(zip(identify_all(items), items, strict=True))
 
         await run_together([lane() for _ in range(min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))])
-    return [found.get(name) for name in names]
+    return list(map(found.get, names))
 
 
 class GetMany(Generic[KeyT, ModelT]):
@@ -219,12 +220,10 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         decode: Callable[[list[Item | None]], list[ModelT | None]],
         settings: ReadSettings,
     ) -> None:
-        identify = target.codec.identify
-        self._identify = identify
+        self._identify_all = target.codec.identify_all
         self._asked: dict[Hashable, list[KeyT]] = {}
         wanted: dict[Hashable, Item] = {}
-        for given, item in keys:
-            name = identify(item)
+        for name, (given, item) in zip(self._identify_all([item for _, item in keys]), keys, strict=True):
             wanted[name] = item
             self._asked.setdefault(name, []).append(given)
         self._wanted = list(wanted.items())
@@ -263,7 +262,7 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
             self._tasks[task] = chunk
 
     def _arrived(self, chunk: Sequence[tuple[Hashable, Item]], items: list[Item]) -> None:
-        found = {self._identify(item): item for item in items}
+        found = dict(zip(self._identify_all(items), items, strict=True))
         models = self._decode([found.get(name) for name, _ in chunk])
         for (name, _), model in zip(chunk, models, strict=True):
             self._rows += [(given, model) for given in self._asked[name]]

@@ -7,13 +7,19 @@ calling one costs no dispatch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
-from mizzle_async.marshalling.entities import entity_functions, entity_shape, key_identifier, key_of_item
+from mizzle_async.marshalling.entities import (
+    entity_functions,
+    entity_shape,
+    key_identifier,
+    key_of_item,
+    keys_identifier,
+)
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.hooks import HookRegistry
@@ -57,6 +63,7 @@ class EntityCodec(Generic[ModelT]):
         hooked: The attributes that the user's hooks store, by their stored names.
         identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
+        identify_all: Returns the same for each of many items.
     """
 
     __slots__ = (
@@ -70,6 +77,7 @@ class EntityCodec(Generic[ModelT]):
         "encode_new",
         "hooked",
         "identify",
+        "identify_all",
         "key_of",
         "schema",
         "sharding",
@@ -82,6 +90,7 @@ class EntityCodec(Generic[ModelT]):
     encode_key: Callable[[Mapping[str, Any]], Item]
     key_of: Callable[[ModelT], Item]
     identify: Callable[[Item], Hashable]
+    identify_all: Callable[[Sequence[Item]], list[Hashable]]
 
     def __init__(self, schema: EntitySchema, resolver: Resolver) -> None:
         """Find out how the entity is stored, and compile its functions.
@@ -119,6 +128,7 @@ class EntityCodec(Generic[ModelT]):
         self._limits = index_key_limits(schema)
         self.encode_new = limited_encoder(self.encode, self._limits)
         self.identify = key_identifier(schema)
+        self.identify_all = keys_identifier(schema, self.identify)
 
     def serializer(self, wrap: Wrap) -> Serialize:
         """Return a function that writes instances as JSON: what `encode_new` and `identify` give, for many of them.

@@ -6,7 +6,7 @@ either the value fits after all (``1E3`` where ``1000`` is common), or the caref
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from mizzle_async.errors import ExpressionError, MarshallingError
@@ -191,6 +191,32 @@ def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
         )
 
     return by_one if first == last else by_two
+
+
+def keys_identifier(
+    schema: EntitySchema, identify: Callable[[Item], Hashable]
+) -> Callable[[Sequence[Item]], list[Hashable]]:
+    """Return what does for many items what ``identify`` does for one, without a call for each where keys are text.
+
+    Args:
+        schema: The entity's.
+        identify: Made by `key_identifier`.
+    """
+    first, last = schema.key_names[0], schema.key_names[-1]
+
+    def all_by_one(items: Sequence[Item]) -> list[Hashable]:
+        try:
+            return [item[first]["S"] for item in items]
+        except KeyError:
+            return [identify(item) for item in items]
+
+    def all_by_two(items: Sequence[Item]) -> list[Hashable]:
+        try:
+            return [(item[first]["S"], item[last]["S"]) for item in items]
+        except KeyError:
+            return [identify(item) for item in items]
+
+    return all_by_one if first == last else all_by_two
 
 
 def known_key(schema: EntitySchema, item: Item) -> Item:

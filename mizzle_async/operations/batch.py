@@ -290,6 +290,8 @@ def consumed_units(payload: WirePayload) -> float | None:
     consumed: Any = payload.get("ConsumedCapacity")
     if not consumed:
         return None
+    if len(consumed) == 1:  # as almost always
+        return float(consumed[0].get("CapacityUnits") or 0.0)
     return float(sum(entry.get("CapacityUnits") or 0.0 for entry in consumed))
 
 

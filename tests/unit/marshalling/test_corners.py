@@ -184,6 +184,7 @@ def test_keys_of_pages_are_told_apart(codec_of):
     one, same = ({"customer_id": {"S": "c"}, "number": {"N": text}, "x": {"S": text}} for text in ("1", "1.0"))
     assert codec.identify(one) == codec.identify(same)
     assert codec.identify(one) != codec.identify(one | {"number": {"N": "2"}})
+    assert codec.identify_all([one, same]) == [codec.identify(one), codec.identify(same)]
     with pytest.raises(MarshallingError, match=r"^Order\.number: expected a key attribute"):
         codec.identify({"customer_id": {"S": "c"}})
 
@@ -349,6 +350,11 @@ def test_a_page_of_one_key_is_told_apart_too(codec_of):
     codec = codec_of(dict_schema("legacy", partition_key="pk"))
     assert codec.identify({"pk": {"S": "a"}, "x": {"N": "1"}}) == codec.identify({"pk": {"S": "a"}})
     assert codec.identify({"pk": {"N": "1.0"}}) == codec.identify({"pk": {"N": "1"}})
+    for page in (
+        [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}],
+        [{"pk": {"S": "a"}}, {"pk": {"N": "1"}}, {"pk": {"B": "eA=="}}],
+    ):
+        assert codec.identify_all(page) == [codec.identify(item) for item in page]
     with pytest.raises(MarshallingError, match=r"^legacy\.pk: expected a key attribute"):
         codec.identify({})
 
