@@ -398,5 +398,8 @@ class BatchWrite(Operation[BatchAnswer]):
 
 def _encoded(tables: Mapping[str, Iterable[bytes]]) -> bytes:
     """Return the JSON of a request, put together from its encoded writes."""
-    parts = [b"%b:[%b]" % (orjson.dumps(table), b",".join(bodies)) for table, bodies in tables.items()]
-    return b'{"RequestItems":{%b},"ReturnConsumedCapacity":"TOTAL"}' % b",".join(parts)
+    pieces = [b'{"RequestItems":{']
+    for table, bodies in tables.items():
+        pieces += (orjson.dumps(table), b":[", b",".join(bodies), b"]", b",")
+    pieces[-1] = b'},"ReturnConsumedCapacity":"TOTAL"}'
+    return b"".join(pieces)
