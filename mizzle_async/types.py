@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import frozen
 
-from mizzle_async.values import Value
+from mizzle_async.values import Value, transient
 
 AttributeValue: TypeAlias = dict[str, Any]
 """One value in DynamoDB's JSON: a dict with one entry, its type descriptor. Binary is base64 text, as on the wire."""
@@ -70,8 +70,8 @@ class Outcome(Enum):
     """The service answered that it was not applied."""
 
 
-@frozen(slots=True)
-class WireRequest:
+@transient(eq=False, repr=False)
+class WireRequest(Value):
     """One call to the service, before it is signed: all that the I/O stack knows about an operation.
 
     Attributes:
@@ -93,8 +93,8 @@ class WireRequest:
     token_age: float = 0.0
 
 
-@frozen(slots=True)
-class WireResponse:
+@transient(eq=False, repr=False)
+class WireResponse(Value):
     """The checked answer to a `WireRequest`.
 
     Attributes:
@@ -134,7 +134,7 @@ class Instrument(Protocol):
         """Hear of a finished call, whether it succeeded or failed."""
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class CallRecord(Value):
     """One finished call, as an `Instrument` sees it.
 

@@ -1,4 +1,4 @@
-"""What value classes have in common: how they compare, and how they look.
+"""What value classes have in common: how they are made, how they compare, and how they look.
 
 attrs would write these methods anew for each class, and Python compile them in every process: a tenth of what our
 import took. Here they are written once. This module imports nothing else of the package.
@@ -12,6 +12,13 @@ from attrs import Attribute, fields
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
+    from attrs import frozen as transient
+else:
+    # What is made anew for every call is frozen for type checkers only: at run time each attribute of a frozen class
+    # costs as much to assign as all the attributes of this one.
+    from attrs import define as transient
+
+__all__ = ["Record", "Value", "transient"]
 
 
 class Record:

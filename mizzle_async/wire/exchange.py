@@ -12,6 +12,7 @@ from typing import Any, Protocol, overload
 from attrs import define, frozen
 
 from mizzle_async.types import Outcome, WirePayload
+from mizzle_async.values import Value, transient
 
 
 @frozen(slots=True, cache_hash=True)
@@ -86,8 +87,8 @@ class Exchange:
     stale: bool = False
 
 
-@frozen(slots=True)
-class Answer:
+@transient(eq=False, repr=False)
+class Answer(Value):
     """A whole answer that passed every check: its checksum is right, and its body is a JSON object.
 
     Attributes:
