@@ -70,7 +70,8 @@ def raise_condition_failure(
             "the answer to an earlier attempt was lost and the condition is false now, perhaps because that attempt was"
             " applied: compare what is stored, or read the item again",
         )
-    if presence is Presence.ABSENT and item is not None:
+    # Engines that do not return the stored item leave one certainty: absence was all that was asked.
+    if presence is Presence.ABSENT and (item is not None or (error.item is None and not condition)):
         raise _translated(
             error,
             target,

@@ -137,6 +137,14 @@ def test_repeating_is_safe(customers):
     assert customers.put(ANN).when(Customer.name == "Bob").to_request().safety is RepeatSafety.GUARDED
 
 
+def test_existing_item_that_is_not_shown_is_the_same_error(customers):
+    """Where the answer lacks the item, an insert that asked for absence alone still knows what was there."""
+    error = judged(customers.insert(ANN), failed(None))
+    assert type(error) is ItemExistsError
+    assert error.item is None
+    assert type(judged(customers.insert(ANN).when(Customer.name == "Bob"), failed(None))) is ConditionalCheckFailedError
+
+
 def test_existing_item_is_an_error_of_its_own(customers):
     """An insert onto an item names what happened, and holds the item; neither shows its values."""
     error = judged(customers.insert(ANN), failed(ANN_STORED))
