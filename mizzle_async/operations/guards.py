@@ -18,14 +18,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Final
+
+from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import Condition, Predicate
 from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, scalar_code
-from mizzle_async.operations.actions import Action
+from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.expiry import expiry_bounds
 from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item, WirePayload
@@ -125,6 +128,30 @@ def may_hold_guards(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any] |
 def guard_filter(schema: EntitySchema) -> Condition[Any]:
     """Return the condition that an item is no guard; the service evaluates it, so its counts are right."""
     return ~Predicate("begins_with", schema.partition_key_path, (Encoded({"S": GUARD_PREFIX}),))
+
+
+def hand_over(actions: Sequence[tuple[Transactable[Any], Action]]) -> tuple[tuple[Transactable[Any], Action], ...]:
+    """Join what gives a value up with what claims it for another item: a transaction takes one action for each item.
+
+    The guard is then written on condition that it still is the first one's, or that there is none.
+
+    Args:
+        actions: Of one transaction, each with its operation.
+    """
+    guards = [action for _, action in actions if action.unique is not None]
+    given_up = {action.identity: action for action in guards if action.kind == "Delete"}
+    handed = given_up.keys() & {action.identity for action in guards if action.kind == "Put"}
+    if not handed:
+        return tuple(actions)
+    joined: list[tuple[Transactable[Any], Action]] = []
+    for operation, action in actions:
+        if action.unique is None or action.identity not in handed:
+            joined.append((operation, action))
+        elif action.kind == "Put":
+            condition = {**given_up[action.identity].body}
+            del condition["Key"]
+            joined.append((operation, evolve(action, body={**action.body, **condition})))
+    return tuple(joined)
 
 
 class Guards:

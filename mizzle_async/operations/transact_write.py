@@ -14,6 +14,7 @@ from mizzle_async.operations.base import Operation, use, use_all
 from mizzle_async.operations.cancellations import canceled
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.guards import hand_over
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.tokens import ClientRequestToken, request_token
 from mizzle_async.operations.transactions import (
@@ -138,8 +139,8 @@ def transact_write(
         if not isinstance(operation, Transactable):
             raise ExpressionError(_refusal(operation))
     given: tuple[Transactable[Any], ...] = tuple(operations)
-    actions = tuple(
-        (operation, action) for operation in given if not operation.settled for action in operation.to_actions()
+    actions = hand_over(
+        [(operation, action) for operation in given if not operation.settled for action in operation.to_actions()]
     )
     check_actions(given, actions)
     transaction: TransactWrite[Any] = TransactWrite(target, given, token=own, actions=actions, timeout=timeout)

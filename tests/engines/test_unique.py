@@ -153,6 +153,31 @@ async def test_it_composes_in_a_transaction(client, users):
     assert await held(client) == {"_unique#email#S#c": "1", "_unique#number#N#9": "4"}
 
 
+async def test_values_are_handed_over_in_a_transaction(client, users):
+    """A value can go from one item to another, be swapped, and follow an item to a new key: all in one transaction."""
+    ann = await users.insert(User(user_id="1", email="a", number=1))
+    bob = await users.insert(User(user_id="2", email="b"))
+    await client.transact_write(
+        users.patch(ann, to=evolve(ann, email="b")), users.patch(bob, to=evolve(bob, email="a"))
+    )
+    await check(client, users)
+    ann, bob = await users.get_one("1"), await users.get_one("2")
+    assert (ann.email, bob.email) == ("b", "a")
+    await client.transact_write(users.insert(evolve(ann, user_id="3")), users.delete(ann))
+    await check(client, users)
+    assert await held(client) == {"_unique#email#S#a": "2", "_unique#email#S#b": "3", "_unique#number#N#1": "3"}
+    carol = await users.get_one("3")
+    await client.transact_write(
+        users.patch(carol, to=evolve(carol, email=None)), users.insert(User(user_id="4", email="b"))
+    )
+    await check(client, users)
+    with pytest.raises(TransactionCanceledError) as raised:
+        await client.transact_write(users.delete(carol), users.insert(User(user_id="5", email="b")))
+    first, second = raised.value.reasons
+    assert (type(first.error), type(second.error)) == (VersionConflictError, UniqueConstraintError)
+    await check(client, users)
+
+
 async def test_one_operation_with_several_conditions(client, users):
     """What is built from an operation is another transaction: one that failed does not stand in the way of the next."""
     insert = users.insert(User(user_id="1", email="a"))

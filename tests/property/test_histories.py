@@ -347,7 +347,7 @@ class UniqueValues(RuleBasedStateMachine):
     @rule(
         steps=st.lists(
             st.tuples(
-                st.sampled_from(["insert", "patch", "delete", "pair"]),
+                st.sampled_from(["insert", "patch", "delete", "pair", "swap"]),
                 st.integers(0, 3),
                 st.tuples(st.integers(0, 3), st.integers(0, 3)),
             ),
@@ -378,6 +378,15 @@ class UniqueValues(RuleBasedStateMachine):
                     )
                     wanted.append((kind, key, values))
                 continue
+            elif (
+                kind == "swap" and user is not None and (other := before.get(self.keys[(position + 1) % 4])) is not None
+            ):
+                calls.append(
+                    client.transact_write(
+                        users.patch(user, to=evolve(user, email=other.email, number=other.number)),
+                        users.patch(other, to=evolve(other, email=user.email, number=user.number)),
+                    )
+                )
             else:
                 calls.append(users.insert(User(key=key, **values)))
             wanted.append((kind, key, values))

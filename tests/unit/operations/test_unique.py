@@ -393,6 +393,34 @@ def test_two_claims_in_one_transaction(client, users):
     assert "secret" not in str(raised.value)
 
 
+def test_value_that_is_handed_over(client, users):
+    """Who gives a value up and who claims it in one transaction share the action on its guard."""
+    bob = User(user_id="u2", email="bob@example.com", version=1)
+    claim = users.patch(bob, to=evolve(bob, email="ann@example.com"))
+    transaction = client.transact_write(claim, users.delete(ANN))
+    (_, _), (given_up, old), (claimed, guard), (deleted, _) = actions(transaction)
+    assert (given_up, claimed, deleted) == ("Delete", "Put", "Delete")
+    assert old["Key"] == {"user_id": {"S": "_unique#mail#S#bob@example.com"}}
+    assert guard["Item"] == {
+        "user_id": {"S": "_unique#mail#S#ann@example.com"},
+        "_unique_owner": {"M": {"user_id": {"S": "u2"}}},
+    }
+    assert guard["ConditionExpression"] == "attribute_not_exists(#key) OR #owner = :owner"
+    assert guard["ExpressionAttributeValues"] == {":owner": {"M": {"user_id": {"S": "u1"}}}}
+    transaction.to_request()
+    error = judged(transaction, canceled(FINE, FINE, FAILED, FINE))
+    assert [type(reason.error) for reason in error.reasons] == [UniqueConstraintError, type(None)]
+
+
+def test_values_that_are_swapped(client, users):
+    """Two items swap their values in one transaction: four actions."""
+    bob = User(user_id="u2", email="bob@example.com", version=1)
+    swap = client.transact_write(
+        users.patch(ANN, to=evolve(ANN, email=bob.email)), users.patch(bob, to=evolve(bob, email=ANN.email))
+    )
+    assert [kind for kind, _ in actions(swap)] == ["Update", "Put", "Update", "Put"]
+
+
 INVERTED = GlobalSecondaryIndex("inverted", partition_key=Badge.serial, sort_key=Badge.site)
 EXPIRING = GlobalSecondaryIndex("expiring", partition_key=Badge.expires, sort_key=Badge.site, projection="keys_only")
 BY_NAME = GlobalSecondaryIndex("by-name", partition_key=User.name)
