@@ -150,16 +150,17 @@ class Transactions:
 
         Args:
             *operations: What ``await`` would send one by one (insert, put, replace, update, upsert, patch, delete), and
-                checks: ``orders.check(key).when(…)``. Up to 100 actions, one for each item; a unique attribute adds
-                    its own.
+                checks: ``orders.check(key).when(…)``. Up to 100 actions, one for each item; a unique attribute adds its
+                own.
             token: Your own client request token, 1 to 36 characters: the same token within ten minutes is the same
                 transaction. Without one the operation has its own, and awaiting it again within nine minutes of its
-                first sending is the same transaction; later it raises.
+                first sending is the same transaction; later it raises `LimitError`.
             timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
             An operation; awaited, a tuple in the order of the operations: the stored instance for whole-item writes,
-            None for the others. Without operations that write, nothing is sent.
+            None for the others. Type checkers know its types for up to six operations. Without operations that write,
+            nothing is sent.
 
         Raises:
             ExpressionError: Something that cannot be in a transaction of writes, or two operations about one item.
@@ -246,7 +247,7 @@ class Transactions:
             timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
-            An operation; awaited, a tuple of what each get would give.
+            An operation; awaited, a tuple of what each get would give. Type checkers know its types for up to six gets.
 
         Raises:
             ExpressionError: Something that is no get, or two gets of one item.

@@ -163,6 +163,6 @@ def _refusal(operation: object) -> str:
             "patch, delete and check; gets go to transact_get()"
         )
     return (
-        f"a transaction takes operations, such as `orders.insert(order)`, not {type(operation).__name__}; was one of "
-        "them awaited before it was given?"
+        f"a transaction takes operations that write, such as `orders.insert(order)`, not {type(operation).__name__}: "
+        "give an instance to a verb, and an operation before it is awaited"
     )

@@ -287,7 +287,7 @@ def test_what_is_no_write(client, orders, stock):
         client.transact_write(stock.get("a"))
     with pytest.raises(ExpressionError, match="no other transaction"):
         client.transact_write(client.transact_write(stock.delete("a")))
-    with pytest.raises(ExpressionError, match="was one of them awaited"):
+    with pytest.raises(ExpressionError, match="before it is awaited"):
         client.transact_write(Order(order_id="o1"))
     with pytest.raises(ExpressionError, match="give the write itself"):
         client.transact_write(stock.delete("a").exactly_once())
