@@ -237,11 +237,11 @@ class _AsyncFeed:
     async def _pull(self) -> None:
         engine = self._engine
         packer = engine.packer
+        passed = 0
         async with self._lock:
             while packer.ready < WRITE_CHUNK and packer.held < MOST_HELD and not self.ended and engine.error is None:
                 try:
-                    given = await anext(self._items)
-                    self._take(given)
+                    passed = 0 if self._take(await anext(self._items)) else passed + 1
                 except StopAsyncIteration:
                     self.ended = True
                     if engine.state is not None:
@@ -249,6 +249,9 @@ class _AsyncFeed:
                     engine.wake()
                 except Exception as error:  # noqa: BLE001  (the source's own, or another input)
                     engine.stop_for(error)
+                if passed == WRITE_CHUNK:  # nothing but what was done before, or is no good: others have their turn
+                    passed = 0
+                    await asyncio.sleep(0)
 
     def _check_end(self) -> None:
         try:
@@ -257,7 +260,8 @@ class _AsyncFeed:
         except ResumeError as error:
             self._engine.stop_for(error)
 
-    def _take(self, given: Any) -> None:
+    def _take(self, given: Any) -> bool:
+        """Encode an item; tell whether there is anything to write."""
         engine = self._engine
         position = engine.report.taken
         engine.report.taken += 1
@@ -265,8 +269,9 @@ class _AsyncFeed:
             entry = self._make(given, position)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is about this item)
             self._refused(given, position, error)
-            return
+            return False
         if engine.state is not None and not engine.state.saw(entry):
             engine.report.skipped += 1
-        else:
-            engine.packer.add((entry,))
+            return False
+        engine.packer.add((entry,))
+        return True

@@ -145,7 +145,8 @@ def test_state_that_could_not_be_written_is_refused(table, tmp_path):
     assert not table.items
 
 
-def test_others_have_their_turn_while_items_are_skipped(table, tmp_path):
+@pytest.mark.parametrize("is_async", [False, True])
+def test_others_have_their_turn_while_items_are_skipped(table, tmp_path, is_async):
     """Passing over what an earlier run has done does not keep the loop from everybody else."""
     state = tmp_path / "state.json"
     load(table, rows(5_000), state)
@@ -159,9 +160,14 @@ def test_others_have_their_turn_while_items_are_skipped(table, tmp_path):
                 turns += 1
                 await asyncio.sleep(0)
 
+        async def source():
+            for row in rows(5_000):
+                yield row
+
         async with Client(caller=table.caller) as client:
             task = asyncio.create_task(other())
-            assert (await client.table(Row).put_many(iter(rows(5_000)), resume=state)).skipped == 5_000
+            given = source() if is_async else iter(rows(5_000))
+            assert (await client.table(Row).put_many(given, resume=state)).skipped == 5_000
             task.cancel()
         return turns
 
