@@ -144,9 +144,11 @@ class Migration(Generic[ModelT]):
 
     async def _act(self, item: Item, position: int, act: Callable[[Item], Awaitable[bool]], limiters: Limiters) -> None:
         report = self.report
+        admitted = False
         try:
             if limiters:
                 await limiters.admit(-(-item_size(item) // WRITE_UNIT_BYTES))
+            admitted = True
             if await act(item):
                 report.written += 1
             else:
@@ -155,7 +157,7 @@ class Migration(Generic[ModelT]):
         except BaseException as error:
             if isinstance(error, ThrottledError):
                 self._lanes.slowed()
-            uncertain = may_be_applied(error) or not isinstance(error, Exception)
+            uncertain = may_be_applied(error) or (admitted and not isinstance(error, Exception))
             key = self._key(item)
             undone = UndoneWrite(
                 "delete" if self._verb == "delete_where" else "update",

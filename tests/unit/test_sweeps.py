@@ -217,6 +217,25 @@ def test_deletes_keep_to_their_write_units():
     assert not caller.counts
 
 
+def test_what_waited_for_its_turn_was_certainly_not_done():
+    """Items of a migration that is cancelled while they wait for write units are not done, and nobody doubts it."""
+    caller = Rows(30)
+
+    async def use(rows):
+        work = rows.scan().delete_where(write_units_per_second=1.0)
+        task = asyncio.create_task(work.send())
+        await asyncio.sleep(4.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return work.report
+
+    report = with_client(caller, use)
+    assert not report.unknown
+    assert report.written == 30 - len(caller.counts) > 0
+    assert report.taken == report.written + len(report.failed)
+
+
 def test_positions_and_counts_do_not_mix(tmp_path):
     """`max_items` counts from the beginning, which a resumed run does not know: both at once are refused."""
 
