@@ -108,9 +108,9 @@ class Run:
     __slots__ = ("digest", "end", "left")
 
     def __init__(self, left: int, end: int, digest: str = "") -> None:
-        self.left = left
-        self.end = end
-        self.digest = digest
+        self.left: int = left
+        self.end: int = end
+        self.digest: str = digest
 
 
 class LoadState:

@@ -187,7 +187,7 @@ class ReadPace:
     __slots__ = ("_units", "limiters")
 
     def __init__(self, limiters: Limiters) -> None:
-        self.limiters = limiters
+        self.limiters: Limiters = limiters
         self._units = LEAST_READ
 
     async def admit(self) -> tuple[float, list[float]]:

@@ -94,7 +94,7 @@ class Size(Comparable[EntityT, int]):
     __slots__ = ("path",)
 
     def __init__(self, path: Place) -> None:
-        self.path = path
+        self.path: Place = path
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -120,9 +120,9 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
     __slots__ = ("left", "operator", "right")
 
     def __init__(self, operator: str, left: Any, right: Any) -> None:
-        self.operator = operator
-        self.left = left
-        self.right = right
+        self.operator: str = operator
+        self.left: Any = left
+        self.right: Any = right
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -144,8 +144,8 @@ class IfNotExists(Operand[EntityT, ValueT]):
     __slots__ = ("path", "value")
 
     def __init__(self, path: Place, value: Any) -> None:
-        self.path = path
-        self.value = value
+        self.path: Place = path
+        self.value: Any = value
 
     def __add__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
@@ -180,8 +180,8 @@ class ListAppend(Operand[EntityT, ValueT_co]):
     __slots__ = ("first", "second")
 
     def __init__(self, first: Any, second: Any) -> None:
-        self.first = first
-        self.second = second
+        self.first: Any = first
+        self.second: Any = second
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

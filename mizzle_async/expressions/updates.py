@@ -51,9 +51,9 @@ class UpdateClause:
     __slots__ = ("kind", "path", "value")
 
     def __init__(self, kind: ClauseKind, path: AttributePath[Any, Any], value: Any = None) -> None:
-        self.kind = kind
-        self.path = path
-        self.value = value
+        self.kind: ClauseKind = kind
+        self.path: AttributePath[Any, Any] = path
+        self.value: Any = value
 
     @property
     def is_repeat_safe(self) -> bool:
@@ -94,7 +94,7 @@ class UpdateClauses:
     __slots__ = ("clauses",)
 
     def __init__(self, clauses: tuple[UpdateClause, ...] = ()) -> None:
-        self.clauses = clauses
+        self.clauses: tuple[UpdateClause, ...] = clauses
 
     def set(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
         """Assign a value or an `Operand`; what encodes to absence (None for an optional, an empty set) removes."""

@@ -27,7 +27,7 @@ class ListShape(Shape):
         of: How elements are stored.
     """
 
-    tags = frozenset({"L"})
+    tags: frozenset[str] = frozenset({"L"})
 
     def __init__(
         self, python: str, build: type[list[Any] | tuple[Any, ...]], accepts: tuple[type, ...], of: Shape
@@ -86,7 +86,7 @@ class ListShape(Shape):
 class TupleShape(Shape):
     """A tuple of a fixed length, each element of its own type."""
 
-    tags = frozenset({"L"})
+    tags: frozenset[str] = frozenset({"L"})
 
     def __init__(self, python: str, of: tuple[Shape, ...]) -> None:
         self.python = python
@@ -135,7 +135,7 @@ class MapShape(Shape):
         of: How values are stored.
     """
 
-    tags = frozenset({"M"})
+    tags: frozenset[str] = frozenset({"M"})
 
     def __init__(self, python: str, key: Scalar, of: Shape) -> None:
         self.python = python

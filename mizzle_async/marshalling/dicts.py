@@ -53,9 +53,9 @@ class DictFunctions:
     def __init__(
         self, schema: EntitySchema, keys: Mapping[str, Shape], text_limits: tuple[tuple[str, int], ...]
     ) -> None:
-        self.schema = schema
-        self.keys = keys
-        self.text_limits = text_limits
+        self.schema: EntitySchema = schema
+        self.keys: Mapping[str, Shape] = keys
+        self.text_limits: tuple[tuple[str, int], ...] = text_limits
 
     def encode(self, values: Mapping[str, Any]) -> Item:
         """Return the item of a dict; a top-level empty set is absent."""

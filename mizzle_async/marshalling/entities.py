@@ -42,10 +42,10 @@ class CodecFunctions:
         encode_key: Callable[[Mapping[str, Any]], Item],
         key_of: Callable[[Any], Item],
     ) -> None:
-        self.encode = encode
-        self.decode = decode
-        self.encode_key = encode_key
-        self.key_of = key_of
+        self.encode: Callable[[Any], Item] = encode
+        self.decode: Callable[[Item], Any] = decode
+        self.encode_key: Callable[[Mapping[str, Any]], Item] = encode_key
+        self.key_of: Callable[[Any], Item] = key_of
 
 
 def entity_shape(schema: EntitySchema, resolver: Resolver) -> ClassShape:
@@ -106,8 +106,8 @@ class CarefulFunctions:
     __slots__ = ("schema", "shape")
 
     def __init__(self, schema: EntitySchema, shape: ClassShape) -> None:
-        self.schema = schema
-        self.shape = shape
+        self.schema: EntitySchema = schema
+        self.shape: ClassShape = shape
 
     def encode(self, instance: Any) -> Item:
         """Return the item of an instance, or say what does not fit."""

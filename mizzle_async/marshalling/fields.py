@@ -27,11 +27,11 @@ class Field:
     __slots__ = ("default", "name", "optional", "shape", "wire")
 
     def __init__(self, name: str, wire: str, shape: Shape, *, optional: bool, default: Any) -> None:
-        self.name = name
-        self.wire = wire
-        self.shape = shape
-        self.optional = optional
-        self.default = default
+        self.name: str = name
+        self.wire: str = wire
+        self.shape: Shape = shape
+        self.optional: bool = optional
+        self.default: Any = default
 
     @property
     def is_set(self) -> bool:
@@ -100,8 +100,8 @@ class DefaultFactory:
     __slots__ = ("make", "takes_self")
 
     def __init__(self, make: Callable[..., Any], *, takes_self: bool) -> None:
-        self.make = make
-        self.takes_self = takes_self
+        self.make: Callable[..., Any] = make
+        self.takes_self: bool = takes_self
 
 
 def factory_of(default: Any) -> DefaultFactory | None:

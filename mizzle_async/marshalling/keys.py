@@ -27,7 +27,7 @@ class OpenKeyShape(Shape):
         limit: How many bytes it may have.
     """
 
-    tags = ELEMENT_TAGS
+    tags: frozenset[str] = ELEMENT_TAGS
 
     def __init__(self, inner: Shape, role: str, limit: int) -> None:
         self.inner = inner

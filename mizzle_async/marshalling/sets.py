@@ -131,7 +131,7 @@ class OpenSetShape(SetShape):
         of: How elements are stored.
     """
 
-    tags = frozenset({"SS", "NS", "BS", "L"})
+    tags: frozenset[str] = frozenset({"SS", "NS", "BS", "L"})
 
     def __init__(self, python: str, build: type[set[Any] | frozenset[Any]], of: Shape) -> None:
         self.python = python

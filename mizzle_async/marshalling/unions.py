@@ -79,7 +79,7 @@ class NumberShape(Shape):
         other: How a ``float`` or a ``Decimal`` is stored.
     """
 
-    tags = frozenset({"N"})
+    tags: frozenset[str] = frozenset({"N"})
 
     def __init__(self, python: str, whole: Shape, other: Shape) -> None:
         self.python = python
@@ -112,7 +112,7 @@ class TaggedUnionShape(Shape):
         is_declared: Whether the classes declare it, so that it is stored with their other attributes.
     """
 
-    tags = frozenset({"M"})
+    tags: frozenset[str] = frozenset({"M"})
 
     def __init__(self, python: str, attribute: str, classes: Mapping[str, ClassShape], *, is_declared: bool) -> None:
         self.python = python

@@ -46,10 +46,10 @@ class DeclaredClass:
     def __init__(
         self, cls: type[Any], table: str | None, unknown: UnknownAttributes, declarations: dict[str, Declaration]
     ) -> None:
-        self.cls = cls
-        self.table = table
+        self.cls: type[Any] = cls
+        self.table: str | None = table
         self.unknown: UnknownAttributes = unknown
-        self.declarations = declarations
+        self.declarations: dict[str, Declaration] = declarations
         self._schema: DocumentSchema | None = None
 
     def is_resolvable(self) -> bool:

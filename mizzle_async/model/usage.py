@@ -91,7 +91,7 @@ class UsageCheck:
     __slots__ = ("_approved", "schema")
 
     def __init__(self, schema: EntitySchema) -> None:
-        self.schema = schema
+        self.schema: EntitySchema = schema
         self._approved: set[Any] = set()
 
     def use(self, path: Place, use: Use) -> None:

@@ -166,9 +166,9 @@ class Guards:
     __slots__ = ("now", "owner", "target")
 
     def __init__(self, target: Target[Any], owner: Item, now: float) -> None:
-        self.target = target
-        self.owner = owner
-        self.now = now
+        self.target: Target[Any] = target
+        self.owner: Item = owner
+        self.now: float = now
 
     def added(self, item: Item) -> tuple[Action, ...]:
         """Return what claims the values of a new item."""

@@ -23,7 +23,7 @@ class Encoded:
     __slots__ = ("value",)
 
     def __init__(self, value: AttributeValue | None) -> None:
-        self.value = value
+        self.value: AttributeValue | None = value
 
     def __repr__(self) -> str:
         return "…"
