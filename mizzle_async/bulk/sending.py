@@ -100,7 +100,7 @@ class _Lot(Generic[ResultT]):
                 if not isinstance(operation, Operation):
                     name = "None" if operation is None else f"a {type(operation).__name__}"
                     self._stop(ExpressionError(f"send_all takes operations, such as orders.update(…), not {name}"))
-            if self._ended:
+            if self._ended or operation is None:
                 return None
             use(operation)
             self.under_way[id(operation)] = operation

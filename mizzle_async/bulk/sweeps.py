@@ -80,10 +80,10 @@ class SweepState:
 
 def _positions(state: dict[str, Any], parts: int) -> tuple[list[Position], Any]:
     """Return how far each part is done, and what the work itself wants to find again."""
-    positions: list[Position] = [(segment["key"], segment["ended"]) for segment in state["segments"]]
-    if len(positions) != parts or not all(key is None or isinstance(key, dict) for key, _ in positions):
+    segments = state["segments"]
+    if len(segments) != parts or not all(isinstance(segment["key"], dict | None) for segment in segments):
         raise ValueError
-    return positions, state.get("extra")
+    return [(segment["key"], segment["ended"]) for segment in segments], state.get("extra")
 
 
 def _about(plan: ReadPlan[Any, Any], work: str, parts: int) -> dict[str, Any]:
