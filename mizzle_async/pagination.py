@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mizzle_async.bulk.pace import Limiters
 from mizzle_async.errors import MarshallingError
@@ -33,13 +33,13 @@ class Page(Record, Generic[RowT_co]):
     """One page of a query or a scan.
 
     Attributes:
-        items: The rows, in the service's order.
-        cursor: Where the next page starts, safe in a URL; None on the last page.
+        items: The rows, in the service's order; not shown.
+        cursor: Where the next page starts, safe in a URL; None on the last page. Not shown: it holds a key.
         evaluated: Items read, before the filter: what was paid for.
     """
 
-    items: Sequence[RowT_co]
-    cursor: str | None
+    items: Sequence[RowT_co] = field(repr=False)
+    cursor: str | None = field(repr=False)
     evaluated: int = 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mizzle_async.values import Value, transient
 
@@ -85,7 +85,7 @@ class WireRequest(Value):
     """
 
     operation: str
-    body: bytes
+    body: bytes = field(repr=False)
     table: str
     safety: RepeatSafety
     index: str | None = None
@@ -104,7 +104,7 @@ class WireResponse(Value):
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
     """
 
-    payload: WirePayload
+    payload: WirePayload = field(repr=False)
     request_id: str = ""
     attempts: int = 1
     ambiguous: bool = False

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mizzle_async.bulk.pace import BulkOwner, Lanes
 from mizzle_async.errors import ClientStateError, ExpressionError, ThrottledError
@@ -31,11 +31,11 @@ class OperationOutcome(Record, Generic[ResultT]):
     """How one operation ended.
 
     Attributes:
-        value: What ``await operation`` would have given; None where it failed.
+        value: What ``await operation`` would have given; None where it failed. Not shown.
         error: What it would have raised; None where it succeeded.
     """
 
-    value: ResultT | None = None
+    value: ResultT | None = field(default=None, repr=False)
     error: Exception | None = None
 
     @property

@@ -37,12 +37,12 @@ class RawPage(Record):
         origins: The items as the index holds them, in step with ``items``, where ``items`` came from the table instead.
     """
 
-    items: list[Item]
-    last_key: Item | None = None
+    items: list[Item] = field(repr=False)
+    last_key: Item | None = field(default=None, repr=False)
     count: int = 0
     scanned: int = 0
     read_units: float | None = None
-    origins: list[Item] | None = None
+    origins: list[Item] | None = field(default=None, repr=False)
 
     def hydrated(self, items: list[Item | None]) -> RawPage:
         """Return this page with the table's items in place of the index's; those that are gone are left out."""

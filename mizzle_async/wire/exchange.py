@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol, overload
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from mizzle_async.types import Outcome, WirePayload
 from mizzle_async.values import Value, transient
@@ -80,8 +80,8 @@ class Exchange:
     """
 
     endpoint: Endpoint
-    headers: Sequence[tuple[str, str]]
-    body: bytes
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
     phase: Outcome = Outcome.NOT_SENT
     fresh: bool = False
     stale: bool = False
@@ -100,7 +100,7 @@ class Answer(Value):
 
     status: int
     headers: Mapping[str, str]
-    payload: WirePayload
+    payload: WirePayload = field(repr=False)
     code: str = ""
 
 

@@ -6,7 +6,14 @@ import attrs
 import pytest
 from attrs import field, frozen
 
+from mizzle_async import OperationOutcome, Page
+from mizzle_async.operations import RawPage
+from mizzle_async.types import RepeatSafety, WireRequest, WireResponse
 from mizzle_async.values import Record, Value
+from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
+
+CANARY = "yellow bird"
+ITEM = {"order_id": {"S": CANARY}}
 
 
 @frozen(eq=False, repr=False)
@@ -78,3 +85,21 @@ def test_records_are_told_apart_by_identity():
     assert one == one  # noqa: PLR0124
     assert one != Identified(1)
     assert repr(one) == "Identified(number=1)"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        WireRequest("PutItem", CANARY.encode(), "orders", RepeatSafety.IDEMPOTENT),
+        WireResponse({"Item": ITEM}),
+        Exchange(Endpoint("http", "localhost", 8000), [("X-Amz-Security-Token", CANARY)], CANARY.encode()),
+        Answer(200, {}, {"Item": ITEM}),
+        RawPage([ITEM], ITEM, origins=[ITEM]),
+        Page([ITEM], CANARY),
+        OperationOutcome(ITEM),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_holds_values_of_attributes_does_not_show_them(value: object):
+    """What a task returns is shown in logs of asyncio: neither items, nor keys, nor signed headers are."""
+    assert CANARY not in repr(value)
