@@ -15,6 +15,7 @@ from mizzle_async.errors import (
     UniqueConstraintError,
 )
 from mizzle_async.operations.actions import Action, Transactable
+from mizzle_async.operations.error_context import answer_context, call_context
 
 NOTHING_WRITTEN: Final = "the transaction was cancelled and nothing of it was written"
 NOTHING_READ: Final = "the transaction was cancelled and nothing was read"
@@ -57,17 +58,7 @@ def cancellation(
         f"{f'operation {number} of {len(reasons)}, ' if len(reasons) > 1 else ''}{reason.operation}: {_told(reason)}"
         for number, reason in failed
     )
-    translated = TransactionCanceledError(
-        f"{what}: {told or error.message}",
-        reasons=reasons,
-        code=error.code,
-        status=error.status,
-        payload=error.payload,
-        operation=error.operation,
-        table=error.table,
-        attempts=error.attempts,
-        request_id=error.request_id,
-    )
+    translated = TransactionCanceledError(f"{what}: {told or error.message}", reasons=reasons, **answer_context(error))
     # One reason is the cause, and says more than the service's list of codes.
     translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
     translated.__suppress_context__ = True
@@ -127,12 +118,10 @@ def _alone(
     if not _is_condition(reason):
         return None
     context: dict[str, Any] = {
+        **call_context(error),
         "code": f"{CONDITION_FAILED}Exception",
         "status": error.status,
-        "operation": error.operation,
         "table": action.body["TableName"],
-        "attempts": error.attempts,
-        "request_id": error.request_id,
     }
     if action.unique is not None:
         return unique_error(operation.target.schema.entity, action.unique, context)

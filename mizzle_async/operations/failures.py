@@ -18,6 +18,7 @@ from mizzle_async.errors import (
 )
 from mizzle_async.expressions import UpdateClauses
 from mizzle_async.operations.conditions import Presence
+from mizzle_async.operations.error_context import answer_context, call_context
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.stamps import item_version
 from mizzle_async.operations.target import Target
@@ -81,11 +82,7 @@ def raise_condition_failure(
         )
     if presence is Presence.PRESENT and item is None:
         raise ItemNotFoundError(
-            f"{entity}: no item lies under this key; nothing was written",
-            operation=error.operation,
-            table=error.table,
-            attempts=error.attempts,
-            request_id=error.request_id,
+            f"{entity}: no item lies under this key; nothing was written", **call_context(error)
         ) from error
     if version is not None and (item is None or item_version(target.schema, item) != str(version)):
         raise _translated(
@@ -119,16 +116,7 @@ def raise_unreachable(target: Target[Any], error: ValidationError, clauses: Upda
         text = f"what is read by this update is not all stored ({', '.join(places)}): use .if_not_exists(…), or .add()"
     else:
         raise error
-    raise ValidationError(
-        f"{entity}: {text}; nothing was written",
-        code=error.code,
-        status=error.status,
-        payload=error.payload,
-        operation=error.operation,
-        table=error.table,
-        attempts=error.attempts,
-        request_id=error.request_id,
-    ) from error
+    raise ValidationError(f"{entity}: {text}; nothing was written", **answer_context(error)) from error
 
 
 def raise_expired(target: Target[Any], error: ConditionalCheckFailedError) -> NoReturn:
@@ -209,18 +197,7 @@ def _translated(
     kind: type[ConditionalCheckFailedError],
     message: str,
 ) -> ConditionalCheckFailedError:
-    translated = kind(
-        message,
-        item=item,
-        load=target.load,
-        code=error.code,
-        status=error.status,
-        payload=error.payload,
-        operation=error.operation,
-        table=error.table,
-        attempts=error.attempts,
-        request_id=error.request_id,
-    )
+    translated = kind(message, item=item, load=target.load, **answer_context(error))
     # The service's own words add nothing, and a chain of two tracebacks hides ours.
     translated.__suppress_context__ = True
     return translated

@@ -27,6 +27,7 @@ from mizzle_async.errors import (
 from mizzle_async.limits import PARTIQL_BATCH_STATEMENTS, TRANSACTION_ACTIONS
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.cancellations import NOTHING_READ, NOTHING_WRITTEN, cancellation
+from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.pages import RawPage
 from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
@@ -153,10 +154,7 @@ class ExecuteStatement(Operation[RawPage]):
             raise OutcomeUnknownError(
                 "the answer to an earlier attempt of this INSERT was lost, and the last one was refused: the item that "
                 "is there may be this one. Read it, or use .insert() on a versioned entity, which can tell",
-                operation=error.operation,
-                table=error.table,
-                attempts=error.attempts,
-                request_id=error.request_id,
+                **call_context(error),
             ) from error
         raise error
 

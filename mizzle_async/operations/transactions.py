@@ -15,6 +15,7 @@ from mizzle_async.errors import (
     TransportError,
 )
 from mizzle_async.operations.actions import Action
+from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity, Explanation, explain_request, show_item
 from mizzle_async.operations.tokens import ClientRequestToken
 from mizzle_async.types import Outcome, RepeatSafety, WirePayload, WireRequest
@@ -92,8 +93,5 @@ def raise_lost(error: Exception) -> NoReturn:
     raise OutcomeUnknownError(
         "the transaction may or may not have been applied. Await the same operation again: within nine minutes of its "
         "first sending that is the same transaction, which is applied once",
-        operation=error.operation,
-        table=error.table,
-        attempts=error.attempts,
-        request_id=error.request_id,
+        **call_context(error),
     ) from error

@@ -1,0 +1,22 @@
+"""What an error tells of its call, for another error that says what it means to the caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mizzle_async.errors import MizzleError, ServiceError
+
+
+def call_context(error: MizzleError) -> dict[str, Any]:
+    """Return which call failed, as the arguments of another error."""
+    return {
+        "operation": error.operation,
+        "table": error.table,
+        "attempts": error.attempts,
+        "request_id": error.request_id,
+    }
+
+
+def answer_context(error: ServiceError) -> dict[str, Any]:
+    """Return which call failed and what the service answered, as the arguments of another of the service's errors."""
+    return {**call_context(error), "code": error.code, "status": error.status, "payload": error.payload}
