@@ -194,10 +194,10 @@ class Service(asyncio.Protocol):
         body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
         self.chunks = []
         if self.target in WRITES and b'"ReturnConsumedCapacity"' not in body:
-            self.transport.write(WRITES[self.target])  # type: ignore[attr-defined]
+            self.transport.write(WRITES[self.target])  # type: ignore[attr-defined]  # a Transport
             return
         if self.target == BATCH_WRITE:
-            self.transport.write(batch_written(body.count(b'"PutRequest"')))  # type: ignore[attr-defined]
+            self.transport.write(batch_written(body.count(b'"PutRequest"')))  # type: ignore[attr-defined]  # a Transport
             return
         key = (self.target, body)
         known = self.remembered.get(key)
@@ -207,7 +207,7 @@ class Service(asyncio.Protocol):
             if len(self.remembered) >= REMEMBERED:
                 self.remembered.clear()
             self.remembered[key] = known
-        self.transport.write(known)  # type: ignore[attr-defined]
+        self.transport.write(known)  # type: ignore[attr-defined]  # a Transport
 
 
 async def serve(certificate: str | None, private_key: str | None) -> None:

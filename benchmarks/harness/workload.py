@@ -98,7 +98,7 @@ def verify(operation: str, result: object) -> None:
     expected = ITEMS_RETURNED[operation]
     if not expected:
         return
-    items: list[Any] = list(result) if expected > 1 else [result]  # type: ignore[call-overload]
+    items: list[Any] = list(result) if expected > 1 else [result]  # type: ignore[call-overload]  # of several, a sequence
     if len(items) != expected:
         message = f"{operation}: expected {expected} items, got {len(items)}"
         raise WrongAnswerError(message)

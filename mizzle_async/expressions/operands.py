@@ -35,7 +35,8 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
 
     __slots__ = ()
 
-    # Equality builds a condition, as in every expression language embedded in Python; identity is `is`.
+    # Equality builds a condition, as in every expression language embedded in Python; identity is `is`. The type
+    # checkers expect a bool, as of every object.
     def __eq__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:  # type: ignore[override]
         return Predicate("=", self, (other,))
 

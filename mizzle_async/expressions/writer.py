@@ -91,8 +91,7 @@ class Writer:
         """
         if len(segments) == 1:
             first = segments[0]
-            # The first segment is a name, by construction.
-            return self._known_names.get(first) or self._name(first)  # type: ignore[arg-type]
+            return self._known_names.get(first) or self._name(first)  # type: ignore[arg-type]  # a path begins with a name
         texts = [
             f"[{segment}]" if isinstance(segment, int) else f".{self._known_names.get(segment) or self._name(segment)}"
             for segment in segments

@@ -73,7 +73,7 @@ class HookRegistry:
         self._registry.register_unstructure_hook_factory(_any_type, _our_factory)
         self._registry.register_structure_hook_factory(_any_type, _our_factory)
         # What `Converter.copy` does, onto a converter that has our factories. There is no public way to copy onto
-        # another one; a test holds cattrs to it.
+        # another one, hence the private names; a test holds cattrs to it.
         converter._unstructure_func.copy_to(self._registry._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001
         converter._structure_func.copy_to(self._registry._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
 

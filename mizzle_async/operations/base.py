@@ -130,7 +130,7 @@ class Operation(Generic[ResultT_co]):
         """Judge a failure: raise what it means for this verb, or return the result where it means success."""
         raise error
 
-    def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:  # noqa: ARG002
+    def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:  # noqa: ARG002  (as above)
         """Return what must be sent before this is sent once more, or None where the failure stands."""
         return None
 
@@ -206,7 +206,7 @@ _COPIERS: dict[Any, Callable[[Any, Any], None]] = {}
 
 def _use(operation: Operation[Any]) -> None:
     """Note that somebody did something with it."""
-    _set(operation, "_used", True)  # noqa: FBT003
+    _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
 
 
 def derive(operation: OperationT, **changes: Any) -> OperationT:
@@ -264,5 +264,5 @@ def _restore(cls: type[Operation[Any]], state: dict[str, Any]) -> Operation[Any]
     operation = cls.__new__(cls)
     for name, value in state.items():
         _set(operation, name, value)
-    _set(operation, "_used", True)  # noqa: FBT003
+    _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
     return operation

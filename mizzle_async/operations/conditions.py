@@ -29,7 +29,7 @@ def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[M
         ExpressionError: It is no condition, is about another entity, or DynamoDB would refuse it.
         MarshallingError: A value does not fit its attribute.
     """
-    if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
         raise ExpressionError(
             f"{target.schema.entity}: a condition is made from attributes, such as `Order.status == Status.OPEN`, "
             f"not from {type(condition).__name__}"

@@ -148,7 +148,7 @@ class ExecuteStatement(Operation[RawPage]):
         last_key: Item | None = None if token is None else {"NextToken": {"S": token}}
         return RawPage(items, last_key, len(items), len(items))
 
-    def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002
+    def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
         if self.plan.kind is StatementKind.INSERT and isinstance(error, ServiceError) and error.ambiguous:
             raise OutcomeUnknownError(
@@ -298,7 +298,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
         answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self.plans)
         return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self.plans, answers, strict=True))
 
-    def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002
+    def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (as above)
         """Raise a cancellation with its reasons tied to the statements, or that the outcome is unknown."""
         if isinstance(error, TransactionCanceledError):
             reasons = [self._reason(error, number, reason) for number, reason in enumerate(error.reasons)]

@@ -65,7 +65,7 @@ def check_statement(statement: str, parameters: int) -> StatementKind:
         ExpressionError: The number of ``?`` is another one, a quotation does not end, or it is no statement.
         LimitError: It is too long.
     """
-    if not isinstance(statement, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(statement, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
         raise ExpressionError(f"a statement is text, not {type(statement).__name__}")
     if len(statement) > PARTIQL_STATEMENT_LENGTH:
         raise LimitError(

@@ -69,7 +69,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def filtered_by(self, condition: Condition[Any]) -> ReadPlan[ModelT, RowT_co]:
         """Return the plan with one more filter, which is checked."""
         entity = self.target.schema.entity
-        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
             raise ExpressionError(
                 f"{entity}: .filter() takes a condition, such as Order.status == Status.OPEN, not"
                 f" {type(condition).__name__}"

@@ -81,7 +81,7 @@ def given_token(token: str) -> ClientRequestToken:
         ExpressionError: It is no text.
         LimitError: It is empty or too long.
     """
-    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
         raise ExpressionError(
             f"token= takes text of 1 to {CLIENT_REQUEST_TOKEN_LENGTH} characters, not {type(token).__name__}"
         )

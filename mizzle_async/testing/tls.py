@@ -99,8 +99,8 @@ def _issue(
 ) -> x509.Certificate:
     """Issue a certificate, signed by itself where there is no signer."""
     from cryptography import x509  # noqa: PLC0415  (as above)
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (as above)
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415  (as above)
 
     now = dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])

@@ -98,9 +98,9 @@ class AiobotocoreSource:
     async def _force(self, provider: Any) -> Any:
         """Make the provider refresh although it thinks its credentials good: there is no public word for that."""
         if hasattr(provider, "refresh_needed"):
-            async with provider._refresh_lock:  # noqa: SLF001
+            async with provider._refresh_lock:  # noqa: SLF001  (no public word, as said)
                 _forget_cached(provider)
-                await provider._protected_refresh(is_mandatory=True)  # noqa: SLF001
+                await provider._protected_refresh(is_mandatory=True)  # noqa: SLF001  (as above)
         elif self._reload:
             chain = self._session.get_component("credential_provider")
             self._provider = provider = await chain.load_credentials() or provider
@@ -117,7 +117,7 @@ class AiobotocoreSource:
 
 def _forget_cached(provider: Any) -> None:
     """Take refused credentials out of the cache in which an assumed role's stay until their time is up."""
-    fetcher = getattr(provider._refresh_using, "__self__", None)  # noqa: SLF001
+    fetcher = getattr(provider._refresh_using, "__self__", None)  # noqa: SLF001  (as above)
     cache, key = getattr(fetcher, "_cache", None), getattr(fetcher, "_cache_key", None)
     if cache is not None and key in cache:
         del cache[key]

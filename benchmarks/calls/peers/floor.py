@@ -163,7 +163,7 @@ async def bare(settings: Settings, context: ssl.SSLContext | None) -> AsyncItera
             f"X-Amz-Target: {target}\r\nX-Amz-Date: {stamp}\r\n"
             f"Authorization: {authorization}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        connection.transport.write(head.encode() + body)  # type: ignore[attr-defined]
+        connection.transport.write(head.encode() + body)  # type: ignore[attr-defined]  # a Transport
         answer = await waiter
         idle.append(connection)
         parsed: dict[str, Any] = orjson.loads(answer)
