@@ -43,9 +43,6 @@ class ReadSettings:
         check_timeout(self.timeout)
 
 
-DEFAULTS = ReadSettings()
-
-
 class BatchReader:
     """Reads chunks of keys, each until it is done or its time is up."""
 

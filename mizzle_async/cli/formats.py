@@ -8,7 +8,7 @@ import sys
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeAlias, cast
+from typing import BinaryIO, Final, cast
 
 import click
 import orjson
@@ -42,8 +42,6 @@ FORMAT_HELP: Final = (
     " with .gz. `dynamodb` is DynamoDB's own JSON, as in its exports to S3; it keeps sets and binary apart from lists"
     " and text."
 )
-
-Mode: TypeAlias = Literal["rb", "wb"]
 
 
 def format_of(name: str, given: str | None, *, reading: bool = False) -> Format:

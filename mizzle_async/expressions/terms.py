@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from attrs import field, frozen
 
@@ -39,20 +39,6 @@ class Facet(Enum):
 
     KEEP = "keep"
     """It is an AttributeValue already."""
-
-
-class KeyedIndex(Protocol):
-    """An index, as far as expressions know one."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the table."""
-        ...
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it shares the table's partition key."""
-        ...
 
 
 class Term:

@@ -249,21 +249,6 @@ class EntityCodec(Generic[ModelT]):
             stored = self.sharding.joined(stored)
         return self._operands.decode(segments, stored, self.schema.entity)
 
-    def decode_partial(self, item: Item) -> dict[str, Any]:
-        """Return those attributes that an item has, by Python name.
-
-        Undeclared ones are left out, unless the table has no class.
-
-        Raises:
-            MarshallingError: One does not fit its type.
-        """
-        by_name = self.schema.by_name
-        if self.schema.is_open:
-            return {name: self.decode_at((name,), stored) for name, stored in item.items()}
-        return {
-            by_name[name].field: self.decode_at((name,), stored) for name, stored in item.items() if name in by_name
-        }
-
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
         """Whether the change of the value at a path may be told by what changed inside it; else it is replaced."""
         return self._operands.changes_inside(segments, old, new)

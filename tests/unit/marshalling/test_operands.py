@@ -208,12 +208,6 @@ def test_projections_are_decoded_by_path(codec):
         codec.decode_at(("id",), {"N": "1"})
 
 
-def test_partial_items_are_decoded_by_field(codec):
-    """Of an item with some attributes, those that are declared are decoded, under their Python names."""
-    item = {"id": {"S": "o"}, "status": {"S": "open"}, "other": {"S": "x"}}
-    assert codec.decode_partial(item) == {"order_id": "o", "status": Status.OPEN}
-
-
 @pytest.mark.parametrize(
     ("name", "seconds", "found"),
     [
