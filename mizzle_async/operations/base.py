@@ -30,7 +30,7 @@ def _check_timeout(operation: Operation[Any], _attribute: object, timeout: objec
         try:
             check_timeout(timeout)
         except BaseException:
-            _use(operation)  # nobody will get it, so nobody forgot it
+            use(operation)  # nobody will get it, so nobody forgot it
             raise
 
 
@@ -59,7 +59,7 @@ class Operation(Generic[ResultT_co]):
 
     def send(self) -> Coroutine[Any, Any, ResultT_co]:
         """Return a coroutine that sends this operation and returns its result: for ``create_task`` and task groups."""
-        _use(self)
+        use(self)
         sender = self._target.sender
         if sender is None:
             raise ClientStateError(
@@ -69,13 +69,13 @@ class Operation(Generic[ResultT_co]):
 
     def to_wire(self) -> WirePayload:
         """Return the request's exact DynamoDB JSON, as a plain dict of its own; empty where nothing is to be sent."""
-        _use(self)
+        use(self)
         wire: WirePayload = orjson.loads(orjson.dumps(self._body()))
         return wire
 
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
-        _use(self)
+        use(self)
         if self.settled:
             return explain_nothing(self.api, self._target.table)
         return explain_request(
@@ -112,7 +112,7 @@ class Operation(Generic[ResultT_co]):
 
     def to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        _use(self)
+        use(self)
         return WireRequest(
             self.api, orjson.dumps(self._body()), self._target.table, self.safety, self._index(), self.timeout
         )
@@ -163,7 +163,7 @@ class Operation(Generic[ResultT_co]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without what sends; a pickled operation counts as used."""
-        _use(self)
+        use(self)
         return _restore, (type(self), _state(self))
 
     def __del__(self) -> None:
@@ -196,7 +196,7 @@ class Operation(Generic[ResultT_co]):
             raise AttributeError(f"{self._forgotten(f'has no {name!r}')}", name=name, obj=self)
 
     def _forgotten(self, what: str) -> TypeError:
-        _use(self)
+        use(self)
         return TypeError(f"{self} {what}: it is an operation that was not sent; did you forget `await`?")
 
 
@@ -204,8 +204,8 @@ _set = object.__setattr__
 _COPIERS: dict[Any, Callable[[Any, Any], None]] = {}
 
 
-def _use(operation: Operation[Any]) -> None:
-    """Note that somebody did something with it."""
+def use(operation: Operation[Any]) -> None:
+    """Note that somebody did something with an operation: sent it, showed it, or handed it on."""
     _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
 
 
@@ -214,7 +214,7 @@ def derive(operation: OperationT, **changes: Any) -> OperationT:
 
     As `attrs.evolve`, which takes five times as long: a builder copies with every clause.
     """
-    _use(operation)
+    use(operation)
     cls: type[Any] = type(operation)
     derived: OperationT = object.__new__(cls)
     (_COPIERS.get(cls) or _copier(cls))(operation, derived)
@@ -240,16 +240,11 @@ def _copier(cls: Any) -> Callable[[Any, Any], None]:
     return copy
 
 
-def use(operation: Operation[Any]) -> None:
-    """Note that an operation was handed on: to a transaction, a batch, or `client.send_all`."""
-    _use(operation)
-
-
 def use_all(given: Iterable[object]) -> None:
     """Note that operations were handed on, before anything can be wrong with one of them."""
     for each in given:
         if isinstance(each, Operation):
-            _use(each)
+            use(each)
 
 
 def _slots(cls: type[Operation[Any]]) -> list[str]:
@@ -264,5 +259,5 @@ def _restore(cls: type[Operation[Any]], state: dict[str, Any]) -> Operation[Any]
     operation = cls.__new__(cls)
     for name, value in state.items():
         _set(operation, name, value)
-    _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
+    use(operation)
     return operation
