@@ -160,14 +160,15 @@ class TableBulk(TableWrites[ModelT]):
         """
         check_batchable(self.schema, "put")
         target, schema, owner = self._target, self.schema, self._owner
+        codec = target.codec
 
         def stamped(item: Any) -> Item:
-            encoded = target.codec.encode_new(item)
-            stamp_put(target.codec, encoded, owner.now())
+            encoded = codec.encode_new(item)
+            stamp_put(codec, encoded, owner.now())
             return encoded
 
-        is_stamped = schema.created_at is not None or schema.updated_at is not None
-        make = put_maker(target, stamped if is_stamped else None)
+        keeps_times = schema.created_at is not None or schema.updated_at is not None
+        make = put_maker(target, stamped if keeps_times else None)
         options = LoadOptions(
             concurrency=concurrency,
             limiters=write_limiters(owner, write_units_per_second),
