@@ -72,13 +72,9 @@ def canceled_read(error: TransactionCanceledError, gets: Sequence[Any]) -> Trans
 
 
 def _told(reason: CancellationReason) -> str:
-    return (
-        reason.error.message
-        if reason.error is not None
-        else f"{reason.code} ({reason.message})"
-        if reason.message
-        else str(reason.code)
-    )
+    if reason.error is not None:
+        return reason.error.message
+    return f"{reason.code} ({reason.message})" if reason.message else str(reason.code)
 
 
 def _reasons(

@@ -44,7 +44,8 @@ class Key(Generic[ModelT]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Key):
             return NotImplemented
-        return self.entity == other.entity and canonical_key(self.item) == canonical_key(other.item)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]  # isinstance leaves its entity open
+        theirs: Key[Any] = other
+        return self.entity == theirs.entity and canonical_key(self.item) == canonical_key(theirs.item)
 
     def __hash__(self) -> int:
         return hash((self.entity, canonical_key(self.item)))
