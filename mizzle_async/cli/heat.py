@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
-from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format
+from mizzle_async.cli.formats import FORMAT_HELP, Format
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.incoming import Incoming
 from mizzle_async.cli.lines import Source
@@ -39,9 +38,7 @@ def heat(files: tuple[str, ...], connection: Connection, *, format_name: str | N
     Nothing is written. Of a table it reads the first items that a scan gives.
     """
     source = Source(files, format_name)
-    for name in files:
-        if name != STANDARD and not Path(name).is_file():
-            raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
+    source.check()
     connection.run(lambda client: _heat(client, source, **options))
 
 

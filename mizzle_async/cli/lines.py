@@ -59,6 +59,17 @@ class Source:
     format: str | None = None
     position: int = field(default=0, init=False)
 
+    def check(self) -> None:
+        """Refuse what cannot be read, before anything is.
+
+        Raises:
+            click.UsageError: A name is no file's, or a file has no format.
+        """
+        for name in self.files:
+            if name != STANDARD and not Path(name).is_file():
+                raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
+        self.formats()
+
     def formats(self) -> dict[str, Format]:
         """Return the format of each file.
 

@@ -12,7 +12,7 @@ from mizzle_async.cli.aside import Aside
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, IN_PART
-from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format
+from mizzle_async.cli.formats import FORMAT_HELP, Format
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.incoming import Incoming
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
@@ -48,10 +48,7 @@ def load(files: tuple[str, ...], connection: Connection, **options: Any) -> None
     an existing key are replaced. Ctrl-C stops at once, and says how to go on.
     """
     source = Source(files, options.pop("format_name"))
-    for name in files:
-        if name != STANDARD and not Path(name).is_file():
-            raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
-    source.formats()
+    source.check()
     connection.run(lambda client: _load(client, source, **options))
 
 

@@ -49,6 +49,18 @@ def test_dynamodb_json_is_recognised(tmp_path, content, expected):
     assert format_of(str(path), None, reading=True) is expected
 
 
+@pytest.mark.parametrize(
+    ("name", "message"), [("missing.jsonl", "is no file"), (".", "is no file"), ("known.txt", "what format")]
+)
+def test_files_that_cannot_be_read_are_refused(tmp_path, monkeypatch, name, message):
+    """A name that is no file's, and a file whose format nobody knows, are refused before the first line is read."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "known.txt").touch()
+    Source(("known.txt", "-"), "csv").check()
+    with pytest.raises(click.UsageError, match=message):
+        Source(("-", name)).check()
+
+
 def test_format_that_nobody_knows():
     """A name without a meaning is a usage error, and so is Parquet without pyarrow."""
     with pytest.raises(click.UsageError, match="what format"):
