@@ -89,23 +89,22 @@ class _Lot(Generic[ResultT]):
         async with self._lock:
             if self._ended:
                 return None
-            operation: Any = None
             try:
-                operation = next(self._sync) if self._async is None else await anext(self._async)
+                given: Any = next(self._sync) if self._async is None else await anext(self._async)
             except (StopIteration, StopAsyncIteration):
                 self._ended = True
+                return None
             except Exception as error:  # noqa: BLE001  (the source's own: the reader sees it when all else has come)
                 self._stop(error)
-            else:
-                if not isinstance(operation, Operation):
-                    name = "None" if operation is None else f"a {type(operation).__name__}"
-                    self._stop(ExpressionError(f"send_all takes operations, such as orders.update(…), not {name}"))
-            if self._ended or operation is None:
                 return None
+            if not isinstance(given, Operation):
+                name = "None" if given is None else f"a {type(given).__name__}"
+                self._stop(ExpressionError(f"send_all takes operations, such as orders.update(…), not {name}"))
+                return None
+            operation: Operation[ResultT] = given
             use(operation)
             self.under_way[id(operation)] = operation
-            taken: Operation[ResultT] = operation
-            return taken
+            return operation
 
     def _stop(self, error: Exception) -> None:
         """Take no more of the input."""
