@@ -142,9 +142,8 @@ async def _mark_sent(*_: object) -> None:
 
 async def _mark_reused(*_: object) -> None:
     """Note as well that it has served before: where it ends without an answer, it was stale."""
-    exchange = _current.get()
-    exchange.phase = Outcome.UNKNOWN
-    exchange.stale = True
+    await _mark_sent()
+    _current.get().stale = True
 
 
 def _session_class() -> type[Any]:
