@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
 
@@ -109,9 +109,9 @@ class Predicate(Condition[EntityT_contra]):
     __slots__ = ("arguments", "left", "operator")
 
     def __init__(self, operator: str, left: Term, arguments: tuple[Any, ...] = ()) -> None:
-        self.operator: str = operator
-        self.left: Term = left
-        self.arguments: tuple[Any, ...] = arguments
+        self.operator: Final[str] = operator
+        self.left: Final[Term] = left
+        self.arguments: Final[tuple[Any, ...]] = arguments
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return no conditions."""
@@ -159,7 +159,7 @@ class Conjunction(Condition[EntityT_contra]):
     __slots__ = ("parts",)
 
     def __init__(self, parts: tuple[Condition[EntityT_contra], ...]) -> None:
-        self.parts: tuple[Condition[EntityT_contra], ...] = parts
+        self.parts: Final[tuple[Condition[EntityT_contra], ...]] = parts
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return its parts."""
@@ -177,7 +177,7 @@ class Disjunction(Condition[EntityT_contra]):
     __slots__ = ("parts",)
 
     def __init__(self, parts: tuple[Condition[EntityT_contra], ...]) -> None:
-        self.parts: tuple[Condition[EntityT_contra], ...] = parts
+        self.parts: Final[tuple[Condition[EntityT_contra], ...]] = parts
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return its parts."""
@@ -195,7 +195,7 @@ class Negation(Condition[EntityT_contra]):
     __slots__ = ("part",)
 
     def __init__(self, part: Condition[EntityT_contra]) -> None:
-        self.part: Condition[EntityT_contra] = part
+        self.part: Final[Condition[EntityT_contra]] = part
 
     def __invert__(self) -> Condition[EntityT_contra]:
         # DynamoDB's conditions are true or false, nothing between: NOT NOT is nothing.

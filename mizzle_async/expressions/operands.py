@@ -7,7 +7,7 @@ only in updates. So do the types here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
@@ -95,7 +95,7 @@ class Size(Comparable[EntityT, int]):
     __slots__ = ("path",)
 
     def __init__(self, path: Place) -> None:
-        self.path: Place = path
+        self.path: Final[Place] = path
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -121,9 +121,9 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
     __slots__ = ("left", "operator", "right")
 
     def __init__(self, operator: str, left: Any, right: Any) -> None:
-        self.operator: str = operator
-        self.left: Any = left
-        self.right: Any = right
+        self.operator: Final[str] = operator
+        self.left: Final[Any] = left
+        self.right: Final[Any] = right
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""
@@ -145,8 +145,8 @@ class IfNotExists(Operand[EntityT, ValueT]):
     __slots__ = ("path", "value")
 
     def __init__(self, path: Place, value: Any) -> None:
-        self.path: Place = path
-        self.value: Any = value
+        self.path: Final[Place] = path
+        self.value: Final[Any] = value
 
     def __add__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
@@ -181,8 +181,8 @@ class ListAppend(Operand[EntityT, ValueT_co]):
     __slots__ = ("first", "second")
 
     def __init__(self, first: Any, second: Any) -> None:
-        self.first: Any = first
-        self.second: Any = second
+        self.first: Final[Any] = first
+        self.second: Final[Any] = second
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.operands import Operand
@@ -51,9 +51,9 @@ class UpdateClause:
     __slots__ = ("kind", "path", "value")
 
     def __init__(self, kind: ClauseKind, path: AttributePath[Any, Any], value: Any = None) -> None:
-        self.kind: ClauseKind = kind
-        self.path: AttributePath[Any, Any] = path
-        self.value: Any = value
+        self.kind: Final[ClauseKind] = kind
+        self.path: Final[AttributePath[Any, Any]] = path
+        self.value: Final[Any] = value
 
     @property
     def is_repeat_safe(self) -> bool:
@@ -94,7 +94,7 @@ class UpdateClauses:
     __slots__ = ("clauses",)
 
     def __init__(self, clauses: tuple[UpdateClause, ...] = ()) -> None:
-        self.clauses: tuple[UpdateClause, ...] = clauses
+        self.clauses: Final[tuple[UpdateClause, ...]] = clauses
 
     def set(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
         """Assign a value or an `Operand`; what encodes to absence (None for an optional, an empty set) removes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_key_names
@@ -53,9 +53,9 @@ class DictFunctions:
     def __init__(
         self, schema: EntitySchema, keys: Mapping[str, Shape], text_limits: tuple[tuple[str, int], ...]
     ) -> None:
-        self.schema: EntitySchema = schema
-        self.keys: Mapping[str, Shape] = keys
-        self.text_limits: tuple[tuple[str, int], ...] = text_limits
+        self.schema: Final[EntitySchema] = schema
+        self.keys: Final[Mapping[str, Shape]] = keys
+        self.text_limits: Final[tuple[tuple[str, int], ...]] = text_limits
 
     def encode(self, values: Mapping[str, Any]) -> Item:
         """Return the item of a dict; a top-level empty set is absent."""

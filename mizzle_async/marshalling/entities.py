@@ -7,7 +7,7 @@ either the value fits after all (``1E3`` where ``1000`` is common), or the caref
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
@@ -42,10 +42,10 @@ class CodecFunctions:
         encode_key: Callable[[Mapping[str, Any]], Item],
         key_of: Callable[[Any], Item],
     ) -> None:
-        self.encode: Callable[[Any], Item] = encode
-        self.decode: Callable[[Item], Any] = decode
-        self.encode_key: Callable[[Mapping[str, Any]], Item] = encode_key
-        self.key_of: Callable[[Any], Item] = key_of
+        self.encode: Final[Callable[[Any], Item]] = encode
+        self.decode: Final[Callable[[Item], Any]] = decode
+        self.encode_key: Final[Callable[[Mapping[str, Any]], Item]] = encode_key
+        self.key_of: Final[Callable[[Any], Item]] = key_of
 
 
 def entity_shape(schema: EntitySchema, resolver: Resolver) -> ClassShape:
@@ -106,8 +106,8 @@ class CarefulFunctions:
     __slots__ = ("schema", "shape")
 
     def __init__(self, schema: EntitySchema, shape: ClassShape) -> None:
-        self.schema: EntitySchema = schema
-        self.shape: ClassShape = shape
+        self.schema: Final[EntitySchema] = schema
+        self.shape: Final[ClassShape] = shape
 
     def encode(self, instance: Any) -> Item:
         """Return the item of an instance, or say what does not fit."""

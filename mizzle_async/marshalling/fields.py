@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from attrs import NOTHING, Factory
 
@@ -27,11 +27,11 @@ class Field:
     __slots__ = ("default", "name", "optional", "shape", "wire")
 
     def __init__(self, name: str, wire: str, shape: Shape, *, optional: bool, default: Any) -> None:
-        self.name: str = name
-        self.wire: str = wire
-        self.shape: Shape = shape
-        self.optional: bool = optional
-        self.default: Any = default
+        self.name: Final[str] = name
+        self.wire: Final[str] = wire
+        self.shape: Final[Shape] = shape
+        self.optional: Final[bool] = optional
+        self.default: Final[Any] = default
 
     @property
     def is_set(self) -> bool:
@@ -100,8 +100,8 @@ class DefaultFactory:
     __slots__ = ("make", "takes_self")
 
     def __init__(self, make: Callable[..., Any], *, takes_self: bool) -> None:
-        self.make: Callable[..., Any] = make
-        self.takes_self: bool = takes_self
+        self.make: Final[Callable[..., Any]] = make
+        self.takes_self: Final[bool] = takes_self
 
 
 def factory_of(default: Any) -> DefaultFactory | None:

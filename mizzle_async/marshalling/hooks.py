@@ -34,8 +34,8 @@ class UserHooks:
     __slots__ = ("structure", "unstructure")
 
     def __init__(self, unstructure: Unstructure | None, structure: Structure | None) -> None:
-        self.unstructure: Unstructure | None = unstructure
-        self.structure: Structure | None = structure
+        self.unstructure: Final[Unstructure | None] = unstructure
+        self.structure: Final[Structure | None] = structure
 
     def __bool__(self) -> bool:
         return self.unstructure is not None or self.structure is not None

@@ -36,7 +36,7 @@ class StoredValue:
     __slots__ = ("stored",)
 
     def __init__(self, stored: AttributeValue) -> None:
-        self.stored: AttributeValue = stored
+        self.stored: Final[AttributeValue] = stored
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of type {next(iter(self.stored))}>"
@@ -72,7 +72,7 @@ class Operands:
     __slots__ = ("members",)
 
     def __init__(self, members: Mapping[str, Field | Shape]) -> None:
-        self.members: Mapping[str, Field | Shape] = members
+        self.members: Final[Mapping[str, Field | Shape]] = members
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Return a value as it is stored at a path, or None for what is stored as absence.

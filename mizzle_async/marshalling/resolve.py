@@ -115,8 +115,8 @@ class Place:
     __slots__ = ("datetime_format", "where")
 
     def __init__(self, where: str, datetime_format: str | None = None) -> None:
-        self.where: str = where
-        self.datetime_format: str | None = datetime_format
+        self.where: Final[str] = where
+        self.datetime_format: Final[str | None] = datetime_format
 
 
 class Resolver:
@@ -129,7 +129,7 @@ class Resolver:
     __slots__ = ("_classes", "hooks")
 
     def __init__(self, hooks: HookRegistry) -> None:
-        self.hooks: HookRegistry = hooks
+        self.hooks: Final[HookRegistry] = hooks
         self._classes: dict[Any, ClassShape] = {}
 
     def attribute(self, schema: AttributeSchema, where: str) -> Shape:

@@ -166,9 +166,9 @@ class Guards:
     __slots__ = ("now", "owner", "target")
 
     def __init__(self, target: Target[Any], owner: Item, now: float) -> None:
-        self.target: Target[Any] = target
-        self.owner: Item = owner
-        self.now: float = now
+        self.target: Final[Target[Any]] = target
+        self.owner: Final[Item] = owner
+        self.now: Final[float] = now
 
     def added(self, item: Item) -> tuple[Action, ...]:
         """Return what claims the values of a new item."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -23,7 +23,7 @@ class Encoded:
     __slots__ = ("value",)
 
     def __init__(self, value: AttributeValue | None) -> None:
-        self.value: AttributeValue | None = value
+        self.value: Final[AttributeValue | None] = value
 
     def __repr__(self) -> str:
         return "…"

@@ -12,9 +12,11 @@ from entities import Address, Customer, Line, Order, SpecialOrder, Status
 from mizzle_async.expressions import (
     AttributePath,
     Condition,
+    Conjunction,
     Operand,
     PartitionKeyCondition,
     SortKeyCondition,
+    UpdateClauses,
 )
 
 ValueT = TypeVar("ValueT")
@@ -137,3 +139,7 @@ assign(Order.total, Order.note)  # type: ignore[arg-type]
 assign(Order.count, Order.tags.size())  # type: ignore[misc]
 Order.note + 5  # type: ignore[operator]
 Order.total + "x"  # type: ignore[operator]
+
+# What was built stays as it is.
+UpdateClauses().clauses = ()  # type: ignore[misc]
+Conjunction((Order.total >= Decimal(10),)).parts = ()  # type: ignore[misc]
