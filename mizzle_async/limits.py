@@ -30,8 +30,6 @@ NUMBER_MIN_EXPONENT: Final = -130
 NUMBER_MAX_EXPONENT: Final = 125
 """The largest number is 9.99…E+125, with 38 nines."""
 
-TABLE_NAME_MIN_LENGTH: Final = 3
-TABLE_NAME_MAX_LENGTH: Final = 255
 TABLE_NAME_PATTERN: Final = r"[a-zA-Z0-9_.\-]{3,255}"
 
 EXPRESSION_BYTES: Final = 4_096
@@ -49,10 +47,6 @@ BATCH_GET_KEYS: Final = 100
 BATCH_WRITE_ITEMS: Final = 25
 REQUEST_BYTES: Final = 16 * 1024 * 1024
 """One request, and one BatchGetItem answer."""
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
-PAGE_BYTES: Final = 1024 * 1024
-"""What one Query or Scan request reads at most."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 TRANSACTION_ACTIONS: Final = 100
@@ -74,9 +68,6 @@ GLOBAL_SECONDARY_INDEXES: Final = 20
 LOCAL_SECONDARY_INDEXES: Final = 5
 INDEX_KEY_ATTRIBUTES: Final = 4
 """A global secondary index may have this many attributes in its partition key, and as many in its sort key."""
-
-ITEM_COLLECTION_BYTES: Final = 10 * 1024**3
-"""All items with one partition key value, in a table that has a local secondary index."""
 
 SCAN_SEGMENTS: Final = 1_000_000
 

@@ -23,7 +23,6 @@ LONGEST_PAUSE: Final = 5.0
 BURST_SECONDS: Final = 1.0
 """What a limiter saves up while nothing is sent, in seconds of its rate."""
 
-
 LEAST_READ: Final = 0.5
 """Read units: what the smallest page consumes."""
 
