@@ -38,10 +38,10 @@ class Row:
 
     file: str
     line: int
-    values: Mapping[str, Any] | None
+    values: Mapping[str, Any] | None = field(repr=False)
     problem: str = ""
     attribute: str = ""
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
     format: Format = Format.JSONL
 
 

@@ -47,7 +47,7 @@ class Printer:
     shown: Shown
     columns: tuple[str, ...] = ()
     count: int = field(default=0, init=False)
-    _rows: list[Item] = field(factory=list, init=False)
+    _rows: list[Item] = field(factory=list, init=False, repr=False)
     _spool: IO[bytes] | None = field(default=None, init=False)
     _known: dict[str, None] = field(factory=dict, init=False)
 
