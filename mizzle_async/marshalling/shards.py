@@ -15,6 +15,7 @@ from zlib import crc32
 from attrs import frozen
 
 from mizzle_async.errors import LimitError, MarshallingError, ModelError
+from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.model import EntitySchema, scalar_code
@@ -47,7 +48,7 @@ class Sharding(Value):
             LimitError: It is too long with its suffix.
         """
         text: str = f"{stored['S']}{SEPARATOR}{shard}"
-        if len(text) > PARTITION_KEY_BYTES // 4 and len(text.encode()) > PARTITION_KEY_BYTES:
+        if text_bytes(text) > PARTITION_KEY_BYTES:
             raise LimitError(
                 f"{self.entity}.{self.partition_name}: with the suffix of its shard it has more than "
                 f"{PARTITION_KEY_BYTES:,} bytes"

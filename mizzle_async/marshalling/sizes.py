@@ -13,17 +13,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from mizzle_async.errors import LimitError
+from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.types import AttributeValue, Item
 
 BIGGEST_NAMED = 3
 """How many attributes the error about an item's size names."""
-
-
-def text_size(text: str) -> int:
-    """Return the bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def binary_size(base64: str) -> int:
@@ -56,7 +52,7 @@ def _list_size(payload: list[AttributeValue]) -> int:
 
 
 def _map_size(payload: Item) -> int:
-    return 3 + sum(1 + text_size(name) + value_size(element) for name, element in payload.items())
+    return 3 + sum(1 + text_bytes(name) + value_size(element) for name, element in payload.items())
 
 
 def _sum_of(size: Callable[[str], int]) -> Callable[[list[str]], int]:
@@ -68,14 +64,14 @@ def _one(_payload: bool) -> int:  # noqa: FBT001  (it is the value)
 
 
 _SIZES: Final[Mapping[str, Callable[[Any], int]]] = {
-    "S": text_size,
+    "S": text_bytes,
     "N": number_size,
     "B": binary_size,
     "BOOL": _one,
     "NULL": _one,
     "L": _list_size,
     "M": _map_size,
-    "SS": _sum_of(text_size),
+    "SS": _sum_of(text_bytes),
     "NS": _sum_of(number_size),
     "BS": _sum_of(binary_size),
 }
@@ -89,7 +85,7 @@ def item_size(item: Item) -> int:
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """
-    return sum(text_size(name) + value_size(stored) for name, stored in item.items())
+    return sum(text_bytes(name) + value_size(stored) for name, stored in item.items())
 
 
 def check_item_size(item: Item, entity: str) -> None:
@@ -102,7 +98,7 @@ def check_item_size(item: Item, entity: str) -> None:
     Raises:
         LimitError: It takes more than 409,600 bytes; the message names its largest attributes with their sizes.
     """
-    sizes = {name: text_size(name) + value_size(stored) for name, stored in item.items()}
+    sizes = {name: text_bytes(name) + value_size(stored) for name, stored in item.items()}
     total = sum(sizes.values())
     if total > ITEM_BYTES:
         largest: Sequence[str] = sorted(sizes, key=lambda name: (-sizes[name], name))[:BIGGEST_NAMED]

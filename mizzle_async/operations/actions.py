@@ -8,9 +8,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from attrs import frozen
 
 from mizzle_async.errors import ExpressionError, LimitError
+from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import TRANSACTION_ACTIONS, TRANSACTION_BYTES
 from mizzle_async.marshalling import canonical_key, item_size, value_size
-from mizzle_async.marshalling.sizes import text_size
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue, Item, WirePayload
@@ -47,7 +47,7 @@ class Action:
         names: dict[str, str] = body.get("ExpressionAttributeNames", {})
         texts = [body.get("UpdateExpression", ""), body.get("ConditionExpression", ""), *names.values()]
         return (
-            item_size(body.get("Item", self.key)) + sum(map(text_size, texts)) + sum(map(value_size, values.values()))
+            item_size(body.get("Item", self.key)) + sum(map(text_bytes, texts)) + sum(map(value_size, values.values()))
         )
 
 

@@ -25,6 +25,7 @@ from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import Condition, Predicate
+from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, scalar_code
@@ -75,7 +76,7 @@ def guard_key(schema: EntitySchema, attribute: AttributeSchema, value: Attribute
     content = canonical_number(payload) if tag == "N" else payload
     name = attribute.name.replace("%", "%25").replace("#", "%23")
     text = f"{GUARD_PREFIX}{name}#{tag}#{content}"
-    if len(text.encode()) > PARTITION_KEY_BYTES:
+    if text_bytes(text) > PARTITION_KEY_BYTES:
         text = f"{GUARD_PREFIX}{name}#{tag}-sha256#{hashlib.sha256(content.encode()).hexdigest()}"
     key: Item = {schema.partition_key.name: {"S": text}}
     if schema.sort_key is not None:
