@@ -277,7 +277,7 @@ async def test_load_that_is_killed_is_resumed(engine, tmp_path, new_table_name):
         command = [*loader, engine.endpoint_url, name, str(SCALE), str(state)]
 
         def kill_halfway() -> None:
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
                     if int(line) >= SCALE // 2:

@@ -17,7 +17,7 @@ def test_scenarios_hold_there_too(setting: str, value: str) -> None:
     if value == "uvloop":
         pytest.importorskip("uvloop", reason="uvloop comes with the extra `speed`, which not every platform has")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--dynamodb-engine", "embedded"]
-    done = subprocess.run(  # noqa: S603  (ourselves)
+    done = subprocess.run(
         [*command, *SCENARIOS],
         check=False,
         env=os.environ | {setting: value},

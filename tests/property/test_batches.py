@@ -109,7 +109,7 @@ def judge(service: Service, rows: list[Row], report: BatchReport) -> None:
     cancelled_at=st.none() | st.floats(0.0, 2.0),
     is_async=st.booleans(),
 )
-def test_report_is_what_happened(count, names, concurrency, seed, faults, cancelled_at, is_async):  # noqa: PLR0917
+def test_report_is_what_happened(count, names, concurrency, seed, faults, cancelled_at, is_async):  # noqa: PLR0917  (Hypothesis gives them by name)
     """Written is applied, failed is not, the rest is unknown; one item's writes stay in order; cancelled or not."""
     service = Service(seed, faults)
     rows = [Row(name=f"n{service.random.randrange(names)}", number=number) for number in range(count)]

@@ -448,7 +448,7 @@ print(compiler.update(clauses.remove(AttributePath(Order, ("c",)))))
 print(compiler.finish(), ((a == 1) & (b == 2)).owners)
 """
     outputs = {
-        subprocess.run(  # noqa: S603  (this interpreter, a program of ours)
+        subprocess.run(
             [sys.executable, "-c", program],
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,

@@ -37,7 +37,7 @@ def service(request: pytest.FixtureRequest, embedded_engine: EmbeddedEngine) -> 
     """Each application in turn, stopped as a service manager would stop it; it must end well and say nothing."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         script = HERE / f"{request.param}_service.py"
-        process = subprocess.Popen(  # noqa: S603  (our own script)
+        process = subprocess.Popen(
             [sys.executable, "-X", "dev", script, str(listener.fileno()), f"{request.param}-"],
             pass_fds=[listener.fileno()],
             env=embedded_engine.environment | {"PYTHONPATH": str(HERE)},

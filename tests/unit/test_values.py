@@ -82,7 +82,7 @@ def test_equal_values_have_one_hash():
 def test_records_are_told_apart_by_identity():
     """A record shows its fields and equals nothing but itself."""
     one = Identified(1)
-    assert one == one  # noqa: PLR0124
+    assert one == one
     assert one != Identified(1)
     assert repr(one) == "Identified(number=1)"
 

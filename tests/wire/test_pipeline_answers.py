@@ -212,7 +212,7 @@ def test_no_secret_and_no_value_is_shown_anywhere(caplog):
                         await pipeline.call(call)
                     except errors.MizzleError as error:
                         shown += shown_by(error)
-                        shown += shown_by(pickle.loads(pickle.dumps(error)))  # noqa: S301  (our own)
+                        shown += shown_by(pickle.loads(pickle.dumps(error)))
                     shown += [repr(pipeline), repr(pipeline.statistics()), repr(pipeline._transports)]
                     shown += [repr(pipeline._keeper), repr(pipeline._routes["GetItem"].signer)]
                     shown += [repr(pipeline._held), repr(pipeline._keys)]

@@ -24,7 +24,7 @@ class Terminal:
     def __init__(self, shell, *arguments: str) -> None:
         self._own, its = pty.openpty()
         environment = shell.environment | {"TERM": "xterm", "LINES": "40"}
-        self.process = subprocess.Popen(  # noqa: S603 - ourselves
+        self.process = subprocess.Popen(
             [*ON_TERMINAL, *arguments], stdin=its, stdout=its, stderr=its, env=environment, start_new_session=True
         )
         os.close(its)
@@ -74,7 +74,7 @@ def test_progress_is_shown_on_a_terminal(shell, new_table, lines):
 def test_no_bar_elsewhere(shell, new_table, lines):
     """Without a terminal there is no bar and no escape sequence; the report as JSON is alone on standard output."""
     command = [*COMMAND, "load", lines, "-t", new_table(), "--json"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=shell.environment)  # noqa: S603
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=shell.environment)
     assert json.loads(done.stdout)["loaded"] == 2_000
     assert "\x1b" not in done.stderr
 
@@ -133,11 +133,11 @@ def test_interrupted_export_goes_on(shell, wide_table):
 def test_killed_export_goes_on(shell, wide_table):
     """An export that was killed goes on from its last checkpoint: every item is in the file once."""
     command = [*COMMAND, "export", "out.csv", "-t", wide_table, "--columns", "id,n", "--resume", "s.json"]
-    with subprocess.Popen([*command, "--read-units", "0.2"], env=shell.environment) as process:  # noqa: S603 - ourselves
+    with subprocess.Popen([*command, "--read-units", "0.2"], env=shell.environment) as process:
         while not (shell.folder / "out.csv").exists() or not (shell.folder / "out.csv").stat().st_size:
             assert process.poll() is None
         process.kill()
-    assert subprocess.run(command, check=True, env=shell.environment, capture_output=True).returncode == 0  # noqa: S603
+    assert subprocess.run(command, check=True, env=shell.environment, capture_output=True).returncode == 0
     lines = (shell.folder / "out.csv").read_text().splitlines()
     assert lines[0] == "id,n"
     assert sorted(lines[1:]) == [f"{number:04},{number}" for number in range(2_000)]
@@ -205,7 +205,7 @@ def test_reader_that_leaves_is_no_error_of_ours(shell, new_table, lines):
     table = new_table()
     assert shell("load", lines, "-t", table, "-q").exit_code == 0
     command = [*COMMAND, "scan", "-t", table, "--json"]
-    with subprocess.Popen(  # noqa: S603 - ourselves
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=shell.environment
     ) as process:
         process.stdout.readline()
@@ -218,7 +218,7 @@ def test_termination_is_an_interruption(shell, new_table):
     command = [*COMMAND, "load", "-", "-t", new_table(), "--json"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     bad = "bad\n" * 5
-    with subprocess.Popen(command, **pipes, text=True, env=shell.environment) as process:  # noqa: S603 - ourselves
+    with subprocess.Popen(command, **pipes, text=True, env=shell.environment) as process:
         process.stdin.write(bad)
         process.stdin.flush()
         process.stderr.readline()

@@ -21,9 +21,9 @@ def test_condition_has_no_truth_value():
     uses = [
         lambda: (A == 1) and (B == 2),
         lambda: (A == 1) or (B == 2),
-        lambda: not (A == 1),  # noqa: SIM201
+        lambda: not (A == 1),  # noqa: SIM201  (it is refused)
         lambda: 1 < A < 5,
-        lambda: A in [B],  # noqa: FURB171
+        lambda: A in [B],  # noqa: FURB171  (it is refused)
     ]
     for use in uses:
         with pytest.raises(TypeError, match=r"has no truth value: .* Combine conditions with &, \| and ~"):
@@ -89,5 +89,5 @@ def test_condition_knows_the_owners_of_its_paths():
     """Every owner is listed once, in order, those of arguments included."""
     other = AttributePath(Customer, ("x",))
     assert (A == 1).owners == (Order,)
-    assert ((A > other) & ~(other.size() > 1) & (B == 1)).owners == (Order, Customer)  # noqa: SIM300
+    assert ((A > other) & ~(other.size() > 1) & (B == 1)).owners == (Order, Customer)
     assert [str(place) for place in (A.between(B, 1) | (C == 1)).places()] == ["Order.a", "Order.b", "Order.c"]

@@ -123,9 +123,9 @@ def test_key_condition_knows_its_index():
 
 def test_values_may_stand_on_the_left():
     """A value compared with a path gives the mirrored condition."""
-    assert str(5 < TOTAL) == "Order.total > …"  # noqa: SIM300
-    assert str(5 >= TOTAL) == "Order.total <= …"  # noqa: SIM300
-    assert str(5 == TOTAL) == "Order.total = …"  # noqa: SIM300
+    assert str(5 < TOTAL) == "Order.total > …"
+    assert str(5 >= TOTAL) == "Order.total <= …"
+    assert str(5 == TOTAL) == "Order.total = …"
 
 
 def test_attribute_type_takes_dynamodbs_types_only():
@@ -148,6 +148,6 @@ def test_paths_and_conditions_can_be_copied_and_pickled():
     """Copies of paths, conditions and operands say the same as the originals."""
     condition: Condition = ~((TOTAL > 5) | ADDRESS[CITY].begins_with("P")) & (TOTAL.size() == 3)
     for made in (condition, TOTAL[0], TOTAL + 5, TOTAL.size(), SortKeyPath(Order, ("s",)) == 1):
-        for again in (pickle.loads(pickle.dumps(made)), copy.copy(made), copy.deepcopy(made)):  # noqa: S301
+        for again in (pickle.loads(pickle.dumps(made)), copy.copy(made), copy.deepcopy(made)):
             assert repr(again) == repr(made)
             assert type(again) is type(made)

@@ -201,7 +201,7 @@ def test_clauses_are_values():
     both = one.merge(two)
     assert (len(UPDATE.clauses), len(one.clauses), len(both.clauses)) == (0, 1, 2)
     assert both.clauses == one.clauses + two.clauses
-    for again in (pickle.loads(pickle.dumps(both)), copy.deepcopy(both)):  # noqa: S301
+    for again in (pickle.loads(pickle.dumps(both)), copy.deepcopy(both)):
         assert repr(again) == repr(both)
 
 

@@ -13,7 +13,7 @@ from mizzle_async.model import dict_schema
 LEGACY = dict_schema("legacy", partition_key="pk", sort_key="sk")
 TYPED = dict_schema("typed", partition_key="pk", partition_key_type=str, sort_key="sk", sort_key_type=int)
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
-Point = namedtuple("Point", "x y")  # noqa: PYI024
+Point = namedtuple("Point", "x y")  # noqa: PYI024  (the untyped kind, too)
 
 
 class Text(str):

@@ -215,7 +215,7 @@ class CustomNew(Made):
 
 
 @attrs.define(auto_exc=True)
-class Failure(Exception):  # noqa: N818
+class Failure(Exception):  # noqa: N818  (a value like any other)
     x: int
 
 
@@ -388,12 +388,12 @@ def test_inheritance_and_mixins(codec_of):
         made: Attribute[datetime]
 
     @entity("things")
-    class Made_(Timed):  # noqa: N801
+    class Thing(Timed):
         id: PartitionKey[str]
         size: Attribute[int]
 
-    codec = codec_of(Made_)
-    made = Made_(id="1", size=1, made=datetime(2026, 1, 1, tzinfo=UTC))
+    codec = codec_of(Thing)
+    made = Thing(id="1", size=1, made=datetime(2026, 1, 1, tzinfo=UTC))
     assert codec.decode(codec.encode(made)) == made
 
 
@@ -434,7 +434,7 @@ def test_annotations_that_cannot_be_resolved_are_named(stored):
 
     @attrs.define
     class Lost:
-        x: "NoSuchType"  # noqa: F821
+        x: "NoSuchType"  # noqa: F821  (there is none)
 
     with pytest.raises(ModelError, match=r"Lost\.x: its annotation cannot be resolved"):
         stored(Lost)

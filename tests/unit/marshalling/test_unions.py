@@ -1,3 +1,4 @@
+import collections
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -200,7 +201,5 @@ def test_an_unmappable_member_is_named_with_its_class(stored):
 )
 def test_relatives_of_what_can_be_stored_are_named(stored, name, advice):
     """For a type that has a plain relative, the error says which."""
-    import collections  # noqa: PLC0415
-
     with pytest.raises(ModelError, match=f"has no place in DynamoDB: {advice}"):
         stored(getattr(collections, name))

@@ -97,7 +97,7 @@ def test_names_that_cannot_be_resolved_are_reported():
     @attrs.define
     class Local:
         pk: str
-        when: Missing  # noqa: F821
+        when: Missing  # noqa: F821  (there is none)
 
     with pytest.raises(ModelError, match=r"Local\.when: its annotation cannot be resolved"):
         map_class(Local, name="x", partition_key="pk")
@@ -157,7 +157,7 @@ def test_schemas_without_a_decorated_class_are_pickled_by_value():
         dict_schema("legacy", partition_key="pk", sort_key="sk"),
         map_class(Plain, name="plain", partition_key="pk"),
     ):
-        for again in (pickle.loads(pickle.dumps(schema)), copy.deepcopy(schema)):  # noqa: S301
+        for again in (pickle.loads(pickle.dumps(schema)), copy.deepcopy(schema)):
             assert again is not schema
             assert again.attributes == schema.attributes
             assert again.table == schema.table

@@ -126,7 +126,7 @@ def test_classes_decorated_inside_another_class_are_resolved():
 
         @document
         class Inner:
-            kind: Attribute[Kind]  # noqa: F821
+            kind: Attribute[Kind]  # noqa: F821  (it is found in the class around)
 
     assert types_of(document_schema_of(Outer.Inner)) == {"kind": Outer.Kind}
 
@@ -180,7 +180,7 @@ def test_structure_is_checked_although_types_are_unknown():
         @entity("things")
         class Thing:
             id: PartitionKey[str]
-            a: SortKey[Later]  # noqa: F821
+            a: SortKey[Later]  # noqa: F821  (there is none)
             b: SortKey[str]
 
 
@@ -200,7 +200,7 @@ def test_types_are_checked_once_they_are_known():
     class Thing:
         id: PartitionKey[Key]
 
-    Key = list[str]  # noqa: N806
+    Key = list[str]  # noqa: N806  (it is a type)
     with pytest.raises(ModelError, match=r"Thing\.id: list\[str\] cannot be a partition key"):
         schema_of(Thing)
 

@@ -329,7 +329,7 @@ def test_transaction_failures(client):
     assert "operation 2 of 3, PartiQL insert of 'users': DuplicateItem" in str(raised.value)
     assert "secret" not in f"{raised.value} {raised.value!r} {raised.value.reasons!r}"
     assert repr(statements[0].plan) == "<PartiQL write of 't'>"
-    copied = pickle.loads(pickle.dumps(raised.value))  # noqa: S301  (our own)
+    copied = pickle.loads(pickle.dumps(raised.value))
     assert [str(each.operation) for each in copied.reasons] == list(map(str, statements))
     assert type(copied.reasons[0].error) is ConditionalCheckFailedError
     with pytest.raises(OutcomeUnknownError):

@@ -445,7 +445,7 @@ def test_it_survives_pickling(client, stock):
     """A pickled transaction is the same transaction: operations, actions and token."""
     transaction = client.transact_write(stock.delete("a"), stock.put(Stock(sku="b")))
     transaction.begin(NOW)
-    copied = pickle.loads(pickle.dumps(transaction))  # noqa: S301  (our own)
+    copied = pickle.loads(pickle.dumps(transaction))
     assert copied.to_wire() == transaction.to_wire()
     assert copied.token.first_sent == NOW
     assert copied.result() == (None, Stock(sku="b"))
@@ -454,6 +454,6 @@ def test_it_survives_pickling(client, stock):
 def test_reasons_survive_pickling(client, stock):
     """A cancelled transaction can be sent to another process, reasons and causes included."""
     error = raised_by(client.transact_write(stock.check("a").when(Stock.count == 1)), canceled(FAILED))
-    copied = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
+    copied = pickle.loads(pickle.dumps(error))
     assert copied.reasons[0].code == "ConditionalCheckFailed"
     assert type(copied.reasons[0].error) is ConditionalCheckFailedError

@@ -365,7 +365,7 @@ def test_price(users):
 def test_it_survives_pickling(users):
     """A pickled insert is the same transaction."""
     operation = users.insert(ANN)
-    assert pickle.loads(pickle.dumps(operation)).to_wire() == operation.to_wire()  # noqa: S301  (our own)
+    assert pickle.loads(pickle.dumps(operation)).to_wire() == operation.to_wire()
 
 
 def test_exactly_once_keeps_the_guards(users):

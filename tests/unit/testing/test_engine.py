@@ -297,7 +297,7 @@ def test_engine_ends_with_its_killed_parent(signal_name):
         os.kill(os.getpid(), getattr(signal, sys.argv[2]))
     """)
     command = [sys.executable, "-c", program, os.path.dirname(__file__), signal_name]  # noqa: PTH120 - for sys.path
-    printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()  # noqa: S603
+    printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
     *pids, folder = printed
     assert len(pids) == 2
     assert all(ended(int(pid)) for pid in pids)

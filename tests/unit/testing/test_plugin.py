@@ -32,7 +32,7 @@ def test_engine_fixture_stands_for_each_engine(tmp_path, options, expected):
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
-    done = subprocess.run([*command, *options], check=True, cwd=tmp_path, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([*command, *options], check=True, cwd=tmp_path, capture_output=True, text=True)
     collected = [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
     assert sorted(collected) == sorted(expected)
 
@@ -41,6 +41,6 @@ def test_unknown_engine_is_refused(tmp_path):
     """An engine that does not exist is a usage error of pytest."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
     command = [sys.executable, "-m", "pytest", "--dynamodb-engine=dynalite", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "invalid choice: 'dynalite'" in done.stderr

@@ -16,7 +16,7 @@ def supervise(tmp_path):
     def start(*command: str, grace: str = "60") -> subprocess.Popen[str]:
         folder = tmp_path / "scratch"
         folder.mkdir()
-        process = subprocess.Popen(  # noqa: S603 - ourselves
+        process = subprocess.Popen(
             [sys.executable, "-m", "mizzle_async.testing._supervisor", grace, str(folder), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
