@@ -116,10 +116,11 @@ def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None
         if not isinstance(get, GetItem):
             what = str(get) if isinstance(get, Operation) else type(get).__name__
             raise ExpressionError(f"transact_get() takes gets, such as `orders.get(…)`, not {what}")
-        other = seen.setdefault((get.target.table, canonical_key(get.key)), get)
-        if other is not get:
+        identity = get.target.table, canonical_key(get.key)
+        if identity in seen:
             raise ExpressionError(
                 f"two gets of this transaction read the same item of {get.target.table!r}, which DynamoDB refuses: "
-                f"{other} and {get}"
+                f"{seen[identity]} and {get}"
             )
+        seen[identity] = get
     return TransactGet(target, tuple(gets), timeout=timeout)

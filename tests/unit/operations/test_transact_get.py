@@ -87,6 +87,13 @@ def test_two_gets_of_one_item(client, orders):
         client.transact_get(readings.get(10), orders.get("a"), readings.get(number=10))
 
 
+def test_one_get_twice(client, orders):
+    """One get that was given twice reads one item twice as well."""
+    get = orders.get("a")
+    with pytest.raises(ExpressionError, match="same item of 'orders'"):
+        client.transact_get(get, get)
+
+
 def test_what_is_no_get(client, orders):
     """Only gets can be read together."""
     with pytest.raises(ExpressionError, match="DeleteItem"):
