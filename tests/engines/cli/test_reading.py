@@ -49,7 +49,7 @@ def test_item_is_shown(shell, table):
     result = shell("get", "a", "n9", "-t", table)
     assert (result.exit_code, result.stdout) == (4, "")
     result = shell("get", "a", "-t", table)
-    assert (result.exit_code, "OWNER NAME" in result.stderr) == (2, True)
+    assert (result.exit_code, "owner, name: 2 values, not 1" in result.stderr) == (2, True)
 
 
 def test_key_of_numbers_and_bytes(shell, new_table):
