@@ -143,6 +143,7 @@ def test_existing_item_that_is_not_shown_is_the_same_error(customers):
     assert type(error) is ItemExistsError
     assert error.item is None
     assert type(judged(customers.insert(ANN).when(Customer.name == "Bob"), failed(None))) is ConditionalCheckFailedError
+    assert type(judged(customers.insert(ANN), failed(None, ambiguous=True))) is OutcomeUnknownError
 
 
 def test_existing_item_is_an_error_of_its_own(customers):
