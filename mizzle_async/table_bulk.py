@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -78,7 +78,7 @@ class TableBulk(TableWrites[ModelT]):
             limiters=read_limiters(self._owner, read_units_per_second),
         )
 
-        def decoded(items: list[Item | None]) -> list[ModelT | None]:
+        def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
             return self._decoded(items, include_expired=include_expired)
 
         return GetMany(self._owner, self._target, wanted, decoded, settings)
@@ -106,7 +106,7 @@ class TableBulk(TableWrites[ModelT]):
 
         return CoalescedReads(self._owner, self._target, self._key, decode, settings)
 
-    def _decoded(self, items: list[Item | None], *, include_expired: bool) -> list[ModelT | None]:
+    def _decoded(self, items: Sequence[Item | None], *, include_expired: bool) -> list[ModelT | None]:
         if include_expired or self.schema.time_to_live is None:
             decode = self._target.codec.decode
             return [None if item is None else decode(item) for item in items]

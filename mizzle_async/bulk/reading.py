@@ -18,6 +18,7 @@ from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
 KeyT = TypeVar("KeyT")
+RowT = TypeVar("RowT")
 
 LAST_SECONDS = 0.05
 
@@ -144,16 +145,38 @@ async def read_items(
     Returns:
         The items in the order of the keys, None where there is none.
     """
-    settings = settings or ReadSettings(consistent_read=consistent_read)
+    return await read_rows(owner, target, keys, list, settings or ReadSettings(consistent_read=consistent_read))
+
+
+async def read_rows(
+    owner: BulkOwner,
+    target: Target[Any],
+    keys: Sequence[Item],
+    decode: Callable[[Sequence[Item | None]], list[RowT]],
+    settings: ReadSettings,
+) -> list[RowT | None]:
+    """Read items by key, and decode those of each request as they arrive: raw, an item takes several times its memory.
+
+    Returns:
+        The rows in the order of the keys, None where there is no item; a key that comes twice has a row for each time.
+    """
     reader = BatchReader(owner, target, settings)
     identify_all = target.codec.identify_all
     names = identify_all(keys)
     wanted = list(dict(zip(names, keys, strict=True)).values())
-    found: dict[Hashable, Item] = {}
+    if len(wanted) < len(names):
+        items = await read_rows(owner, target, wanted, list, settings)
+        found = dict(zip(identify_all(wanted), items, strict=True))
+        return [*decode(list(map(found.get, names)))]
+    rows: dict[Hashable, RowT] = {}
+
+    async def read(chunk: Sequence[Item]) -> None:
+        items = await reader.read(chunk)
+        rows.update(zip(identify_all(items), decode(items), strict=True))
+
     if len(wanted) <= GET_CHUNK:
         if wanted:
-            items = await reader.read(wanted)
-            found = dict(zip(identify_all(items), items, strict=True))
+            await read(wanted)
     else:
         chunks = iter(range(0, len(wanted), GET_CHUNK))
 
@@ -161,13 +184,12 @@ async def read_items(
             for start in chunks:
                 await reader.lanes.enter()
                 try:
-                    items = await reader.read(wanted[start : start + GET_CHUNK])
+                    await read(wanted[start : start + GET_CHUNK])
                 finally:
                     reader.lanes.leave()
-                found.update(zip(identify_all(items), items, strict=True))
 
         await run_together([lane() for _ in range(min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))])
-    return list(map(found.get, names))
+    return list(map(rows.get, names))
 
 
 class GetMany(Generic[KeyT, ModelT]):
@@ -178,7 +200,7 @@ class GetMany(Generic[KeyT, ModelT]):
         owner: BulkOwner,
         target: Target[ModelT],
         keys: Iterable[tuple[KeyT, Item]],
-        decode: Callable[[list[Item | None]], list[ModelT | None]],
+        decode: Callable[[Sequence[Item | None]], list[ModelT | None]],
         settings: ReadSettings,
     ) -> None:
         self._owner = owner
@@ -197,7 +219,7 @@ class GetMany(Generic[KeyT, ModelT]):
             BatchError: Some keys were left unprocessed until the time was up; the report names them.
         """
         wanted = [item for _, item in self._keys]
-        return self._decode(await read_items(self._owner, self._target, wanted, settings=self._settings))
+        return await read_rows(self._owner, self._target, wanted, self._decode, self._settings)
 
     def __aiter__(self) -> GetManyIterator[KeyT, ModelT]:
         return GetManyIterator(self._owner, self._target, self._keys, self._decode, self._settings)
@@ -214,7 +236,7 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         owner: BulkOwner,
         target: Target[ModelT],
         keys: Sequence[tuple[KeyT, Item]],
-        decode: Callable[[list[Item | None]], list[ModelT | None]],
+        decode: Callable[[Sequence[Item | None]], list[ModelT | None]],
         settings: ReadSettings,
     ) -> None:
         self._identify_all = target.codec.identify_all

@@ -297,6 +297,44 @@ def test_many_keys_are_read_once_each(table, count):
     assert requests == -(-distinct // 100)
 
 
+def test_items_are_decoded_as_they_arrive(table):
+    """The items of a request are instances before the next one is sent: raw, all of them would take far more memory."""
+    stored(table, 250)
+    decoded = []
+
+    @entity("rows")
+    class Watched(Row):
+        count: Attribute[int] = attribute(default=0, converter=lambda count: decoded.append(count) or count)
+
+    seen = []
+    table.leave = lambda _number, _keys: seen.append(len(decoded)) or []
+
+    async def use(client):
+        rows = client.table(Watched)
+        keys = [rows.key(name="a", number=number) for number in range(250)]
+        found = await rows.get_many(keys, concurrency=1)
+        assert [row.number for row in found] == list(range(250))
+
+    with_client(table.caller, use)
+    assert seen == [0, 100, 200]
+
+
+def test_a_repeated_key_has_an_instance_for_each_time(table):
+    """What is done to one of them does not show in the other."""
+    stored(table, 1)
+
+    async def use(client):
+        rows = client.table(Row)
+        key = rows.key(name="a", number=0)
+        first, missing, second = await rows.get_many([key, rows.key(name="a", number=7), key])
+        assert first == second
+        assert first is not second
+        assert missing is None
+
+    with_client(table.caller, use)
+    assert table.sizes[-1] == 2
+
+
 def test_reading_in_order_of_arrival_ends_with_its_reader(table):
     """An error ends the iteration; so does closing it, with what is under way."""
     stored(table, 10)
