@@ -228,6 +228,7 @@ async def read_all(reader: Reader, plan: ReadPlan[Any, RowT], *, limiters: Limit
             rows += read_rows(
                 reader, plan, page, None if plan.options.max_items is None else plan.options.max_items - len(rows)
             )[0]
+            del page  # or its raw items would be kept until the next page is there
     finally:
         source.close()
     return rows
