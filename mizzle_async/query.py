@@ -159,6 +159,7 @@ class Read(Generic[ModelT, RowT_co]):
             checkpoint_pages: Pages between writing it.
 
         Raises:
+            ExpressionError: ``checkpoint_pages`` is no number of pages, or the query has ``max_items``.
             ResumeError: The file is about something else.
         """
         return ResumableItems(self._reader, self._plan, path, checkpoint_pages)

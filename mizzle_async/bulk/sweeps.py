@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve
 
 from mizzle_async.bulk.checkpoints import StateFile, StatePath
+from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.pace import Limiters
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.writing import Progress
@@ -157,13 +158,14 @@ class Pages:
 
 
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
-    """Rows of a query or scan, with a position in a file: what was not handed over whole pages of comes again.
+    """Rows of a query or scan, with a position in a file: a page that was not handed over whole comes again.
 
     A page counts as done when the row after its last one is asked for: by one task, for of several that share it one
     may ask while another still works on its row.
     """
 
     def __init__(self, owner: Reader, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
+        check_at_least_one("resumable", checkpoint_pages=checkpoint_pages)
         self._plan = plan
         self._owner = owner
         if plan.partitions:

@@ -244,6 +244,8 @@ def test_positions_and_counts_do_not_mix(tmp_path):
             await rows.scan(max_items=3).export(tmp_path / "rows.jsonl", resume=tmp_path / "state.json")
         with pytest.raises(ExpressionError, match="checkpoint_pages"):
             rows.scan().export(tmp_path / "rows.jsonl", checkpoint_pages=0)
+        with pytest.raises(ExpressionError, match="checkpoint_pages"):
+            rows.scan().resumable(tmp_path / "state.json", checkpoint_pages=0)
         with pytest.raises(ExpressionError, match="concurrency"):
             rows.scan().rewrite(once, concurrency=0)
 
