@@ -299,10 +299,12 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
         return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self.plans, answers, strict=True))
 
     def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (as above)
-        """Raise a cancellation with its reasons tied to the statements, or that the outcome is unknown."""
+        """Raise a cancellation with its reasons tied to the statements, or of writes that the outcome is unknown."""
         if isinstance(error, TransactionCanceledError):
             reasons = [self._reason(error, number, reason) for number, reason in enumerate(error.reasons)]
             raise cancellation(error, reasons, NOTHING_READ if self._is_read else NOTHING_WRITTEN)
+        if self._is_read:
+            raise error
         raise_lost(error)
 
     @property

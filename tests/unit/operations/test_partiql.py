@@ -339,6 +339,15 @@ def test_transaction_failures(client):
         transaction.begin(NOW + 1_000)
 
 
+def test_lost_answer_to_a_transaction_that_reads(client):
+    """A transaction that only reads has no outcome to be unknown: a lost answer is the transport's error."""
+    transaction = client.execute_transaction(client.execute("SELECT * FROM t WHERE a = ?", 1))
+    lost = TransportError("gone", outcome=Outcome.UNKNOWN)
+    with pytest.raises(TransportError) as raised:
+        transaction.recover(lost, NOW)
+    assert raised.value is lost
+
+
 def test_bad_transactions(client):
     """Too many and mixed: refused when built. An empty one sends nothing."""
     read, write = client.execute("SELECT * FROM t"), client.execute("DELETE FROM t WHERE a = ?", 1)
