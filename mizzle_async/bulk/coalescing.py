@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.bulk.reading import BatchReader, ReadSettings
@@ -15,6 +16,8 @@ from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
 AnyT = TypeVar("AnyT")
+Chunk: TypeAlias = dict[Hashable, tuple[Item, list[asyncio.Future["Item | None"]]]]
+"""Keys by their identity, with those who wait for the item."""
 
 
 class CoalescingOwner(LimitedOwner, Protocol):
@@ -45,7 +48,7 @@ class CoalescedReads(Generic[ModelT]):
         self._resolve = resolve
         self._decode = decode
         self._settings = settings
-        self._waiting: dict[Hashable, tuple[Item, list[asyncio.Future[Item | None]]]] = {}
+        self._waiting: Chunk = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
 
@@ -100,28 +103,33 @@ class CoalescedReads(Generic[ModelT]):
                 _fail(chunk, error)
             else:
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                # Not at the end of `_read`: a task that is cancelled before its first step never gets there.
+                task.add_done_callback(partial(self._ended, chunk))
 
-    async def _read(self, chunk: dict[Hashable, tuple[Item, list[asyncio.Future[Item | None]]]]) -> None:
+    async def _read(self, chunk: Chunk) -> None:
+        """Read the items of some keys; who waits for one that is found has it then, whatever becomes of the others."""
         identify = self._target.codec.identify
         found: list[Item] = []
-        failure: BaseException | None = None
         try:
             reader = BatchReader(self._owner, self._target, self._settings)
             await reader.read_into([key for key, _ in chunk.values()], found)
-        except asyncio.CancelledError:
-            failure = ClientStateError("the client, or the block of these reads, was closed before the answer came")
-            raise
-        except Exception as error:  # noqa: BLE001  (it belongs to those who wait)
-            failure = error
         finally:
             for item in found:
                 _, futures = chunk.pop(identify(item), (item, []))
                 _resolve(futures, item)
-            if failure is not None:
-                _fail(chunk, failure)
-            for _, futures in chunk.values():
-                _resolve(futures, None)
+
+    def _ended(self, chunk: Chunk, task: asyncio.Task[None]) -> None:
+        """Tell those who still wait that there is no such item, or why it was not read."""
+        self._tasks.discard(task)
+        failure = (
+            ClientStateError("the client, or the block of these reads, was closed before the answer came")
+            if task.cancelled()
+            else task.exception()
+        )
+        if failure is not None:
+            _fail(chunk, failure)
+        for _, futures in chunk.values():
+            _resolve(futures, None)
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed"
@@ -134,7 +142,7 @@ def _resolve(futures: list[asyncio.Future[Item | None]], item: Item | None) -> N
             future.set_result(item)
 
 
-def _fail(chunk: dict[Hashable, tuple[Item, list[asyncio.Future[Item | None]]]], error: BaseException) -> None:
+def _fail(chunk: Chunk, error: BaseException) -> None:
     for _, futures in chunk.values():
         for future in futures:
             if not future.done():

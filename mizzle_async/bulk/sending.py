@@ -76,14 +76,11 @@ class _Lot(Generic[ResultT]):
 
     async def lane(self) -> None:
         """Send one operation after the other."""
-        try:
-            while (operation := await self._next()) is not None:
-                await self._send(operation)
-                while len(self.outcomes) >= self._most:
-                    self._room.clear()
-                    await self._room.wait()
-        finally:
-            self.arrived.set()
+        while (operation := await self._next()) is not None:
+            await self._send(operation)
+            while len(self.outcomes) >= self._most:
+                self._room.clear()
+                await self._room.wait()
 
     async def _next(self) -> Operation[ResultT] | None:
         async with self._lock:
@@ -158,6 +155,8 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
         lot = self._lot
         if self._tasks is None:
             self._tasks = [self._owner.start(lot.lane()) for _ in range(self._concurrency)]
+            for task in self._tasks:  # not at the end of a lane: one that is cancelled before its first step ends, too
+                task.add_done_callback(lambda _: lot.arrived.set())
         while not lot.outcomes:
             if all(task.done() for task in self._tasks):
                 self._end()

@@ -85,6 +85,8 @@ class Writer:
         if self._task is not None:
             raise ClientStateError("this writer was used before: make another one")
         self._task = self._owner.start(self._engine.run(self._feed))
+        # A task that is cancelled before its first step accounts for nothing itself.
+        self._task.add_done_callback(lambda _: self._engine.drain())
         return self
 
     async def __aexit__(

@@ -124,8 +124,12 @@ class WriteEngine:
             self.stop(error)
             raise
         finally:
-            for entry in self.packer.drain():
-                self.undone(entry, self.error or CancelledError(), uncertain=False)
+            self.drain()
+
+    def drain(self) -> None:
+        """Account for what was never sent."""
+        for entry in self.packer.drain():
+            self.undone(entry, self.error or CancelledError(), uncertain=False)
 
     async def _run_lanes(self, feed: Feed) -> None:
         loop = get_running_loop()

@@ -180,6 +180,22 @@ def test_client_that_is_closed_meanwhile_is_no_end(recwarn):
     run_virtual(main())
 
 
+def test_client_that_is_closed_before_anything_is_sent_ends_the_loop(recwarn):
+    """Closed in the moment in which sending begins, the client leaves nobody waiting."""
+
+    async def main():
+        client = Client(caller=Busy())
+        await client.open()
+        rows = client.table(Row)
+        sending = client.send_all(rows.get(name="a", number=number) for number in range(3))
+        reading = asyncio.create_task(anext(sending))
+        await asyncio.gather(client.aclose(), asyncio.wait([reading]))
+        with pytest.raises(ClientStateError, match="closed before"):
+            await reading
+
+    run_virtual(main())
+
+
 def stored(table, count):
     """Put rows into a table in memory."""
     for number in range(count):
@@ -265,6 +281,13 @@ def test_closing_meanwhile_fails_the_callers(table):
         await reads.__aexit__(ValueError, ValueError(), None)
         with pytest.raises(ClientStateError, match="closed before"):
             await waiting
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012  (the block is what raises)
+            async with rows.coalesced() as left:
+                asking = asyncio.create_task(left.get(name="a", number=1))
+                await asyncio.sleep(0)
+                raise ZeroDivisionError
+        with pytest.raises(ClientStateError, match="closed before"):
+            await asking
         async with rows.coalesced() as later:
             asking = asyncio.create_task(later.get(name="a", number=1))
             await asyncio.sleep(0)

@@ -188,6 +188,24 @@ def test_exception_in_the_block_writes_what_was_accepted(table):
     with_client(table, use)
 
 
+@pytest.mark.parametrize("closing", [True, False])
+def test_what_was_accepted_before_the_first_step_is_accounted_for(table, closing):
+    """Cancelled, or its client closed, in the moment in which its block begins, a writer reports what it accepted."""
+
+    async def use(client):
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        with pytest.raises(ClientStateError if closing else asyncio.CancelledError):
+            async with client.writer() as writer:
+                await writer.put(Row(name="a"))
+                await (client.aclose() if closing else gone)
+        assert [undone.item.name for undone in writer.report.failed] == ["a"]
+        assert writer.report.taken == 1
+
+    with_client(table, use)
+    assert not table.batches
+
+
 def test_cancellation_and_a_closed_client_stop_at_once(table):
     """A cancelled block stops writing and accounts for all; so does a client that closes."""
     table.leave = lambda _number, entries: entries
