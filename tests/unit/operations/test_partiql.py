@@ -342,6 +342,7 @@ def test_transaction_failures(client):
 def test_lost_answer_to_a_transaction_that_reads(client):
     """A transaction that only reads has no outcome to be unknown: a lost answer is the transport's error."""
     transaction = client.execute_transaction(client.execute("SELECT * FROM t WHERE a = ?", 1))
+    transaction.to_request()
     lost = TransportError("gone", outcome=Outcome.UNKNOWN)
     with pytest.raises(TransportError) as raised:
         transaction.recover(lost, NOW)
