@@ -57,7 +57,8 @@ class Operation(Generic[ResultT_co]):
     def __await__(self) -> Generator[Any, Any, ResultT_co]:
         return self.send().__await__()
 
-    def send(self) -> Coroutine[Any, Any, ResultT_co]:
+    # Not `Coroutine[Any, Any, …]`: on that, mypy gives up choosing among the overloads of `asyncio.gather`.
+    def send(self) -> Coroutine[None, None, ResultT_co]:
         """Return a coroutine that sends this operation and returns its result: for ``create_task`` and task groups."""
         use(self)
         sender = self._target.sender

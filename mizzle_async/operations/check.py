@@ -13,11 +13,11 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.write import Write
 from mizzle_async.types import Item, WirePayload, WireRequest
 
-ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class CheckItem(Write[ModelT, None]):
+class CheckItem(Write[ModelT_co, None]):
     """Hold a transaction to a condition on one more item; only `Client.transact_write` can send it.
 
     Cost: as a transactional write of the item: two write units for each KB.

@@ -12,11 +12,11 @@ from mizzle_async.operations.failures import living, raise_unknown
 from mizzle_async.operations.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
-ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class DeleteItem(Write[ModelT, "ModelT | None"]):
+class DeleteItem(Write[ModelT_co, "ModelT_co | None"]):
     """Delete an item; the result is the deleted instance, or None if there was none. Deleting nothing succeeds.
 
     Cost: one request; a write unit for each KB of the deleted item, one if there was none.
@@ -53,7 +53,7 @@ class DeleteItem(Write[ModelT, "ModelT | None"]):
     def transacted(self) -> None:
         """Return what this gives in a transaction, which hands no deleted item back."""
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT_co | None:
         """Return the deleted instance, or None.
 
         Raises:

@@ -14,11 +14,11 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.write import Write
 from mizzle_async.types import Item, WirePayload, WireResponse
 
-ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class PutItem(Write[ModelT, ModelT]):
+class PutItem(Write[ModelT_co, ModelT_co]):
     """Write a whole item; the result is the instance as stored.
 
     Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
@@ -48,19 +48,19 @@ class PutItem(Write[ModelT, ModelT]):
         """Return the key of the item."""
         return self._target.codec.key_of_item(self.item)
 
-    def transacted(self) -> ModelT:
+    def transacted(self) -> ModelT_co:
         """Return what this gives in a transaction."""
         return self.stored()
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
         return self.stored()
 
-    def stored(self) -> ModelT:
+    def stored(self) -> ModelT_co:
         """Return the instance as this write stores it: normalised, with its times and its version."""
         return self._decode(self.item)
 
-    def _applied(self, item: Item) -> ModelT:
+    def _applied(self, item: Item) -> ModelT_co:
         return self._decode(item)
 
     def action_capacity(self) -> Capacity:

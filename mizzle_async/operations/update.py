@@ -27,7 +27,7 @@ from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
-ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
 
@@ -38,7 +38,7 @@ _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, C
 
 
 @frozen(eq=False, repr=False)
-class ItemUpdate(Write[ModelT, ModelT]):
+class ItemUpdate(Write[ModelT_co, ModelT_co]):
     """What every verb that sends an UpdateItem has in common."""
 
     api = "UpdateItem"
@@ -93,10 +93,10 @@ class ItemUpdate(Write[ModelT, ModelT]):
         """Return the key of the item."""
         return self.key
 
-    def _applied(self, item: Item) -> ModelT:
+    def _applied(self, item: Item) -> ModelT_co:
         return self._decode(item)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (every operation is asked alike)
+    def from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
         return self._decode_answer(response.payload["Attributes"])
 
@@ -110,7 +110,7 @@ class ItemUpdate(Write[ModelT, ModelT]):
 
 
 @frozen(eq=False, repr=False)
-class UpdateItem(ItemUpdate[ModelT]):
+class UpdateItem(ItemUpdate[ModelT_co]):
     """Change one item; the result is the instance as stored afterwards.
 
     Every clause returns a new operation.
@@ -120,12 +120,12 @@ class UpdateItem(ItemUpdate[ModelT]):
     """
 
     verb: str = field(default="update", kw_only=True)
-    unchanged: ModelT | None = field(default=None, kw_only=True)
+    unchanged: ModelT_co | None = field(default=None, kw_only=True)
 
     # ── clauses ──
 
     @overload
-    def set(self, path: AttributePath[ModelT, ValueT], value: ValueT | Operand[ModelT, ValueT], /) -> Self: ...
+    def set(self, path: AttributePath[ModelT_co, ValueT], value: ValueT | Operand[ModelT_co, ValueT], /) -> Self: ...
     @overload
     def set(self, values: Mapping[str, Any], /) -> Self: ...
     def set(self, path: Any, value: Any = MISSING, /) -> Self:
@@ -152,7 +152,7 @@ class UpdateItem(ItemUpdate[ModelT]):
             clauses = clauses.merge(self._assignment(schema.path(name), each))
         return self._with(clauses)
 
-    def set_default(self, path: AttributePath[ModelT, ValueT], value: ValueT, /) -> Self:
+    def set_default(self, path: AttributePath[ModelT_co, ValueT], value: ValueT, /) -> Self:
         """Assign a value where nothing is stored (``if_not_exists``)."""
         use(self)
         clauses = UpdateClauses().set_default(path, value)
@@ -163,25 +163,25 @@ class UpdateItem(ItemUpdate[ModelT]):
     @overload
     def add(
         self,
-        path: AttributePath[ModelT, ElementSet[ElementT]] | AttributePath[ModelT, ElementSet[ElementT] | None],
+        path: AttributePath[ModelT_co, ElementSet[ElementT]] | AttributePath[ModelT_co, ElementSet[ElementT] | None],
         value: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
     def add(
         self,
-        path: AttributePath[ModelT, frozenset[ElementT]] | AttributePath[ModelT, frozenset[ElementT] | None],
+        path: AttributePath[ModelT_co, frozenset[ElementT]] | AttributePath[ModelT_co, frozenset[ElementT] | None],
         value: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
-    def add(self, path: AttributePath[ModelT, ValueT], value: ValueT | int, /) -> Self: ...
+    def add(self, path: AttributePath[ModelT_co, ValueT], value: ValueT | int, /) -> Self: ...
     def add(self, path: Any, value: Any, /) -> Self:
         """Add to a number, or elements to a set; an absent number counts as 0, an absent set as empty."""
         use(self)
         return self._with(UpdateClauses().add(path, _own(value)))
 
-    def remove(self, path: AttributePath[ModelT, Any], /, *more: AttributePath[ModelT, Any]) -> Self:
+    def remove(self, path: AttributePath[ModelT_co, Any], /, *more: AttributePath[ModelT_co, Any]) -> Self:
         """Remove attributes, map entries or list elements.
 
         Raises:
@@ -202,19 +202,19 @@ class UpdateItem(ItemUpdate[ModelT]):
     @overload
     def discard(
         self,
-        path: AttributePath[ModelT, ElementSet[ElementT]] | AttributePath[ModelT, ElementSet[ElementT] | None],
+        path: AttributePath[ModelT_co, ElementSet[ElementT]] | AttributePath[ModelT_co, ElementSet[ElementT] | None],
         values: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
     def discard(
         self,
-        path: AttributePath[ModelT, frozenset[ElementT]] | AttributePath[ModelT, frozenset[ElementT] | None],
+        path: AttributePath[ModelT_co, frozenset[ElementT]] | AttributePath[ModelT_co, frozenset[ElementT] | None],
         values: AbstractSet[ElementT],
         /,
     ) -> Self: ...
     @overload
-    def discard(self, path: AttributePath[ModelT, Any], values: AbstractSet[Any], /) -> Self: ...
+    def discard(self, path: AttributePath[ModelT_co, Any], values: AbstractSet[Any], /) -> Self: ...
     def discard(self, path: Any, values: Any, /) -> Self:
         """Take elements out of a set."""
         use(self)
@@ -223,9 +223,9 @@ class UpdateItem(ItemUpdate[ModelT]):
     def append(
         self,
         path: (
-            AttributePath[ModelT, list[ElementT]]
-            | AttributePath[ModelT, list[ElementT] | None]
-            | AttributePath[ModelT, tuple[ElementT, ...]]
+            AttributePath[ModelT_co, list[ElementT]]
+            | AttributePath[ModelT_co, list[ElementT] | None]
+            | AttributePath[ModelT_co, tuple[ElementT, ...]]
         ),
         values: Sequence[ElementT],
         /,
@@ -237,9 +237,9 @@ class UpdateItem(ItemUpdate[ModelT]):
     def prepend(
         self,
         path: (
-            AttributePath[ModelT, list[ElementT]]
-            | AttributePath[ModelT, list[ElementT] | None]
-            | AttributePath[ModelT, tuple[ElementT, ...]]
+            AttributePath[ModelT_co, list[ElementT]]
+            | AttributePath[ModelT_co, list[ElementT] | None]
+            | AttributePath[ModelT_co, tuple[ElementT, ...]]
         ),
         values: Sequence[ElementT],
         /,
@@ -282,7 +282,7 @@ class UpdateItem(ItemUpdate[ModelT]):
         """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
         return self.unchanged is not None and self.clauses.is_empty and not self.conditions
 
-    def result(self) -> ModelT:
+    def result(self) -> ModelT_co:
         """Return the instance that needs no change."""
         if self.unchanged is None:
             return super().result()
@@ -320,7 +320,7 @@ class UpdateItem(ItemUpdate[ModelT]):
             return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
         return None
 
-    def recover(self, error: Exception, now: float, /) -> ModelT:
+    def recover(self, error: Exception, now: float, /) -> ModelT_co:
         """Raise what a failure means; in a transaction, an upsert cannot remove an expired item first."""
         if self._met_expired(error, now) and isinstance(error, ConditionalCheckFailedError) and not error.ambiguous:
             raise_expired(self._target, error)
@@ -338,7 +338,7 @@ class UpdateItem(ItemUpdate[ModelT]):
 
 
 @frozen(eq=False, repr=False)
-class ReplaceItem(ItemUpdate[ModelT]):
+class ReplaceItem(ItemUpdate[ModelT_co]):
     """Write every declared attribute of an item that must exist; the result is the instance as stored afterwards.
 
     Cost: one request; a write unit for each KB of the larger of the item before and after.
@@ -354,13 +354,13 @@ class ReplaceItem(ItemUpdate[ModelT]):
             sure = {name: value for name, value in self.sent.items() if name not in automatic}
             check_item_size(sure, schema.entity)
 
-    def transacted(self) -> ModelT:
+    def transacted(self) -> ModelT_co:
         """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
         target = self._target
         return self._decode(stamped(target.codec, self.sent, self.now, self.version))
 
 
-class PurgeExpired(DeleteItem[ModelT]):
+class PurgeExpired(DeleteItem[ModelT_co]):
     """Delete an item if it is expired: it does not exist for anybody, so this changes nothing that can be seen."""
 
     __slots__ = ()
@@ -368,7 +368,7 @@ class PurgeExpired(DeleteItem[ModelT]):
     def _condition(self) -> Condition[Any] | None:
         return expired_condition(self._target, self.now)
 
-    def recover(self, error: Exception, now: float, /) -> ModelT | None:
+    def recover(self, error: Exception, now: float, /) -> ModelT_co | None:
         """Return None where the item is no longer the expired one: somebody wrote it, or it is gone."""
         if isinstance(error, ConditionalCheckFailedError):
             return None

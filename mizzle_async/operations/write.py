@@ -20,13 +20,13 @@ from mizzle_async.operations.stamps import check_version, version_condition
 from mizzle_async.operations.tokens import request_token
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
 
-ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 StoredT = TypeVar("StoredT")
 
 
 @frozen(eq=False, repr=False)
-class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
+class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
     """A write of one item.
 
     Attributes:
@@ -44,11 +44,11 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
     presence: Presence = field(default=Presence.ANY, kw_only=True)
     version: int | None = field(default=None, kw_only=True)
     now: float = field(default=0.0, kw_only=True)
-    conditions: tuple[Condition[ModelT], ...] = field(default=(), kw_only=True)
+    conditions: tuple[Condition[ModelT_co], ...] = field(default=(), kw_only=True)
     write_id: str | None = field(default=None, kw_only=True, repr=False)
     _compiled: WirePayload | None = field(default=None, init=False)
 
-    def when(self, condition: Condition[ModelT], /) -> Self:
+    def when(self, condition: Condition[ModelT_co], /) -> Self:
         """Write only if a condition is true of the stored item; several are joined by AND.
 
         Args:
@@ -202,11 +202,11 @@ class Write(Operation[ResultT_co], Generic[ModelT, ResultT_co]):
     def _finish(self, body: WirePayload) -> None:
         """Add what a single request has and an action of a transaction has not."""
 
-    def _decode(self, item: Item) -> ModelT:
-        instance: ModelT = self._target.codec.decode(item)
+    def _decode(self, item: Item) -> ModelT_co:
+        instance: ModelT_co = self._target.codec.decode(item)
         return instance
 
-    def _decode_answer(self, item: Item) -> ModelT:
+    def _decode_answer(self, item: Item) -> ModelT_co:
         """Decode what an answer shows: where that does not fit the class, the write was applied all the same."""
         try:
             return self._decode(item)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import assert_type
@@ -104,6 +105,21 @@ async def transactions() -> None:
     writes = client.transact_write(orders.insert(order), customers.update("c1").set(Customer.name, "x"))
     stored, _ = await writes
     assert_type(stored, Order)
+
+
+async def several_at_once() -> None:
+    """Operations of different verbs and entities can be collected and sent together; what each gives stays known."""
+    assert_type(
+        await asyncio.gather(orders.get(order).send(), customers.get_one("c1").send()), tuple[Order | None, Customer]
+    )
+    async for operation, outcome in client.send_all([orders.insert(order), customers.delete("c1")]):
+        assert_type(outcome.value, Order | Customer | None)
+        await operation
+    mixed = [orders.insert(order), customers.delete("c1"), orders.update(order).set(Order.note, None)]
+    await client.batch_write(*mixed)
+    await client.transact_write(*mixed)
+    async for _operation, outcome in client.send_all(mixed):
+        assert_type(outcome.value, Order | Customer | None)
 
 
 async def without_a_class() -> None:
