@@ -71,7 +71,7 @@ class Operation(Generic[ResultT_co]):
     def to_wire(self) -> WirePayload:
         """Return the request's exact DynamoDB JSON, as a plain dict of its own; empty where nothing is to be sent."""
         use(self)
-        wire: WirePayload = orjson.loads(orjson.dumps(self._body()))
+        wire: WirePayload = {} if self.settled else orjson.loads(orjson.dumps(self._body()))
         return wire
 
     def explain(self) -> Explanation:

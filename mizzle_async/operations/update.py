@@ -289,8 +289,6 @@ class UpdateItem(ItemUpdate[ModelT_co]):
         return self.unchanged
 
     def _compile(self) -> WirePayload:
-        if self.settled:
-            return {}
         if self.clauses.is_empty and self.unchanged is None:
             raise ExpressionError(
                 f"{self._target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(),"

@@ -99,7 +99,7 @@ def test_nothing_to_do_is_settled(counters):
     operation = counters.patch(Counted(id="a"), to=Counted(id="a")).exactly_once()
     assert operation.settled
     assert operation.result() is None
-    operation.to_wire()
+    assert operation.to_wire() == {}
 
 
 def test_failures_are_the_writes_own(counters):

@@ -272,7 +272,7 @@ def test_bad_batches(client):
     empty = client.execute_batch()
     assert empty.settled
     assert empty.result() == ()
-    empty.to_wire()
+    assert empty.to_wire() == {}
 
 
 def test_transaction(client):
@@ -359,7 +359,7 @@ def test_bad_transactions(client):
     empty = client.execute_transaction()
     assert empty.settled
     assert empty.result() == ()
-    empty.to_wire()
+    assert empty.to_wire() == {}
 
 
 def test_reported_capacity_is_asked_for():

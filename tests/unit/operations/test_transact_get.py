@@ -75,6 +75,7 @@ def test_nothing_to_read(client):
     """Without gets there is nothing to send, and it says so."""
     transaction = client.transact_get()
     assert transaction.settled
+    assert transaction.to_wire() == {}
     assert transaction.result() == ()
     assert "nothing is sent" in str(transaction)
     assert "nothing is sent" in str(transaction.explain())

@@ -207,6 +207,7 @@ def test_empty_transaction_sends_nothing(client):
     """Without operations there is nothing to send, and it says so."""
     transaction = client.transact_write()
     assert transaction.settled
+    assert transaction.to_wire() == {}
     assert transaction.result() == ()
     assert "nothing is sent" in str(transaction)
     assert "nothing is sent" in str(transaction.explain())
@@ -215,8 +216,10 @@ def test_empty_transaction_sends_nothing(client):
 def test_patch_without_difference_adds_no_action(client, stock):
     """A patch that changes nothing adds no action; alone it makes the transaction an empty one."""
     same = stock.patch(Stock(sku="a"), to=Stock(sku="a"))
-    assert client.transact_write(same).settled
-    assert client.transact_write(same).result() == (None,)
+    alone = client.transact_write(same)
+    assert alone.settled
+    assert alone.to_wire() == {}
+    assert alone.result() == (None,)
     assert len(client.transact_write(same, stock.delete("b")).to_wire()["TransactItems"]) == 1
 
 
