@@ -143,13 +143,11 @@ def transact_write(
         [(operation, action) for operation in given if not operation.settled for action in operation.to_actions()]
     )
     check_actions(given, actions)
-    transaction: TransactWrite[Any] = TransactWrite(target, given, token=own, actions=actions, timeout=timeout)
-    try:
-        check_size(len(orjson.dumps(transaction.to_wire())), [action for _, action in actions])
-    except BaseException:
-        use(transaction)
-        raise
-    return transaction
+    written = [action for _, action in actions]
+    # Measured before it is an operation: that would count as its use, and hide a forgotten await.
+    body = transaction_body(written, own, report_capacity=target.report_capacity)
+    check_size(len(orjson.dumps(body)), written)
+    return TransactWrite(target, given, token=own, actions=actions, timeout=timeout)
 
 
 def _refusal(operation: object) -> str:

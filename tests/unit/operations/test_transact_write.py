@@ -16,6 +16,7 @@ from mizzle_async import (
     PartitionKey,
     TransactionCanceledError,
     TransportError,
+    UnawaitedOperationWarning,
     UniqueConstraintError,
     VersionConflictError,
     attribute,
@@ -162,6 +163,7 @@ def test_sent_again_within_nine_minutes(client, stock):
     transaction = client.transact_write(stock.delete("a"))
     transaction.begin(NOW)
     transaction.begin(NOW + CLIENT_REQUEST_TOKEN_SECONDS)
+    transaction.to_request()
     with pytest.raises(LimitError, match="more than 9 minutes ago"):
         transaction.begin(NOW + CLIENT_REQUEST_TOKEN_SECONDS + 1)
 
@@ -460,3 +462,9 @@ def test_reasons_survive_pickling(client, stock):
     copied = pickle.loads(pickle.dumps(error))
     assert copied.reasons[0].code == "ConditionalCheckFailed"
     assert type(copied.reasons[0].error) is ConditionalCheckFailedError
+
+
+def test_forgotten_transaction_warns(client, stock):
+    """A transaction that is dropped unsent warns, as its operations would alone."""
+    with pytest.warns(UnawaitedOperationWarning, match=r"TransactWriteItems of 1: DeleteItem 'stock' .*forgotten"):
+        client.transact_write(stock.delete("a"))
