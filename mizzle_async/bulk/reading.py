@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
 from mizzle_async.bulk.pace import BulkOwner, Lanes, Limiters, jittered
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
+from mizzle_async.bulk.work import Pending
 from mizzle_async.concurrency import run_together
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
 from mizzle_async.operations import GET_CHUNK, BatchGet, Target, check_timeout, use
@@ -192,7 +193,7 @@ async def read_rows(
     return list(map(rows.get, names))
 
 
-class GetMany(Generic[KeyT, ModelT]):
+class GetMany(Pending, Generic[KeyT, ModelT]):
     """Items by key: ``await`` gives them in the order of the keys, ``async for`` as they arrive, each with its key."""
 
     def __init__(
@@ -208,24 +209,29 @@ class GetMany(Generic[KeyT, ModelT]):
         self._keys = list(keys)
         self._decode = decode
         self._settings = settings
+        super().__init__(f"get_many of {len(self._keys)} keys of {target.table!r}")
 
     def __await__(self) -> Generator[Any, Any, list[ModelT | None]]:
         return self.send().__await__()
 
-    async def send(self) -> list[ModelT | None]:
-        """Read everything into a list: for ``create_task`` and task groups.
+    def send(self) -> Coroutine[Any, Any, list[ModelT | None]]:
+        """Return a coroutine that reads everything into a list: for ``create_task`` and task groups.
 
-        Raises:
-            BatchError: Some keys were left unprocessed until the time was up; the report names them.
+        It raises `BatchError` where keys were left unprocessed until the time was up; its report names them.
         """
+        self._used = True
+        return self._read()
+
+    async def _read(self) -> list[ModelT | None]:
         wanted = [item for _, item in self._keys]
         return await read_rows(self._owner, self._target, wanted, self._decode, self._settings)
 
     def __aiter__(self) -> GetManyIterator[KeyT, ModelT]:
+        self._used = True
         return GetManyIterator(self._owner, self._target, self._keys, self._decode, self._settings)
 
     def __repr__(self) -> str:
-        return f"<get_many of {len(self._keys)} keys of {self._target.table!r}>"
+        return f"<{self._description}>"
 
 
 class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT, ModelT]):

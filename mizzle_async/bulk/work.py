@@ -11,7 +11,34 @@ from mizzle_async.bulk.report import BatchReport
 from mizzle_async.errors import ClientStateError, UnawaitedOperationWarning
 
 
-class BulkWork:
+class Pending:
+    """Work that was asked for and waits for its ``await``: it warns when it is dropped without, and is no result."""
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._used = False
+
+    def __del__(self) -> None:
+        if not getattr(self, "_used", True) and not sys.is_finalizing():
+            warnings.warn(
+                f"{self._description} was asked for and never done: was an `await` forgotten?",
+                UnawaitedOperationWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+
+        def __bool__(self) -> NoReturn:
+            self._used = True
+            raise TypeError(f"{self._description} has no truth value before it is done: did you forget `await`?")
+
+        def __iter__(self) -> NoReturn:
+            self._used = True
+            raise TypeError(f"{self._description} cannot be iterated: did you forget `await`?")
+
+
+class BulkWork(Pending):
     """Work on many items: ``report = await orders.put_many(rows)``.
 
     Held in a variable, its report can be read meanwhile, and after a cancellation or an error::
@@ -29,10 +56,9 @@ class BulkWork:
     def __init__(
         self, description: str, report: BatchReport, start: Callable[[], Coroutine[Any, Any, BatchReport]]
     ) -> None:
+        super().__init__(description)
         self.report = report
-        self._description = description
         self._start = start
-        self._used = False
 
     def __await__(self) -> Generator[Any, Any, BatchReport]:
         return self.send().__await__()
@@ -48,24 +74,5 @@ class BulkWork:
         self._used = True
         return self._start()
 
-    def __del__(self) -> None:
-        if not getattr(self, "_used", True) and not sys.is_finalizing():
-            warnings.warn(
-                f"{self._description} was asked for and never done: was an `await` forgotten?",
-                UnawaitedOperationWarning,
-                stacklevel=2,
-                source=self,
-            )
-
     def __repr__(self) -> str:
         return f"<{self._description}: {self.report}>"
-
-    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
-
-        def __bool__(self) -> NoReturn:
-            self._used = True
-            raise TypeError(f"{self._description} has no truth value before it is done: did you forget `await`?")
-
-        def __iter__(self) -> NoReturn:
-            self._used = True
-            raise TypeError(f"{self._description} cannot be iterated: did you forget `await`?")

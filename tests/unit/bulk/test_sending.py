@@ -14,6 +14,7 @@ from mizzle_async import (
     PartitionKey,
     SortKey,
     ThrottledError,
+    UnawaitedOperationWarning,
     attribute,
     entity,
 )
@@ -306,13 +307,14 @@ def test_many_keys_are_read_once_each(table, count):
     async def use(client):
         rows = client.table(Row)
         keys = [rows.key(name="a", number=number // 2) for number in range(count)]
-        found = await rows.get_many(keys, concurrency=2)
+        asked = rows.get_many(keys, concurrency=2)
+        assert repr(asked) == f"<get_many of {count} keys of 'rows'>"
+        found = await asked
         assert [row and row.count for row in found] == [number // 2 for number in range(count)]
         requests = len(table.batches)
         iterated = [(key, row) async for key, row in rows.get_many(keys, read_units_per_second=1000.0)]
         assert sorted(key.item["number"]["N"] for key, _ in iterated) == sorted(key.item["number"]["N"] for key in keys)
         assert all(row is not None and str(row.count) == key.item["number"]["N"] for key, row in iterated)
-        assert repr(rows.get_many(keys)) == f"<get_many of {count} keys of 'rows'>"
         return requests
 
     requests = with_client(table.caller, use)
@@ -356,6 +358,16 @@ def test_a_repeated_key_has_an_instance_for_each_time(table):
 
     with_client(table.caller, use)
     assert table.sizes[-1] == 2
+
+
+def test_reading_many_is_not_forgotten():
+    """Reading that is dropped without an await warns, and to use it as its result raises."""
+    rows = Client().table(Row)
+    with pytest.warns(UnawaitedOperationWarning, match="get_many of 1 keys of 'rows'"):
+        rows.get_many([rows.key(name="a", number=1)])
+    for wrong in (bool, list):
+        with pytest.raises(TypeError, match="did you forget `await`"):
+            wrong(rows.get_many([]))
 
 
 def test_reading_in_order_of_arrival_ends_with_its_reader(table):
