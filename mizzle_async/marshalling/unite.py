@@ -130,8 +130,12 @@ def _common_literal(classes: Sequence[ClassShape]) -> tuple[str, dict[str, Class
 
 
 def _member_types(shape: ClassShape) -> dict[str, Any]:
-    """Return the declared types by stored name; shapes would not do, a class that contains itself has none yet."""
-    return {member.name: plain_type(member.type) for member in class_members(shape.cls)[0]}
+    """Return the declared types by stored name; shapes would not do, a class that contains itself has none yet.
+
+    What ``__init__`` makes up is not stored.
+    """
+    stored = (member for member in class_members(shape.cls)[0] if member.field in shape.aliases)
+    return {member.name: plain_type(member.type) for member in stored}
 
 
 def _literal_texts(annotation: Any) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 import collections
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Literal
@@ -66,6 +66,18 @@ class Other:
     pass
 
 
+@dataclass
+class Square:
+    side: int
+    kind: Literal["square"] = field(default="square", init=False)
+
+
+@dataclass
+class Circle:
+    radius: int
+    kind: Literal["circle"] = field(default="circle", init=False)
+
+
 PAYMENT = Card | Bank | Voucher
 
 
@@ -99,6 +111,13 @@ def test_a_literal_that_all_declare_tells_them_apart(stored, value, members):
     union = stored(Cat | Dog)
     assert union.write(value) == {"M": members}
     assert union.read({"M": members}) == value
+
+
+def test_a_literal_that_is_not_stored_tells_nothing_apart(stored):
+    """Classes whose Literal is made up by their ``__init__``, and so not stored, are told apart by their names."""
+    union = stored(Square | Circle)
+    assert union.write(Circle(2)) == {"M": {"_type": {"S": "Circle"}, "radius": {"N": "2"}}}
+    assert union.read(union.write(Circle(2))) == Circle(2)
 
 
 def test_classes_may_contain_their_union(stored):
