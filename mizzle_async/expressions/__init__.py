@@ -18,7 +18,7 @@ from mizzle_async.expressions.paths import (
     PartitionKeyPath,
     SortKeyPath,
 )
-from mizzle_async.expressions.terms import Facet, Place, Segments
+from mizzle_async.expressions.terms import Documents, Facet, Place, Segments
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
 from mizzle_async.expressions.uses import PathCheck, Use
 from mizzle_async.expressions.writer import Encode
@@ -34,6 +34,7 @@ __all__ = [
     "Condition",
     "Conjunction",
     "Disjunction",
+    "Documents",
     "Encode",
     "Facet",
     "IfNotExists",

@@ -15,6 +15,9 @@ from attrs import field, frozen
 Segments: TypeAlias = tuple[str | int, ...]
 """Attribute names as they are stored, and list positions."""
 
+Documents: TypeAlias = tuple[tuple[int, Any], ...]
+"""Which classes parts of a path came from, each with the number of segments before it."""
+
 Show: TypeAlias = Callable[[Any], str]
 """How a value is written in a description."""
 
@@ -67,14 +70,14 @@ class Place(Term):
         segments: Names as they are stored, and list positions.
         index: The index that made this path, or None for one made by the entity.
         labels: What the segments are called in Python, for messages.
-        documents: Which class a document path came from, by the number of segments before it.
+        documents: Which classes the paths of documents came from.
     """
 
     owner: Any
     segments: Segments
     index: Any = field(default=None, kw_only=True)
     labels: Segments = field(default=(), kw_only=True)
-    documents: tuple[tuple[int, Any], ...] = field(default=(), kw_only=True)
+    documents: Documents = field(default=(), kw_only=True)
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

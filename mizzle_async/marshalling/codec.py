@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, Facet, Segments
+from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
 from mizzle_async.marshalling.entities import (
     entity_functions,
@@ -235,19 +235,30 @@ class EntityCodec(Generic[ModelT]):
         assert stored is not None  # noqa: S101  (no datetime is stored as absence)
         return stored
 
-    def decode_at(self, segments: Segments, stored: AttributeValue) -> Any:
+    def decode_at(self, segments: Segments, stored: AttributeValue, documents: Documents = ()) -> Any:
         """Return the value of what is stored at a path; for projections.
 
         Args:
             segments: Stored names and positions.
             stored: What is stored there.
+            documents: Which classes the path came from.
 
         Raises:
             MarshallingError: It does not fit the path's type.
         """
         if self.sharding is not None and segments == (self.sharding.partition_name,):
             stored = self.sharding.joined(stored)
-        return self._operands.decode(segments, stored, self.schema.entity)
+        return self._operands.decode(segments, documents, stored, self.schema.entity)
+
+    def assumed_at(self, segments: Segments, documents: Documents = (), *, held: bool = True) -> Any:
+        """Return what an instance has at a path where nothing is stored: a default, an empty set, or else None.
+
+        Args:
+            segments: Stored names and positions.
+            documents: Which classes the path came from.
+            held: Whether there is a map that could hold it: without one its class has no say.
+        """
+        return self._operands.assumed(segments, documents, held=held)
 
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
         """Whether the change of the value at a path may be told by what changed inside it; else it is replaced."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import NOTHING, Factory
+from attrs import NOTHING, Converter, Factory
 
 from mizzle_async.marshalling.misfit import Misfit
 from mizzle_async.marshalling.sets import SetShape
@@ -22,16 +22,20 @@ class Field:
         shape: How it is stored when it is there.
         optional: Whether None is one of its values: it is absent then, and None when absent, whatever its default.
         default: What it is when absent: a value, an ``attrs.Factory``, or ``attrs.NOTHING``.
+        converter: What ``__init__`` puts a value through, a default too; None for nothing.
     """
 
-    __slots__ = ("default", "name", "optional", "shape", "wire")
+    __slots__ = ("converter", "default", "name", "optional", "shape", "wire")
 
-    def __init__(self, name: str, wire: str, shape: Shape, *, optional: bool, default: Any) -> None:
+    def __init__(
+        self, name: str, wire: str, shape: Shape, *, optional: bool, default: Any, converter: Any = None
+    ) -> None:
         self.name: Final[str] = name
         self.wire: Final[str] = wire
         self.shape: Final[Shape] = shape
         self.optional: Final[bool] = optional
         self.default: Final[Any] = default
+        self.converter: Final[Any] = converter
 
     @property
     def is_set(self) -> bool:
@@ -79,6 +83,15 @@ class Field:
         if self.default is NOTHING:
             raise Misfit(self.shape.stored_as, "no such attribute")
         return make_default(self.default, instance)
+
+    def assumed(self) -> Any:
+        """Return what an instance has where nothing is stored, or None where only an instance could tell."""
+        factory = factory_of(self.default)
+        takes_self = factory is not None and factory.takes_self and not (self.optional or self.is_set)
+        if not self.may_be_absent or takes_self or isinstance(self.converter, Converter):
+            return None
+        value = self.when_absent(None)
+        return value if self.converter is None else self.converter(value)
 
 
 def make_default(default: Any, instance: Any) -> Any:

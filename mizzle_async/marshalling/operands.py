@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from mizzle_async.expressions import AttributePath, Facet, Segments
+from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
 from mizzle_async.marshalling.binary import write_bytes, write_str
 from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.containers import ListShape
@@ -18,6 +18,7 @@ from mizzle_async.marshalling.generate import ClassShape
 from mizzle_async.marshalling.misfit import Misfit, not_a
 from mizzle_async.marshalling.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.scalars import DECIMAL, FLOAT, INT
+from mizzle_async.marshalling.sets import SetShape
 from mizzle_async.marshalling.shape import Shape
 from mizzle_async.marshalling.unions import NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.types import AttributeValue
@@ -105,7 +106,7 @@ class Operands:
     def _encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         if path is None:
             return ANY.encode(value, ATTRIBUTE_LEVELS)
-        target = self.find(path.segments)
+        target = self.find(path.segments, path.documents)
         levels = ATTRIBUTE_LEVELS - len(path.segments) + 1
         if facet is Facet.WHOLE:
             return _encode_whole(value, target, levels)
@@ -127,22 +128,28 @@ class Operands:
             case _:
                 return _encode_delta(value, shape, levels)
 
-    def find(self, segments: Segments) -> Field | Shape:
-        """Return what is known about the values at a path: a class's field, or only how they are stored."""
+    def find(self, segments: Segments, documents: Documents = ()) -> Field | Shape:
+        """Return what is known about the values at a path: a class's field, or only how they are stored.
+
+        Args:
+            segments: Stored names and positions.
+            documents: Which classes their paths came from: the members of a union may store one name differently.
+        """
         first, *rest = segments
         target = self.members.get(first, ANY) if isinstance(first, str) else ANY
-        for segment in rest:
-            target = _member(target.shape if isinstance(target, Field) else target, segment) or ANY
+        holders = dict(documents) if documents else {}
+        for depth, segment in enumerate(rest, start=1):
+            target = _member(target.shape if isinstance(target, Field) else target, segment, holders.get(depth)) or ANY
         return target
 
-    def decode(self, segments: Segments, stored: AttributeValue, entity: str) -> Any:
+    def decode(self, segments: Segments, documents: Documents, stored: AttributeValue, entity: str) -> Any:
         """Return the value of what is stored at a path.
 
         Raises:
             MarshallingError: It does not fit the path's type.
         """
         try:
-            return self.find(segments).decode(stored)
+            return self.find(segments, documents).decode(stored)
         except Misfit as misfit:
             found = misfit
         for segment in reversed(segments[1:]):
@@ -151,6 +158,21 @@ class Operands:
         raise found.at_field(first.name if isinstance(first, Field) else str(segments[0])).to_error(
             entity
         ) from found.__cause__
+
+    def assumed(self, segments: Segments, documents: Documents, *, held: bool) -> Any:
+        """Return what an instance has at a path where nothing is stored; None where nobody knows.
+
+        Args:
+            segments: Stored names and positions.
+            documents: As for `find`.
+            held: Whether there is a map or an item that could hold it: without one its class has no say.
+        """
+        target = self.find(segments, documents)
+        if isinstance(target, Field) and held:
+            return target.assumed()
+        shape = None if isinstance(target, Field) and target.optional else target
+        shape = shape.shape if isinstance(shape, Field) else shape
+        return shape.build() if isinstance(shape, SetShape) else None
 
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
         """Whether the change of a value may be told by what changed inside it; else the value is replaced.
@@ -162,20 +184,22 @@ class Operands:
         return _changes_inside(target.shape if isinstance(target, Field) else target, old, new)
 
 
-def _member(shape: Shape, segment: str | int) -> Field | Shape | None:
+def _member(shape: Shape, segment: str | int, document: Any) -> Field | Shape | None:
     """Return what is known about the values one step inside: of a class its field, which knows what absence means."""
     match shape:
         case OptionalShape():
-            return _member(shape.inner, segment)
+            return _member(shape.inner, segment, document)
         case UnionShape():
             candidates = shape.members
         case TaggedUnionShape():
-            candidates = tuple(shape.classes.values())
+            candidates = tuple(
+                member for member in shape.classes.values() if document is None or issubclass(member.cls, document)
+            )
         case ClassShape():
             return shape.by_wire.get(str(segment))
         case _:
             return shape.member(segment)
-    found = (_member(candidate, segment) for candidate in candidates)
+    found = (_member(candidate, segment, document) for candidate in candidates)
     return next((one for one in found if one is not None), None)
 
 

@@ -36,6 +36,7 @@ from enum import Enum
 from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
+import attrs
 from attrs import evolve
 
 from mizzle_async.errors import ModelError
@@ -310,6 +311,7 @@ class Resolver:
             refuses_unknown: Whether a stored attribute that it does not declare is an error.
             refine: Changes how an attribute is stored, for what it is used for.
         """
+        converters = {each.name: each.converter for each in attrs.fields(shape.cls)} if attrs.has(shape.cls) else {}
         fields: list[Field] = []
         for member in members:
             if member.field not in shape.aliases:
@@ -319,7 +321,10 @@ class Resolver:
             inner = refine(member, inner) if refine is not None else inner
             optional = isinstance(inner, OptionalShape)
             inner = inner.inner if isinstance(inner, OptionalShape) else inner
-            fields.append(Field(member.field, member.name, inner, optional=optional, default=member.default))
+            converter = converters.get(member.field)
+            fields.append(
+                Field(member.field, member.name, inner, optional=optional, default=member.default, converter=converter)
+            )
         shape.define(tuple(fields), refuses_unknown=refuses_unknown)
 
 

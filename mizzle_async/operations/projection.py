@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, get_origin
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from attrs import Factory, frozen
+from attrs import frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Segments
@@ -14,8 +14,6 @@ from mizzle_async.model import EntitySchema, type_at
 from mizzle_async.types import AttributeValue, Item
 from mizzle_async.values import Record
 
-ValueT = TypeVar("ValueT")
-
 
 @frozen(eq=False, repr=False)
 class Projection(Record):
@@ -23,11 +21,9 @@ class Projection(Record):
 
     Attributes:
         paths: Where its values lie.
-        absent: What makes the value of each that is absent.
     """
 
     paths: tuple[AttributePath[Any, Any], ...] = ()
-    absent: tuple[Callable[[], Any], ...] = ()
 
     def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
         """Return what to ask the service for: these paths and the others, none inside another.
@@ -57,9 +53,14 @@ class Projection(Record):
             MarshallingError: A value does not fit its attribute.
         """
         values: list[Any] = []
-        for path, absent in zip(self.paths, self.absent, strict=True):
-            stored = value_at(item, path.segments)
-            values.append(absent() if stored is None else codec.decode_at(path.segments, stored))
+        for path in self.paths:
+            segments = path.segments
+            stored = value_at(item, segments)
+            if stored is not None:
+                values.append(codec.decode_at(segments, stored, path.documents))
+            else:
+                held = value_at(item, segments[:-1]) is not None
+                values.append(codec.assumed_at(segments, path.documents, held=held))
         return tuple(values)
 
 
@@ -79,7 +80,8 @@ def projection_of(schema: EntitySchema, paths: Sequence[Any]) -> Projection:
             raise ExpressionError(
                 f"{entity}: .project() takes attributes' paths, such as Order.status, not {type(path).__name__}"
             )
-    return Projection(tuple(paths), tuple(_absence(schema, path) for path in paths))
+        type_at(schema, path)  # refuses what leads nowhere
+    return Projection(tuple(paths))
 
 
 def value_at(item: Item, segments: Segments) -> AttributeValue | None:
@@ -94,28 +96,6 @@ def value_at(item: Item, segments: Segments) -> AttributeValue | None:
             elements = found.get("L", ())
             found = elements[segment] if segment < len(elements) else None
     return found
-
-
-def _absence(schema: EntitySchema, path: AttributePath[Any, Any]) -> Callable[[], Any]:
-    """Return what makes the value of an absent attribute."""
-    annotation = type_at(schema, path)
-    attribute = schema.by_name.get(str(path.segments[0])) if len(path.segments) == 1 else None
-    if attribute is not None and attribute.has_default:
-        default = attribute.default
-        if not isinstance(default, Factory):  # type: ignore[arg-type]  # a class at run time, a function to mypy
-            return _always(default)
-        if not default.takes_self:
-            factory: Callable[[], Any] = default.factory
-            return factory
-    kind = get_origin(annotation) or annotation
-    if kind in {set, frozenset}:
-        made: Callable[[], Any] = kind
-        return made
-    return _always(None)
-
-
-def _always(value: ValueT) -> Callable[[], ValueT]:
-    return lambda: value
 
 
 def _up_to_list(segments: Segments) -> Segments:

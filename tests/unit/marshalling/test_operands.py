@@ -37,6 +37,18 @@ class Bank:
     iban: str
 
 
+@document
+class Parcel:
+    sent: Attribute[datetime]
+    weight: Attribute[int] = attribute(default=0)
+
+
+@document
+class Letter:
+    sent: Attribute[datetime] = attribute(datetime_format="epoch")
+    weight: Attribute[Decimal] = attribute(default=Decimal(0))
+
+
 @entity("orders")
 class Order:
     customer_id: PartitionKey[str]
@@ -58,6 +70,7 @@ class Order:
     maybes: Attribute[list[str | None]]
     names: Attribute[dict[str, str]]
     payment: Attribute[Card | Bank | None]
+    posted: Attribute[list[Parcel | Letter | None]] = attribute(factory=list)
     extra: Attribute[Any]
     blob: Attribute[bytes]
 
@@ -94,6 +107,9 @@ def codec() -> EntityCodec[Order]:
         (Order.maybes[0], None, Facet.WHOLE, {"NULL": True}),
         (Order.names["a"], "x", Facet.WHOLE, {"S": "x"}),
         (Order.payment["iban"], "i", Facet.WHOLE, {"S": "i"}),
+        (Order.posted[0][Parcel.sent], NOON, Facet.WHOLE, {"S": "2026-01-31T12:00:00.000000Z"}),
+        (Order.posted[0][Letter.sent], NOON, Facet.WHOLE, {"N": "1769860800"}),
+        (Order.posted[0][Letter.weight], Decimal("1.5"), Facet.WHOLE, {"N": "1.5"}),
         (Order.extra["a"][0]["b"], 1, Facet.WHOLE, {"N": "1"}),
         (Order.names["a"]["b"], 5, Facet.WHOLE, {"N": "5"}),
         # parts
@@ -202,6 +218,8 @@ def test_projections_are_decoded_by_path(codec):
     assert type(codec.decode_at(("lines", 0, "p"), {"N": "1"})) is Decimal
     assert codec.decode_at(("names", "a"), {"S": "x"}) == "x"
     assert codec.decode_at(("undeclared",), {"S": "x"}) == "x"
+    sent = Order.posted[0][Letter.sent]
+    assert codec.decode_at(sent.segments, {"N": "1769860800"}, sent.documents) == NOON
     with pytest.raises(MarshallingError, match=r'^Order\.lines\[0\]\["p"\]: expected N, found S'):
         codec.decode_at(("lines", 0, "p"), {"S": "x"})
     with pytest.raises(MarshallingError, match=r"^Order\.order_id: expected S, found N"):

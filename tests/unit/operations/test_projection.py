@@ -11,6 +11,7 @@ from mizzle_async.operations.projection import value_at
 class Part:
     name: Attribute[str]
     tags: Attribute[frozenset[str]] = attribute(factory=frozenset)
+    size: Attribute[str] = attribute(default="small")
 
 
 @entity("things")
@@ -22,6 +23,10 @@ class Thing:
     part: Attribute[Part | None] = attribute(default=None)
     parts: Attribute[list[Part]] = attribute(factory=list)
     extra: Attribute[dict[str, int]] = attribute(factory=dict)
+    roles: Attribute[set[str]] = attribute(factory=lambda: {"guest"})
+    limit: Attribute[int | None] = attribute(default=5)
+    count: Attribute[int] = attribute(default="7", converter=int)
+    groups: Attribute[dict[str, set[str]]] = attribute(factory=dict)
 
 
 @attrs.define
@@ -49,13 +54,28 @@ def row(query: Any, item: Any) -> Any:
         (Thing.part[Part.name], None),
         (Thing.part[Part.tags], frozenset()),
         (Thing.parts[1][Part.name], None),
+        (Thing.part[Part.size], None),
         (Thing.extra["x"], None),
+        (Thing.groups["x"], set()),
+        (Thing.roles, set()),
+        (Thing.limit, None),
+        (Thing.count, 7),
     ],
     ids=str,
 )
 def test_absent_attribute_has_what_an_instance_would_have(path, value):
-    """A default, an empty set or None stands for what is not stored."""
-    assert row(Client().table(Thing).scan().project(path), {"thing_id": {"S": "a"}}) == (value,)
+    """A default, converted, an empty set or None stands for what is not stored, as in an instance."""
+    things = Client().table(Thing)
+    item = {"thing_id": {"S": "a"}}
+    assert row(things.scan().project(path), item) == (value,)
+    if len(path.segments) == 1:
+        assert getattr(row(things.scan(), item), path.segments[0]) == value
+
+
+def test_absent_member_of_a_stored_document_has_its_default():
+    """What a document lacks is what an instance of its class would have."""
+    query = Client().table(Thing).scan().project(Thing.part[Part.size], Thing.part[Part.tags])
+    assert row(query, {"part": {"M": {"name": {"S": "p"}}}}) == ("small", frozenset())
 
 
 def test_made_defaults_are_not_shared():
