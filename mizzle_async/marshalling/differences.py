@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import NOTHING, field, frozen
+from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Condition, Facet, ListAppend, UpdateClauses
 from mizzle_async.marshalling.codec import EntityCodec
-from mizzle_async.marshalling.fields import factory_of, make_default
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.marshalling.operands import StoredSet, StoredValue
-from mizzle_async.model import AttributeSchema
 from mizzle_async.types import AttributeValue, Item
 from mizzle_async.values import Value
 
@@ -81,13 +79,7 @@ def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item) -> Difference:
     for name, old, new in _changes(old_item, new_item):
         attribute = schema.by_name.get(name)
         path = schema.path(name if attribute is None else attribute.field)
-        change = _change(codec, path, old, new)
-        if attribute is not None and old is not None and new is not None and change.reaches_into(path):
-            default = _default(codec, attribute, path)
-            if default is not None and any(default.values()) and same_value(default, old):
-                # Perhaps nothing is stored, and reading gave the default: there is nothing to reach into then.
-                change = Difference(_replacement(path, new).clauses, path.not_exists() | (path == StoredValue(old)))
-        difference = difference.also(change)
+        difference = difference.also(_change(codec, path, old, new))
     return difference
 
 
@@ -125,6 +117,19 @@ def _change(
     codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
 ) -> Difference:
     """Return the smallest change of the value at a path; the two differ."""
+    change = _change_inside(codec, path, old, new) or _replacement(path, new)
+    if old is not None and new is not None and change.reaches_into(path):
+        default = _default(codec, path)
+        if default is not None and any(default.values()) and same_value(default, old):
+            # Perhaps nothing is stored, and reading gave the default: there is nothing to reach into then.
+            return Difference(_replacement(path, new).clauses, path.not_exists() | (path == StoredValue(old)))
+    return change
+
+
+def _change_inside(
+    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+) -> Difference | None:
+    """Return the change of a value as changes inside it, or None where it is replaced."""
     change: Difference | None = None
     tags = {tag for value in (old, new) if value is not None for tag in value}
     if len(tags) == 1 and codec.changes_inside(path.segments, old or {}, new or {}):
@@ -135,7 +140,7 @@ def _change(
             change = _change_of_map(codec, path, old["M"], new["M"]) if old["M"] else _first_entries(path, new)
         elif old is not None and new is not None and tag == "L":
             change = _change_of_list(path, old["L"], new["L"])
-    return change or _replacement(path, new)
+    return change
 
 
 def _replacement(path: AttributePath[Any, Any], new: AttributeValue | None) -> Difference:
@@ -185,15 +190,10 @@ def _first_entries(path: AttributePath[Any, Any], new: AttributeValue) -> Differ
     return Difference(_replacement(path, new).clauses, path.not_exists() | (path.size() == 0))
 
 
-def _default(
-    codec: EntityCodec[Any], attribute: AttributeSchema, path: AttributePath[Any, Any]
-) -> AttributeValue | None:
+def _default(codec: EntityCodec[Any], path: AttributePath[Any, Any]) -> AttributeValue | None:
     """Return what reading gives where nothing is stored, encoded; None for absence, and where nobody can know."""
-    given = attribute.default
-    factory = factory_of(given)
-    if given is NOTHING or attribute.optional or (factory is not None and factory.takes_self):
-        return None
-    return codec.encode_operand(make_default(given, None), path, Facet.WHOLE)
+    value = codec.assumed_at(path.segments)
+    return None if value is None else codec.encode_operand(value, path, Facet.WHOLE)
 
 
 def _change_of_list(

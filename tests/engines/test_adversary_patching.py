@@ -21,6 +21,13 @@ class Settings:
     level: Attribute[int]
     marks: Attribute[list[str]] = attribute(factory=list)
     limits: Attribute[dict[str, int]] = attribute(factory=dict)
+    colors: Attribute[list[str]] = attribute(factory=lambda: ["red"])
+    sizes: Attribute[dict[str, int]] = attribute(factory=lambda: {"s": 1})
+
+
+def words(value: str | list[str]) -> list[str]:
+    """Split text, and leave what is split."""
+    return value.split() if isinstance(value, str) else value
 
 
 @entity("accounts")
@@ -36,6 +43,7 @@ class Account:
     settings: Attribute[Settings] = attribute(factory=lambda: Settings(level=0))
     plan: Attribute[list[str]] = attribute(factory=lambda: ["free"])
     roles: Attribute[set[str]] = attribute(factory=lambda: {"guest"})
+    words: Attribute[list[str]] = attribute(default="a b", converter=words)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,7 @@ class Account:
         {"settings": Settings(level=0, marks=["x"], limits={"a": 1})},
         {"plan": ["free", "paid"]},
         {"roles": {"admin"}},
+        {"words": ["a", "b", "c"]},
         {"history": ["made"], "counts": {"logins": 1}, "settings": Settings(level=1), "plan": []},
     ],
 )
@@ -70,7 +79,10 @@ async def test_a_patch_of_a_document_reaches_members_that_are_not_stored_yet(cli
     raw = client.table("accounts", partition_key="id")
     await raw.put({"id": "a", "settings": {"level": 3}})
     old = await accounts.get_one("a")
-    new = evolve(old, settings=Settings(level=3, marks=["x"], limits={"a": 1}))
+    changes = {"marks": ["x"], "limits": {"a": 1}, "colors": ["red", "blue"], "sizes": {"s": 1, "m": 2}}
+    new = evolve(old, settings=evolve(old.settings, **changes))
+    assert await accounts.patch(old, to=new) == new
+    await accounts.put(old)  # now everything is stored
     assert await accounts.patch(old, to=new) == new
 
 
