@@ -17,11 +17,9 @@ from mizzle_async.model.schema import (
     is_entity,
     schema_of,
 )
-from mizzle_async.model.structure import KEY_OPTION_NAMES
 from mizzle_async.model.usage import UsageCheck
 
 __all__ = [
-    "KEY_OPTION_NAMES",
     "Attribute",
     "AttributeSchema",
     "DatetimeFormat",

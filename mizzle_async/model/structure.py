@@ -16,7 +16,7 @@ from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
 from mizzle_async.model.declarations import KEY_WORDS, Declaration
 from mizzle_async.model.schema import KeyRole
 
-KEY_OPTION_NAMES: Final = frozenset({"attempts", "change", "consistent_read", "include_expired", "retry", "timeout"})
+KEY_OPTION_NAMES: Final = frozenset({"attempts", "change", "consistent_read", "include_expired", "timeout"})
 """Keywords of ``get``, ``update``, ``delete``, ``modify`` and ``check``, which take the key by keywords too."""
 
 DATETIME_FORMATS: Final = ("iso", "epoch", "epoch_ms")
@@ -51,8 +51,8 @@ def check_names(model: str, declarations: Collection[Declaration]) -> None:
             )
 
 
-def check_keys(model: str, declarations: Collection[Declaration]) -> tuple[Declaration, Declaration | None]:
-    """Check the key of an entity, and return its partition key and its sort key.
+def check_keys(model: str, declarations: Collection[Declaration]) -> None:
+    """Check the key of an entity.
 
     Raises:
         ModelError: If there is no partition key, two of one kind, or one that cannot be one.
@@ -73,7 +73,6 @@ def check_keys(model: str, declarations: Collection[Declaration]) -> tuple[Decla
         raise ModelError(
             f"{model} has no partition key: annotate one attribute with PartitionKey, `id: PartitionKey[str]`"
         )
-    return keys["partition"], keys.get("sort")
 
 
 def check_no_keys(declarations: Collection[Declaration]) -> None:
