@@ -6,7 +6,7 @@ Nothing here does anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import field, frozen
@@ -26,16 +26,6 @@ WirePayload: TypeAlias = dict[str, Any]
 """The body of a request or of an answer, as DynamoDB's JSON names it."""
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
-
-
-class ReturnValues(StrEnum):
-    """What a write answers with."""
-
-    NONE = "NONE"
-    ALL_OLD = "ALL_OLD"
-    UPDATED_OLD = "UPDATED_OLD"
-    ALL_NEW = "ALL_NEW"
-    UPDATED_NEW = "UPDATED_NEW"
 
 
 class RepeatSafety(Enum):

@@ -49,7 +49,6 @@ class ChangeOptions(Value):
     limiters: Limiters
     concurrency: int = 32
     resume: StatePath | None = None
-    checkpoint_pages: int = 1
     progress: Progress | None = None
     on_error: OnUndone = "raise"
     timeout: float | None = None
@@ -66,7 +65,7 @@ class Migration(Generic[ModelT]):
     """
 
     def __init__(self, owner: TableOwner, plan: ReadPlan[ModelT, Any], verb: str, options: ChangeOptions) -> None:
-        check_at_least_one(verb, concurrency=options.concurrency, checkpoint_pages=options.checkpoint_pages)
+        check_at_least_one(verb, concurrency=options.concurrency)
         if plan.options.page_size is None:
             plan = evolve(plan, options=evolve(plan.options, page_size=PAGE_ITEMS))
         self.report: BatchReport = BatchReport()
@@ -95,7 +94,7 @@ class Migration(Generic[ModelT]):
     def _work(self, act: Callable[[Item], Awaitable[bool]]) -> BulkWork:
         async def work() -> BatchReport:
             options, report = self._options, self.report
-            state = SweepState(self._plan, self._verb, options.resume, options.checkpoint_pages)
+            state = SweepState(self._plan, self._verb, options.resume, every=1)
             pages = Pages(self._owner, self._plan, state, report, progress=options.progress)
 
             async def handle(items: Sequence[Item]) -> bool:

@@ -30,7 +30,6 @@ class Display:
         label: What is done.
         total: What the whole is, in what ``done`` counts, or None where nobody knows.
         done: How much of the total is done.
-        count: How many items are done.
         quiet: Whether nothing is shown.
         stream: Where it is shown; None for standard error.
         clock: Tells seconds.
@@ -42,15 +41,13 @@ class Display:
         *,
         total: float | None = None,
         done: Callable[[BatchReport], float] | None = None,
-        count: Callable[[BatchReport], int] = items_done,
         quiet: bool = False,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._label = label
         self._total = total or None
-        self._count = count
-        self._done = done or count
+        self._done = done or items_done
         self._stream = stream or sys.stderr
         self._clock = clock
         self._quiet = quiet
@@ -85,7 +82,7 @@ class Display:
         if self._quiet:
             return
         now = self._clock()
-        items, done = self._count(report), self._done(report)
+        items, done = items_done(report), self._done(report)
         if self._total is not None:
             done = min(done, self._total)
         if self._bar is not None:

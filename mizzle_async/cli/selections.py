@@ -63,12 +63,11 @@ class Selection:
             "filters": [list(words) for words in self.filters],
         }
 
-    def rows(self, opened: Opened, *, segments: int | None = None) -> Rows:
+    def rows(self, opened: Opened) -> Rows:
         """Return the query, or the scan.
 
         Args:
             opened: The table.
-            segments: Other segments than those asked for.
 
         Raises:
             click.UsageError: The options do not go together.
@@ -90,7 +89,7 @@ class Selection:
                 raise click.UsageError("--sort and --reverse need --partition: a scan has no order")
             rows = opened.table.scan(
                 index=index,
-                segments=segments or self.segments,
+                segments=self.segments,
                 max_items=self.limit,
                 consistent_read=self.consistent_read,
                 include_expired=True,

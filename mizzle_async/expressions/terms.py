@@ -40,9 +40,6 @@ class Facet(Enum):
     DELTA = "delta"
     """It is added to or subtracted from the path's number: any number that the path's type can hold."""
 
-    KEEP = "keep"
-    """It is an AttributeValue already."""
-
 
 class Term:
     """A place in an item, or a function of places."""

@@ -90,9 +90,6 @@ class Operands:
         kind = type(value)
         if isinstance(value, StoredValue):
             return value.stored
-        if facet is Facet.KEEP:
-            kept: AttributeValue = value
-            return kept
         if kind is StoredSet:
             return {value.tag: sorted(value)}
         if kind is list and value and type(value[0]) is StoredValue:

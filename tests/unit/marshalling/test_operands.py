@@ -132,7 +132,6 @@ def codec() -> EntityCodec[Order]:
         (Order.took, 90, Facet.DELTA, {"N": "90"}),
         (Order.extra, 1, Facet.DELTA, {"N": "1"}),
         # as they are
-        (Order.total, {"S": "x"}, Facet.KEEP, {"S": "x"}),
         (Order.total, StoredValue({"S": "x"}), Facet.WHOLE, {"S": "x"}),
         (Order.lines, [StoredValue({"S": "x"})], Facet.WHOLE, {"L": [{"S": "x"}]}),
         (None, [1], Facet.WHOLE, {"L": [{"N": "1"}]}),
