@@ -12,6 +12,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Conjunction, PartitionKeyCondition, Predicate
 
 KEY_OPERATORS: Final = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
+"""How a key can be compared in a query."""
 
 
 def expanded(predicate: Predicate[Any]) -> Condition[Any]:

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mizzle_async.expressions import AttributePath, Condition, Conjunction, Predicate
-from mizzle_async.expressions.composite_keys import expanded
+from mizzle_async.expressions.composite_keys import KEY_OPERATORS, expanded
 from mizzle_async.model import EntitySchema, SecondaryIndex, indexes_of
-
-_RANGES = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
 
 
 def unindexed_filter(
@@ -86,7 +84,7 @@ def _compared(condition: Condition[Any]) -> Iterator[tuple[str, str]]:
     if isinstance(condition, Conjunction):
         for part in condition.parts:
             yield from _compared(part)
-    elif isinstance(condition, Predicate) and condition.operator in _RANGES:
+    elif isinstance(condition, Predicate) and condition.operator in KEY_OPERATORS:
         left: Any = condition.left
         if left.composite:
             yield from _compared(expanded(condition))
