@@ -10,7 +10,7 @@ import attrs
 from attrs import NOTHING, Factory
 
 from mizzle_async.model import AttributeSchema, document_schema_of, is_document, is_entity
-from mizzle_async.model.annotations import Namespace, unresolved
+from mizzle_async.model.annotations import Namespace, annotating_class, unresolved
 
 
 def is_class_with_members(cls: type[Any]) -> bool:
@@ -35,10 +35,8 @@ def class_members(cls: type[Any]) -> tuple[tuple[AttributeSchema, ...], bool]:
 
 
 def _member(cls: type[Any], name: str, annotation: Any, default: Any) -> AttributeSchema:
-    # The names of an inherited annotation are those of the module that it was written in.
-    origin = next((base for base in cls.__mro__ if name in vars(base).get("__annotations__", {})), cls)
     try:
-        resolved = Any if annotation is None else Namespace(origin).resolve(annotation)
+        resolved = Any if annotation is None else Namespace(annotating_class(cls, name)).resolve(annotation)
     except NameError as error:
         raise unresolved(cls, name, error) from None
     return AttributeSchema(name, name, resolved, default=default)

@@ -80,6 +80,11 @@ class Namespace:
         return self.resolve(ast.unparse(expression))
 
 
+def annotating_class(cls: type[Any], name: str) -> type[Any]:
+    """Return the class, itself or a base, whose body annotates an attribute: that is where its names are looked up."""
+    return next((base for base in cls.__mro__ if name in vars(base).get("__annotations__", {})), cls)
+
+
 def is_literal(annotation: Any) -> bool:
     """Whether an annotation is a ``Literal``."""
     return get_origin(annotation) is Literal

@@ -16,7 +16,7 @@ import attrs
 from attrs import define
 
 from mizzle_async.errors import ModelError
-from mizzle_async.model.annotations import Namespace
+from mizzle_async.model.annotations import Namespace, annotating_class
 from mizzle_async.model.attributes import METADATA_KEY, AttributeDescriptor, attribute
 from mizzle_async.model.declarations import ROLE_OF_ANNOTATION, Declaration, declare, declare_plain
 from mizzle_async.model.schema import (
@@ -246,8 +246,7 @@ def _declarations(cls: type[Any], namespace: Namespace) -> dict[str, Declaration
         elif found.name in inherited:
             declarations[found.name] = inherited[found.name]
         else:
-            origin = next(base for base in cls.__mro__[1:] if found.name in vars(base).get("__annotations__", {}))
-            declarations[found.name] = declare_plain(cls, found, Namespace(origin))
+            declarations[found.name] = declare_plain(cls, found, Namespace(annotating_class(cls, found.name)))
     return declarations
 
 

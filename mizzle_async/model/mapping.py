@@ -8,7 +8,7 @@ import attrs
 
 from mizzle_async.errors import ExpressionError, LimitError, ModelError
 from mizzle_async.expressions.names import check_name
-from mizzle_async.model.annotations import Namespace
+from mizzle_async.model.annotations import Namespace, annotating_class
 from mizzle_async.model.declarations import KEY_WORDS, declare_plain
 from mizzle_async.model.key_types import check_key_type
 from mizzle_async.model.schema import (
@@ -58,7 +58,7 @@ def map_class(
         if key not in known:
             raise ModelError(f"{cls.__name__} has no attribute {key!r} to be a key; it has {', '.join(known)}")
     declarations = [
-        declare_plain(cls, attribute, Namespace(_origin(cls, attribute.name)), keys.get(attribute.name))
+        declare_plain(cls, attribute, Namespace(annotating_class(cls, attribute.name)), keys.get(attribute.name))
         for attribute in fields
     ]
     check_names(cls.__name__, declarations)
@@ -115,8 +115,3 @@ def _key(table: str, name: str, role: KeyRole, annotation: Any) -> AttributeSche
     else:
         check_key_type(f"table {table!r}", annotation, KEY_WORDS[role])
     return AttributeSchema(field=name, name=name, type=annotation, key=role)
-
-
-def _origin(cls: type[Any], name: str) -> type[Any]:
-    """Return the class whose body annotates an attribute: that is where its names are looked up."""
-    return next((base for base in cls.__mro__ if name in vars(base).get("__annotations__", {})), cls)
