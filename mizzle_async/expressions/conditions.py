@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
-from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
+from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, owners_of
 
 EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
 
@@ -74,11 +74,7 @@ class Condition(Generic[EntityT_contra]):
     @property
     def owners(self) -> tuple[Any, ...]:
         """The owners of its paths, each once, in order of appearance."""
-        found: list[Any] = []
-        for place in self.places():
-            if not any(place.owner is owner for owner in found):
-                found.append(place.owner)
-        return tuple(found)
+        return owners_of(self.places())
 
     @abstractmethod
     def describe(self, show: Show = repr) -> str:

@@ -6,7 +6,7 @@ Knows names, raw values and opaque owners; not what an entity is, nor how a valu
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
@@ -104,6 +104,15 @@ def owner_name(owner: Any) -> str:
         return "item"
     name = getattr(owner, "__name__", None) or getattr(owner, "entity", None)
     return str(name or owner)
+
+
+def owners_of(places: Iterable[Place]) -> tuple[Any, ...]:
+    """Return the owners of places, each once, in order of appearance."""
+    found: list[Any] = []
+    for place in places:
+        if not any(place.owner is owner for owner in found):
+            found.append(place.owner)
+    return tuple(found)
 
 
 def hidden(value: Any) -> str:

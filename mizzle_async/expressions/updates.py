@@ -13,7 +13,7 @@ from typing import Any, Final
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.operands import Operand
 from mizzle_async.expressions.paths import AttributePath, PartitionKeyPath, SortKeyPath
-from mizzle_async.expressions.terms import Place, Segments, Show, Term, describe_argument, hidden
+from mizzle_async.expressions.terms import Place, Segments, Show, Term, describe_argument, hidden, owners_of
 
 
 class ClauseKind(Enum):
@@ -144,11 +144,7 @@ class UpdateClauses:
     @property
     def owners(self) -> tuple[Any, ...]:
         """The owners of all paths, operands' included, each once, in order of appearance."""
-        found: list[Any] = []
-        for place in self.places():
-            if not any(place.owner is owner for owner in found):
-                found.append(place.owner)
-        return tuple(found)
+        return owners_of(self.places())
 
     @property
     def targets(self) -> tuple[Segments, ...]:

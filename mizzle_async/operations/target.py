@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import AttributePath, Compiler, Facet
+from mizzle_async.expressions.terms import owner_name
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, UsageCheck
 from mizzle_async.operations.assigned import assignments
@@ -95,9 +96,9 @@ class Target(Generic[ModelT]):
         schema = self.schema
         for owner in owners:
             if not schema.owns(owner):
-                name = getattr(owner, "__name__", None) or getattr(owner, "entity", owner)
                 raise ExpressionError(
-                    f"{what} is about {name}, but this table holds {schema.entity}: use attributes of {schema.entity}"
+                    f"{what} is about {owner_name(owner)}, but this table holds {schema.entity}: use attributes of "
+                    f"{schema.entity}"
                 )
 
     def __repr__(self) -> str:

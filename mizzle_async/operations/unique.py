@@ -103,9 +103,12 @@ class _Guarded(Write[Any, Any]):
     def _capacity(self) -> Capacity:
         return transaction_capacity(self.action_capacity())
 
+    def _guarded(self) -> str:
+        """Name the unique attributes whose guards are written, each once."""
+        return ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
+
     def __str__(self) -> str:
-        names = ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
-        return f"{self.api}: {outline(self.action, self._request())}, with guards of {names}"
+        return f"{self.api}: {outline(self.action, self._request())}, with guards of {self._guarded()}"
 
 
 @frozen(eq=False, repr=False)
@@ -132,10 +135,9 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
 
     def _with(self, added: UpdateClauses) -> NoReturn:
         use(self)
-        names = ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
         raise ExpressionError(
-            f"{self._target.schema.entity}: this patch changes the guard items of {names}, and its result is what was"
-            f" sent, to which {added} could not be added: let the instance that is given as to=… say everything"
+            f"{self._target.schema.entity}: this patch changes the guard items of {self._guarded()}, and its result is "
+            f"what was sent, to which {added} could not be added: let the instance that is given as to=… say everything"
         )
 
     def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
