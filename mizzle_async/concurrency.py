@@ -1,12 +1,20 @@
-"""Several coroutines at once, and one plain error when one of them fails."""
+"""Several coroutines at once: their results, their errors, and their end, whoever leaves first."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 ResultT = TypeVar("ResultT")
+
+
+class TaskOwner(Protocol):
+    """Who starts tasks, and ends them when it is closed."""
+
+    def start(self, coroutine: Coroutine[Any, Any, ResultT], /) -> asyncio.Task[ResultT]:
+        """Start a task that it owns."""
+        ...
 
 
 async def run_together(coroutines: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:
@@ -22,3 +30,33 @@ async def run_together(coroutines: Iterable[Coroutine[Any, Any, ResultT]]) -> li
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def run_lanes(lanes: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run coroutines until each has come to its own end; a failure of one, raised then, does not cancel the others."""
+    tasks = [asyncio.ensure_future(lane) for lane in lanes]
+    if not tasks:
+        return
+    try:
+        await asyncio.wait(tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()
+
+
+def drop(task: asyncio.Task[Any]) -> None:
+    """Cancel a task whose reader is gone; the garbage collector may call this in any thread."""
+    loop = task.get_loop()
+    if task.done() or loop.is_closed():
+        return
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:
+        here = None
+    if here is loop:
+        task.cancel()
+    else:
+        loop.call_soon_threadsafe(task.cancel)

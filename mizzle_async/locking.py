@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from mizzle_async.bulk.pace import Pacemaker
 from mizzle_async.errors import (
     DeadlineExceededError,
     ExpressionError,
@@ -33,23 +34,6 @@ LONGEST_PAUSE = 2.0
 """Seconds: pauses are drawn from zero to the first, doubled for each further conflict up to the longest."""
 
 _CONFLICT_REASON = "TransactionConflict"
-
-
-class Pacemaker(Protocol):
-    """What it needs of a client: time to spend, randomness, and pauses."""
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that a call may take where it does not say."""
-        ...
-
-    def chance(self) -> float:
-        """Return a random number from zero to one, for jitter."""
-        ...
-
-    async def pause(self, seconds: float, /) -> None:
-        """Sleep."""
-        ...
 
 
 @frozen(eq=False, repr=False)

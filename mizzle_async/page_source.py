@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import define
 
 from mizzle_async.bulk.pace import LimitedOwner, Limiters, ReadPace, read_limiters
 from mizzle_async.bulk.reading import ReadSettings, read_items
+from mizzle_async.concurrency import TaskOwner, drop
 from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan, use
 from mizzle_async.types import Item, WirePayload
-
-AnyT = TypeVar("AnyT")
 
 FEWEST_FILTERED: Final = 16
 """How many items are evaluated at first where a filter may drop some: up to 4 KB cost the same as one."""
 
 
-class Reader(LimitedOwner, Protocol):
+class Reader(LimitedOwner, TaskOwner, Protocol):
     """What reading needs of a client."""
 
     @property
     def cursors(self) -> CursorCodec:
         """What writes and reads cursors."""
-        ...
-
-    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:
-        """Start a task that the client owns."""
         ...
 
 
@@ -216,22 +211,7 @@ class PageSource:
 
     def __del__(self) -> None:
         for task in getattr(self, "_pending", ()):
-            _drop(task)
-
-
-def _drop(task: asyncio.Task[Any]) -> None:
-    """Cancel a task whose reader is gone; the garbage collector may call this in any thread."""
-    loop = task.get_loop()
-    if task.done() or loop.is_closed():
-        return
-    try:
-        here = asyncio.get_running_loop()
-    except RuntimeError:
-        here = None
-    if here is loop:
-        task.cancel()
-    else:
-        loop.call_soon_threadsafe(task.cancel)
+            drop(task)
 
 
 async def fetch_page(reader: Reader, plan: ReadPlan[Any, Any], operation: ReadPage, pace: ReadPace) -> RawPage:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.bulk.reading import BatchReader, ReadSettings
+from mizzle_async.concurrency import TaskOwner
 from mizzle_async.errors import ClientStateError
 from mizzle_async.operations import GET_CHUNK, MISSING, Key, Missing, Target
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
-AnyT = TypeVar("AnyT")
 Chunk: TypeAlias = dict[Hashable, tuple[Item, list[asyncio.Future["Item | None"]]]]
 """Keys by their identity, with those who wait for the item."""
 
 
-class CoalescingOwner(LimitedOwner, Protocol):
+class CoalescingOwner(LimitedOwner, TaskOwner, Protocol):
     """What coalescing needs of a client."""
-
-    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:
-        """Start a task that the client owns."""
-        ...
 
 
 class CoalescedReads(Generic[ModelT]):

@@ -20,6 +20,9 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 """Seconds: a pause is drawn from zero to the first, doubled for each one more in a row up to the longest."""
 
+LAST_SECONDS: Final = 0.05
+"""With less time than this left, a batch is not sent again."""
+
 BURST_SECONDS: Final = 1.0
 """What a limiter saves up while nothing is sent, in seconds of its rate."""
 
@@ -27,8 +30,8 @@ LEAST_READ: Final = 0.5
 """Read units: what the smallest page consumes."""
 
 
-class BulkOwner(Sender, Protocol):
-    """What bulk work needs of a client."""
+class Pacemaker(Protocol):
+    """What gives work its pace: time to spend, randomness, and pauses."""
 
     @property
     def timeout(self) -> float:
@@ -42,6 +45,10 @@ class BulkOwner(Sender, Protocol):
     async def pause(self, seconds: float, /) -> None:
         """Sleep."""
         ...
+
+
+class BulkOwner(Sender, Pacemaker, Protocol):
+    """What bulk work needs of a client."""
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""

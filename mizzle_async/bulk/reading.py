@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.bulk.pace import BulkOwner, Lanes, Limiters, jittered
+from mizzle_async.bulk.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
 from mizzle_async.bulk.report import BatchReport, UndoneWrite
 from mizzle_async.bulk.work import Pending
-from mizzle_async.concurrency import run_together
+from mizzle_async.concurrency import drop, run_together
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
 from mizzle_async.operations import GET_CHUNK, BatchGet, Target, check_timeout, use
 from mizzle_async.types import Item
@@ -20,8 +20,6 @@ from mizzle_async.types import Item
 ModelT = TypeVar("ModelT")
 KeyT = TypeVar("KeyT")
 RowT = TypeVar("RowT")
-
-LAST_SECONDS = 0.05
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -303,5 +301,4 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
 
     def __del__(self) -> None:
         for task in getattr(self, "_tasks", ()):
-            if not task.done() and not task.get_loop().is_closed():
-                task.cancel()
+            drop(task)

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from attrs import field, frozen
 
 from mizzle_async.bulk.pace import BulkOwner, Lanes
+from mizzle_async.concurrency import TaskOwner, drop
 from mizzle_async.errors import ClientStateError, ExpressionError, ThrottledError
 from mizzle_async.operations import Operation, use
 from mizzle_async.values import Record
 
 ResultT = TypeVar("ResultT")
-AnyT = TypeVar("AnyT")
 
 
-class SendingOwner(BulkOwner, Protocol):
+class SendingOwner(BulkOwner, TaskOwner, Protocol):
     """What sending needs of a client."""
-
-    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:
-        """Start a task that the client owns."""
-        ...
 
 
 @frozen(eq=False, repr=False)
@@ -195,8 +191,7 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
 
     def __del__(self) -> None:
         for task in getattr(self, "_tasks", None) or ():
-            if not task.done() and not task.get_loop().is_closed():
-                task.cancel()
+            drop(task)
 
     def __repr__(self) -> str:
         return f"<SendAll: {len(self._lot.under_way)} under way>"

@@ -6,12 +6,13 @@ import asyncio
 from asyncio import CancelledError, get_running_loop
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self
 
 from mizzle_async.bulk.loads import LoadOptions, settled
 from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.writing import WriteEngine
+from mizzle_async.concurrency import TaskOwner
 from mizzle_async.errors import ClientStateError, ExpressionError, MizzleError
 from mizzle_async.operations import (
     WRITE_CHUNK,
@@ -26,8 +27,6 @@ from mizzle_async.operations import (
     stamp_put,
 )
 
-AnyT = TypeVar("AnyT")
-
 LINGER: Final = 0.1
 """Seconds for which a request that is not full waits for more."""
 
@@ -41,15 +40,11 @@ class WriterTable(Protocol):
         ...
 
 
-class WriterOwner(LimitedOwner, Protocol):
+class WriterOwner(LimitedOwner, TaskOwner, Protocol):
     """What a writer needs of a client."""
 
     def table(self, model: Any, /) -> WriterTable:
         """Return the handle of an entity's table."""
-        ...
-
-    def start(self, coroutine: Coroutine[Any, Any, AnyT], /) -> asyncio.Task[AnyT]:
-        """Start a task that the client owns."""
         ...
 
 

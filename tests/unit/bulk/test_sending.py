@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import threading
 
 import orjson
 import pytest
@@ -31,17 +32,17 @@ class Row:
 
 
 class Busy(StubCaller):
-    """Answers updates after a moment, and counts how many are under way."""
+    """Answers each call a moment later than the one before it, and counts how many are under way."""
 
     def __init__(self):
-        super().__init__({"UpdateItem": self.update})
+        super().__init__({"UpdateItem": self.update, "BatchGetItem": {}})
         self.now = self.most = 0
 
     async def call(self, request):
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            await asyncio.sleep(1)
+            await asyncio.sleep(self.now)
             return await super().call(request)
         finally:
             self.now -= 1
@@ -122,6 +123,29 @@ def test_leaving_the_loop_stops(recwarn):
     with_client(caller, use)
     assert len(taken) < 20
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("verb", ["send_all", "get_many"])
+def test_iterator_may_be_dropped_in_another_thread(verb):
+    """The garbage collector works wherever it likes: what is under way is cancelled in its own loop all the same."""
+    caller = Busy()
+
+    async def main():
+        async with Client(caller=caller) as client:
+            rows = client.table(Row)
+            keys = [rows.key(name="a", number=number) for number in range(5, 305)]
+            updates = (rows.update(key).add(Row.count, 1) for key in keys)
+            held = [aiter(client.send_all(updates, concurrency=3) if verb == "send_all" else rows.get_many(keys))]
+            await anext(held[0])
+            assert caller.now
+            thread = threading.Thread(target=held.clear)
+            thread.start()
+            thread.join()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert caller.now == 0
+
+    run_virtual(main(), debug=True)  # in which asyncio refuses what another thread does to a loop
 
 
 def test_error_of_the_source_comes_last():
