@@ -6,7 +6,6 @@ checks the version, or else that what it changes is still what was read, and doe
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -21,6 +20,7 @@ from mizzle_async.bulk.report import BatchReport, UndoneWrite, may_be_applied
 from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.concurrency import run_lanes
 from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError, MizzleError, ThrottledError
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
@@ -113,20 +113,7 @@ class Migration(Generic[ModelT]):
     async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[bool]]) -> None:
         """Do it to every item of a page, several at once."""
         source = iter(items)
-        lanes = [
-            asyncio.get_running_loop().create_task(self._lane(source, act))
-            for _ in range(min(self._options.concurrency, len(items)))
-        ]
-        if not lanes:
-            return
-        try:
-            await asyncio.wait(lanes)
-        finally:
-            for lane in lanes:
-                lane.cancel()
-            await asyncio.wait(lanes)
-        for lane in lanes:
-            lane.result()
+        await run_lanes(self._lane(source, act) for _ in range(min(self._options.concurrency, len(items))))
 
     async def _lane(self, source: Iterator[Item], act: Callable[[Item], Awaitable[bool]]) -> None:
         report, limiters = self.report, self._options.limiters

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from mizzle_async.bulk.checkpoints import LoadState
-from mizzle_async.bulk.pace import BulkOwner, Lanes, Limiters, jittered
+from mizzle_async.bulk.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
 from mizzle_async.bulk.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.concurrency import run_lanes
 from mizzle_async.errors import (
     DeadlineExceededError,
     InternalServerError,
@@ -36,9 +37,6 @@ Progress: TypeAlias = Callable[[BatchReport], object]
 
 MOST_HELD: Final = 1_000
 """Writes that may wait for an earlier one to their item before no more of the input is read."""
-
-LAST_SECONDS: Final = 0.05
-"""With less time than this left, a batch is not sent again."""
 
 _REPEATED = (ThrottledError, InternalServerError, ServiceUnavailableError, TransportError)
 _ITEM_ERRORS = (MarshallingError, LimitError, ValidationError, ItemCollectionSizeLimitExceededError)
@@ -119,7 +117,7 @@ class WriteEngine:
             if short:
                 await self._lane(feed)
             else:
-                await self._run_lanes(feed)
+                await run_lanes(self._lane(feed) for _ in range(self._concurrency))
         except BaseException as error:
             self.stop(error)
             raise
@@ -130,18 +128,6 @@ class WriteEngine:
         """Account for what was never sent."""
         for entry in self.packer.drain():
             self.undone(entry, self.error or CancelledError(), uncertain=False)
-
-    async def _run_lanes(self, feed: Feed) -> None:
-        loop = get_running_loop()
-        lanes = [loop.create_task(self._lane(feed)) for _ in range(self._concurrency)]
-        try:
-            await asyncio.wait(lanes)
-        finally:
-            for lane in lanes:
-                lane.cancel()
-            await asyncio.wait(lanes)
-        for lane in lanes:
-            lane.result()
 
     def stop(self, error: BaseException) -> None:
         """Send nothing that is not under way: something went wrong."""
