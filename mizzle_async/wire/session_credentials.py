@@ -182,9 +182,8 @@ class CredentialKeeper:
         Raises:
             CredentialsError: They could not be refreshed.
         """
-        if self._task is not None and self.credentials is refused:
-            await self._refreshed(force=False)
         if self.credentials is refused:
+            # A refresh that is in flight will do as well, and is waited for.
             await self._refreshed(force=True)
         if self.credentials is None or self._closed or (self.credentials is refused and self._error is not None):
             raise self._failure()

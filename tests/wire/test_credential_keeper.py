@@ -1,9 +1,12 @@
 """When credentials are asked for again, and what their sources say. On the virtual clock."""
 
 import asyncio
+from contextvars import ContextVar
 
+import pytest
 from aiobotocore.session import AioSession
 
+from mizzle_async.errors import CredentialsError
 from mizzle_async.testing.clock import run_virtual
 from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
 from mizzle_async.wire.settings import Credentials
@@ -91,6 +94,46 @@ def test_a_refusal_of_old_credentials_renews_nothing():
     assert run_virtual(main()).forced == [False]
 
 
+def test_a_failure_that_is_over_is_forgotten():
+    """Once credentials could be loaded, a refusal that brings no others is the service's, not the old failure."""
+
+    class Late(Source):
+        async def load(self, *, force):
+            loaded = await super().load(force=force)
+            if len(self.forced) == 1:
+                raise ConnectionError
+            return loaded
+
+    async def main():
+        keeper = CredentialKeeper(Late(Credentials("a", "b")), asyncio.get_running_loop())
+        with pytest.raises(CredentialsError):
+            await keeper.current()
+        await asyncio.sleep(1)
+        held = await keeper.current()
+        return held, await keeper.renew(held)
+
+    held, renewed = run_virtual(main())
+    assert renewed is held
+
+
+def test_a_refresh_belongs_to_no_caller():
+    """A refresh sees nothing of the context of the call that happened to begin it, such as its trace."""
+    trace = ContextVar("trace", default="none")
+    seen = []
+
+    class Traced(Source):
+        async def load(self, *, force):
+            seen.append(trace.get())
+            return await super().load(force=force)
+
+    async def main():
+        trace.set("the caller's")
+        await CredentialKeeper(Traced(Credentials("a", "b")), asyncio.get_running_loop()).current()
+
+    run_virtual(main())
+    assert seen == ["none"]
+
+
 def test_reprs_tell_the_state_and_no_secret():
     """A keeper's repr is its state."""
 
@@ -118,8 +161,10 @@ def test_static_sources_are_never_due():
     assert not source.is_expired()
 
 
-def test_a_users_static_session_is_not_read_again():
+def test_a_users_static_session_is_not_read_again(monkeypatch):
     """Credentials that a user set on a session by hand are not swapped for what the chain finds."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "CHAIN")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
     async def main():
         session = AioSession()

@@ -151,6 +151,25 @@ def test_a_wrong_clock_is_corrected_once_for_all(ahead, code):
     assert statistics.quota == 500
 
 
+def test_a_clock_that_is_put_right_is_believed_again():
+    """A clock that jumps after it was corrected is measured anew, by the time that was signed."""
+    service = 1_767_225_600.0 + 7200
+
+    async def main():
+        ours = [0.0]
+        async with ScriptedServer(skew_script(7200)) as server:
+            pipeline = await opened(server.url, wall_clock=lambda: ours[0])
+            seen = []
+            for behind in (7200, 0, 0, -3600):
+                ours[0] = service - behind
+                response = await pipeline.call(request())
+                seen.append((response.attempts, pipeline.statistics().clock_offset))
+            await pipeline.aclose()
+            return seen
+
+    assert run_virtual(main()) == [(2, 7200.0), (2, 0.0), (1, 0.0), (2, -3600.0)]
+
+
 def test_a_wrong_signature_is_not_the_clocks_fault():
     """A signature that is refused at the right time is wrong: it is raised after one request."""
     refusal = Reply.error("InvalidSignatureException", "The request signature we calculated does not match")
@@ -160,10 +179,10 @@ def test_a_wrong_signature_is_not_the_clocks_fault():
 
 
 def test_a_clock_is_corrected_once_for_each_call():
-    """A service that goes on complaining is believed once."""
-    date = formatdate(0, usegmt=True)
-    refusal = Reply(Reply.error("RequestTimeTooSkewed", SKEWED).payload, 400, {"Date": date})
-    error, server, _ = play([], then=refusal)
+    """A service that goes on complaining, each time with another date, is believed once."""
+    refusal = Reply.error("RequestTimeTooSkewed", SKEWED)
+    dates = [formatdate(days * 86_400, usegmt=True) for days in range(3)]
+    error, server, _ = play([Reply(refusal.payload, 400, {"Date": date}) for date in dates], then=ITEM)
     assert (type(error), len(server.requests)) == (errors.InvalidSignatureError, 2)
 
 

@@ -134,28 +134,34 @@ def test_a_hot_table_slows_no_other():
 
 
 def test_an_index_is_throttled_alone():
-    """The quota of a throttled index is not the table's, nor another index's."""
+    """The quota of a throttled index is not the table's, nor another index's: theirs pay for a retry still."""
 
     async def main():
+        throttled_once = set()
+
         def script(sent):
-            return Reply.throttled() if sent.payload.get("IndexName") == "hot" else ITEM
+            index = sent.payload.get("IndexName")
+            if index == "hot" or index not in throttled_once:
+                throttled_once.add(index)
+                return Reply.throttled()
+            return ITEM
 
         async with ScriptedServer(script) as server:
             pipeline = await opened(server.url)
 
             def call(index):
-                body = b'{"IndexName":"%s"}' % index.encode()
+                body = b"{}" if index is None else b'{"IndexName":"%s"}' % index.encode()
                 return pipeline.call(WireRequest("Query", body, "orders", RepeatSafety.READ, index=index))
 
             await asyncio.gather(*(call("hot") for _ in range(200)), return_exceptions=True)
-            response = await call("cold")
+            responses = [await call("cold"), await call(None)]
             statistics = pipeline.statistics()
             await pipeline.aclose()
-            return response, statistics
+            return responses, statistics
 
-    response, statistics = run_virtual(main())
-    assert response.attempts == 1
-    assert statistics.throttled == {"orders/hot": 300}
+    responses, statistics = run_virtual(main())
+    assert [response.attempts for response in responses] == [2, 2]
+    assert statistics.throttled == {"orders/hot": 300, "orders/cold": 1, "orders": 1}
 
 
 def test_first_attempts_are_never_held_back():
@@ -215,8 +221,9 @@ def test_a_cancelled_call_gives_every_token_back():
     assert run_virtual(main()) == 500
 
 
-def test_a_throttled_table_recovers_with_its_successes():
-    """A table's own quota is filled again by its own successes."""
+@pytest.mark.parametrize("index", [None, "by-status"])
+def test_a_throttled_table_recovers_with_its_successes(index):
+    """A table's own quota, or an index's, is filled again by its own successes."""
 
     async def main():
         hot = True
@@ -224,17 +231,17 @@ def test_a_throttled_table_recovers_with_its_successes():
             policy = RetryPolicy(quota=10, randomness=lambda: 0.001)
             pipeline = await opened(server.url, retry=policy)
             with pytest.raises(errors.ThrottledError) as caught:
-                await pipeline.call(request())
+                await pipeline.call(request(index=index))
             assert caught.value.attempts == 3
             with pytest.raises(errors.ThrottledError) as caught:
-                await pipeline.call(request())
+                await pipeline.call(request(index=index))
             assert caught.value.attempts == 1
             hot = False
             for _ in range(5):
-                await pipeline.call(request())
+                await pipeline.call(request(index=index))
             hot = True
             with pytest.raises(errors.ThrottledError) as caught:
-                await pipeline.call(request())
+                await pipeline.call(request(index=index))
             await pipeline.aclose()
             return caught.value.attempts
 

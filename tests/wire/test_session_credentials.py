@@ -195,8 +195,8 @@ def test_old_credentials_serve_until_they_expire(caplog):
     assert isinstance(outcomes[0].__cause__, ConnectionError)
 
 
-def test_a_failing_refresh_is_tried_once_a_second():
-    """Without credentials every call fails at once, and the issuer is asked at most once a second."""
+def test_a_failing_refresh_is_tried_once_a_second(caplog):
+    """Without credentials every call fails at once, the issuer is asked at most once a second, and warned of once."""
 
     async def main():
         issuer = Issuer(lives=60 * MINUTE, first=-1.0)
@@ -213,6 +213,8 @@ def test_a_failing_refresh_is_tried_once_a_second():
     issuer, server = run_virtual(main())
     assert issuer.begun == 10
     assert server.requests == []
+    warnings = [record.getMessage() for record in caplog.records if record.name == "mizzle_async.wire"]
+    assert warnings == ["AWS credentials could not be loaded: ConnectionError"]
 
 
 def test_an_expired_token_is_renewed_once():
@@ -311,17 +313,21 @@ def test_credentials_without_an_end_are_read_again(monkeypatch, tmp_path):
 
 
 def test_no_credentials_at_all():
-    """Where the chain finds nothing, the error says what to do, and nothing is sent."""
+    """Where the chain finds nothing, each call's own error says what to do, and nothing is sent."""
 
     async def main():
         async with ScriptedServer(then=ITEM) as server:
             pipeline = await open_pipeline(WireSettings(endpoint_url=server.url, region_name="eu-west-1"))
-            with pytest.raises(errors.CredentialsError, match="no AWS credentials were found: set AWS_ACCESS_KEY_ID"):
-                await pipeline.call(request())
+            outcomes = await asyncio.gather(*(pipeline.call(request()) for _ in range(2)), return_exceptions=True)
             await pipeline.aclose()
-            return server
+            return outcomes, server
 
-    assert run_virtual(main()).requests == []
+    outcomes, server = run_virtual(main())
+    for error in outcomes:
+        assert type(error) is errors.CredentialsError
+        assert "no AWS credentials were found: set AWS_ACCESS_KEY_ID" in str(error)
+    assert outcomes[0] is not outcomes[1]
+    assert server.requests == []
 
 
 def test_closing_stops_a_refresh():
