@@ -201,6 +201,56 @@ def test_success_gives_tokens_back():
     assert run_virtual(main()) == [500, 458, *range(459, 501), *[500] * 8]
 
 
+def test_a_success_gives_back_its_last_retry_only():
+    """A call that needed two retries pays for the first: a service that fails half of the time is spared."""
+
+    async def main():
+        async with ScriptedServer([FAILING, FAILING], then=ITEM) as server:
+            pipeline = await opened(server.url)
+            await pipeline.call(request())
+            quota = pipeline.statistics().quota
+            await pipeline.aclose()
+        return quota
+
+    assert run_virtual(main()) == 500 - 14
+
+
+def test_a_deadline_gives_no_token_back():
+    """A call whose time is up says that the service is in trouble: what its retries took stays taken."""
+
+    async def main():
+        async with ScriptedServer([FAILING], then=Reply.hang()) as server:
+            pipeline = await opened(server.url)
+            with pytest.raises(errors.DeadlineExceededError):
+                await pipeline.call(request(timeout=1.0))
+            quota = pipeline.statistics().quota
+            await pipeline.aclose()
+        return quota
+
+    assert run_virtual(main()) == 500 - 14
+
+
+@pytest.mark.parametrize(
+    "code", ["TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException"]
+)
+def test_conflicts_cost_their_own_table(code):
+    """Retries for the sake of other writers are paid by the table's quota, and nobody else's."""
+
+    async def main():
+        attempts = []
+        async with ScriptedServer(then=Reply.error(code)) as server:
+            pipeline = await opened(server.url, retry=RetryPolicy(quota=10, randomness=lambda: 0.001))
+            for table in ("orders", "orders", "customers"):
+                with pytest.raises(errors.ServiceError) as caught:
+                    await pipeline.call(request(table))
+                attempts.append(caught.value.attempts)
+            quota = pipeline.statistics().quota
+            await pipeline.aclose()
+        return attempts, quota
+
+    assert run_virtual(main()) == ([3, 1, 3], 10)
+
+
 def test_a_cancelled_call_gives_every_token_back():
     """Calls that are cancelled in their pauses do not use up the retries of those that come after them."""
 
