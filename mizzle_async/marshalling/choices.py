@@ -30,13 +30,19 @@ def common_kind(values: Iterable[object]) -> type | None:
 
 
 def enum_shape(enum: type[Enum]) -> Scalar | None:
-    """Return how an Enum is stored, or None if its values are not all text, all numbers of one type, or all bytes."""
+    """Return how an Enum is stored, or None if its values are not all text, all numbers of one type, or all bytes.
+
+    Nor may one of them be a number or a text that cannot be stored.
+    """
     members = list(enum)
     kind = int if issubclass(enum, Flag) else common_kind(member.value for member in members)
     if kind is None or kind is bool:
         return None
     tag, write_value, read_value = _BY_KIND[kind]
-    payloads = {member.name: write_value(member.value) for member in members}
+    try:
+        payloads = {member.name: write_value(member.value) for member in members}
+    except Misfit:
+        return None
     by_payload = {payloads[member.name]: member for member in members}
 
     def write(value: object) -> Any:

@@ -8,8 +8,9 @@ the owner's: then the class is called.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from inspect import signature
 from typing import Any
 
 import attrs
@@ -78,6 +79,20 @@ def make_instance(
     for name, value in values.items():
         object.__setattr__(instance, name, value)
     return instance
+
+
+def refusal_to_be_called(cls: type[Any], names: Iterable[str]) -> str | None:
+    """Return why a class cannot be called with its attributes, or None if it can.
+
+    Args:
+        cls: The class.
+        names: What `argument_names` calls them.
+    """
+    try:
+        signature(cls).bind(**dict.fromkeys(names))
+    except TypeError as error:
+        return str(error)
+    return None
 
 
 def argument_names(cls: type[Any]) -> dict[str, str]:

@@ -42,6 +42,7 @@ from attrs import evolve
 from mizzle_async.errors import ModelError
 from mizzle_async.marshalling import scalars
 from mizzle_async.marshalling.choices import enum_shape, literal_kind, literal_shape
+from mizzle_async.marshalling.construct import Construction, refusal_to_be_called
 from mizzle_async.marshalling.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.fields import Field
 from mizzle_async.marshalling.generate import ClassShape
@@ -265,8 +266,8 @@ class Resolver:
             enum = enum_shape(kind)
             if enum is None:
                 raise ModelError(
-                    f"{place.where}: the values of {name} must be all text, all numbers of one type or all bytes; "
-                    "or register hooks for it on the converter"
+                    f"{place.where}: the values of {name} must be all text, all numbers of one type or all bytes, as "
+                    "DynamoDB can store them; or register hooks for it on the converter"
                 )
             return enum
         if is_class_with_members(kind):
@@ -289,8 +290,13 @@ class Resolver:
             return self._classes[annotation]
         cls = get_origin(annotation) or annotation
         self._classes[annotation] = shape = ClassShape(cls)
-        members, refuses_unknown = class_members(cls)
-        self.define(shape, members, arguments=type_arguments(annotation), refuses_unknown=refuses_unknown)
+        try:
+            members, refuses_unknown = class_members(cls)
+            self.define(shape, members, arguments=type_arguments(annotation), refuses_unknown=refuses_unknown)
+        except BaseException:
+            # A shape that was not finished would store nothing; others may contain it already.
+            self._classes.clear()
+            raise
         return shape
 
     def define(
@@ -311,6 +317,13 @@ class Resolver:
             refuses_unknown: Whether a stored attribute that it does not declare is an error.
             refine: Changes how an attribute is stored, for what it is used for.
         """
+        called = shape.construction is Construction.CALL
+        refusal = refusal_to_be_called(shape.cls, shape.aliases.values()) if called else None
+        if refusal is not None:
+            raise ModelError(
+                f"{shape.cls.__name__} could be written, but never read: it cannot be made of its attributes, its "
+                f"__init__ says: {refusal}. Give it one that can, or register its hooks on Client(converter=…)"
+            )
         converters = {each.name: each.converter for each in attrs.fields(shape.cls)} if attrs.has(shape.cls) else {}
         fields: list[Field] = []
         for member in members:

@@ -440,6 +440,65 @@ def test_annotations_that_cannot_be_resolved_are_named(stored):
         stored(Lost)
 
 
+@attrs.define
+class Inner:
+    outer: "Outer | None" = None
+
+
+@attrs.define
+class Outer:
+    inner: Inner
+    broken: complex
+
+
+@pytest.mark.parametrize("kind", [Outer, Inner])
+def test_a_class_that_cannot_be_mapped_is_refused_every_time(codec_of, kind):
+    """A class that was refused once, and one that contains it, are refused again: nothing of them is stored half."""
+
+    @entity("things")
+    class Holder:
+        id: PartitionKey[str]
+        value: Attribute[kind]
+
+    marshaller = Marshaller()
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"Outer\.broken: complex has no place"):
+            marshaller.codec(schema_of(Holder))
+
+
+@dataclasses.dataclass
+class Seeded:
+    value: int
+    seed: dataclasses.InitVar[int]
+
+
+@attrs.define(init=False)
+class Parsed:
+    value: int
+
+    def __init__(self, text: str) -> None:
+        self.value = int(text)
+
+
+@dataclasses.dataclass
+class SeededByDefault:
+    value: int
+    seed: dataclasses.InitVar[int] = 0
+
+
+@pytest.mark.parametrize(("kind", "argument"), [(Seeded, "seed"), (Parsed, "text")])
+def test_a_class_that_cannot_be_made_of_its_attributes_is_refused(stored, kind, argument):
+    """A class whose ``__init__`` takes something else than its attributes is refused before anything is written."""
+    with pytest.raises(ModelError, match=f"{kind.__name__} could be written, but never read.*'{argument}'"):
+        stored(kind)
+
+
+def test_a_class_that_can_be_made_of_its_attributes_alone_is_stored(stored):
+    """An argument of ``__init__`` that is no attribute does no harm where it has a default."""
+    seeded = stored(SeededByDefault)
+    assert seeded.read(seeded.write(SeededByDefault(1, seed=5))) == SeededByDefault(1)
+
+
 def test_a_class_without_annotations_is_stored_by_value(stored):
     """A field of an attrs class that has no type is stored by what it holds."""
     untyped = attrs.make_class("Untyped", {"x": attrs.field()})

@@ -62,6 +62,10 @@ class Mixed(Enum):
     TWO = "two"
 
 
+class Endless(Enum):
+    INFINITE = float("inf")
+
+
 class Other:
     pass
 
@@ -175,7 +179,8 @@ def test_a_union_inside_a_union_is_one_union(stored):
         (set[Card], "a set holds text, numbers or bytes, not Card: write list[Card]"),
         (dict[int, str], "the names of a map are text, int is not: write dict[str, …]"),
         (dict[tuple[str, str], str], "the names of a map are text, tuple[str, str] is not"),
-        (Mixed, "the values of Mixed must be all text, all numbers of one type or all bytes; or register hooks"),
+        (Mixed, "the values of Mixed must be all text, all numbers of one type or all bytes, as DynamoDB can store"),
+        (Endless, "the values of Endless must be all text, all numbers of one type or all bytes, as DynamoDB can"),
         (Literal[Mixed.ONE], "Literal[<Mixed.ONE: 1>] has no place in DynamoDB"),
         (Literal[None], "Literal[None] has no place in DynamoDB"),  # noqa: PYI061  (nothing else is in it)
         (Other, "Other has no place in DynamoDB: write a type that has one, make it an attrs class or a @document, or"),
