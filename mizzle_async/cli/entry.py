@@ -1,6 +1,9 @@
 """The entry point of the `mizzle-async` command. It runs without the extra, to say how to get it."""
 
+import io
+import os
 import sys
+from typing import Any
 
 EXTRA = frozenset({"click", "rich"})
 
@@ -13,4 +16,28 @@ def main() -> None:
         if error.name not in EXTRA:
             raise
         sys.exit(f"mizzle-async needs {error.name}, of the extra `cli`: pip install 'mizzle-async[cli]'")
-    command_line(prog_name="mizzle-async")
+    _buffer_output()
+    try:
+        command_line(prog_name="mizzle-async")
+    finally:
+        _drop_output()
+
+
+def _buffer_output() -> None:
+    """Give standard output a buffer where the interpreter was told to have none (PYTHONUNBUFFERED).
+
+    Without one, a write that a full disk cuts short raises nothing.
+    """
+    output = sys.stdout
+    if isinstance(getattr(output, "buffer", None), io.RawIOBase):
+        sys.stdout = os.fdopen(output.fileno(), "w", encoding=output.encoding, errors=output.errors, closefd=False)
+
+
+def _drop_output() -> None:
+    """Let go of what cannot be written: the command has said so, and the interpreter would try it once more."""
+    output: Any = sys.stdout  # None where it is closed
+    try:
+        if output is not None:
+            output.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())

@@ -33,8 +33,8 @@ GROUP_BYTES: Final = 16 * 1024 * 1024
 class ExportFile(ExportTarget):
     """A file of items, written piece by piece, and gone on with after a checkpoint.
 
-    CSV without named columns, and Parquet, need all items to be laid out: these are gathered beside the file, in
-    DynamoDB's JSON, and laid out by `finish`.
+    CSV without named columns, and Parquet, need all items to be laid out: these are gathered in DynamoDB's JSON, beside
+    the file or in one that has no name, and laid out by `finish`.
 
     Attributes:
         name: The file, or ``-`` for standard output.
@@ -48,7 +48,6 @@ class ExportFile(ExportTarget):
     columns: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     _file: BinaryIO | None = field(default=None, init=False)
-    _scratch: Path | None = field(default=None, init=False)
 
     @property
     def is_gathered(self) -> bool:
@@ -63,15 +62,7 @@ class ExportFile(ExportTarget):
     @property
     def path(self) -> Path:
         """Return the file that is written while items come."""
-        if not self.is_gathered:
-            return Path(self.name)
-        if not self.is_standard:
-            return Path(f"{self.name}.part")
-        if self._scratch is None:
-            descriptor, name = tempfile.mkstemp(prefix="mizzle-async-")
-            os.close(descriptor)
-            self._scratch = Path(name)
-        return self._scratch
+        return Path(f"{self.name}.part" if self.is_gathered else self.name)
 
     def open(self, state: Any | None) -> None:
         """Begin, or go on after a checkpoint.
@@ -79,8 +70,8 @@ class ExportFile(ExportTarget):
         Raises:
             ResumeError: What was written before is not there.
         """
-        if self.is_standard and not self.is_gathered:
-            self._file = sys.stdout.buffer
+        if self.is_standard:
+            self._file = tempfile.TemporaryFile() if self.is_gathered else sys.stdout.buffer  # noqa: SIM115  (see `close`)
         elif state is None:
             self._file = self.path.open("wb")
         else:
@@ -118,10 +109,10 @@ class ExportFile(ExportTarget):
         return {"bytes": file.tell()}
 
     def close(self) -> None:
-        """Close the file."""
-        file, self._file = self._file, None
-        if file is not None and file is not sys.stdout.buffer:
-            file.close()
+        """Close the file; what is gathered for standard output is still wanted."""
+        if self._file is not None and not self.is_standard:
+            self._file.close()
+            self._file = None
 
     def finish(self) -> None:
         """Lay out what was gathered; there is nothing to do where it was written as it came.
@@ -131,7 +122,8 @@ class ExportFile(ExportTarget):
         """
         if not self.is_gathered:
             return
-        with self.path.open("rb") as lines:
+        with self._opened() if self.is_standard else self.path.open("rb") as lines:
+            lines.seek(0)
             if self.format is Format.PARQUET:
                 self._lay_out_parquet(lines)
             elif self.is_standard:
@@ -142,7 +134,8 @@ class ExportFile(ExportTarget):
             else:
                 with Path(self.name).open("wb") as output:
                     self._lay_out(lines, output)
-        self.path.unlink()
+        if not self.is_standard:
+            self.path.unlink()
 
     def _lay_out(self, lines: BinaryIO, output: Any) -> None:
         names = dict.fromkeys(self.first)

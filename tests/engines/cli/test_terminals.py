@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -211,6 +212,35 @@ def test_reader_that_leaves_is_no_error_of_ours(shell, new_table, lines):
         process.stdout.readline()
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["scan --json", "export -"])
+def test_output_that_is_cut_short_is_a_failure(shell, new_table, lines, command, unbuffered):
+    """A disk that is full half way through the output ends the command with an error, whatever buffers Python has."""
+    table = new_table()
+    assert shell("load", lines, "-t", table, "-q").exit_code == 0
+    # A limit of a few blocks cuts the output as a full disk does: the first write does a part, the next one nothing.
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *COMMAND, *command.split(), "-t", table]
+    environment = shell.environment | {"PYTHONUNBUFFERED": unbuffered}
+    with (shell.folder / "out").open("wb") as out:
+        done = subprocess.run(limited, stdout=out, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert "OSError: [Errno 27]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_output_that_cannot_be_written_leaves_nothing_behind(shell, new_table, lines):
+    """What is gathered for standard output is gone when the command is, even if nobody can take it."""
+    table = new_table()
+    assert shell("load", lines, "-t", table, "-q").exit_code == 0
+    scratch = shell.folder / "scratch"
+    scratch.mkdir()
+    command = [*COMMAND, "export", "-", "--format", "csv", "-t", table]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, env=shell.environment | {"TMPDIR": str(scratch)}, check=False)
+    assert done.returncode == 1
+    assert not list(scratch.iterdir())
 
 
 def test_termination_is_an_interruption(shell, new_table):
