@@ -90,6 +90,8 @@ import nox  # there now: either it was installed, or this runs in the private en
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
+# nox would reuse an environment that another Python made, and test that one.
+nox.options.envdir = f".nox/{sys.version_info.major}.{sys.version_info.minor}"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "tests"]
 
