@@ -52,6 +52,7 @@ async def check_services(names: dict[str, Any]) -> None:
         order = (await web.get("/orders/c3/2026-0001")).json()
         assert (order["status"], order["total"]) == ("open", "20")
         assert (await web.get("/orders/c3/none")).status_code == httpx.codes.NOT_FOUND
+        assert (await web.get("/orders/c3?cursor=none")).status_code == httpx.codes.BAD_REQUEST
         assert (await web.get("/orders/c3")).json() == {"orders": [order], "cursor": None}
     async with TestClient(TestServer(names["application"])) as web:
         answer = await web.post("/orders/c3/2026-0001/pay")
