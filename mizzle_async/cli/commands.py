@@ -59,7 +59,9 @@ def _unavailable(name: str, extra: str) -> click.Command:
     def explain() -> None:
         raise click.ClickException(f"`mizzle-async {name}` {remedy}")
 
-    return click.Command(name, callback=explain, help=f"(This command {remedy}.)")
+    return click.Command(
+        name, callback=explain, help=f"(This command {remedy}.)", short_help=f"(needs the extra `{extra}`)"
+    )
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)

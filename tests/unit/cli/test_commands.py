@@ -36,7 +36,7 @@ def test_command_without_its_extra_says_how_to_get_it(run, monkeypatch):
     """A command whose library is not installed stays in the list, and names its extra when run."""
     place = commands.Place("nonexistent_library", extra="demo")
     monkeypatch.setitem(commands.COMMANDS, "demo", place)
-    assert "needs the extra `demo`" in run("--help").output
+    assert "demo     (needs the extra `demo`)\n" in run("--help").output
     result = run("demo")
     assert result.exit_code == 1
     assert "pip install 'mizzle-async[demo]'" in result.output
