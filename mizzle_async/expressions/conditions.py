@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
-from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, owners_of
+from mizzle_async.expressions.terms import (
+    Place,
+    Show,
+    Term,
+    describe_argument,
+    hidden,
+    owners_of,
+    refuse_combination,
+)
 
 EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
 
@@ -46,6 +54,9 @@ class Condition(Generic[EntityT_contra]):
         if not _is_condition(other):
             return NotImplemented
         return Disjunction((*_parts(self, Disjunction), *_parts(other, Disjunction)))
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+        __rand__ = __ror__ = refuse_combination
 
     def __invert__(self) -> Condition[EntityT_contra]:
         """Return the condition that this one is false."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from attrs import field, frozen
 
@@ -41,11 +41,22 @@ class Facet(Enum):
     """It is added to or subtracted from the path's number: any number that the path's type can hold."""
 
 
+def refuse_combination(_left: object, _right: object, /) -> NoReturn:
+    """Refuse ``&`` and ``|`` of what is no condition: most often parentheses were forgotten."""
+    raise TypeError(
+        "& and | combine conditions, and bind more tightly than comparisons: put each comparison into parentheses, "
+        "`(a > 1) & (b == 2)`, and write `path == True` for a path alone"
+    )
+
+
 class Term:
     """A place in an item, or a function of places."""
 
     __slots__ = ()
     composite: ClassVar[bool] = False
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+        __and__ = __rand__ = __or__ = __ror__ = refuse_combination
 
     @abstractmethod
     def places(self) -> Iterator[Place]:

@@ -52,10 +52,26 @@ def test_double_negation_is_nothing():
 
 
 def test_condition_combines_with_conditions_only():
-    """Anything else beside a condition is Python's ordinary TypeError."""
-    for use in (lambda: (A == 1) & True, lambda: (A == 1) | B, lambda: True & (A == 1)):
-        with pytest.raises(TypeError, match="unsupported operand"):
-            use()
+    """Anything else on the right of a condition is Python's ordinary TypeError."""
+    with pytest.raises(TypeError, match="unsupported operand"):
+        (A == 1) & True
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: A > 1 & B,
+        lambda: A > 1 | B.begins_with("x"),
+        lambda: (A == 1) & B == 2,
+        lambda: (A == 1) | B,
+        lambda: A & B,
+        lambda: A.size() > 1 & B.size() > 2,
+    ],
+)
+def test_forgotten_parentheses_are_told(use):
+    """A path or a value where `&` and `|` take a condition raises, and the error says what to write instead."""
+    with pytest.raises(TypeError, match=r"put each comparison into parentheses, `\(a > 1\) & \(b == 2\)`"):
+        use()
 
 
 @pytest.mark.parametrize(
