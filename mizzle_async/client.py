@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from importlib import import_module, util
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, cast, overload
@@ -271,7 +271,8 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             ModelError: The class cannot be an entity, or an attribute has a type that cannot be stored.
         """
         identity = (model, name, partition_key, sort_key, partition_key_type, sort_key_type)
-        found = self._tables.get(identity)
+        # An instance, or a list of classes, has no hash; its schema says what is wrong with it.
+        found = self._tables.get(identity) if isinstance(model, Hashable) else None
         if found is None:
             schema = self._schema(model, name, partition_key, sort_key, (partition_key_type, sort_key_type))
             codec: EntityCodec[Any] = self._marshaller.codec(schema)

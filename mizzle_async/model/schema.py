@@ -307,7 +307,8 @@ def _undecorated(cls: Any, kind: Literal["entity", "document"]) -> ModelError:
             f"{cls} has no schema of its own: inherit from it, `class Special({name}[…])`, with {decorator} above"
         )
     if not isinstance(cls, type):
-        return ModelError(f"{name} is not a class: give the class that is decorated with {decorator}")
+        what = name if isinstance(cls, str) else f"an instance of {type(cls).__name__}"  # whose repr may show values
+        return ModelError(f"{what} is not a class: give the class that is decorated with {decorator}")
     base = next((base for base in cls.__mro__[1:] if SCHEMA_ATTRIBUTE in vars(base)), None)
     if base is not None:
         return ModelError(f"{name} inherits from {base.__name__} but is not decorated itself: put {decorator} on it")

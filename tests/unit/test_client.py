@@ -202,6 +202,8 @@ def test_names_at_the_service():
         ((Plain,), {"partition_key": "none", "name": "plain"}, "no attribute 'none'"),
         ((Customer,), {"partition_key": "name", "name": "x"}, "by its decorator"),
         ((int,), {}, "int"),
+        ((Customer(customer_id="c1", name="Ann"),), {}, "^an instance of Customer is not a class"),
+        (([Customer],), {}, "^an instance of list is not a class"),
     ],
 )
 def test_table_that_cannot_be_is_refused(arguments, options, message):
