@@ -1,10 +1,10 @@
 """A proxy on loopback that stands before an engine and does to requests and answers what networks and services do.
 
-It understands HTTP, so that it can tell «applied, and the answer lost» from «lost before it was applied», and counts
-what the engine was really given: the truth that a test compares its client's story with.
+It understands HTTP, so that it can tell an answer that was lost, after the request was applied, from a request that was
+lost before, and counts what the engine was really given: the truth that a test compares its client's story with.
 
 Example:
-    async with FaultProxy(engine.url, faults=sometimes(Fault.drop_after(), 0.2, random.Random(7))) as proxy:
+    async with FaultProxy(engine.endpoint_url, sometimes(Fault.drop_after(), 0.2, random.Random(7))) as proxy:
         ...
     assert proxy.forwarded["UpdateItem"] == applied
 """
@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeAlias
-from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
@@ -25,6 +24,7 @@ from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import Event, Request, ScriptedServer
 from mizzle_async.wire.exchange import Endpoint, Exchange
 from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.session_endpoints import parse_endpoint
 
 _HOP_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "expect"})
 _BAD_GATEWAY = 502
@@ -137,7 +137,7 @@ class FaultProxy:
     """
 
     def __init__(self, upstream: str, faults: Faults = ()) -> None:
-        self._upstream = _endpoint(upstream)
+        self._upstream = parse_endpoint(upstream, allow_http=True)
         self._choose = faults if callable(faults) else _in_order(faults)
         self._server = ScriptedServer(self._answer)
         self._pool: ConnectionPool | None = None
@@ -253,9 +253,3 @@ def _corrupted(reply: Reply) -> Reply:
     body = reply.body()
     middle = len(body) // 2
     return evolve(reply, payload=body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]) if body else reply
-
-
-def _endpoint(url: str) -> Endpoint:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Endpoint(parts.scheme, parts.hostname or "127.0.0.1", port, parts.path or "/")
