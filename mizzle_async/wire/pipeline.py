@@ -42,7 +42,7 @@ from mizzle_async.wire.deadlines import Deadlines
 from mizzle_async.wire.exchange import Answer, Exchange
 from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
 from mizzle_async.wire.races import HedgedReads
-from mizzle_async.wire.retry import RetryQuota, clock_offset, cost_of, judge, may_repeat
+from mizzle_async.wire.retry import CONTENTION, RetryQuota, clock_offset, cost_of, judge, may_repeat
 from mizzle_async.wire.session import Session, open_session
 from mizzle_async.wire.session_adapter import ControlCall
 from mizzle_async.wire.settings import Credentials, WireSettings
@@ -53,7 +53,6 @@ from mizzle_async.wire.transports import Transports
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 _OK = 200
-_TABLE_CLASSES = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
 _BODILESS = frozenset({"TagResource", "UntagResource"})
 
 
@@ -307,7 +306,7 @@ class Pipeline:
             raise error
         if request.safety is RepeatSafety.TOKEN and request.token_age + elapsed + delay > CLIENT_REQUEST_TOKEN_SECONDS:
             raise error
-        quota = self._throttles.of(request.table, request.index).quota if kind in _TABLE_CLASSES else self._quota
+        quota = self._throttles.of(request.table, request.index).quota if kind in CONTENTION else self._quota
         cost = cost_of(kind)
         if not quota.take(cost):
             raise error

@@ -36,10 +36,12 @@ THROTTLED_COST: Final = 5
 RETRY_AFTER_SPAN: Final = 5.0
 """``x-amz-retry-after`` may lengthen a pause by this many seconds, and never shorten it."""
 
+CONTENTION: Final = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
+"""What is refused for its rate or for another writer: its retries have a quota of the table's own."""
+
 CLOCK_SKEW_SECONDS: Final = 240.0
 """The service accepts clocks that are five minutes off: below four, a refused signature is not the clock's fault."""
 
-_SHORT_CLASSES: Final = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
 _THROTTLING_REASONS: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REQUEST_TIMEOUT = 408
@@ -62,8 +64,8 @@ class RetryPolicy(Value):
         base_delay: Seconds, after failures of the service or the network, and after conflicts with other writers.
         throttled_base_delay: Seconds, after the service refused a request for its rate.
         max_delay: No drawn pause is longer, in seconds.
-        quota: Tokens that all retries of a client share (14 for a retry, and as many again for throttled retries of
-            each table and index, 5 for one); successes give them back.
+        quota: Tokens that all retries of a client share, each of which takes 14. Retries of what was refused for its
+            rate or for another writer take 5, out of as many again for each table and index. Successes give them back.
         transaction_span: Seconds from the first attempt after which the last retry of a
             ``TransactionInProgressException`` is sent, so that the service finishes a stuck transaction.
         randomness: Draws from [0, 1); None means `random.random`.
@@ -167,7 +169,7 @@ class RetryQuota:
 
 def cost_of(kind: RetryClass) -> int:
     """Return the quota tokens that one retry of this class takes."""
-    return THROTTLED_COST if kind in _SHORT_CLASSES else TRANSIENT_COST
+    return THROTTLED_COST if kind in CONTENTION else TRANSIENT_COST
 
 
 def judge(answer: Answer) -> tuple[type[ServiceError], RetryClass]:
