@@ -20,6 +20,8 @@ from mizzle_async.operations import (
     MISSING,
     GetItem,
     Key,
+    KeyLike,
+    KeyScalar,
     Missing,
     OnError,
     ReadOptions,
@@ -31,7 +33,7 @@ from mizzle_async.operations import (
 )
 from mizzle_async.query import Query
 from mizzle_async.table_bulk import TableBulk
-from mizzle_async.table_writes import KeyLike, KeyScalar, TableOwner
+from mizzle_async.table_writes import TableOwner
 
 ModelT = TypeVar("ModelT")
 
@@ -83,7 +85,8 @@ class Table(TableBulk[ModelT]):
             **attributes: The key attributes by name.
 
         Raises:
-            MarshallingError: A value does not fit its key attribute, or one is missing.
+            ExpressionError: A key attribute is missing, or what was given is none.
+            MarshallingError: A value does not fit its key attribute.
         """
         codec = self._target.codec
         item = codec.encode_key(attributes) if value is MISSING else resolve_key(codec, value, attributes)
@@ -110,7 +113,11 @@ class Table(TableBulk[ModelT]):
             timeout: Seconds for the whole call, or None for the client's.
             **attributes: The key attributes by name.
 
-        Cost: a read unit for each 4 KB of the item when consistent, half of it otherwise.
+        Raises:
+            ExpressionError: This is no key of the table.
+            MarshallingError: A value does not fit its key attribute.
+
+        Cost: one request; a read unit for each 4 KB of the item when consistent, half of it otherwise.
         """
         item = self._key(key, attributes)
         return GetItem(
@@ -127,7 +134,11 @@ class Table(TableBulk[ModelT]):
         timeout: float | None = None,
         **attributes: Any,
     ) -> GetItem[ModelT]:
-        """Read an item that must be there: as `get`, but a missing item raises `ItemNotFoundError`."""
+        """Read an item that must be there: as `get`, but for the missing one.
+
+        Raises:
+            ItemNotFoundError: Awaited: there is no such item.
+        """
         return GetItem(
             self._target,
             self._key(key, attributes),
@@ -172,6 +183,8 @@ class Table(TableBulk[ModelT]):
 
         Raises:
             ExpressionError: The conditions are not those of one key, or DynamoDB would refuse them.
+
+        Cost: a read unit for each 4 KB that is evaluated when consistent, half of it otherwise.
         """
         options = ReadOptions(
             reverse=reverse,
@@ -217,6 +230,9 @@ class Table(TableBulk[ModelT]):
             include_expired: Whether expired items are shown.
             on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
             timeout: Seconds for each page, or None for the client's.
+
+        Raises:
+            ExpressionError: An option is out of range, or DynamoDB would refuse it here.
 
         Cost: a read unit for each 8 KB of the whole table, for each 4 KB when consistent.
         """

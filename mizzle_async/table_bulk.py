@@ -20,6 +20,7 @@ from mizzle_async.operations import (
     BatchEntry,
     GetItem,
     Key,
+    KeyLike,
     check_batchable,
     delete_entry,
     entity_identity,
@@ -27,7 +28,7 @@ from mizzle_async.operations import (
     stamp_put,
     use,
 )
-from mizzle_async.table_writes import KeyLike, TableWrites
+from mizzle_async.table_writes import TableWrites
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")

@@ -5,11 +5,7 @@ They give operations what those cannot know, the time, tokens and write ids, and
 
 from __future__ import annotations
 
-from datetime import date
-from decimal import Decimal
-from enum import Enum
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
-from uuid import UUID
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import UpdateClauses
@@ -22,7 +18,7 @@ from mizzle_async.operations import (
     DeleteItem,
     Encoded,
     GetItem,
-    Key,
+    KeyLike,
     Missing,
     Presence,
     PutItem,
@@ -47,12 +43,6 @@ from mizzle_async.page_source import Reader
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
-
-KeyScalar: TypeAlias = str | bytes | int | Decimal | date | UUID | Enum
-"""What can be the one value of a key of one attribute."""
-
-KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
-"""What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
 
 
 class TableOwner(Reader, Protocol):
@@ -120,11 +110,19 @@ class TableWrites(Generic[ModelT]):
     # ── whole items ──
 
     def insert(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
-        """Write a new item; one that exists under its key raises `ItemExistsError`.
+        """Write a new item, and return it as stored.
 
         Args:
             item: The instance; it is not changed.
             timeout: Seconds for the whole call, or None for the client's.
+
+        Raises:
+            MarshallingError: It does not fit its class.
+            ItemExistsError: Awaited: an item exists under its key.
+            UniqueConstraintError: Awaited: another item has the value of a unique attribute.
+
+        Cost: one request; a write unit for each KB of the item. With unique attributes twice that, and two units for
+            each of them.
         """
         now = self._now()
         encoded = self._target.codec.encode_new(item)
@@ -136,7 +134,7 @@ class TableWrites(Generic[ModelT]):
         return unique_insert(plain, self._owner.new_token()) if self.schema.unique else plain
 
     def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
-        """Write a whole item, whatever was there before, undeclared attributes included.
+        """Write a whole item in place of whatever was there, undeclared attributes included, and return it as stored.
 
         Args:
             item: The instance; it is not changed.
@@ -144,6 +142,9 @@ class TableWrites(Generic[ModelT]):
 
         Raises:
             ExpressionError: The entity has a version, which this could not check, or unique attributes.
+            MarshallingError: The item does not fit its class.
+
+        Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
         """
         schema = self.schema
         refuse_unique(schema, "put()", ".insert() for a new item, .patch(old, to=new) for one that was read")
@@ -160,12 +161,17 @@ class TableWrites(Generic[ModelT]):
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
         """Write every declared attribute of an item that must exist; those that the class does not declare survive.
 
-        A missing item raises `ItemNotFoundError`; where the entity has a version, another stored one raises
-        `VersionConflictError`.
-
         Args:
             item: The instance; it is not changed.
             timeout: Seconds for the whole call, or None for the client's.
+
+        Raises:
+            ExpressionError: The entity has unique attributes or declares none, or the instance was never stored.
+            MarshallingError: The item does not fit its class.
+            ItemNotFoundError: Awaited: there is no such item.
+            VersionConflictError: Awaited: somebody wrote the item since the instance was read.
+
+        Cost: one request; a write unit for each KB of the larger of the item before and after.
         """
         schema = self.schema
         refuse_unique(schema, "replace()", ".patch(old, to=new)")
@@ -193,14 +199,20 @@ class TableWrites(Generic[ModelT]):
     def update(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> UpdateItem[ModelT]:
-        """Change attributes of an item that must exist, by the clauses that follow.
-
-        A missing item raises `ItemNotFoundError`.
+        """Change attributes of an item that must exist, by the clauses that follow, and return it as stored.
 
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
             timeout: Seconds for the whole call, or None for the client's.
             **attributes: The key attributes by name.
+
+        Raises:
+            ExpressionError: This is no key of the table, or an instance that was never stored.
+            MarshallingError: A value does not fit its key attribute.
+            ItemNotFoundError: Awaited: there is no such item.
+            VersionConflictError: Awaited: somebody wrote the item since the instance was read.
+
+        Cost: one request; a write unit for each KB of the larger of the item before and after.
         """
         return UpdateItem(
             self._target,
@@ -222,7 +234,12 @@ class TableWrites(Generic[ModelT]):
             timeout: Seconds for the whole call, or None for the client's.
             **attributes: The key attributes by name.
 
-        Cost: one request; two more where an expired item is in the way.
+        Raises:
+            ExpressionError: This is no key of the table.
+            MarshallingError: A value does not fit its key attribute.
+
+        Cost: one request; a write unit for each KB of the larger of the item before and after. Two more requests where
+            an expired item is in the way.
         """
         return UpdateItem(
             self._target,
@@ -245,9 +262,17 @@ class TableWrites(Generic[ModelT]):
             timeout: Seconds for the whole call, or None for the client's.
 
         Raises:
-            ExpressionError: Both are the same object, or their keys differ.
+            ExpressionError: Both are the same object, their keys differ, or the entity has a version and the first was
+                never stored.
+            MarshallingError: One of them does not fit its class.
+            ItemNotFoundError: Awaited: there is no such item.
+            VersionConflictError: Awaited: somebody wrote the item since it was read.
+            UniqueConstraintError: Awaited: another item has the value of a unique attribute.
             ConditionalCheckFailedError: Awaited: somebody else changed a list that is appended to, or a set that is
                 replaced.
+
+        Cost: one request; a write unit for each KB of the larger of the item before and after. With unique attributes
+            twice that, and up to four units for each one that changes.
         """
         schema, codec = self.schema, self._target.codec
         if old is to:
@@ -340,7 +365,7 @@ class TableWrites(Generic[ModelT]):
             The instance as stored.
 
         Raises:
-            ExpressionError: The entity has no version, or there is no change.
+            ExpressionError: The entity has no version, there is no change, or this is no key of the table.
             ItemNotFoundError: There is no such item.
             VersionConflictError: Somebody else was faster, as often as ``attempts`` or the time allow.
             DeadlineExceededError: The time is up.
@@ -381,6 +406,15 @@ class TableWrites(Generic[ModelT]):
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
             timeout: Seconds for the whole call, or None for the client's.
             **attributes: The key attributes by name.
+
+        Raises:
+            ExpressionError: This is no key of the table, or an instance that was never stored; with unique attributes,
+                this is not an instance.
+            MarshallingError: A value does not fit its key attribute.
+            VersionConflictError: Awaited: somebody wrote or deleted the item since the instance was read.
+
+        Cost: one request; a write unit for each KB of the item. With unique attributes twice that, and two units for
+            each of them.
         """
         schema = self.schema
         plain: DeleteItem[ModelT] = DeleteItem(
@@ -403,6 +437,12 @@ class TableWrites(Generic[ModelT]):
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
             **attributes: The key attributes by name.
+
+        Raises:
+            ExpressionError: This is no key of the table, or an instance that was never stored.
+            MarshallingError: A value does not fit its key attribute.
+
+        Cost: two write units for each KB of the item.
         """
         return CheckItem(self._target, self._key(key, attributes), version=self._version(key, "check"), now=self._now())
 

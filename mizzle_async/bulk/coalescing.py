@@ -12,7 +12,7 @@ from mizzle_async.bulk.pace import LimitedOwner
 from mizzle_async.bulk.reading import BatchReader, ReadSettings
 from mizzle_async.concurrency import TaskOwner
 from mizzle_async.errors import ClientStateError
-from mizzle_async.operations import GET_CHUNK, MISSING, Key, Missing, Target
+from mizzle_async.operations import GET_CHUNK, MISSING, KeyLike, Target
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -65,7 +65,7 @@ class CoalescedReads(Generic[ModelT]):
         if tasks:
             await asyncio.wait(tasks)
 
-    async def get(self, key: Key[ModelT] | ModelT | Missing | Any = MISSING, /, **attributes: Any) -> ModelT | None:
+    async def get(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> ModelT | None:
         """Read an item, or None where there is none.
 
         Args:
@@ -73,7 +73,10 @@ class CoalescedReads(Generic[ModelT]):
             **attributes: The key attributes by name.
 
         Raises:
+            ExpressionError: This is no key of the table.
+            MarshallingError: A value does not fit its key attribute, or the item that was read not its class.
             BatchError: The service left this item unprocessed until the time was up.
+            ClientStateError: The block is not entered, or was left.
 
         Cost: as for `Table.get`, in a request shared with up to 99 others.
         """

@@ -25,7 +25,7 @@ from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
-from mizzle_async.operations.key import MISSING, Key, Missing, entity_identity, resolve_key
+from mizzle_async.operations.key import MISSING, Key, KeyLike, KeyScalar, Missing, entity_identity, resolve_key
 from mizzle_async.operations.key_conditions import AnyIndex, query_index, spread_partitions
 from mizzle_async.operations.pages import RawPage, ReadPage
 from mizzle_async.operations.partiql import (
@@ -75,6 +75,8 @@ __all__ = [
     "Explanation",
     "GetItem",
     "Key",
+    "KeyLike",
+    "KeyScalar",
     "Missing",
     "OnError",
     "Operation",

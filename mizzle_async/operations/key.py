@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+from uuid import UUID
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.marshalling import EntityCodec, canonical_key
@@ -60,6 +63,13 @@ class Key(Generic[ModelT]):
 
     def __repr__(self) -> str:
         return f"<Key of {_entity_name(self.entity)}: {', '.join(self.item)}>"
+
+
+KeyScalar: TypeAlias = str | bytes | int | Decimal | date | UUID | Enum
+"""What can be the one value of a key of one attribute."""
+
+KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
+"""What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
 
 
 def entity_identity(schema: EntitySchema) -> type[Any] | str:
