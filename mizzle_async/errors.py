@@ -165,12 +165,15 @@ class _StoredItemError(MizzleError):
         self._load = load
 
     def stored(self, model: type[ModelT]) -> ModelT | None:
-        """Return the stored item as an instance of ``model``, or None if there was none."""
+        """Return the stored item as an instance of ``model``, or None if there was none.
+
+        Raises:
+            ClientStateError: The error was unpickled: it has no client.
+        """
         if self.item is None:
             return None
         if self._load is None:
-            msg = "this error was unpickled and has no client: read the item from `error.item`"
-            raise ClientStateError(msg)
+            raise ClientStateError("this error was unpickled and has no client: read the item from `error.item`")
         loaded: ModelT = self._load(model, self.item)
         return loaded
 
@@ -273,7 +276,11 @@ class CancellationReason(Value):
     error: MizzleError | None = None
 
     def stored(self, model: type[ModelT]) -> ModelT | None:
-        """Return the stored item as an instance of ``model``, or None if there was none."""
+        """Return the stored item as an instance of ``model``, or None if there was none.
+
+        Raises:
+            ClientStateError: The error was unpickled: it has no client.
+        """
         return self.error.stored(model) if isinstance(self.error, _StoredItemError) else None
 
     def __repr__(self) -> str:

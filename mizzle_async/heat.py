@@ -109,7 +109,7 @@ class HotKey(Value):
 
 @frozen(eq=False, repr=False)
 class HeatReport(Value):
-    """Which partition keys are hot; ``print`` it for a plot. Unlike anything else here it shows key values.
+    """Which partition keys are hot; ``print`` it for a plot. It shows key values.
 
     Attributes:
         units: Capacity units of all keys.

@@ -29,8 +29,8 @@ class PagedWork:
         take: Takes the rows of a page; they are done when it returns.
         report: What is counted in.
         progress: What hears of progress.
-        limit: Items at most, those of earlier runs among them; None for all.
         state: Where the position is kept.
+        limit: Items at most, those of earlier runs among them; None for all.
     """
 
     rows: Rows

@@ -3,11 +3,10 @@
 Only what differs is written, so concurrent changes of other attributes, of other entries of a map and of other
 elements of a top-level set survive. A list that only grew is appended to, on condition that it still has the length it
 had: so the same elements are never appended twice. A set that both grew and shrank is replaced, on condition that it
-still has the elements it had. A value that an instance may have by default, an empty list or map
-among them, may not be stored at all: it is written whole, on condition that nobody else did.
+still has the elements it had. A value that an instance may have by default, an empty list or map among them, may not
+be stored at all: it is written whole, on condition that nobody else did.
 
-Any other change of a list replaces it: positions mean nothing when
-somebody else moves the elements.
+Any other change of a list replaces it: positions mean nothing when somebody else moves the elements.
 """
 
 from __future__ import annotations

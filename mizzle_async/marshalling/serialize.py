@@ -145,7 +145,7 @@ class _SerializedField:
         may_be_absent: Whether it is left out where it is None, or an empty set.
         value: The variable of its value.
         payload: The variable of its payload, where somebody asks for that.
-        tag: That descriptor; nothing where it depends on the value.
+        tag: The descriptor of its type; nothing where that depends on the value.
         slot: The line that makes the one dict of descriptor and payload; nothing without a descriptor.
         entry: Its entry in the one item.
     """

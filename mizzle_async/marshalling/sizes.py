@@ -1,8 +1,7 @@
 """The size of items as DynamoDB counts it, and keys made comparable.
 
 The rules were measured on DynamoDB Local at the 409,600-byte limit and agree with the documentation, which calls its
-rule for numbers
-approximate: for the service itself the figure is advisory.
+rule for numbers approximate: for the service itself the figure is advisory.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """

@@ -207,7 +207,7 @@ def attribute(
         converter: attrs' converter.
 
     Raises:
-        ModelError: If it has both a default and a factory, or the default is mutable.
+        ModelError: If it has both a default and a factory.
     """
     if factory is not None:
         if default is not NOTHING:

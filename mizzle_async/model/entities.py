@@ -100,7 +100,7 @@ def entity(
         unknown: What reading does about stored attributes that the class does not declare: ``"ignore"`` or ``"raise"``.
 
     Raises:
-        ModelError: If the class's structure is wrong: keys, names, roles.
+        ModelError: If the class's structure is wrong: keys, names, roles, defaults.
     """
     given: Any = table
     if not isinstance(given, str) or not given:
@@ -132,7 +132,7 @@ def document(cls: type[Any] | None = None, /, *, frozen: bool = False, unknown: 
         unknown: What reading does about stored members that the class does not declare.
 
     Raises:
-        ModelError: If the class's structure is wrong.
+        ModelError: If the class's structure is wrong: names, roles, defaults.
     """
     if unknown not in {"ignore", "raise"}:
         raise ModelError('@document: unknown= is "ignore" or "raise"')

@@ -100,8 +100,7 @@ def _error_code(payload: Mapping[str, Any], headers: Mapping[str, str]) -> str:
 def _refuse_compression(headers: Mapping[str, str]) -> None:
     encodings = {headers.get(name, "").strip().lower() for name in ("content-encoding", "transfer-encoding")}
     if not encodings <= {"", "identity", "chunked"}:
-        msg = "the answer is compressed, though only identity was accepted"
-        raise _refusal(msg)
+        raise _refusal("the answer is compressed, though only identity was accepted")
 
 
 def _refusal(reason: str) -> CorruptResponseError:
