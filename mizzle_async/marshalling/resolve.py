@@ -54,8 +54,9 @@ from mizzle_async.marshalling.scalars import Scalar
 from mizzle_async.marshalling.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
 from mizzle_async.marshalling.shape import Shape
 from mizzle_async.marshalling.unite import unite
-from mizzle_async.model import AttributeSchema
+from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import type_name
+from mizzle_async.model.attributes import ROLES
 
 NONES: Final = frozenset({None, type(None)})
 UNTYPED: Final = frozenset({Any, object})
@@ -292,6 +293,8 @@ class Resolver:
         self._classes[annotation] = shape = ClassShape(cls)
         try:
             members, refuses_unknown = class_members(cls)
+            if is_document(cls):
+                _check_roles(cls, members)
             self.define(shape, members, arguments=type_arguments(annotation), refuses_unknown=refuses_unknown)
         except BaseException:
             # A shape that was not finished would store nothing; others may contain it already.
@@ -344,6 +347,17 @@ class Resolver:
 def _written(kind: Any, *inside: Shape) -> str:
     """Return a collection's type as messages name it."""
     return f"{kind.__name__}[{', '.join(shape.python for shape in inside)}]"
+
+
+def _check_roles(document: type[Any], members: tuple[AttributeSchema, ...]) -> None:
+    """Refuse what only an item of its own can have: inside another nobody would see to it."""
+    for member in members:
+        role = next((role for role in ROLES if getattr(member, role)), None)
+        if role is not None:
+            raise ModelError(
+                f"{document.__name__}.{member.field}: {role}=True is for attributes of items, and {document.__name__} "
+                "is stored inside one: take it off, or let an entity inherit from the document"
+            )
 
 
 def _unwrap(annotation: Any) -> Any:

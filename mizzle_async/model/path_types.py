@@ -36,6 +36,12 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
     if not schema.owns(path.owner):
         raise ExpressionError(f"{path} is an attribute of another entity: this is about {schema.entity}")
     segments = path.segments
+    declared = schema.by_field.get(str(path.labels[0])) if path.labels else None
+    if declared is not None and declared.name != segments[0]:
+        raise ExpressionError(
+            f"{path} is stored as {segments[0]!r}, which {schema.entity} inherits and stores as {declared.name!r}: use "
+            f"{schema.entity}.{declared.field}"
+        )
     attribute = schema.by_name.get(str(segments[0]))
     if attribute is None:
         return Any

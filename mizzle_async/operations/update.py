@@ -270,10 +270,10 @@ class UpdateItem(ItemUpdate[ModelT_co]):
         return self._derived(clauses=self.clauses.merge(added))
 
     def _is_checked(self, clause: UpdateClause) -> bool:
-        """Tell whether a clause assigns an encoded value to what is no key: nothing else can be wrong with it."""
-        segments = clause.path.segments
-        is_key = segments[0] in self._target.schema.key_names and len(segments) == 1
-        return type(clause.value) is Encoded and not is_key
+        """Tell whether a clause assigns an encoded value to an own attribute, no key: nothing else can be wrong."""
+        schema, segments = self._target.schema, clause.path.segments
+        is_key = segments[0] in schema.key_names and len(segments) == 1
+        return type(clause.value) is Encoded and not is_key and clause.path.owner is schema.owner
 
     # ── sending ──
 

@@ -493,6 +493,18 @@ def test_a_class_that_cannot_be_made_of_its_attributes_is_refused(stored, kind, 
         stored(kind)
 
 
+@document
+class Tracked:
+    number: Attribute[str] = attribute(unique=True)
+
+
+@pytest.mark.parametrize("kind", [Tracked, list[Tracked | None]])
+def test_a_document_with_a_role_is_refused_inside_an_item(stored, kind):
+    """What only an item can have, such as a unique attribute, is refused where nobody would see to it."""
+    with pytest.raises(ModelError, match=r"Tracked\.number: unique=True is for attributes of items"):
+        stored(kind)
+
+
 def test_a_class_that_can_be_made_of_its_attributes_alone_is_stored(stored):
     """An argument of ``__init__`` that is no attribute does no harm where it has a default."""
     seeded = stored(SeededByDefault)

@@ -91,6 +91,11 @@ class SpecialOrder(Order):
     pass
 
 
+@entity("orders")
+class RenamedOrder(Order):
+    total: Attribute[Decimal] = attribute(name="sum")
+
+
 @document
 class Customer:
     city: Attribute[str]
@@ -182,6 +187,15 @@ def test_paths_that_lead_nowhere_are_refused(path, message):
 def test_paths_of_bases_are_understood():
     """An inherited attribute may be named through the base class."""
     assert type_at(schema_of(SpecialOrder), Order.total) is Decimal
+
+
+def test_paths_of_bases_that_are_stored_under_another_name_are_refused():
+    """An attribute that a class renames may not be named through its base, whose name nothing is stored under."""
+    assert type_at(schema_of(RenamedOrder), RenamedOrder.total) is Decimal
+    with pytest.raises(
+        ExpressionError, match=r"Order\.total is stored as 'total', which RenamedOrder .* as 'sum': use"
+    ):
+        type_at(schema_of(RenamedOrder), Order.total)
 
 
 def test_tables_of_dicts_have_any_attributes():

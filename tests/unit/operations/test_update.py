@@ -56,6 +56,11 @@ class Other:
     name: Attribute[str]
 
 
+@entity("orders")
+class RenamedOrder(Order):
+    status: Attribute[str] = attribute(default="open", name="state")
+
+
 ORDER = Order(customer_id="c1", order_id="7", total=Decimal(5))
 KEY = {"customer_id": {"S": "c1"}, "order_id": {"S": "7"}}
 STORED = {**KEY, "total": {"N": "5"}, "st": {"S": "open"}, "lines": {"L": []}}
@@ -405,3 +410,11 @@ def test_cost_is_estimated_from_below(orders):
     capacity = orders.update(ORDER).set(Order.note, "x" * 3_000).explain().capacity
     assert capacity.write_units == 3
     assert str(capacity).startswith("at least 3 write units")
+
+
+def test_a_base_s_name_for_what_is_stored_under_another_is_refused():
+    """An update of what the base stores under another name is refused: nothing would ever read it."""
+    update = Client().table(RenamedOrder).update(customer_id="c1", order_id="7")
+    assert update.set(Order.note, "x").to_wire()["UpdateExpression"] == "SET #note = :note"
+    with pytest.raises(ExpressionError, match=r"use RenamedOrder\.status"):
+        update.set(Order.status, "paid")
