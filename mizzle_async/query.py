@@ -34,7 +34,7 @@ from mizzle_async.pagination import (
     read_page,
 )
 from mizzle_async.table_writes import TableOwner
-from mizzle_async.types import WirePayload
+from mizzle_async.types import MYPY, WirePayload
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -240,6 +240,8 @@ class Read(Generic[ModelT, RowT_co]):
 
         def __len__(self) -> NoReturn:
             raise TypeError(f"{self._plan} has no length before it is read: use `await ….count()`")
+
+    if not MYPY:
 
         def __bool__(self) -> NoReturn:
             raise TypeError(f"{self._plan} has no truth value before it is read: use `await ….first()`")

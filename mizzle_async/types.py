@@ -25,6 +25,10 @@ WRITE_ID_ATTRIBUTE: Final = "_write_id"
 WirePayload: TypeAlias = dict[str, Any]
 """The body of a request or of an answer, as DynamoDB's JSON names it."""
 
+MYPY: Final = False
+"""True to mypy, which knows it by its name: its ``truthy-bool`` refuses to test what has no ``__bool__``, pyright what
+has one that never returns."""
+
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 

@@ -19,6 +19,7 @@ from mizzle_async.expressions.terms import (
     owners_of,
     refuse_combination,
 )
+from mizzle_async.types import MYPY
 
 EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
 
@@ -62,12 +63,14 @@ class Condition(Generic[EntityT_contra]):
         """Return the condition that this one is false."""
         return Negation(self)
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError(
-            f"{self!r} has no truth value: it is evaluated by DynamoDB. Combine conditions with &, | and ~ "
-            "(and parentheses around comparisons) instead of `and`, `or` and `not`, "
-            "and write `path.between(low, high)` instead of a chained comparison"
-        )
+    if not MYPY:
+
+        def __bool__(self) -> NoReturn:
+            raise TypeError(
+                f"{self!r} has no truth value: it is evaluated by DynamoDB. Combine conditions with &, | and ~ "
+                "(and parentheses around comparisons) instead of `and`, `or` and `not`, "
+                "and write `path.between(low, high)` instead of a chained comparison"
+            )
 
     def places(self) -> Iterator[Place]:
         """Yield every path that this condition reads, in its order, repetitions included."""

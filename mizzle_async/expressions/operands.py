@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeV
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
+from mizzle_async.types import MYPY
 
 EntityT = TypeVar("EntityT")
 ValueT = TypeVar("ValueT")
@@ -82,8 +83,10 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
         def __contains__(self, value: object) -> NoReturn:
             raise TypeError(f"`in` does not work on {self}: write `path.contains(value)` or `path.is_in(values)`")
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError(f"{self} has no truth value: write `path == True`, `path.exists()` or `path.not_exists()`")
+    if not MYPY:
+
+        def __bool__(self) -> NoReturn:
+            raise TypeError(f"{self} has no truth value: write `path == True`, `path.exists()` or `path.not_exists()`")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.describe(hidden)}>"

@@ -19,7 +19,7 @@ from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperatio
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.timeouts import check_timeout
-from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import MYPY, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OperationT = TypeVar("OperationT", bound="Operation[Any]")
@@ -177,10 +177,12 @@ class Operation(Generic[ResultT_co]):
                 source=self,  # with tracemalloc on, Python says where it was built
             )
 
-    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+    if not MYPY:
 
         def __bool__(self) -> NoReturn:
             raise self._forgotten("has no truth value")
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
 
         def __len__(self) -> NoReturn:
             raise self._forgotten("has no length")

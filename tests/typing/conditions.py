@@ -104,6 +104,11 @@ assert_type((Order.total > Decimal(1)) & (Order.status == Status.OPEN), Conditio
 when((Order.total > Decimal(1)) | ~(Order.status == Status.OPEN))
 (Order.total > Decimal(1)) & (Customer.name == "n")  # type: ignore[operator]
 (Order.total > Decimal(1)) & True  # type: ignore[operator]
+when(not Order.note.exists())  # type: ignore[truthy-bool, arg-type]
+if Order.note.exists():  # type: ignore[truthy-bool]
+    pass
+if Order.paid or Order.tags.size():  # type: ignore[truthy-bool]
+    pass
 for _ in Order.tags:  # type: ignore[misc]
     pass
 "vip" in Order.tags  # type: ignore[misc]

@@ -107,6 +107,14 @@ async def transactions() -> None:
     assert_type(stored, Order)
 
 
+def forgotten() -> None:
+    """What was not sent is neither true nor false."""
+    if orders.get(order):  # type: ignore[truthy-bool]
+        pass
+    if orders.scan():  # type: ignore[truthy-bool]
+        pass
+
+
 async def several_at_once() -> None:
     """Operations of different verbs and entities can be collected and sent together; what each gives stays known."""
     assert_type(
