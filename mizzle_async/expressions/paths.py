@@ -7,7 +7,8 @@ type. Key paths are types of their own, so that a query takes key conditions and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import (
     TYPE_CHECKING,
@@ -36,14 +37,17 @@ ElementT = TypeVar("ElementT")
 DocumentT = TypeVar("DocumentT")
 TupleT = TypeVar("TupleT", bound=tuple[Any, ...])
 
-Text: TypeAlias = str | bytes | date | None
-"""What may be stored as text or as bytes."""
+Text: TypeAlias = str | date | None
+"""What may be stored as text."""
+
+Binary: TypeAlias = bytes | None
+"""What is stored as bytes."""
 
 Number: TypeAlias = float | Decimal | None
 """What is stored as a number; ``float`` stands for ``int`` too."""
 
-Summand: TypeAlias = Number | timedelta
-"""What can be added to."""
+Summand: TypeAlias = Number | timedelta | datetime
+"""What can be added to: numbers, and times that are stored as such."""
 
 TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
 """DynamoDB's type descriptors."""
@@ -84,7 +88,11 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
             raise ExpressionError(f"{self}: DynamoDB has no type {code!r}; its types are {', '.join(TYPE_CODES)}")
         return Predicate("attribute_type", self, (code,))
 
-    def begins_with(self: Comparand[Any, Text], prefix: str | bytes | Comparand[EntityT, Text]) -> Condition[EntityT]:
+    @overload
+    def begins_with(self: Comparand[Any, Text], prefix: str | Comparand[EntityT, Text]) -> Condition[EntityT]: ...
+    @overload
+    def begins_with(self: Comparand[Any, Binary], prefix: bytes | Comparand[EntityT, Binary]) -> Condition[EntityT]: ...
+    def begins_with(self, prefix: Any) -> Condition[EntityT]:
         """Return the condition that the stored text or binary begins with ``prefix``."""
         return Predicate("begins_with", self, (prefix,))
 
@@ -106,6 +114,15 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
+        self: AttributePath[EntityT, AbstractSet[ElementT]], value: ElementT | Comparand[EntityT, ElementT | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
+        self: AttributePath[EntityT, AbstractSet[ElementT] | None],
+        value: ElementT | Comparand[EntityT, ElementT | None],
+    ) -> Condition[EntityT]: ...
+    @overload
+    def contains(
         self: AttributePath[EntityT, list[ElementT]], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
@@ -122,20 +139,16 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, str], value: str | Comparand[EntityT, str | None]
+        self: AttributePath[EntityT, Sequence[ElementT]], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
     def contains(
-        self: AttributePath[EntityT, str | None], value: str | Comparand[EntityT, str | None]
+        self: AttributePath[EntityT, Sequence[ElementT] | None], value: ElementT | Comparand[EntityT, ElementT | None]
     ) -> Condition[EntityT]: ...
     @overload
-    def contains(
-        self: AttributePath[EntityT, bytes], value: bytes | Comparand[EntityT, bytes | None]
-    ) -> Condition[EntityT]: ...
+    def contains(self: Comparand[Any, Text], value: str | Comparand[EntityT, Text]) -> Condition[EntityT]: ...
     @overload
-    def contains(
-        self: AttributePath[EntityT, bytes | None], value: bytes | Comparand[EntityT, bytes | None]
-    ) -> Condition[EntityT]: ...
+    def contains(self: Comparand[Any, Binary], value: bytes | Comparand[EntityT, Binary]) -> Condition[EntityT]: ...
     def contains(self, value: Any) -> Condition[EntityT]:
         """Return the condition that the stored set or list has ``value``, or that the stored text has it as a part."""
         return Predicate("contains", self, (value,))
@@ -258,6 +271,27 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
             )
 
 
+ListPath: TypeAlias = (
+    AttributePath[EntityT, list[ElementT]]
+    | AttributePath[EntityT, list[ElementT] | None]
+    | AttributePath[EntityT, tuple[ElementT, ...]]
+    | AttributePath[EntityT, tuple[ElementT, ...] | None]
+    | AttributePath[EntityT, Sequence[ElementT]]
+    | AttributePath[EntityT, Sequence[ElementT] | None]
+)
+"""The path of a list, however it is annotated: a path is of one type, not of its supertypes."""
+
+SetPath: TypeAlias = (
+    AttributePath[EntityT, set[ElementT]]
+    | AttributePath[EntityT, set[ElementT] | None]
+    | AttributePath[EntityT, frozenset[ElementT]]
+    | AttributePath[EntityT, frozenset[ElementT] | None]
+    | AttributePath[EntityT, AbstractSet[ElementT]]
+    | AttributePath[EntityT, AbstractSet[ElementT] | None]
+)
+"""The path of a set, as above."""
+
+
 class PartitionKeyPath(AttributePath[EntityT, ValueT]):
     """The partition key of a table or of an index: its equality selects what a query reads."""
 
@@ -328,10 +362,14 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     @overload  # type: ignore[override]  # of several attributes, the prefix is a tuple
     def begins_with(self: SortKeyPath[EntityT, TupleT], prefix: TupleT) -> SortKeyCondition[EntityT]: ...
     @overload
-    def begins_with(self: Comparand[Any, Text], prefix: str | bytes) -> SortKeyCondition[EntityT]: ...
+    def begins_with(self: Comparand[Any, Text], prefix: str) -> SortKeyCondition[EntityT]: ...
     @overload
     def begins_with(self: Comparand[Any, Text], prefix: Comparand[EntityT, Text]) -> Condition[EntityT]: ...
-    def begins_with(self, prefix: Any) -> Any:
+    @overload
+    def begins_with(self: Comparand[Any, Binary], prefix: bytes) -> SortKeyCondition[EntityT]: ...
+    @overload
+    def begins_with(self: Comparand[Any, Binary], prefix: Comparand[EntityT, Binary]) -> Condition[EntityT]: ...
+    def begins_with(self, prefix: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
         """Return the condition that the sort key begins with ``prefix``; of several attributes, the last one given."""
         return _sort_key_condition("begins_with", self, (prefix,))
 

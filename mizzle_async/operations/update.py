@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Self, TypeAlias, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ValidationError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
+from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size, value_size
@@ -30,9 +31,7 @@ from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
-
-ElementSet: TypeAlias = set[ElementT]
-"""A set under another name: within the class below, ``set`` is a verb."""
+SummandT = TypeVar("SummandT", bound=Summand)
 
 _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
 
@@ -161,21 +160,9 @@ class UpdateItem(ItemUpdate[ModelT_co]):
         return self._with(clauses)
 
     @overload
-    def add(
-        self,
-        path: AttributePath[ModelT_co, ElementSet[ElementT]] | AttributePath[ModelT_co, ElementSet[ElementT] | None],
-        value: AbstractSet[ElementT],
-        /,
-    ) -> Self: ...
+    def add(self, path: SetPath[ModelT_co, ElementT], value: AbstractSet[ElementT], /) -> Self: ...
     @overload
-    def add(
-        self,
-        path: AttributePath[ModelT_co, frozenset[ElementT]] | AttributePath[ModelT_co, frozenset[ElementT] | None],
-        value: AbstractSet[ElementT],
-        /,
-    ) -> Self: ...
-    @overload
-    def add(self, path: AttributePath[ModelT_co, ValueT], value: ValueT | int, /) -> Self: ...
+    def add(self, path: AttributePath[ModelT_co, SummandT], value: SummandT | int, /) -> Self: ...
     def add(self, path: Any, value: Any, /) -> Self:
         """Add to a number, or elements to a set; an absent number counts as 0, an absent set as empty."""
         use(self)
@@ -199,51 +186,17 @@ class UpdateItem(ItemUpdate[ModelT_co]):
                 )
         return self._with(clauses)
 
-    @overload
-    def discard(
-        self,
-        path: AttributePath[ModelT_co, ElementSet[ElementT]] | AttributePath[ModelT_co, ElementSet[ElementT] | None],
-        values: AbstractSet[ElementT],
-        /,
-    ) -> Self: ...
-    @overload
-    def discard(
-        self,
-        path: AttributePath[ModelT_co, frozenset[ElementT]] | AttributePath[ModelT_co, frozenset[ElementT] | None],
-        values: AbstractSet[ElementT],
-        /,
-    ) -> Self: ...
-    @overload
-    def discard(self, path: AttributePath[ModelT_co, Any], values: AbstractSet[Any], /) -> Self: ...
-    def discard(self, path: Any, values: Any, /) -> Self:
+    def discard(self, path: SetPath[ModelT_co, ElementT], values: AbstractSet[ElementT], /) -> Self:
         """Take elements out of a set."""
         use(self)
         return self._with(UpdateClauses().discard(path, _own(values)))
 
-    def append(
-        self,
-        path: (
-            AttributePath[ModelT_co, list[ElementT]]
-            | AttributePath[ModelT_co, list[ElementT] | None]
-            | AttributePath[ModelT_co, tuple[ElementT, ...]]
-        ),
-        values: Sequence[ElementT],
-        /,
-    ) -> Self:
+    def append(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the end of a list; an absent list is created."""
         use(self)
         return self._with(UpdateClauses().append(path, _own(values)))
 
-    def prepend(
-        self,
-        path: (
-            AttributePath[ModelT_co, list[ElementT]]
-            | AttributePath[ModelT_co, list[ElementT] | None]
-            | AttributePath[ModelT_co, tuple[ElementT, ...]]
-        ),
-        values: Sequence[ElementT],
-        /,
-    ) -> Self:
+    def prepend(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the beginning of a list; an absent list is created."""
         use(self)
         return self._with(UpdateClauses().prepend(path, _own(values)))

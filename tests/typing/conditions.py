@@ -88,14 +88,23 @@ when(Order.note.begins_with("a"))
 when(Order.placed_at.begins_with("2026-"))
 when(Order.tags.contains("vip"))
 when(Order.lines.contains(Line(sku="s", price=Decimal(1))))
+when(Order.steps.contains("packed"))
+when(Order.marks.contains(5))
 when(Order.order_id.contains("a"))
+when(Order.status.contains("a"))
+when(Order.seal.begins_with(b"a"))
+when(Order.seal.contains(b"a"))
 when(Order.tags.size() > 3)
 when(Order.tags.size().between(1, 2))
 when(Order.count == Order.tags.size())
 when(Order.note.attribute_type("X"))  # type: ignore[arg-type]
 when(Order.total.begins_with("a"))  # type: ignore[misc]
 when(Order.tags.begins_with("a"))  # type: ignore[misc]
+when(Order.note.begins_with(b"a"))  # type: ignore[arg-type]
+when(Order.seal.begins_with("a"))  # type: ignore[arg-type]
 when(Order.tags.contains(5))  # type: ignore[arg-type]
+when(Order.steps.contains(5))  # type: ignore[arg-type]
+when(Order.note.contains(b"a"))  # type: ignore[arg-type]
 when(Order.total.contains(5))  # type: ignore[call-overload, misc]
 when(Order.tags.size() > "a")  # type: ignore[operator]
 
@@ -134,6 +143,7 @@ assign(Order.count, Order.count.if_not_exists(0) + 1)
 assign(Order.seen, Order.seen + 1)
 assign(Order.took, Order.took + timedelta(seconds=1))
 assign(Order.took, Order.took - 5)
+assign(Order.expires_at, Order.expires_at + 3600)
 assign(Order.lines, Order.lines.list_append([Line(sku="s", price=Decimal(1))]))
 assign(Order.note, None)
 assign(Order.address[Address.city], "Paris")

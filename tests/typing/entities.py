@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -46,6 +47,9 @@ class Order:
     count: Attribute[int] = attribute(default=0, version=True)
     seen: Attribute[int | None] = attribute(default=None)
     took: Attribute[timedelta] = attribute(default=timedelta(0))
+    steps: Attribute[Sequence[str]] = attribute(factory=list)
+    marks: Attribute[frozenset[int] | None] = attribute(default=None)
+    seal: Attribute[bytes | None] = attribute(default=None)
     paid: Attribute[bool] = attribute(default=False)
     expires_at: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
 

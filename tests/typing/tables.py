@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_type
 
@@ -79,9 +79,15 @@ def writing() -> None:
     _ = update.set_default(Order.total, Decimal(0))
     _ = update.add(Order.count, 1)
     _ = update.add(Order.total, 1)
+    _ = update.add(Order.seen, 1)
+    _ = update.add(Order.took, timedelta(seconds=1))
+    _ = update.add(Order.expires_at, 3600)
+    _ = update.add(Order.marks, {5})
     _ = update.remove(Order.note)
     _ = update.discard(Order.tags, {"vip"})
+    _ = update.discard(Order.marks, {5})
     _ = update.append(Order.lines, [Line(sku="s", price=Decimal(1))])
+    _ = update.append(Order.steps, ["packed"])
     _ = update.prepend(Order.lines, [Line(sku="s", price=Decimal(1))])
 
     _ = update.set(Order.total, "x")  # type: ignore[misc]
@@ -89,6 +95,11 @@ def writing() -> None:
     _ = update.set(Order.total, None)  # type: ignore[misc]
     _ = update.set_default(Order.total, "x")  # type: ignore[misc]
     _ = update.add(Order.tags, {5})  # type: ignore[misc]
+    _ = update.add(Order.note, 1)  # type: ignore[type-var]
+    _ = update.add(Order.note, "x")  # type: ignore[call-overload]
+    _ = update.add(Order.lines, 1)  # type: ignore[type-var]
+    _ = update.discard(Order.tags, {5})  # type: ignore[misc]
+    _ = update.discard(Order.total, {Decimal(1)})  # type: ignore[arg-type]
     _ = update.remove(Customer.name)  # type: ignore[arg-type]
     _ = update.append(Order.lines, ["x"])  # type: ignore[misc]
     _ = update.append(Order.total, [1])  # type: ignore[arg-type]
@@ -132,6 +143,9 @@ async def several_at_once() -> None:
 
 async def without_a_class() -> None:
     """A table without a class reads and writes dicts, its paths are untyped."""
+    _ = legacy.update(pk="a").add(legacy.attribute("n"), 1).add(legacy.attribute("s"), {"x"})
+    _ = legacy.update(pk="a").discard(legacy.attribute("s"), {"x"}).append(legacy.attribute("l"), [1])
+    legacy.scan().filter(legacy.attribute("l").contains(5) | legacy.attribute("t").begins_with("x"))
     async for item in legacy.query(legacy.partition_key == "a").filter(legacy.attribute("payload", "x") > 5):
         item["payload"]
     orders.query(legacy.partition_key == "a")  # type: ignore[arg-type]
