@@ -63,10 +63,10 @@ from mizzle_async.pagination import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.query import ProjectedQuery, Query
 from mizzle_async.statements import Statement, parameter
 from mizzle_async.table import Table
-from mizzle_async.types import CallRecord, Instrument, ThrottlingReason
+from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.hedge import HedgePolicy
-from mizzle_async.wire.pool_config import PoolConfig, PoolStatistics
+from mizzle_async.wire.pool_config import HostStatistics, PoolConfig, PoolStatistics
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import Credentials
 
@@ -95,6 +95,7 @@ __all__ = [
     "Heat",
     "HeatReport",
     "HedgePolicy",
+    "HostStatistics",
     "HotKey",
     "IndexDescription",
     "Instrument",
@@ -104,6 +105,7 @@ __all__ = [
     "Operand",
     "Operation",
     "OperationOutcome",
+    "Outcome",
     "Page",
     "PageIterator",
     "PartitionKey",
