@@ -20,7 +20,7 @@ from typing import Any, NoReturn, Self, TypeVar, cast, overload
 
 from attrs import evolve
 
-from mizzle_async.bulk.pace import RateLimiter, Throughput, client_limiter
+from mizzle_async.bulk.pace import RateLimiter, Throughput, rate_limiter
 from mizzle_async.client_bulk import BulkVerbs
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
 from mizzle_async.heat import Heat, HeatReport
@@ -132,8 +132,8 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         self._sleep = sleep
         self._heat = next((one for one in self._settings.instrument if isinstance(one, Heat)), None)
         given = throughput or Throughput()
-        self._read_limiter = client_limiter(given.read_units_per_second, self)
-        self._write_limiter = client_limiter(given.write_units_per_second, self)
+        self._read_limiter = rate_limiter(given.read_units_per_second, self)
+        self._write_limiter = rate_limiter(given.write_units_per_second, self)
         self._tables: dict[Any, Table[Any]] = {}
         self._schemas: dict[type[Any], EntitySchema] = {}
         self._stand_in = cast("Pipeline | None", caller)

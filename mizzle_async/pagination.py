@@ -219,15 +219,14 @@ def write_cursor(reader: Reader, plan: ReadPlan[Any, Any], key: Item | None) -> 
 async def read_all(reader: Reader, plan: ReadPlan[Any, RowT], *, limiters: Limiters | None = None) -> list[RowT]:
     """Read every row into a list."""
     source = open_source(reader, plan, limiters=limiters)
+    most = plan.options.max_items
     rows: list[RowT] = []
     try:
-        while plan.options.max_items is None or len(rows) < plan.options.max_items:
+        while most is None or len(rows) < most:
             page = await source.next()
             if page is None:
                 break
-            rows += read_rows(
-                reader, plan, page, None if plan.options.max_items is None else plan.options.max_items - len(rows)
-            )[0]
+            rows += read_rows(reader, plan, page, None if most is None else most - len(rows))[0]
             del page  # or its raw items would be kept until the next page is there
     finally:
         source.close()

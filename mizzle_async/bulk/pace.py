@@ -221,10 +221,10 @@ def write_limiters(owner: LimitedOwner, units_per_second: float | None) -> Limit
 def _own_limiter(owner: BulkOwner, kind: str, units_per_second: float | None) -> RateLimiter | None:
     if units_per_second is not None and not units_per_second > 0:
         raise ExpressionError(f"{kind}_units_per_second={units_per_second!r} must be more than 0, or None for no limit")
-    return client_limiter(units_per_second, owner)
+    return rate_limiter(units_per_second, owner)
 
 
-def client_limiter(units_per_second: float | None, owner: BulkOwner) -> RateLimiter | None:
+def rate_limiter(units_per_second: float | None, owner: BulkOwner) -> RateLimiter | None:
     """Return a limiter of this rate, or None where there is no limit."""
     return None if units_per_second is None else RateLimiter(units_per_second, owner)
 

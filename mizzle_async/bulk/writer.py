@@ -184,14 +184,14 @@ class Writer:
         if self._engine.error is not None or task.done():
             await asyncio.wait([task])  # what is under way is finished, so that the report is complete
             settled(self._engine, "writer")
-            raise ClientStateError("the writer was stopped: see its report") from _mizzle(self._engine.error)
+            raise ClientStateError("the writer was stopped: see its report") from _cause(self._engine.error)
 
     def __repr__(self) -> str:
         packer = self._engine.packer
         return f"<Writer: {self.report}; {packer.ready + packer.held} waiting, {self._engine.lanes!r}>"
 
 
-def _mizzle(error: BaseException | None) -> BaseException | None:
+def _cause(error: BaseException | None) -> BaseException | None:
     return error if isinstance(error, MizzleError) else None
 
 

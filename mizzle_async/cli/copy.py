@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -24,7 +24,8 @@ from mizzle_async.cli.values import json_bytes
 from mizzle_async.client import Client
 from mizzle_async.errors import MizzleError
 
-SAMPLE = 1_000
+SAMPLE: Final = 1_000
+"""Rows that are looked at for the estimate before a copy."""
 
 
 @click.command(short_help="Copy the items of one table into another.", epilog=EXIT_CODES)

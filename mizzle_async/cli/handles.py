@@ -117,7 +117,7 @@ class Opened:
         """
         names = self.table.schema.key_names
         if len(texts) != len(names):
-            count = f"{len(names)} value{'s'[: len(names) > 1]}"
+            count = "1 value" if len(names) == 1 else f"{len(names)} values"
             raise click.UsageError(f"the key of this table is {', '.join(names)}: {count}, not {len(texts)}")
         return {name: key_scalar(self.value(text, (name,))) for name, text in zip(names, texts, strict=True)}
 

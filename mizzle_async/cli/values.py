@@ -15,8 +15,8 @@ from mizzle_async.errors import MarshallingError
 from mizzle_async.marshalling import encode_any, plain_item, value_from_plain
 from mizzle_async.types import AttributeValue, Item
 
-MOST_DIGITS: Final = 2**63 - 1
-"""Integers of more than 64 bits are written as numbers of JSON by ourselves."""
+LARGEST_INTEGER: Final = 2**63 - 1
+"""An integer beyond it, of either sign, is written as text: orjson refuses those of more than 64 bits."""
 
 _NAME = re.compile(r"(?:\\.|[^\\.\[\]])+")
 _POSITION = re.compile(r"\[(\d+)\]")
@@ -67,7 +67,7 @@ def _exact(value: Any) -> Any:
             return b64encode(value).decode()
         case Decimal():
             return orjson.Fragment(str(value))
-        case int() if not -MOST_DIGITS <= value <= MOST_DIGITS:
+        case int() if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
             return orjson.Fragment(str(value))
         case _:
             return value

@@ -329,7 +329,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     @property
     def digest(self) -> bytes:
         """Return what tells this query from another, for cursors: options that do not move positions do not count."""
-        if self._digest is None:
+        found = self._digest
+        if found is None:
             compiler = self.target.compiler()
             body: WirePayload = {"TableName": self.target.table, "ScanIndexForward": not self.options.reverse}
             if self.index is not None:
@@ -341,8 +342,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             if self.partitions:
                 body["Partitions"] = len(self.partitions)
             body.update(compiler.finish())
-            object.__setattr__(self, "_digest", query_digest(body))
-        found: bytes = self._digest or b""
+            found = query_digest(body)
+            object.__setattr__(self, "_digest", found)
         return found
 
     def position(self, item: Item) -> Item:
