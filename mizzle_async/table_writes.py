@@ -369,6 +369,7 @@ class TableWrites(Generic[ModelT]):
             ItemNotFoundError: There is no such item.
             VersionConflictError: Somebody else was faster, as often as ``attempts`` or the time allow.
             DeadlineExceededError: The time is up.
+            OutcomeUnknownError: A write's answer was lost, and what is stored does not tell what became of it.
 
         Cost: a consistent read, and an update; after the first conflict an update, after each further one both.
         """
