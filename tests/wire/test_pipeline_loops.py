@@ -10,6 +10,7 @@ from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.testing.tls import LocalAuthority
 from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.pipeline import open_pipeline
+from mizzle_async.wire.pool_config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import WireSettings
 
@@ -77,6 +78,8 @@ def test_calls_retries_deadlines_and_cancellations(run, way, authority, monkeypa
                 region_name="eu-west-1",
                 credentials=("AKID", "secret"),
                 retry=RetryPolicy.no_backoff(),
+                timeout=250,  # 200 handshakes with a server in this process may take long on a busy machine
+                pool=PoolConfig(connect_timeout=250),
             )
             pipeline = await open_pipeline(settings)
 
