@@ -24,7 +24,7 @@ from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialK
 from mizzle_async.wire.session_endpoints import Destination, endpoint_arguments, parse_endpoint
 from mizzle_async.wire.session_loader import shared_loader
 from mizzle_async.wire.session_static import StaticSession
-from mizzle_async.wire.settings import WireSettings
+from mizzle_async.wire.settings import WireSettings, check_setting
 from mizzle_async.wire.tls import make_tls_context
 
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
@@ -196,6 +196,8 @@ def _prepare(given: Any, profile: str | None) -> _Prepared:
         handlers = copy(_builtin_handlers())
         session = AioSession(event_hooks=handlers, include_builtin_handlers=False, profile=profile)
         session.register_component("data_loader", shared_loader(session.get_config_variable("data_path")))
+    else:
+        check_setting("session", session, AioSession, "a session of aiobotocore.session")
     # What making a client reads, and no more: aiobotocore's own warm-up looks for five kinds of files of every service.
     loader = session.get_component("data_loader")
     for name in ("endpoints", "partitions", "sdk-default-configuration"):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import botocore.session
 import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
@@ -233,6 +234,13 @@ def test_a_users_session_is_used_as_it_is():
     assert "Credential=AKIDUSER/" in headers["authorization"]
     assert "/eu-central-1/dynamodb/" in headers["authorization"]
     assert headers["x-amz-security-token"] == "token"
+
+
+@pytest.mark.parametrize("session", [botocore.session.Session(), AioSession])
+def test_a_session_of_another_library_is_refused(session):
+    """The session is aiobotocore's: botocore's, boto3's, or a function that makes one, is none."""
+    with pytest.raises(TypeError, match=r"^session= takes a session of aiobotocore\.session, not (Session|type)$"):
+        destination_of(session=session, region_name="eu-west-1")
 
 
 def test_a_foreign_error_at_opening_stays_what_it_is():
