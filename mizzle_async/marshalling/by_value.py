@@ -16,7 +16,7 @@ from typing import Any, Final
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES, NESTING_LEVELS, NUMBER_DIGITS
 from mizzle_async.marshalling.binary import check_name, read_bytes, write_bytes, write_str
 from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, python_name
-from mizzle_async.marshalling.numbers import decimal_text, float_text, integer_text, read_number
+from mizzle_async.marshalling.numbers import RANGE, decimal_text, float_text, integer_text, read_number
 from mizzle_async.types import AttributeValue
 
 ATTRIBUTE_LEVELS: Final = NESTING_LEVELS - 1
@@ -43,8 +43,11 @@ def encode_value(value: Any, levels: int = ATTRIBUTE_LEVELS) -> AttributeValue:
     kind = type(value)
     if kind is str and value.isascii():
         return {"S": value}
-    if kind is int and len(text := str(value)) <= NUMBER_DIGITS:
-        return {"N": text}
+    try:
+        if kind is int and len(text := str(value)) <= NUMBER_DIGITS:
+            return {"N": text}
+    except ValueError:  # Python makes no text of an integer of thousands of digits
+        raise Misfit(RANGE, "a larger one") from None
     encode = _ENCODERS.get(kind)
     return encode(value, levels) if encode is not None else _encode_kin(value, levels)
 
@@ -126,6 +129,8 @@ def encode_entries(value: Mapping[Any, Any], levels: int, *, of_item: bool = Fal
                 encoded[check_name(name)] = stored
     except Misfit as misfit:
         raise misfit.at_entry(name) from None
+    except ValueError:  # as in `encode_value`
+        raise Misfit(RANGE, "a larger one").at_entry(name) from None
     return encoded
 
 

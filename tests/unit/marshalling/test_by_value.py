@@ -106,6 +106,8 @@ def test_junk_is_no_attribute_value(junk):
         ({"ä" * 32_768: 1}, LimitError, "expected a name of 1 to 65,535 bytes, found one of 65,536"),
         ({"\ud800": 1}, MarshallingError, "value['\\ud800']: expected a name that is text"),
         ({"a", 1}, MarshallingError, "value: expected a set of text, of numbers or of bytes"),
+        ([10**5000], MarshallingError, "value[0]: expected a number of at most 38 digits"),
+        ({"a": -(10**5000)}, MarshallingError, 'value["a"]: expected a number of at most 38 digits'),
         ({True}, MarshallingError, "value: expected a set of text, of numbers or of bytes"),
         ({"\ud800"}, MarshallingError, "half of a surrogate pair"),
         (float("nan"), MarshallingError, "value: expected a finite number, found NaN"),
