@@ -35,9 +35,10 @@ def _buffer_output() -> None:
 
 def _drop_output() -> None:
     """Let go of what cannot be written: the command has said so, and the interpreter would try it once more."""
-    output: Any = sys.stdout  # None where it is closed
+    output: Any = sys.stdout
+    if output is None:  # it is closed
+        return
     try:
-        if output is not None:
-            output.flush()
+        output.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
