@@ -5,7 +5,7 @@ Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -64,6 +64,10 @@ class Outcome(Enum):
     """The service answered that it was not applied."""
 
 
+ParseAnswer: TypeAlias = Callable[[bytes], Any]
+"""Reads JSON, and raises `ValueError` where it is none; an operation may know a lighter form for its answer."""
+
+
 @transient(eq=False, repr=False)
 class WireRequest(Value):
     """One call to the service, before it is signed: all that the I/O stack knows about an operation.
@@ -76,6 +80,7 @@ class WireRequest(Value):
         index: The index it reads, for throttle state.
         timeout: Seconds for the whole call; ``None`` means the client's.
         token_age: Seconds since an earlier call first sent its client request token.
+        parse: Reads the JSON of an answer of success; None for orjson.
     """
 
     operation: str
@@ -85,6 +90,7 @@ class WireRequest(Value):
     index: str | None = None
     timeout: float | None = None
     token_age: float = 0.0
+    parse: ParseAnswer | None = field(default=None, repr=False)
 
 
 @transient(eq=False, repr=False)

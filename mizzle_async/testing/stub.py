@@ -74,7 +74,8 @@ class StubCaller:
         answer = reply(request)
         if isinstance(answer, Exception):
             raise answer
-        return WireResponse(answer, f"STUB{len(self.requests):04}")
+        payload = answer if request.parse is None else request.parse(orjson.dumps(answer))
+        return WireResponse(payload, f"STUB{len(self.requests):04}")
 
     async def control(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a call about tables from the same script; it is noted as a request with the parameters as its body."""
@@ -115,7 +116,7 @@ class StubTransport:
         if isinstance(reply, Exception):
             raise reply
         status, headers, body = reply.parts(f"STUB{len(self.exchanges):04}")
-        answer = check_answer(status, headers, body)
+        answer = check_answer(status, headers, body, exchange.parse)
         exchange.phase = Outcome.ANSWERED
         return answer
 

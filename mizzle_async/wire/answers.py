@@ -12,7 +12,7 @@ from zlib import crc32
 import orjson
 
 from mizzle_async.errors import CorruptResponseError
-from mizzle_async.types import Outcome
+from mizzle_async.types import Outcome, ParseAnswer
 from mizzle_async.wire.exchange import Answer
 
 _OK = 200
@@ -21,7 +21,7 @@ _FIRST_REDIRECT = 300
 _LAST_STATUS = 599
 
 
-def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+def check_answer(status: int, headers: Mapping[str, str], body: bytes, parse: ParseAnswer | None = None) -> Answer:
     """Parse an answer, or refuse it.
 
     A 200 must be a JSON object; an error status may come without JSON (a load balancer's HTML), and is then judged by
@@ -31,6 +31,7 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
         status: The HTTP status.
         headers: Lower-case names to values.
         body: The whole body, with transfer encoding removed.
+        parse: Reads the JSON of a 200; None for orjson.
 
     Returns:
         The answer, its error code extracted.
@@ -51,8 +52,8 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer
             # TagResource and UntagResource answer with no body at all, and with its checksum.
             return Answer(status, headers, {})
         try:
-            payload = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            payload = orjson.loads(body) if parse is None else parse(body)
+        except ValueError:
             raise _refusal(f"a 200 whose {len(body)} bytes are not JSON") from None
         if type(payload) is not dict:
             raise _refusal("a 200 whose JSON is not an object")

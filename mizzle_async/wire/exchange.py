@@ -11,7 +11,7 @@ from typing import Any, Protocol, overload
 
 from attrs import define, field, frozen
 
-from mizzle_async.types import Outcome, WirePayload
+from mizzle_async.types import Outcome, ParseAnswer, WirePayload
 from mizzle_async.values import Value, transient
 
 
@@ -77,6 +77,7 @@ class Exchange:
         fresh: Asks for a connection that has not served before.
         stale: Set by the transport where the server closed a connection, that had served before, without a byte of an
             answer: usually it was idle for too long.
+        parse: Reads the JSON of an answer of success; None for orjson.
     """
 
     endpoint: Endpoint
@@ -85,6 +86,7 @@ class Exchange:
     phase: Outcome = Outcome.NOT_SENT
     fresh: bool = False
     stale: bool = False
+    parse: ParseAnswer | None = field(default=None, repr=False)
 
 
 @transient(eq=False, repr=False)

@@ -220,7 +220,8 @@ class Pipeline:
     def _sign(self, call: Call, route: Route) -> Exchange:
         body = call.request.body
         call.signed_at = int(self._wall_clock() + self._clock_offset)
-        return Exchange(route.endpoint, route.signer.sign(body, call.signed_at), body, fresh=call.fresh)
+        headers = route.signer.sign(body, call.signed_at)
+        return Exchange(route.endpoint, headers, body, fresh=call.fresh, parse=call.request.parse)
 
     def _sign_again(self, call: Call, route: Route) -> Exchange:
         """Prepare the second request of a hedged read."""

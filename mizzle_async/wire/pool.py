@@ -86,7 +86,8 @@ class ConnectionPool:
             PoolTimeoutError: No connection became free in time.
             ClientStateError: The pool is closed, or belongs to another event loop or process.
         """
-        return self.carry(exchange, check_answer)
+        parse = exchange.parse
+        return self.carry(exchange, check_answer if parse is None else partial(check_answer, parse=parse))
 
     async def carry(self, exchange: Exchange, check: Check[AnswerT]) -> AnswerT:
         """Carry one exchange whose answer is judged by another check; see `exchange`.

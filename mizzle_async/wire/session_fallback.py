@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from mizzle_async.errors import ClientStateError, CorruptResponseError, TransportError
-from mizzle_async.types import Outcome
+from mizzle_async.types import Outcome, ParseAnswer
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.connection import MAX_ANSWER_BYTES
 from mizzle_async.wire.exchange import Answer, Exchange
@@ -63,7 +63,7 @@ class FallbackTransport:
         try:
             response = await session.send(request)
             exchange.stale = False
-            answer = await self._judge(response)
+            answer = await self._judge(response, exchange.parse)
         except (BotoCoreError, ClientError, OSError) as error:
             exchange.stale = exchange.stale and _ended_silently(error)
             # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left,
@@ -87,11 +87,11 @@ class FallbackTransport:
         self._sessions[fresh] = await self._open.enter_async_context(_session_class()(**options))
         return self._sessions[fresh]
 
-    async def _judge(self, response: Any) -> Answer:
+    async def _judge(self, response: Any, parse: ParseAnswer | None) -> Answer:
         """Read an answer and check it; where it is not believed, its connection is closed."""
         try:
             body = await self._read(response.raw.content)
-            return check_answer(response.status_code, response.headers, body)
+            return check_answer(response.status_code, response.headers, body, parse)
         except BaseException:
             response.raw.close()
             raise

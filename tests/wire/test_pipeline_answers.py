@@ -5,6 +5,7 @@ import logging
 import pickle
 from email.utils import formatdate
 
+import orjson
 import pytest
 
 from mizzle_async import errors
@@ -64,6 +65,14 @@ def play(script, call=None, *, then=None, **options):
             return outcome, server, statistics
 
     return run_virtual(main())
+
+
+def test_an_answer_is_read_as_its_operation_wants_it():
+    """What a request gives for it reads the JSON of its answer, after every check, and of a retry's as well."""
+    call = WireRequest("GetItem", b"{}", "orders", RepeatSafety.READ, parse=lambda body: {"bytes": len(body)})
+    outcome, server, _ = play([CORRUPT["wrong checksum"], Reply.error("InternalServerError", status=500), ITEM], call)
+    assert outcome.payload == {"bytes": len(orjson.dumps(ITEM.payload))}
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("reply", CORRUPT.values(), ids=CORRUPT)

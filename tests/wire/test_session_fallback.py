@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 
+import orjson
 import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
@@ -71,6 +72,13 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch):
     assert sent.headers["accept-encoding"] == "identity"
     assert sent.headers["user-agent"].startswith("mizzle_async/")
     assert sent.body == request().body
+
+
+async def test_an_answer_is_read_as_its_operation_wants_it(monkeypatch):
+    """What a request gives for it reads the JSON of its answer here too."""
+    call = WireRequest("GetItem", b"{}", "orders", RepeatSafety.READ, parse=lambda body: {"bytes": len(body)})
+    async with ScriptedServer([ITEM]) as proxy, behind(proxy, monkeypatch) as pipeline:
+        assert (await pipeline.call(call)).payload == {"bytes": len(orjson.dumps(ITEM.payload))}
 
 
 async def test_no_proxy_is_honoured(monkeypatch):

@@ -1,7 +1,9 @@
 """What is believed, and what is not."""
 
+from typing import Any
 from zlib import crc32
 
+import orjson
 import pytest
 
 from mizzle_async import errors
@@ -137,3 +139,17 @@ def test_the_services_words():
     assert error_message({"Message": "b"}) == "b"
     assert error_message({"message": 5}) == ""
     assert error_message({}) == ""
+
+
+def test_a_good_answer_is_read_as_its_request_asked():
+    """What the operation gave for it reads the JSON of a 200; errors are read as ever."""
+
+    def parse(body: bytes) -> Any:
+        return {"read": body.decode()}
+
+    assert check_answer(200, JSON, b"{}", parse).payload == {"read": "{}"}
+    assert check_answer(400, JSON, b'{"__type": "ValidationException"}', parse).code == "ValidationException"
+    with pytest.raises(errors.CorruptResponseError, match="not an object"):
+        check_answer(200, JSON, b"{}", lambda _body: [])
+    with pytest.raises(errors.CorruptResponseError, match="are not JSON"):
+        check_answer(200, JSON, b"{", orjson.loads)
