@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from heapq import merge
 from typing import Any, TypeAlias
 
@@ -28,9 +29,10 @@ def open_source(
     max_items: int | None = None,
     prefetch: bool = True,
     limiters: Limiters | None = None,
+    records: bool = False,
 ) -> PageSource | MergedSource:
     """Return where the pages of a plan come from, in the order of its rows; the arguments are those of `PageSource`."""
-    make = MergedSource if plan.partitions else PageSource
+    make = MergedSource if plan.partitions else partial(PageSource, records=records)
     return make(reader, plan, start_key=start_key, max_items=max_items, prefetch=prefetch, limiters=limiters)
 
 

@@ -54,6 +54,7 @@ class PageSource:
         count_only: Whether numbers are wanted instead of items.
         prefetch: Whether a page is requested before it is asked for.
         limiters: What holds requests back; None for the client's limit.
+        records: Whether items may come in the lighter form, where the plan allows it.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class PageSource:
         count_only: bool = False,
         prefetch: bool = True,
         limiters: Limiters | None = None,
+        records: bool = False,
     ) -> None:
         limiters = read_limiters(reader, None) if limiters is None else limiters
         self._reader = reader
         self._plan = plan = plan.with_capacity() if limiters else plan
         self._pace = ReadPace(limiters)
+        self._records = plan.records if records else None
         self._max_items = plan.options.max_items if max_items is None else max_items
         self._prefetch = prefetch
         now, total = reader.now(), plan.options.segments
@@ -167,7 +170,9 @@ class PageSource:
             limit = left if limit is None else min(limit, left)
             self._reserved += limit
             part.limit = limit
-        return plan.page(part.compiled, start_key=part.start_key, limit=limit, segment=part.segment)
+        return plan.page(
+            part.compiled, start_key=part.start_key, limit=limit, segment=part.segment, records=self._records
+        )
 
     def _wanted(self, missing: int) -> int:
         """Return how many items to have evaluated where ``missing`` more are to be returned.

@@ -7,7 +7,7 @@ under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
@@ -53,7 +53,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
     def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co]) -> None:
         self._reader = reader
         self._plan = plan
-        self._source = open_source(reader, plan)
+        self._source = open_source(reader, plan, records=True)
         self._left = plan.options.max_items
         self._items: Iterator[Item] = iter(())
         self._expired = plan.expired(reader.now())
@@ -134,7 +134,7 @@ class PageIterator(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
     def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co], *, start_key: Item | None = None) -> None:
         self._reader = reader
         self._plan = plan
-        self._source = open_source(reader, plan, start_key=start_key)
+        self._source = open_source(reader, plan, start_key=start_key, records=True)
         self._left = plan.options.max_items
         self._turning = asyncio.Lock()
 
@@ -170,8 +170,8 @@ def read_rows(
     items = page.items
     expired = plan.expired(reader.now())
     if most is None and expired is None and plan.decodes_all:
-        decode: Callable[[Item], Any] = plan.target.codec.decode
-        return [decode(item) for item in items], page.last_key, False
+        decoded: list[Any] = plan.target.codec.decode_all(items)
+        return decoded, page.last_key, False
     for position, item in enumerate(items):
         if len(rows) == most:
             # Exactly after the last returned item: what the page still holds comes again with the next one.
@@ -196,7 +196,9 @@ async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | Non
     most = min(limits, default=None)
     plan.check_pages(most)
     start_key = None if cursor is None else plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
-    source = open_source(reader, plan, start_key=start_key, max_items=most, prefetch=False, limiters=UNLIMITED)
+    source = open_source(
+        reader, plan, start_key=start_key, max_items=most, prefetch=False, limiters=UNLIMITED, records=True
+    )
     rows: list[RowT] = []
     last: Item | None = start_key
     while True:
@@ -218,7 +220,7 @@ def write_cursor(reader: Reader, plan: ReadPlan[Any, Any], key: Item | None) -> 
 
 async def read_all(reader: Reader, plan: ReadPlan[Any, RowT], *, limiters: Limiters | None = None) -> list[RowT]:
     """Read every row into a list."""
-    source = open_source(reader, plan, limiters=limiters)
+    source = open_source(reader, plan, limiters=limiters, records=True)
     most = plan.options.max_items
     rows: list[RowT] = []
     try:

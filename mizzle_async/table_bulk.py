@@ -77,6 +77,7 @@ class TableBulk(TableWrites[ModelT]):
             concurrency=concurrency,
             timeout=timeout,
             limiters=read_limiters(self._owner, read_units_per_second),
+            records=self._target.codec.records if include_expired or self.schema.time_to_live is None else None,
         )
 
         def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
@@ -109,8 +110,7 @@ class TableBulk(TableWrites[ModelT]):
 
     def _decoded(self, items: Sequence[Item | None], *, include_expired: bool) -> list[ModelT | None]:
         if include_expired or self.schema.time_to_live is None:
-            decode = self._target.codec.decode
-            return [None if item is None else decode(item) for item in items]
+            return self._target.codec.decode_all(items)
         now = self._owner.now()
         get = GetItem[ModelT | None](self._target, {}, include_expired=include_expired)
         use(get)

@@ -14,6 +14,7 @@ from mizzle_async.bulk.report import BatchReport, UndoneWrite
 from mizzle_async.bulk.work import Pending
 from mizzle_async.concurrency import drop, run_together
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
+from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations import GET_CHUNK, BatchGet, Target, check_timeout, use
 from mizzle_async.types import Item
 
@@ -31,12 +32,14 @@ class ReadSettings:
         concurrency: Requests under way at most.
         timeout: Seconds for each batch; None for the client's.
         limiters: What holds requests back.
+        records: The lighter form that items may come in; None where they must be dicts.
     """
 
     consistent_read: bool = False
     concurrency: int = 8
     timeout: float | None = None
     limiters: Limiters = field(factory=Limiters)
+    records: ItemRecords | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse a timeout that is no number."""
@@ -93,6 +96,7 @@ class BatchReader:
                 consistent_read=consistent,
                 report_capacity=bool(limiters),
                 timeout=remaining,
+                records=self._settings.records,
             )
             use(operation)  # a client that is closed never sends it
             failure: ThrottledError | None = None

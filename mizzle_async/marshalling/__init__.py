@@ -5,6 +5,7 @@ from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff
 from mizzle_async.marshalling.operands import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, plain_item, plain_value, value_from_plain
+from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
 from mizzle_async.marshalling.temporal import encode_timestamp
@@ -12,6 +13,8 @@ from mizzle_async.marshalling.temporal import encode_timestamp
 __all__ = [
     "Difference",
     "EntityCodec",
+    "ItemRecord",
+    "ItemRecords",
     "Marshaller",
     "StoredValue",
     "canonical_key",
@@ -22,6 +25,7 @@ __all__ = [
     "encode_any",
     "encode_timestamp",
     "item_from_plain",
+    "item_of",
     "item_size",
     "plain_item",
     "plain_value",

@@ -7,7 +7,7 @@ calling one costs no dispatch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mizzle_async.errors import ExpressionError
@@ -26,6 +26,7 @@ from mizzle_async.marshalling.hooks import HookRegistry
 from mizzle_async.marshalling.index_keys import index_key_limits, limited_encoder
 from mizzle_async.marshalling.open_values import HookShape, OptionalShape
 from mizzle_async.marshalling.operands import Operands, StoredValue
+from mizzle_async.marshalling.records import ItemRecords, fits_records, item_records
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.serialize import (
     MakeSerializer,
@@ -63,13 +64,14 @@ class EntityCodec(Generic[ModelT]):
         hooked: The attributes that the user's hooks store, by their stored names.
         identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
-        identify_all: Returns the same for each of many items.
     """
 
     __slots__ = (
+        "_identify_items",
         "_limits",
         "_make_serializer",
         "_operands",
+        "_records",
         "_shape",
         "decode",
         "encode",
@@ -77,7 +79,6 @@ class EntityCodec(Generic[ModelT]):
         "encode_new",
         "hooked",
         "identify",
-        "identify_all",
         "key_of",
         "schema",
         "sharding",
@@ -90,7 +91,6 @@ class EntityCodec(Generic[ModelT]):
     encode_key: Callable[[Mapping[str, Any]], Item]
     key_of: Callable[[ModelT], Item]
     identify: Callable[[Item], Hashable]
-    identify_all: Callable[[Sequence[Item]], list[Hashable]]
 
     def __init__(self, schema: EntitySchema, resolver: Resolver) -> None:
         """Find out how the entity is stored, and compile its functions.
@@ -106,6 +106,7 @@ class EntityCodec(Generic[ModelT]):
         members: Mapping[str, Field | Shape]
         self._shape: ClassShape | None = None
         self._make_serializer: MakeSerializer | None = None
+        self._records: ItemRecords | None = None
         if schema.is_open:
             members = keys = dict_key_shapes(schema, resolver)
             functions = dict_functions(schema, keys)
@@ -128,7 +129,7 @@ class EntityCodec(Generic[ModelT]):
         self._limits = index_key_limits(schema)
         self.encode_new = limited_encoder(self.encode, self._limits)
         self.identify = key_identifier(schema)
-        self.identify_all = keys_identifier(schema, self.identify)
+        self._identify_items = keys_identifier(schema, self.identify)
 
     def serializer(self, wrap: Wrap) -> Serialize:
         """Return a function that writes instances as JSON: what `encode_new` and `identify` give, for many of them.
@@ -149,6 +150,29 @@ class EntityCodec(Generic[ModelT]):
                 make = serializer_maker(self.schema, self._shape, self._limits, self.identify, make)
             self._make_serializer = make
         return make(wrap)
+
+    @property
+    def records(self) -> ItemRecords | None:
+        """The lighter form of items in answers that hold many, made when first asked for; None where there is none."""
+        shape = self._shape
+        if self._records is None and shape is not None and self.sharding is None and fits_records(shape):
+            self._records = item_records(self.schema, shape, self.decode, self.identify)
+        return self._records
+
+    def decode_all(self, items: Iterable[Any]) -> list[ModelT | None]:
+        """Return the instances of many items, dicts or records, and None for None. It raises as ``decode`` does."""
+        decode, records = self.decode, self._records
+        if records is None:
+            return [None if item is None else decode(item) for item in items]
+        cls, of_record = records.cls, records.decode
+        return [of_record(item) if type(item) is cls else None if item is None else decode(item) for item in items]
+
+    def identify_all(self, items: Sequence[Any]) -> list[Hashable]:
+        """Return what ``identify`` does for each of many items, which are all dicts or all records."""
+        records = self._records
+        if records is not None and items and type(items[0]) is records.cls:
+            return list(map(records.identify, items))
+        return self._identify_items(items)
 
     def key_of_item(self, item: Item) -> Item:
         """Return the key attributes of an item, as they are stored.

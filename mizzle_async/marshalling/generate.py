@@ -19,6 +19,8 @@ What an encoder looks like, for a required text, an optional number and a set::
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import NOTHING
 
 from mizzle_async.marshalling.classes import CarefulClassShape
@@ -123,33 +125,51 @@ def decoder_lines(program: Program, shape: ClassShape) -> list[str]:
         lines += [f"if not item.keys() <= {names}:", f"{INDENT}raise KeyError"]
     if any(field.optional for field in shape.fields):
         lines.append("get = item.get")
+    return lines + instance_lines(program, shape, _value_source)
+
+
+def instance_lines(program: Program, shape: ClassShape, value_source: Callable[[Program, Field], str]) -> list[str]:
+    """Return the lines that make an instance of ``item``, and return it.
+
+    Args:
+        program: What is being generated.
+        shape: The class's.
+        value_source: Returns an expression for an attribute's value, there or absent.
+    """
     cls = program.bind(shape.cls, "class")
     if shape.construction is Construction.CALL:
-        return lines + _call_lines(program, shape, cls)
-    lines.append(f"self = new({cls})")
+        return _call_lines(program, shape, cls, value_source)
+    lines = [f"self = new({cls})"]
     target = "self.{}"
     if shape.construction is Construction.FILL:
         lines.append("attributes = self.__dict__")
         target = "attributes[{!r}]"
-    lines += [f"{target.format(field.name)} = {_value_source(program, field)}" for field in shape.fields]
+    lines += [f"{target.format(field.name)} = {value_source(program, field)}" for field in shape.fields]
     return [*lines, "return self"]
 
 
-def _call_lines(program: Program, shape: ClassShape, cls: str) -> list[str]:
+def _call_lines(
+    program: Program, shape: ClassShape, cls: str, value_source: Callable[[Program, Field], str]
+) -> list[str]:
     """Return the lines that call the class; a default that is made of the instance is left to it."""
     given: list[str] = []
     maybe: list[str] = []
     for field in shape.fields:
         alias = shape.aliases[field.name]
-        factory = factory_of(field.default)
-        if factory is not None and factory.takes_self and not field.optional and not field.is_set:
+        if is_made_of_instance(field):
             value = _present_source(program, field)
             maybe += [f"if {field.wire!r} in item:", f"{INDENT}arguments[{alias!r}] = {value}"]
         else:
-            given.append(f"{alias}={_value_source(program, field)}")
+            given.append(f"{alias}={value_source(program, field)}")
     if not maybe:
         return [f"return {cls}({', '.join(given)})"]
     return [f"arguments = dict({', '.join(given)})", *maybe, f"return {cls}(**arguments)"]
+
+
+def is_made_of_instance(field: Field) -> bool:
+    """Tell whether the value of an absent attribute is made of the instance's other ones."""
+    factory = factory_of(field.default)
+    return factory is not None and factory.takes_self and not field.optional and not field.is_set
 
 
 def _value_source(program: Program, field: Field) -> str:
@@ -159,8 +179,8 @@ def _value_source(program: Program, field: Field) -> str:
         present = field.shape.decode_source(program, stored)
         return f'None if ({stored} := get({field.wire!r})) is None or "NULL" in {stored} else {present}'
     if field.is_set or field.default is not NOTHING:
-        absent = _absent_source(program, field)
-        return f"{_present_source(program, field)} if {field.wire!r} in item else {absent}"
+        absent = absent_source(program, field)
+        return f"({_present_source(program, field)}) if {field.wire!r} in item else {absent}"
     return _present_source(program, field)
 
 
@@ -168,7 +188,8 @@ def _present_source(program: Program, field: Field) -> str:
     return field.shape.decode_source(program, f"item[{field.wire!r}]")
 
 
-def _absent_source(program: Program, field: Field) -> str:
+def absent_source(program: Program, field: Field) -> str:
+    """Return an expression for the value of an attribute that is absent."""
     if isinstance(field.shape, SetShape):
         return f"{field.shape.build.__name__}()"
     factory = factory_of(field.default)

@@ -110,7 +110,11 @@ class ScalarSetShape(SetShape):
         return f"sorted({{{self.of.payload_source(program, element)} for {element} in {value}}})", is_set
 
     def decode_source(self, program: Program, stored: str) -> str:
-        name, payload = self.build.__name__, f'{stored}["{self.tag}"]'
+        return self.value_source(program, f'{stored}["{self.tag}"]')
+
+    def value_source(self, program: Program, payload: str) -> str:
+        """Return an expression for the value of a payload's expression."""
+        name = self.build.__name__
         if self.of is STR:
             return f"{name}({payload})"
         element = program.fresh()

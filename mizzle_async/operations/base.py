@@ -19,7 +19,7 @@ from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperatio
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.timeouts import check_timeout
-from mizzle_async.types import MYPY, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import MYPY, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OperationT = TypeVar("OperationT", bound="Operation[Any]")
@@ -115,7 +115,13 @@ class Operation(Generic[ResultT_co]):
         """Return the wire request, encoded."""
         use(self)
         return WireRequest(
-            self.api, orjson.dumps(self._body()), self._target.table, self.safety, self._index(), self.timeout
+            self.api,
+            orjson.dumps(self._body()),
+            self._target.table,
+            self.safety,
+            self._index(),
+            self.timeout,
+            parse=self._parse(),
         )
 
     def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
@@ -141,6 +147,9 @@ class Operation(Generic[ResultT_co]):
         raise NotImplementedError
 
     def _index(self) -> str | None:
+        return None
+
+    def _parse(self) -> ParseAnswer | None:
         return None
 
     def _capacity(self) -> Capacity:

@@ -21,14 +21,14 @@ from mizzle_async.limits import (
     REQUEST_BYTES,
     WRITE_UNIT_BYTES,
 )
-from mizzle_async.marshalling import careful_serializer, check_item_size
+from mizzle_async.marshalling import ItemRecords, careful_serializer, check_item_size
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.put import PutItem
 from mizzle_async.operations.target import Target
-from mizzle_async.types import Item, Outcome, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import Item, Outcome, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 GET_CHUNK: Final = BATCH_GET_KEYS
 WRITE_CHUNK: Final = BATCH_WRITE_ITEMS
@@ -273,13 +273,13 @@ class BatchAnswer:
     """What one batch request did.
 
     Attributes:
-        items: The items read.
+        items: The items read: dicts, or records where they were asked for.
         unprocessed: Keys, or writes, that must be sent again.
         units: Consumed capacity units, of all tables; None where the engine does not say.
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
     """
 
-    items: list[Item]
+    items: list[Any]
     unprocessed: list[Any]
     units: float | None = None
     ambiguous: bool = False
@@ -307,6 +307,10 @@ class BatchGet(Operation[BatchAnswer]):
     keys: tuple[Item, ...]
     consistent_read: bool = field(default=False, kw_only=True)
     report_capacity: bool = field(default=False, kw_only=True)
+    records: ItemRecords | None = field(default=None, kw_only=True)
+
+    def _parse(self) -> ParseAnswer | None:
+        return None if self.records is None else self.records.parse
 
     def _body(self) -> WirePayload:
         entry: WirePayload = {"Keys": list(self.keys)}

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
 
+from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.types import Item, WirePayload, WireResponse
+from mizzle_async.types import Item, ParseAnswer, WirePayload, WireResponse
 from mizzle_async.values import Record
 
 
@@ -29,7 +30,7 @@ class RawPage(Record):
     """What one Query or Scan request returned, items undecoded.
 
     Attributes:
-        items: In the service's order; expired ones may be among them.
+        items: In the service's order; expired ones may be among them. Dicts, or records where they were asked for.
         last_key: Where the next page starts; None on the last page. A page without items may have one.
         count: Items after the filter.
         scanned: Items before the filter: what was paid for.
@@ -37,7 +38,7 @@ class RawPage(Record):
         origins: The items as the index holds them, in step with ``items``, where ``items`` came from the table instead.
     """
 
-    items: list[Item] = field(repr=False)
+    items: list[Any] = field(repr=False)
     last_key: Item | None = field(default=None, repr=False)
     count: int = 0
     scanned: int = 0
@@ -63,6 +64,7 @@ class ReadPage(Operation[RawPage]):
     limit: int | None = field(default=None, kw_only=True)
     segment: tuple[int, int] | None = field(default=None, kw_only=True)
     plan: PageAdvisor | None = field(default=None, kw_only=True)
+    records: ItemRecords | None = field(default=None, kw_only=True)
 
     def _body(self) -> WirePayload:
         body = dict(self.compiled)
@@ -78,6 +80,9 @@ class ReadPage(Operation[RawPage]):
         index: str | None = self.compiled.get("IndexName")
         return index
 
+    def _parse(self) -> ParseAnswer | None:
+        return None if self.records is None else self.records.parse
+
     def _capacity(self) -> Capacity:
         return Capacity() if self.plan is None else self.plan.capacity()
 
@@ -88,7 +93,7 @@ class ReadPage(Operation[RawPage]):
     def from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page."""
         payload = response.payload
-        items: list[Item] = payload.get("Items") or []
+        items: list[Any] = payload.get("Items") or []
         consumed: Any = payload.get("ConsumedCapacity")
         return RawPage(
             items,

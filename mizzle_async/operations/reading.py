@@ -13,6 +13,7 @@ from mizzle_async.expressions import (
     Condition,
     Conjunction,
 )
+from mizzle_async.marshalling import ItemRecord, ItemRecords, item_of
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.advice import unindexed_filter
 from mizzle_async.operations.capacity import read_capacity
@@ -273,6 +274,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         start_key: Item | None = None,
         limit: int | None = None,
         segment: tuple[int, int] | None = None,
+        records: ItemRecords | None = None,
     ) -> ReadPage:
         """Return the request of one page."""
         kind = ScanPage if self.partition is None else QueryPage
@@ -284,7 +286,15 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             segment=segment,
             timeout=self.options.timeout,
             plan=self,
+            records=records,
         )
+
+    @property
+    def records(self) -> ItemRecords | None:
+        """Return the form that items may come in, where nothing is asked of them but to be decoded."""
+        plain = self.decodes_all and not self.hydrated and not self.partitions
+        shown = not self.hides_expired and not self._guards_slip_through
+        return self.target.codec.records if plain and shown else None
 
     # ── rows ──
 
@@ -293,14 +303,18 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Tell whether a row is its decoded item, and one that does not fit raises: `row` and `judge` add nothing."""
         return self.projection is None and self.options.on_error == "raise"
 
-    def row(self, item: Item) -> RowT_co:
+    def row(self, item: Item | ItemRecord) -> RowT_co:
         """Return the row of an item.
 
         Raises:
             MarshallingError: It does not fit its class.
         """
         codec = self.target.codec
-        row: Any = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
+        row: Any
+        if isinstance(item, dict):
+            row = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
+        else:
+            (row,) = codec.decode_all((item,))
         typed: RowT_co = row
         return typed
 
@@ -346,9 +360,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             object.__setattr__(self, "_digest", found)
         return found
 
-    def position(self, item: Item) -> Item:
+    def position(self, item: Item | ItemRecord) -> Item:
         """Return the start key that stands for "after this item"."""
-        return {name: item[name] for name in self._position_names()}
+        stored = item if isinstance(item, dict) else item_of(item)
+        return {name: stored[name] for name in self._position_names()}
 
     def check_pages(self, most: int | None) -> None:
         """Refuse what cannot be read page by page.

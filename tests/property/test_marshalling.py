@@ -183,9 +183,9 @@ def collected(inner: st.SearchStrategy[tuple[Any, Any]]) -> st.SearchStrategy[tu
 typed = st.recursive(st.sampled_from(LEAVES + CLASSES), collected, max_leaves=4)
 
 
-def codec_of(kind: Any) -> tuple[type[Any], EntityCodec[Any], Any]:
+def codec_of(kind: Any, **given: Any) -> tuple[type[Any], EntityCodec[Any], Any]:
     """Return an entity with an attribute of a type, its codec, and the careful way of storing it."""
-    body = {"__annotations__": {"id": PartitionKey[str], "value": Attribute[kind]}, "__module__": __name__}
+    body = {"__annotations__": {"id": PartitionKey[str], "value": Attribute[kind]}, "__module__": __name__, **given}
     model = entity("things")(type("Thing", (), body))
     schema = schema_of(model)
     return model, Marshaller().codec(schema), entity_shape(schema, Resolver(HookRegistry(None)))
@@ -355,6 +355,29 @@ def test_whatever_is_stored_is_read_right_or_refused(data):
             continue
         assert careful.decode_fields(item) == instance
         assert codec.decode(codec.encode(instance)) == instance
+
+
+@settings(PROFILE, max_examples=150)
+@given(st.data())
+def test_records_are_decoded_as_items_are(data):
+    """Of any stored values in an attribute of any type, records give what items give, or their error."""
+    kind, values = data.draw(typed)
+    optional, default = data.draw(st.booleans()), data.draw(st.booleans())
+    given = {"value": attribute(default=None)} if optional and default else {}
+    model, codec, _ = codec_of(kind | None if optional and kind is not Any else kind, **given)
+    stored = values.map(lambda value: codec.encode(model(id="1", value=value)).get("value"))
+    items = []
+    for drawn in data.draw(st.lists(stored | wire_values | st.none(), min_size=1, max_size=4)):
+        items.append({"id": {"S": str(len(items))}, "other": {"L": []}} | ({"value": drawn} if drawn else {}))
+    assert codec.records is not None
+    body = orjson.dumps({"Items": items, "Count": len(items), "More": None})
+    found = codec.records.parse(body)["Items"]
+    assert codec.identify_all(found) == list(map(codec.identify, items))
+    for record, item in zip(found, items, strict=True):
+        instance, error = attempt(codec.decode, item)
+        of_record, refusal = attempt(lambda one: codec.decode_all([one])[0], record)
+        assert (of_record, type(refusal), str(refusal)) == (instance, type(error), str(error))
+        assert type(getattr(of_record, "value", None)) is type(getattr(instance, "value", None))
 
 
 @settings(PROFILE, max_examples=150)

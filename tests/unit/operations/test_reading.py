@@ -258,6 +258,25 @@ def test_projection_brings_the_expiry_along(sessions):
 # ── rows ──
 
 
+def test_items_may_be_records_where_they_are_only_decoded(orders, sessions):
+    """Where anything else is asked of them, or some must not be shown, or some are left out, they are dicts."""
+    query = orders.query(Order.customer_id == "c1")
+    plain = [query, orders.scan(), orders.query(BY_STATUS.partition_key == "open")]
+    plain += [sessions.query(Session.user == "u", include_expired=True)]
+    assert all(each._plan.records is each._plan.target.codec.records is not None for each in plain)
+    asked = [sessions.query(Session.user == "u"), query.project(Order.total), orders.scan(on_error="skip")]
+    asked += [orders.query(BY_COUNTRY.partition_key == "DE").hydrate()]
+    assert all(each._plan.records is None for each in asked)
+
+
+def test_requests_say_how_their_answers_are_read(orders):
+    """Only a page that was asked for in records is parsed into them."""
+    plan = orders.query(Order.customer_id == "c1")._plan
+    compiled = plan.compile(NOW)
+    assert plan.page(compiled).to_request().parse is None
+    assert plan.page(compiled, records=plan.records).to_request().parse == plan.records.parse
+
+
 def test_projected_row_is_a_tuple_in_the_order_asked(orders):
     """A row has the attributes in the caller's order; what is absent has its default, or is None."""
     plan = orders.scan().project(Order.lines[1], Order.status, Order.country)._plan

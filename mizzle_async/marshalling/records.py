@@ -1,0 +1,211 @@
+"""Items from JSON into records: what reads of many items use, without dicts in between.
+
+Parsed as any JSON is, a page of a hundred items of ten attributes becomes eleven hundred dicts, and making, reading and
+freeing them is half of what the page costs. So an entity tells msgspec what it stores, and each attribute becomes an
+object with one slot, each item one with a slot for each attribute::
+
+    class S:                  class N:                  class Record:
+        S: str                    N: str                    a0: S
+                                                            a1: N = UNSET
+
+    def decode(item):
+        self = new(Order)
+        self.customer_id = item.a0.S
+        self.rating = int(item.a1.N) if item.a1 is not UNSET else 0
+        return self
+
+It is for the common case: where one item of an answer is not as its class declares it (another descriptor, an attribute
+missing), all of the answer is parsed as any JSON is, and its items are dicts. What is stored as anything but text,
+number, truth value, bytes or a set of them is a dict within its record in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from operator import attrgetter
+from typing import Any, Final, TypeAlias, TypedDict
+
+import orjson
+from msgspec import UNSET, DecodeError, Struct, UnsetType, defstruct, to_builtins
+from msgspec.json import Decoder
+
+from mizzle_async.marshalling.construct import Construction
+from mizzle_async.marshalling.fields import Field
+from mizzle_async.marshalling.generate import (
+    INDENT,
+    ClassShape,
+    absent_source,
+    indented,
+    instance_lines,
+    is_made_of_instance,
+)
+from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.scalars import Scalar
+from mizzle_async.marshalling.sets import ScalarSetShape
+from mizzle_async.marshalling.shape import Shape
+from mizzle_async.model import EntitySchema
+from mizzle_async.types import Item
+
+ItemRecord: TypeAlias = Struct
+"""An item in the form of its entity's record."""
+
+_PAYLOADS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("S", "N", "B"), str),
+    "BOOL": bool,
+    **dict.fromkeys(("SS", "NS", "BS"), list[str]),
+}
+_STORED: Final = {tag: defstruct(tag, [(tag, payload)], gc=False) for tag, payload in _PAYLOADS.items()}
+_STORED_OR_NULL: Final = {
+    tag: defstruct(
+        f"{tag}OrNull",
+        [(tag, payload | UnsetType, UNSET), ("NULL", bool | UnsetType, UNSET)],
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    for tag, payload in _PAYLOADS.items()
+}
+
+
+class ItemRecords:
+    """The records of one entity.
+
+    Attributes:
+        cls: Their class.
+        decode: Returns the instance of a record, or raises as the decoder of items does.
+        identify: Returns what `EntityCodec.identify` does of its item.
+    """
+
+    __slots__ = ("_decoder", "cls", "decode", "identify")
+
+    def __init__(
+        self,
+        cls: type[ItemRecord],
+        decode: Callable[[ItemRecord], Any],
+        identify: Callable[[ItemRecord], Hashable],
+    ) -> None:
+        self.cls: Final[type[ItemRecord]] = cls
+        self.decode: Final[Callable[[ItemRecord], Any]] = decode
+        self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
+        self._decoder: Decoder[Any] = Decoder(_answer_type(cls))
+
+    def parse(self, body: bytes) -> Any:
+        """Return what orjson does, but for the items: they are records where all of them fit, else all of them dicts.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        try:
+            return self._decoder.decode(body)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            return orjson.loads(body)
+
+
+def item_of(record: ItemRecord) -> Item:
+    """Return the item that a record holds: of its entity's attributes, those that are stored."""
+    item: Item = to_builtins(record)
+    return item
+
+
+def fits_records(shape: ClassShape) -> bool:
+    """Tell whether a class can have records: its instances need not see an item whole, or half of it."""
+    if shape.refuses_unknown or any(orjson.dumps(name)[1:-1] != name.encode() for name in shape.by_wire):
+        return False  # msgspec takes no name that JSON escapes
+    return shape.construction is not Construction.CALL or not any(is_made_of_instance(field) for field in shape.fields)
+
+
+def item_records(
+    schema: EntitySchema, shape: ClassShape, decode: Callable[[Item], Any], identify: Callable[[Item], Hashable]
+) -> ItemRecords:
+    """Write and compile the records of an entity.
+
+    Args:
+        schema: The entity's.
+        shape: How its instances are stored.
+        decode: Returns the instance of an item: what is turned to where a record is not of the common kind.
+        identify: Tells items apart by their keys.
+    """
+    slots = {field.wire: f"a{position}" for position, field in enumerate(shape.fields)}
+    members = [_member(field, slots[field.wire]) for field in shape.fields]
+    names = {slot: wire for wire, slot in slots.items()}
+    cls = defstruct(f"{schema.entity}Record", members, rename=names, kw_only=True, gc=False)
+    program = Program(schema.entity)
+    lines = instance_lines(program, shape, lambda program, field: _value_source(program, field, slots[field.wire]))
+    whole = f"{program.bind(decode, 'decode')}({program.bind(item_of, 'item_of')}(item))"
+    body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", f"return {whole}"]
+    program.add(f"def decode_record(item):\n{indented(body)}")
+    keys = {name: (slots[name], _tag(shape.by_wire[name])) for name in schema.key_names}
+    return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify))
+
+
+def _answer_type(cls: type[ItemRecord]) -> Any:
+    """Return the type of the answers to Query, Scan and BatchGetItem whose items are such records."""
+    members: dict[str, Any] = {
+        "Items": list[cls],  # type: ignore[valid-type]  # made at run time, as its attributes are
+        "Responses": dict[str, list[cls]],  # type: ignore[valid-type]  # the same
+        "Count": int,
+        "ScannedCount": int,
+        "LastEvaluatedKey": dict[str, Any],
+        "UnprocessedKeys": dict[str, Any],
+        "ConsumedCapacity": Any,
+    }
+    make: Any = TypedDict  # type checkers want to read its members
+    return make("Answer", members, total=False)
+
+
+def _tag(field: Field) -> str | None:
+    """Return the one descriptor that a value's payload stands under, or None where it is stored otherwise."""
+    shape = field.shape
+    return shape.tag if isinstance(shape, Scalar | ScalarSetShape) else None
+
+
+def _member(field: Field, slot: str) -> tuple[str, Any] | tuple[str, Any, Any]:
+    tag = _tag(field)
+    kind: Any = dict[str, Any]
+    if tag is not None:
+        kind = (_STORED_OR_NULL if field.optional else _STORED)[tag]
+    return (slot, kind | UnsetType, UNSET) if field.may_be_absent else (slot, kind)
+
+
+def _value_source(program: Program, field: Field, slot: str) -> str:
+    """Return an expression for an attribute's value, there or absent."""
+    shape, found = field.shape, f"item.{slot}"
+    if not field.may_be_absent:
+        return _present_source(program, shape, found)
+    unset, stored = program.bind(UNSET, "unset"), program.fresh()
+    is_absent = f"({stored} := {found}) is {unset}"
+    if not field.optional:
+        absent = absent_source(program, field)
+        return f"{absent} if {is_absent} else {_present_source(program, shape, stored)}"
+    if not isinstance(shape, Scalar | ScalarSetShape):
+        return f'None if {is_absent} or "NULL" in {stored} else {shape.decode_source(program, stored)}'
+    payload, null = program.fresh(), program.bind(_null, "null")
+    present = f"({shape.value_source(program, payload)}) if ({payload} := {stored}.{shape.tag}) is not {unset}"
+    return f"None if {is_absent} else {present} else {null}({stored})"
+
+
+def _present_source(program: Program, shape: Shape, stored: str) -> str:
+    if isinstance(shape, Scalar | ScalarSetShape):
+        return shape.value_source(program, f"{stored}.{shape.tag}")
+    return shape.decode_source(program, stored)
+
+
+def _null(stored: Any) -> None:
+    """Return None for a stored NULL; what is stored as nothing at all is for the item's own decoder to refuse."""
+    if stored.NULL is UNSET:
+        raise KeyError
+
+
+def _identifier(
+    keys: Mapping[str, tuple[str, str | None]], identify: Callable[[Item], Hashable]
+) -> Callable[[ItemRecord], Hashable]:
+    """Return what tells records apart by their keys: of text, the texts themselves."""
+    if all(tag == "S" for _, tag in keys.values()):
+        return attrgetter(*(f"{slot}.S" for slot, _ in keys.values()))
+
+    def by_key(record: ItemRecord) -> Hashable:
+        found = {name: (getattr(record, slot), tag) for name, (slot, tag) in keys.items()}
+        return identify(
+            {name: stored if tag is None else {tag: getattr(stored, tag)} for name, (stored, tag) in found.items()}
+        )
+
+    return by_key
