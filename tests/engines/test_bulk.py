@@ -23,7 +23,7 @@ from mizzle_async import (
 
 pytestmark = pytest.mark.filterwarnings("ignore::mizzle_async.UnindexedFilterWarning")
 
-SCALE = int(os.environ.get("MIZZLE_ASYNC_SCALE", "5000"))
+ITEMS = int(os.environ.get("MIZZLE_TEST_COUNT", "5000"))
 """Items of the load that is killed: 200,000 once by hand, fewer wherever time counts."""
 
 
@@ -274,20 +274,20 @@ async def test_load_that_is_killed_is_resumed(engine, tmp_path, new_table_name):
         legacy = client.table(name, partition_key="name", sort_key="number", sort_key_type=int)
         await client.create_table(legacy)
         loader = [sys.executable, str(Path(__file__).with_name("bulk_loader.py"))]
-        command = [*loader, engine.endpoint_url, name, str(SCALE), str(state)]
+        command = [*loader, engine.endpoint_url, name, str(ITEMS), str(state)]
 
         def kill_halfway() -> None:
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    if int(line) >= SCALE // 2:
+                    if int(line) >= ITEMS // 2:
                         break
                 process.kill()
 
         await asyncio.to_thread(kill_halfway)
         saved = json.loads(state.read_text())
-        assert 0 < saved["done"] < SCALE
+        assert 0 < saved["done"] < ITEMS
         resumed = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
         _, written, skipped = resumed.stdout.splitlines()[-1].split()
-        assert (int(written), int(skipped)) == (SCALE - saved["done"], saved["done"])
-        assert sorted([item["number"] async for item in legacy.scan(segments=4)]) == list(range(SCALE))
+        assert (int(written), int(skipped)) == (ITEMS - saved["done"], saved["done"])
+        assert sorted([item["number"] async for item in legacy.scan(segments=4)]) == list(range(ITEMS))

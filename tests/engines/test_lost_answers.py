@@ -1,7 +1,7 @@
 """Answers that are lost after the engine applied the write: what callers are told, compared with what is stored.
 
-``MIZZLE_ASYNC_SCALE`` says how many writes each scenario makes; the README's figures are of 1,000:
-``MIZZLE_ASYNC_SCALE=1000 pytest tests/engines/test_lost_answers.py --log-cli-level=info``.
+``MIZZLE_TEST_COUNT`` says how many writes each scenario makes; the README's figures are of 1,000:
+``MIZZLE_TEST_COUNT=1000 pytest tests/engines/test_lost_answers.py --log-cli-level=info``.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from mizzle_async import (
 from mizzle_async.testing import DynamoDBLocal
 from mizzle_async.testing.proxy import Fault, FaultProxy, sometimes
 
-SCALE = int(os.environ.get("MIZZLE_ASYNC_SCALE", "120"))
+WRITES = int(os.environ.get("MIZZLE_TEST_COUNT", "120"))
 log = logging.getLogger(__name__)
 
 LOST = 0.24
@@ -150,12 +150,12 @@ async def test_exactly_once_increments_are_applied_exactly_once(
     counters = lossy.table(Counted)
     await honest.table(Counted).put(Counted(id="c"))
     story = Story()
-    await together(lambda: story.tell(counters.update("c").add(Counted.count, 1).exactly_once()) for _ in range(SCALE))
+    await together(lambda: story.tell(counters.update("c").add(Counted.count, 1).exactly_once()) for _ in range(WRITES))
     stored = await honest.table(Counted).get_one("c", consistent_read=True)
     log.info("exactly-once increments: %s, counter %s, %r", story, stored.count, proxy)
-    assert (story.ok, story.unknown, story.failed) == (SCALE, 0, {})
-    assert stored.count == SCALE
-    assert proxy.faulted["drop after"] > SCALE // 10
+    assert (story.ok, story.unknown, story.failed) == (WRITES, 0, {})
+    assert stored.count == WRITES
+    assert proxy.faulted["drop after"] > WRITES // 10
 
 
 async def test_plain_increments_are_never_repeated(lossy: Client, honest: Client, proxy: FaultProxy) -> None:
@@ -163,13 +163,13 @@ async def test_plain_increments_are_never_repeated(lossy: Client, honest: Client
     counters = lossy.table(Counted)
     await honest.table(Counted).put(Counted(id="c"))
     story = Story()
-    await together(lambda: story.tell(counters.update("c").add(Counted.count, 1)) for _ in range(SCALE))
+    await together(lambda: story.tell(counters.update("c").add(Counted.count, 1)) for _ in range(WRITES))
     stored = await honest.table(Counted).get_one("c", consistent_read=True)
     log.info("plain increments: %s, counter %s, %r", story, stored.count, proxy)
     assert not story.failed
-    assert story.ok + story.unknown == SCALE
+    assert story.ok + story.unknown == WRITES
     assert story.unknown == proxy.faulted["drop after"]
-    assert proxy.forwarded["UpdateItem"] == SCALE == stored.count
+    assert proxy.forwarded["UpdateItem"] == WRITES == stored.count
     assert story.ok <= stored.count <= story.ok + story.unknown
 
 
@@ -182,15 +182,15 @@ async def test_modified_counters_add_up(lossy: Client, honest: Client, proxy: Fa
     story = Story()
 
     async def count(key: str) -> None:
-        for _ in range(SCALE // len(keys)):
+        for _ in range(WRITES // len(keys)):
             await story.tell(counters.modify(key, lambda item: evolve(item, count=item.count + 1)))
 
     await together([lambda key=key: count(key) for key in keys])
-    total = SCALE // len(keys) * len(keys)
+    total = WRITES // len(keys) * len(keys)
     stored = await truth.scan(consistent_read=True).all()
     log.info("modified counters: %s, sum %s, %r", story, sum(item.count for item in stored), proxy)
     assert (story.ok, story.unknown, story.failed) == (total, 0, {})
-    assert [item.count for item in stored] == [SCALE // len(keys)] * len(keys)
+    assert [item.count for item in stored] == [WRITES // len(keys)] * len(keys)
     assert all(item.version == item.count + 1 for item in stored)
 
 
@@ -213,9 +213,9 @@ async def test_versioned_updates_are_judged_right_beside_a_rival(
         assert stored.writer == ("us" if told[0] == "ok" else "them")
         assert stored.version == 2
 
-    await together([lambda number=number: race(number) for number in range(SCALE)])
+    await together([lambda number=number: race(number) for number in range(WRITES)])
     log.info("versioned updates, two writers each: %s, %r", story, proxy)
-    assert (story.ok, story.failed.total(), story.unknown) == (SCALE, SCALE, 0)
+    assert (story.ok, story.failed.total(), story.unknown) == (WRITES, WRITES, 0)
 
 
 async def test_versioned_inserts_are_judged_right_beside_a_rival(
@@ -235,9 +235,9 @@ async def test_versioned_inserts_are_judged_right_beside_a_rival(
         assert sorted(told) == [ItemExistsError.__name__, "ok"]
         assert stored.writer == ("us" if told[0] == "ok" else "them")
 
-    await together([lambda number=number: race(number) for number in range(SCALE)])
+    await together([lambda number=number: race(number) for number in range(WRITES)])
     log.info("versioned inserts, two writers each: %s, %r", story, proxy)
-    assert (story.ok, story.failed.total(), story.unknown) == (SCALE, SCALE, 0)
+    assert (story.ok, story.failed.total(), story.unknown) == (WRITES, WRITES, 0)
 
 
 async def test_plain_inserts_are_unknown_rather_than_wrong(
@@ -257,9 +257,9 @@ async def test_plain_inserts_are_unknown_rather_than_wrong(
         for writer, heard in zip(("us", "them"), told, strict=True):
             assert heard in {"unknown", "ok" if stored.writer == writer else ItemExistsError.__name__}
 
-    await together([lambda number=number: race(number) for number in range(SCALE)])
+    await together([lambda number=number: race(number) for number in range(WRITES)])
     log.info("plain inserts, two writers each: %s, %r", story, proxy)
-    assert story.ok <= SCALE <= story.ok + story.unknown
+    assert story.ok <= WRITES <= story.ok + story.unknown
     assert story.unknown <= proxy.faulted["drop after"]
 
 
@@ -269,12 +269,12 @@ async def test_exactly_once_inserts_are_told_exactly(lossy: Client, honest: Clie
     story = Story()
     await together(
         lambda number=number: story.tell(ours.insert(Counted(id=f"e{number}")).exactly_once())
-        for number in range(SCALE)
+        for number in range(WRITES)
     )
     stored = await honest.table(Counted).scan(consistent_read=True).count()
     log.info("exactly-once inserts: %s, stored %s, %r", story, stored, proxy)
-    assert (story.ok, story.unknown, story.failed) == (SCALE, 0, {})
-    assert stored == SCALE
+    assert (story.ok, story.unknown, story.failed) == (WRITES, 0, {})
+    assert stored == WRITES
 
 
 async def test_exactly_once_holds_beside_a_new_item_under_the_key(
@@ -308,13 +308,13 @@ async def test_one_versioned_item_under_many_writers_adds_up(
     story = Story()
 
     async def count(table: Table[Versioned]) -> None:
-        for _ in range(SCALE // 8):
+        for _ in range(WRITES // 8):
             await story.tell(table.modify("hot", lambda item: evolve(item, count=item.count + 1), timeout=60.0))
 
     await together([lambda table=table: count(table) for table in tables * 2])
     stored = await truth.get_one("hot", consistent_read=True)
     log.info("one versioned item under many writers: %s, count %s, %r", story, stored.count, proxy)
     assert not story.failed
-    assert story.ok + story.unknown == SCALE // 8 * 4
+    assert story.ok + story.unknown == WRITES // 8 * 4
     assert story.ok <= stored.count <= story.ok + story.unknown
     assert stored.version == stored.count + 1

@@ -2,7 +2,7 @@
 
 Each write leaves an id of its own in the item's log. Afterwards a write that was told as done is there exactly once,
 one that was told as failed is not there, one that was told as unknown is there once or not at all; and versions and
-counts say the same. ``MIZZLE_ASYNC_SCALE`` says how many histories: 20 for the default of 100.
+counts say the same. ``MIZZLE_TEST_COUNT`` says how many histories there are.
 """
 
 import asyncio
@@ -40,8 +40,7 @@ from mizzle_async.types import Outcome
 
 log = logging.getLogger(__name__)
 
-SCALE = int(os.environ.get("MIZZLE_ASYNC_SCALE", "100"))
-EXAMPLES = max(5, 20 * SCALE // 100)
+EXAMPLES = int(os.environ.get("MIZZLE_TEST_COUNT", "20"))
 OPTIONS = settings(
     max_examples=EXAMPLES,
     stateful_step_count=12,
