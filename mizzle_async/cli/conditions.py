@@ -8,11 +8,11 @@ from typing import Any, Final, cast
 import click
 
 from mizzle_async.cli.handles import Opened
-from mizzle_async.cli.values import cell, parse_json, parse_path
+from mizzle_async.cli.values import cell, parse_path
 from mizzle_async.errors import MarshallingError
 from mizzle_async.expressions import AttributePath, Condition, SortKeyCondition, SortKeyPath
 from mizzle_async.expressions.paths import TYPE_CODES
-from mizzle_async.marshalling import StoredValue, encode_any
+from mizzle_async.marshalling import StoredValue, encode_any, parse_json
 
 COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=": lambda path, value: path == value,

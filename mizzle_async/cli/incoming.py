@@ -68,7 +68,7 @@ class Incoming:
         try:
             content = plain_item(self.opened.codec.encode(undone.item))
         except MizzleError:
-            content = None
+            content = undone.item
         self._reject(self.origins.of(undone.position), undone.error, content)
 
     def _item(self, row: Row) -> Item:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from mizzle_async.bulk.report import BatchReport
 from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.exit_codes import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects, StoppedError
-from mizzle_async.cli.values import json_bytes, parse_json
+from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import BatchError, ResumeError
+from mizzle_async.marshalling import parse_json
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -123,9 +124,9 @@ class Job:
                 json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected, self.done)})
             )
         elif not (self.quiet and complete and not rejected):
-            text = str(report).replace("written", self.done, 1).replace(" failed", " not done", 1)
-            if rejected and rejected != report.rejected:
-                text += f", {rejected:,} bad lines"
+            # Lines that are bad, and items that are found to be bad when they are written, are one number.
+            text = str(evolve(report, rejected=rejected)).replace("written", self.done, 1)
+            text = text.replace(" failed", " not done", 1)
             click.echo(f"{self.verb}: {text}", err=True)
         if rejected and self.rejects is not None:
             click.echo(f"what was not written, and why: {self.rejects.path}", err=True)

@@ -15,8 +15,9 @@ import click
 from attrs import define, field, frozen
 
 from mizzle_async.cli.formats import STANDARD, Format, format_of, open_bytes
-from mizzle_async.cli.values import check_dynamodb_item, json_bytes, parse_json
+from mizzle_async.cli.values import check_dynamodb_item, json_bytes
 from mizzle_async.errors import MizzleError
+from mizzle_async.marshalling import parse_json
 
 PARQUET_ROWS: Final = 1_000
 """Rows of a Parquet file that are taken at a time."""
@@ -69,6 +70,15 @@ class Source:
             if name != STANDARD and not Path(name).is_file():
                 raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
         self.formats()
+
+    def check_spared(self, path: Path) -> None:
+        """Refuse to write over what is read.
+
+        Raises:
+            click.UsageError: The rejects would go into one of the files.
+        """
+        if path.exists() and any(path.samefile(name) for name in self.files if name != STANDARD):
+            raise click.UsageError(f"{path} is loaded: name another file for what is rejected, with --rejects")
 
     def formats(self) -> dict[str, Format]:
         """Return the format of each file.
@@ -141,26 +151,44 @@ def _csv_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
     csv.field_size_limit(sys.maxsize)
     # Bytes that are no UTF-8 become surrogates, and their line a bad one: the lines after it are read all the same.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(_text_lines(name, text))
+    lines = _TextLines(name, text)
+    reader = csv.reader(lines)
     try:
         header = next(reader, None)
         if header is None:
             return
+        if not _is_clean(header):
+            raise click.UsageError(f"{name} is no UTF-8")
         if "" in header or len(set(header)) < len(header):
             raise click.UsageError(f"{name}: the first line must name every column, and each once")
-        yield from _csv_body(name, reader, header)
+        yield from _csv_body(name, lines, reader, header)
     finally:
         text.detach()
 
 
-def _text_lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
-    try:
-        yield from iter(text.readline, "")
-    except (EOFError, OSError, zlib.error) as error:
-        raise click.ClickException(f"{name} cannot be read to its end: {error}") from error
+class _TextLines:
+    """The lines of a file, and whether more were asked for than there are."""
+
+    def __init__(self, name: str, text: io.TextIOWrapper) -> None:
+        self._name = name
+        self._text = text
+        self.ended: bool = False
+
+    def __iter__(self) -> _TextLines:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = self._text.readline()
+        except (EOFError, OSError, zlib.error) as error:
+            raise click.ClickException(f"{self._name} cannot be read to its end: {error}") from error
+        if not line:
+            self.ended = True
+            raise StopIteration
+        return line
 
 
-def _csv_body(name: str, reader: Any, header: list[str]) -> Iterator[Row]:
+def _csv_body(name: str, lines: _TextLines, reader: Any, header: list[str]) -> Iterator[Row]:
     while True:
         line = reader.line_num + 1
         try:
@@ -170,7 +198,9 @@ def _csv_body(name: str, reader: Any, header: list[str]) -> Iterator[Row]:
         if not cells:
             continue
         problem = ""
-        if len(cells) != len(header):
+        if lines.ended:  # in the middle of a row: it has everything from the quote on
+            problem = "a quote is opened and never closed"
+        elif len(cells) != len(header):
             problem = f"expected {len(header)} columns, found {len(cells)}"
         elif not _is_clean(cells):
             problem = "no UTF-8"

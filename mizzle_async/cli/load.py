@@ -70,7 +70,9 @@ async def _load(
 ) -> int:
     opened = await open_table(client, table, model)
     name = opened.table.name
-    bad = Rejects(Path(rejects or f"{name}.rejects.jsonl"), goes_on=resume is not None, stops=stop_on_error)
+    path = Path(rejects or f"{name}.rejects.jsonl")
+    source.check_spared(path)
+    bad = Rejects(path, goes_on=resume is not None, stops=stop_on_error)
     incoming = Incoming(opened, source, bad)
     if dry_run:
         return _rehearse(incoming, as_json=as_json)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from bisect import bisect_right
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
-from attrs import define, field
+from attrs import asdict, define, field, has
 
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import MizzleError
@@ -63,15 +65,31 @@ class Rejects:
     _file: BinaryIO | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Read what is known, or remove it: a load begun anew finds its rejects anew."""
+        """Read what is known, or remove it: a load begun anew finds its rejects anew.
+
+        Raises:
+            click.UsageError: It is another file, or cannot be one.
+        """
         if self.path is None:
             return
-        if self.goes_on and self.path.exists():
-            for line in self.path.read_bytes().splitlines():
+        if not self.path.parent.is_dir():
+            raise click.UsageError(f"{self.path} cannot be written: there is no folder {self.path.parent}")
+        if not self.path.exists():
+            return
+        whole = 0
+        with self.path.open("rb") as lines:
+            for line in lines:
+                if not line.startswith(b'{"file"'):
+                    raise click.UsageError(f"{self.path} is no rejects file: name another one with --rejects")
+                if not self.goes_on or not line.endswith(b"\n"):
+                    break  # one that a kill or a full disk cut short is found again
+                whole += len(line)
                 entry = json.loads(line)
                 self._known.add((entry["file"], entry["line"]))
-        elif not self.goes_on:
-            self.path.unlink(missing_ok=True)
+        if self.goes_on:
+            os.truncate(self.path, whole)
+        else:
+            self.path.unlink()
 
     def add(self, origin: tuple[str, int], problem: str, *, attribute: str = "", content: Any = None) -> None:
         """Put something into the file, once.
@@ -128,4 +146,11 @@ def _line(entry: dict[str, Any]) -> bytes:
 
 def _plain(value: Any) -> Any:
     """Return as JSON has it what the standard library does not know."""
-    return json.loads(json_bytes(value))
+    if isinstance(value, AbstractSet):
+        return list(value)
+    if has(type(value)):
+        return asdict(value, recurse=False)
+    try:
+        return json.loads(json_bytes(value))
+    except TypeError:
+        return str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from mizzle_async.errors import MarshallingError
-from mizzle_async.marshalling import encode_any, plain_item, value_from_plain
+from mizzle_async.marshalling import decode_any, encode_any, parse_json, plain_item, value_from_plain
 from mizzle_async.types import AttributeValue, Item
 
 LARGEST_INTEGER: Final = 2**63 - 1
@@ -20,26 +19,6 @@ LARGEST_INTEGER: Final = 2**63 - 1
 
 _NAME = re.compile(r"(?:\\.|[^\\.\[\]])+")
 _POSITION = re.compile(r"\[(\d+)\]")
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Return what a text of JSON says, with every digit of its numbers.
-
-    Raises:
-        ValueError: It is no JSON; the text of the error shows none of it.
-    """
-    try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON: {error.msg} at column {error.colno}") from None
-    except UnicodeDecodeError:
-        raise ValueError("no UTF-8") from None
-    except RecursionError:
-        raise ValueError("no JSON that can be stored: it is nested too deeply") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"no JSON: {name} is no number that DynamoDB stores")
 
 
 def json_line(item: Item) -> bytes:
@@ -196,7 +175,7 @@ def _is_scalar(content: Any, tag: str) -> bool:
             return content is True
         case "S" | "N" | "B" if isinstance(content, str):
             try:
-                of_type(content, tag)
+                encode_any(decode_any({tag: content}))
             except MarshallingError:
                 return False
             return True

@@ -4,7 +4,7 @@ from mizzle_async.marshalling.by_value import decode_any, encode_any
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff
 from mizzle_async.marshalling.operands import StoredValue
-from mizzle_async.marshalling.plain import item_from_plain, plain_item, plain_value, value_from_plain
+from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
@@ -27,6 +27,7 @@ __all__ = [
     "item_from_plain",
     "item_of",
     "item_size",
+    "parse_json",
     "plain_item",
     "plain_value",
     "value_from_plain",

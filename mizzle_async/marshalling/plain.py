@@ -23,6 +23,35 @@ from mizzle_async.types import AttributeValue, Item
 SET_ELEMENTS: Final = {"SS": "S", "NS": "N", "BS": "B"}
 BOOLEANS: Final = {"true": True, "false": False}
 
+MOST_INTEGER_DIGITS: Final = 200
+"""Longer integers are read as decimals: the service stores none so long, and Python makes no ``int`` of any length."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what a text of JSON says, with every digit of its numbers.
+
+    Raises:
+        ValueError: It is no JSON; the text of the error shows none of it.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error.msg} at column {error.colno}") from None
+    except UnicodeDecodeError:
+        raise ValueError("no UTF-8") from None
+    except RecursionError:
+        raise ValueError("no JSON that can be stored: it is nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("no JSON that can be stored: the exponent of a number is out of any range") from None
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= MOST_INTEGER_DIGITS else Decimal(text)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"no JSON: {name} is no number that DynamoDB stores")
+
 
 def plain_item(item: Item) -> dict[str, Any]:
     """Return an item as plain JSON: numbers are ``int`` or ``Decimal``, sets sorted lists, binary base64 text."""
@@ -123,7 +152,7 @@ def _from_text(text: str, tags: frozenset[str], shape: Shape | None, *, is_text:
         raise ValueError(f"expected {' or '.join(sorted(tags))}, found text")
     if "BOOL" in tags and text.strip().lower() in BOOLEANS:
         return {"BOOL": BOOLEANS[text.strip().lower()]}
-    return value_from_plain(json.loads(text, parse_float=Decimal), shape)
+    return value_from_plain(parse_json(text), shape)
 
 
 def _from_set(elements: list[Any], tags: AbstractSet[str]) -> AttributeValue:

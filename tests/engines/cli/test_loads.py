@@ -31,7 +31,7 @@ def test_bad_lines_are_told_and_kept(shell, airports):
     assert [told[line][0] for line in told] == [None, "elevation", None, "unheard", "name", "iata", None]
     assert "in.jsonl:3: attribute elevation: expected a number" in result.stderr
     assert "2 loaded" in result.stderr
-    assert "7 bad lines" in result.stderr
+    assert "2 loaded, 7 rejected," in result.stderr
     assert shell.rows("get", "DE", "E", "-t", airports, "--json")[0]["tags"] == ["x", "y"]
     assert shell.read(f"{airports}.rejects.jsonl")[1]["content"]["elevation"] == "high"
 
@@ -135,12 +135,15 @@ def test_many_bad_lines_are_not_all_shown(shell, new_table):
 def test_item_that_is_too_large_names_its_line(shell, new_table):
     """An item that is found to be too large when it is written goes to the rejects, and the rest is written."""
     table = new_table()
-    shell.write("in.jsonl", "bad", *GOOD[:30], {"id": "large", "text": "x" * 410_000}, *GOOD[30:])
+    long = {"id": "l" * 2_049}
+    shell.write("in.jsonl", "bad", *GOOD[:30], {"id": "large", "text": "x" * 410_000}, *GOOD[30:], long)
     result = shell("load", "in.jsonl", "-t", table, "-q")
+    assert "60 loaded, 3 rejected, " in result.stderr
     assert (result.exit_code, shell("count", "-t", table).stdout) == (3, "60\n")
-    told = shell.read(f"{table}.rejects.jsonl")[1]
+    _, told, last = shell.read(f"{table}.rejects.jsonl")
     assert (told["line"], told["content"]["id"]) == (32, "large")
     assert "410,0" in told["problem"]
+    assert (last["line"], last["content"]) == (63, long)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +152,9 @@ def test_item_that_is_too_large_names_its_line(shell, new_table):
         (["missing.jsonl", "-t", "x"], "is no file"),
         (["in.jsonl"], "--table"),
         (["in.jsonl", "--model", "json"], "module:name"),
+        (["in.jsonl", "--model", ":JSONDecoder"], "module:name"),
+        (["in.jsonl", "-t", "{table}", "--rejects", "in.jsonl"], "is loaded"),
+        (["in.jsonl", "-t", "{table}", "--rejects", "in.csv"], "no rejects file"),
         (["in.jsonl", "--model", "json:nothing"], "not found"),
         (["in.jsonl", "--model", "json:JSONDecoder"], "no entity"),
         (["in.csv", "-t", "{table}"], "name every column"),

@@ -99,6 +99,35 @@ def test_csv_that_is_none(tmp_path):
     assert any(row.problem for row in rows) or len(rows) == 3
 
 
+def test_quote_that_is_never_closed_is_told(tmp_path):
+    """What follows a quote without an end is no value: its line is bad, and holds all that was read into it."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'id,a\n1,"x"\n2,"y\n3,z\n')
+    rows = list(Source((str(path),)))
+    assert [(row.line, row.problem) for row in rows] == [(2, ""), (3, "a quote is opened and never closed")]
+    assert "3,z" in rows[1].text
+    path.write_bytes(b'id,a\n1,"x"')
+    assert [row.values for row in Source((str(path),))] == [{"id": "1", "a": "x"}]
+
+
+def test_csv_of_another_encoding_is_told(tmp_path):
+    """A header that is no UTF-8 is that of another encoding, and no column of it would be found."""
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,a\n1,x\n".encode("utf-16"))
+    with pytest.raises(click.UsageError, match="is no UTF-8"):
+        list(Source((str(path),)))
+
+
+def test_rejects_spare_what_is_loaded(tmp_path):
+    """A file that is loaded is no place for what is rejected."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n')
+    source = Source((str(path), "-"))
+    with pytest.raises(click.UsageError, match="is loaded"):
+        source.check_spared(tmp_path / "." / "a.jsonl")
+    source.check_spared(tmp_path / "b.jsonl")
+
+
 def test_dynamodb_json_that_is_none(tmp_path):
     """A line of DynamoDB's JSON without types names the attribute; items without the frame are fine."""
     path = tmp_path / "a.jsonl"

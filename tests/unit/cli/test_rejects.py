@@ -1,7 +1,9 @@
 import json
 from decimal import Decimal
 
+import click
 import pytest
+from attrs import frozen
 
 from mizzle_async.cli.jobs import State
 from mizzle_async.cli.rejects import MOST_SHOWN, Origins, Rejects, StoppedError
@@ -49,6 +51,49 @@ def test_reject_that_is_no_text_is_kept(tmp_path):
     first, second = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
     assert first["content"] == {"a": "\ud800", "n": 1.5, "b": "eA=="}
     assert second["file"] == "\udcff"
+
+
+def test_item_that_cannot_be_encoded_is_kept(tmp_path):
+    """An item as the caller gave it is in the file as well as JSON can hold it: with sets, and instances of classes."""
+
+    @frozen
+    class Thing:
+        names: set[str]
+        inner: object
+
+    rejects = Rejects(tmp_path / "rejects")
+    rejects.add(("f", 1), "too long", content=Thing({"a"}, Thing(set(), 1j)))
+    rejects.close()
+    entry = json.loads((tmp_path / "rejects").read_text())
+    assert entry["content"] == {"names": ["a"], "inner": {"names": [], "inner": "1j"}}
+
+
+def test_rejects_that_were_cut_short_go_on(tmp_path):
+    """The last line of what a killed run has left may be half a line: it is found again, and written again."""
+    path = tmp_path / "rejects"
+    rejects = Rejects(path)
+    for line in (1, 2):
+        rejects.add(("f", line), "wrong")
+    rejects.close()
+    path.write_bytes(path.read_bytes()[:-10])
+    rejects = Rejects(path, goes_on=True)
+    for line in (1, 2, 3):
+        rejects.add(("f", line), "wrong")
+    rejects.close()
+    assert [json.loads(line)["line"] for line in path.read_text().splitlines()] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize("content", [b'{"id": 1}\n', b"no newline", b"\n"])
+def test_only_rejects_are_written_over(tmp_path, content, goes_on):
+    """A file that is no rejects file is neither removed nor added to; a folder that is missing is told at once."""
+    path = tmp_path / "data"
+    path.write_bytes(content)
+    with pytest.raises(click.UsageError, match="is no rejects file"):
+        Rejects(path, goes_on=goes_on)
+    assert path.read_bytes() == content
+    with pytest.raises(click.UsageError, match="no folder"):
+        Rejects(tmp_path / "nowhere" / "rejects", goes_on=goes_on)
 
 
 def test_first_reject_may_stop(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from mizzle_async.cli import values
 from mizzle_async.errors import MarshallingError
+from mizzle_async.marshalling import parse_json
 
 
 @pytest.mark.parametrize(
@@ -33,18 +34,26 @@ def test_what_is_no_path(text):
 def test_json_keeps_digits():
     """Numbers of any size are read and written with every digit; binary becomes base64."""
     text = '{"a":0.10000000000000000000001,"b":[123456789012345678901234567890,-1,true,null],"c":1E+40}'
-    assert values.json_bytes(values.parse_json(text)).decode() == text
+    assert values.json_bytes(parse_json(text)).decode() == text
+    long = "9" * 10_000
+    assert str(parse_json(long)) == long
     assert values.json_bytes({"b": b"\0"}) == b'{"b":"AA=="}'
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("{", "at column 2"), ("NaN", "NaN is no number"), (b"\xff\xff", "no UTF-8"), ("[" * 100_000, "nested")],
+    [
+        ("{", "at column 2"),
+        ("NaN", "NaN is no number"),
+        (b"\xff\xff", "no UTF-8"),
+        ("[" * 100_000, "nested"),
+        ("[1e99999999999999999999]", "out of any range"),
+    ],
 )
 def test_what_is_no_json(text, reason):
     """What is no JSON is told without showing it."""
     with pytest.raises(ValueError, match=reason):
-        values.parse_json(text)
+        parse_json(text)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,7 @@ def test_items_in_dynamodb_json():
         ({"S": 5}, "a"),
         ({"N": 5}, "a"),
         ({"N": "five"}, "a"),
+        ({"N": " 1_0 "}, "a"),
         ({"B": "?"}, "a"),
         ({"BOOL": "true"}, "a"),
         ({"NULL": False}, "a"),
