@@ -91,8 +91,8 @@ async def _export(
     state = State.begin(resume, f"export-{name}") if keeps_state else None
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"export {name}", total=total, quiet=quiet)
-    if state is not None and state.is_complete:
-        return _finish(target, state)
+    complete = state is not None and state.is_complete
+    target.is_laid_out = complete and target.is_gathered and not target.path.exists()
     exporting = rows.export(
         target,
         resume=None if state is None else state.path,
@@ -106,16 +106,10 @@ async def _export(
         return exporting.report
 
     job = Job("export", display, state, as_json=as_json, quiet=quiet, done="exported")
-    return await job.run(BulkWork(f"export of {name!r}", exporting.report, work))
-
-
-def _finish(target: ExportFile, state: State) -> int:
-    """Do what is left of an export that has read everything."""
-    if target.is_gathered and target.path.exists():
-        target.finish()
-    else:
-        click.echo(f"{state.path} says that this export is complete: remove it to begin anew", err=True)
-    return DONE
+    code = await job.run(BulkWork(f"export of {name!r}", exporting.report, work))
+    if complete:
+        click.echo(f"{resume} says that this export was complete before: remove it to begin anew", err=True)
+    return code
 
 
 def _rehearse(opened: Opened, selection: Selection, *, as_json: bool) -> None:

@@ -41,13 +41,16 @@ class ExportFile(ExportTarget):
         format: How items are written down.
         columns: The columns of CSV, in their order; none for all attributes there are.
         first: Names of columns that come first, where the columns are not named.
+        is_laid_out: Whether an earlier run has done everything, what it gathered is gone, and nothing is left to do.
     """
 
     name: str
     format: Format
     columns: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
+    is_laid_out: bool = False
     _file: BinaryIO | None = field(default=None, init=False)
+    _done: Any = field(default=None, init=False)
 
     @property
     def is_gathered(self) -> bool:
@@ -68,14 +71,23 @@ class ExportFile(ExportTarget):
         """Begin, or go on after a checkpoint.
 
         Raises:
-            ResumeError: What was written before is not there.
+            ResumeError: What was written before is not there, or was laid out differently.
         """
-        if self.is_standard:
+        if state is not None and state != self._state(state.get("bytes")):
+            raise ResumeError(
+                f"the state is that of an export into {state.get('file')!r} as {state.get('format')}: give the same "
+                "command, or begin anew, without --resume"
+            )
+        if self.is_laid_out:
+            if not Path(self.name).is_file():
+                raise ResumeError(f"{self.name}, which was exported before, is gone: begin anew, without --resume")
+            self._done = state
+        elif self.is_standard:
             self._file = tempfile.TemporaryFile() if self.is_gathered else sys.stdout.buffer  # noqa: SIM115  (see `close`)
         elif state is None:
             self._file = self.path.open("wb")
         else:
-            size = int(state["bytes"])
+            size = state["bytes"]
             if not self.path.is_file() or self.path.stat().st_size < size:
                 raise ResumeError(f"{self.path} is not what was exported before: begin anew, without --resume")
             self._file = self.path.open("r+b")
@@ -101,12 +113,18 @@ class ExportFile(ExportTarget):
 
     def checkpoint(self) -> Any:
         """Make what was written durable, and return what `open` needs to go on."""
+        if self.is_laid_out:
+            return self._done
         file = self._opened()
         file.flush()
         if self.is_standard:
             return None
         os.fsync(file.fileno())
-        return {"bytes": file.tell()}
+        return self._state(file.tell())
+
+    def _state(self, size: Any) -> dict[str, Any]:
+        """Return what is remembered: how much is written, and of what."""
+        return {"bytes": size, "file": Path(self.name).name, "format": self.format, "columns": list(self.columns)}
 
     def close(self) -> None:
         """Close the file; what is gathered for standard output is still wanted."""
@@ -120,7 +138,7 @@ class ExportFile(ExportTarget):
         Raises:
             click.ClickException: It cannot be laid out in this format.
         """
-        if not self.is_gathered:
+        if not self.is_gathered or self.is_laid_out:
             return
         with self._opened() if self.is_standard else self.path.open("rb") as lines:
             lines.seek(0)

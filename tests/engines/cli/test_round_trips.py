@@ -183,10 +183,34 @@ def test_complete_export_is_not_begun_again(shell, new_table):
 
 
 def test_gathered_export_that_was_read_is_laid_out(shell, new_table):
-    """An export to CSV that was killed after reading lays out what it had read."""
+    """An export to CSV that was killed after reading lays out what it had read; one that is done has nothing to do."""
     table = new_table()
-    shell.write("out.csv.part", {"Item": {"id": {"S": "1"}, "a": {"N": "2"}}})
-    shell.write("s.json", {"complete": True})
-    assert shell("export", "out.csv", "-t", table, "--resume", "s.json").exit_code == 0
-    assert (shell.folder / "out.csv").read_text() == "id,a\n1,2\n"
-    assert not (shell.folder / "out.csv.part").exists()
+    shell("load", "-", "-t", table, input='{"id": "1", "a": 2}\n')
+    export = ["export", "out.csv", "-t", table, "--resume", "s.json", "--json"]
+    gathered = '{"Item":{"id":{"S":"1"},"a":{"N":"2"}}}\n'
+    assert json.loads(shell(*export).stdout)["complete"] is True
+    (shell.folder / "out.csv").unlink()
+    result = shell(*export)
+    assert (result.exit_code, "is gone" in result.stderr) == (1, True)
+    (shell.folder / "out.csv.part").write_text(gathered)
+    for _ in range(2):
+        result = shell(*export)
+        assert (result.exit_code, "complete before" in result.stderr) == (0, True)
+        assert json.loads(result.stdout)["complete"] is True
+        assert (shell.folder / "out.csv").read_text() == "id,a\n1,2\n"
+        assert not (shell.folder / "out.csv.part").exists()
+
+
+def test_complete_state_of_other_work_is_refused(shell, new_table):
+    """What another table, another file or another command was done with is no reason to think that this is done."""
+    table, other = new_table(), new_table()
+    shell("load", "-", "-t", table, "--resume", "load.json", input='{"id": "1"}\n')
+    assert shell("export", "out.jsonl", "-t", table, "--resume", "s.json").exit_code == 0
+    for arguments in (
+        ["out.jsonl", "-t", table, "--resume", "load.json"],
+        ["out.jsonl", "-t", other, "--resume", "s.json"],
+        ["more.jsonl", "-t", table, "--resume", "s.json"],
+        ["out.jsonl", "-t", table, "--resume", "s.json", "--format", "dynamodb"],
+    ):
+        result = shell("export", *arguments)
+        assert (result.exit_code, "ResumeError" in result.stderr) == (1, True)
