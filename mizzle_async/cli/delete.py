@@ -85,7 +85,9 @@ async def _delete_many(
         return DONE
     if not yes:
         click.confirm(
-            f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?", abort=True
+            f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?",
+            abort=True,
+            err=True,  # standard output is for the report
         )
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"delete {name}", total=total, quiet=quiet)

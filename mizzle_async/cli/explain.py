@@ -43,7 +43,7 @@ def explain(
     if operation is not None and (table is not None or model is not None):
         raise click.UsageError("explain module:operation, or a query given as options, not both")
     found: Any = None if operation is None else import_object(operation)
-    if operation is not None and not callable(found):
+    if operation is not None and (isinstance(found, type) or not callable(found)):
         if not hasattr(found, "explain"):
             raise click.UsageError(f"{operation} is neither an operation nor a function that makes one")
         _show(found.explain(), as_json=as_json)

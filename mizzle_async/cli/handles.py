@@ -30,8 +30,8 @@ def import_object(reference: str) -> Any:
     Raises:
         click.UsageError: There is no such thing.
     """
-    module, separator, name = reference.partition(":")
-    if not separator:
+    module, _, name = reference.partition(":")
+    if not module or not name:
         raise click.UsageError(f"{reference!r} must be written module:name")
     here = str(Path.cwd())
     if here not in sys.path:

@@ -30,6 +30,8 @@ def showing(command: CommandT) -> CommandT:
     @click.option("--columns", metavar="NAMES", help="Only these attributes, in this order, separated by commas.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, given: str | None, as_json: bool, columns: str | None, **options: Any) -> Any:
+        if as_json and given not in {None, "jsonl"}:
+            raise click.UsageError(f"--json is --format jsonl, not --format {given}")
         names = tuple(name for name in (columns or "").split(",") if name)
         return command(*arguments, showing=Printer(shown_as(given, as_json=as_json), names), **options)
 

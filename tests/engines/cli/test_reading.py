@@ -152,6 +152,7 @@ def test_count(shell, table):
         (["scan", "-f", "a", "exists", "maybe"], "true or false"),
         (["scan", "-f", "a", "type", "X"], "type takes one of"),
         (["scan", "-f", "a..b", "=", "x"], "no path"),
+        (["scan", "--json", "--format", "csv"], "not --format csv"),
         (["explain", "json:loads"], "not both"),
     ],
 )
@@ -234,6 +235,7 @@ def test_explain_of_a_program(shell, monkeypatch):
     assert "Scan on 'things'" in shell("explain", "program_of_test:query").stdout
     assert "UpdateItem on 'things'" in shell("explain", "program_of_test:update").stdout
     assert "neither an operation" in shell("explain", "program_of_test:number").stderr
+    assert "neither an operation" in shell("explain", "json:JSONDecoder").stderr
     assert "no operation" in shell("explain", "program_of_test:nothing").stderr
     assert shell("explain").exit_code == 2
 
