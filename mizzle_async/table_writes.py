@@ -282,7 +282,9 @@ class TableWrites(Generic[ModelT]):
             )
         return self._patch(codec.encode(old), self._version(old, "patch"), to, timeout)
 
-    def _patch(self, old: Item, version: int | None, to: ModelT, timeout: float | None) -> UpdateItem[ModelT]:
+    def _patch(
+        self, old: Item, version: int | None, to: ModelT, timeout: float | None, stored: Item | None = None
+    ) -> UpdateItem[ModelT]:
         """Return the smallest update from an encoded item to an instance."""
         schema, codec = self.schema, self._target.codec
         new = codec.encode(to)
@@ -297,7 +299,7 @@ class TableWrites(Generic[ModelT]):
         for name, value in after.items():
             if before.get(name) != value:
                 codec.check_assigned(name, value)
-        difference = diff(codec, before, after)
+        difference = diff(codec, before, after, stored)
         plain: UpdateItem[ModelT] = UpdateItem(
             self._target,
             key,
@@ -318,6 +320,8 @@ class TableWrites(Generic[ModelT]):
     ) -> UpdateItem[ModelT]:
         """Turn an item as it is stored into what it shall be, unless somebody changed meanwhile what this changes.
 
+        What both instances have stays as it is stored, with all that their class does not declare.
+
         Args:
             item: The item in DynamoDB's JSON, as it was read.
             old: The same, decoded.
@@ -325,10 +329,9 @@ class TableWrites(Generic[ModelT]):
             timeout: Seconds for the whole call, or None for the client's.
         """
         schema = self.schema
-        known = item if schema.is_open else {name: item[name] for name in item if name in schema.by_name}
         # An item from before the entity had a version reads as version 0, and is given one.
         version = None if schema.version is None else getattr(old, schema.version.field)
-        operation = self._patch(known, version, to, timeout)
+        operation = self._patch(self._target.codec.encode(old), version, to, timeout, item)
         if version is not None:
             return operation
         for name in operation.clauses.top_level_names:

@@ -2,7 +2,7 @@
 
 from mizzle_async.marshalling.by_value import decode_any, encode_any
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
-from mizzle_async.marshalling.differences import Difference, diff
+from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.operands import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
@@ -30,6 +30,7 @@ __all__ = [
     "parse_json",
     "plain_item",
     "plain_value",
+    "value_at",
     "value_from_plain",
     "value_size",
 ]

@@ -17,7 +17,7 @@ from typing import Any
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, Condition, Facet, ListAppend, UpdateClauses
+from mizzle_async.expressions import AttributePath, Condition, Facet, ListAppend, Segments, UpdateClauses
 from mizzle_async.marshalling.codec import EntityCodec
 from mizzle_async.marshalling.numbers import canonical_number
 from mizzle_async.marshalling.operands import StoredSet, StoredValue
@@ -57,13 +57,14 @@ class Difference(Value):
         return Difference(self.clauses.merge(other.clauses), both)
 
 
-def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item) -> Difference:
+def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item, stored: Item | None = None) -> Difference:
     """Return the smallest update that turns one item into another.
 
     Args:
         codec: Of their entity.
         old_item: In DynamoDB's JSON, as ``codec.encode`` gives it.
         new_item: Likewise.
+        stored: What is stored, where that is known: other than the old item it may lack what a class has by default.
 
     Raises:
         ExpressionError: They have different keys: that is no update.
@@ -78,7 +79,7 @@ def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item) -> Difference:
     for name, old, new in _changes(old_item, new_item):
         attribute = schema.by_name.get(name)
         path = schema.path(name if attribute is None else attribute.field)
-        difference = difference.also(_change(codec, path, old, new))
+        difference = difference.also(_change(codec, path, old, new, stored))
     return difference
 
 
@@ -113,10 +114,18 @@ def _changes(old: Item, new: Item) -> Iterator[tuple[str, AttributeValue | None,
 
 
 def _change(
-    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+    codec: EntityCodec[Any],
+    path: AttributePath[Any, Any],
+    old: AttributeValue | None,
+    new: AttributeValue | None,
+    stored: Item | None,
 ) -> Difference:
     """Return the smallest change of the value at a path; the two differ."""
-    change = _change_inside(codec, path, old, new) or _replacement(path, new)
+    change = _change_inside(codec, path, old, new, stored) or _replacement(path, new)
+    if stored is not None and new is not None:
+        there = value_at(stored, path.segments)
+        fits = there.keys() == new.keys() if there is not None else not change.reaches_into(path)
+        return change if fits else _replacement(path, new)
     if old is not None and new is not None and change.reaches_into(path):
         default = _default(codec, path)
         if default is not None and any(default.values()) and same_value(default, old):
@@ -126,7 +135,11 @@ def _change(
 
 
 def _change_inside(
-    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
+    codec: EntityCodec[Any],
+    path: AttributePath[Any, Any],
+    old: AttributeValue | None,
+    new: AttributeValue | None,
+    stored: Item | None,
 ) -> Difference | None:
     """Return the change of a value as changes inside it, or None where it is replaced."""
     change: Difference | None = None
@@ -136,7 +149,7 @@ def _change_inside(
         if tag in SET_TAGS:
             change = _change_of_set(path, tag, old, new)
         elif old is not None and new is not None and tag == "M":
-            change = _change_of_map(codec, path, old["M"], new["M"]) if old["M"] else _first_entries(path, new)
+            change = _change_of_map(codec, path, old["M"], new["M"], stored) if old["M"] else _first_entries(path, new)
         elif old is not None and new is not None and tag == "L":
             change = _change_of_list(path, old["L"], new["L"])
     return change
@@ -176,11 +189,13 @@ def _elements(value: AttributeValue | None, tag: str) -> dict[str, str]:
     return {canonical_number(element) if tag == "NS" else element: element for element in payload}
 
 
-def _change_of_map(codec: EntityCodec[Any], path: AttributePath[Any, Any], old: Item, new: Item) -> Difference | None:
+def _change_of_map(
+    codec: EntityCodec[Any], path: AttributePath[Any, Any], old: Item, new: Item, stored: Item | None
+) -> Difference | None:
     """Return the changes of a map's entries; None where they are too many."""
     difference = Difference()
     for name, before, after in _changes(old, new):
-        difference = difference.also(_change(codec, path[name], before, after))
+        difference = difference.also(_change(codec, path[name], before, after, stored))
     return difference if len(difference.clauses.clauses) <= MAP_CLAUSES else None
 
 
@@ -205,3 +220,17 @@ def _change_of_list(
     if not old:  # perhaps it is not stored: a class may give an empty list where there is none
         return Difference(UpdateClauses().append(path, appended), path.not_exists() | (path.size() == 0))
     return Difference(UpdateClauses().set(path, ListAppend(path, appended)), path.size() == len(old))
+
+
+def value_at(item: Item, segments: Segments) -> AttributeValue | None:
+    """Return the value at a path of an item, or None."""
+    found: AttributeValue | None = {"M": item}
+    for segment in segments:
+        if found is None:
+            return None
+        if isinstance(segment, str):
+            found = found.get("M", {}).get(segment)
+        else:
+            elements = found.get("L", ())
+            found = elements[segment] if segment < len(elements) else None
+    return found

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Segments
-from mizzle_async.marshalling import EntityCodec
+from mizzle_async.marshalling import EntityCodec, value_at
 from mizzle_async.model import EntitySchema, type_at
-from mizzle_async.types import AttributeValue, Item
+from mizzle_async.types import Item
 from mizzle_async.values import Record
 
 
@@ -82,20 +82,6 @@ def projection_of(schema: EntitySchema, paths: Sequence[Any]) -> Projection:
             )
         type_at(schema, path)  # refuses what leads nowhere
     return Projection(tuple(paths))
-
-
-def value_at(item: Item, segments: Segments) -> AttributeValue | None:
-    """Return the value at a path of an item, or None."""
-    found: AttributeValue | None = {"M": item}
-    for segment in segments:
-        if found is None:
-            return None
-        if isinstance(segment, str):
-            found = found.get("M", {}).get(segment)
-        else:
-            elements = found.get("L", ())
-            found = elements[segment] if segment < len(elements) else None
-    return found
 
 
 def _up_to_list(segments: Segments) -> Segments:

@@ -117,3 +117,23 @@ async def test_a_patch_that_replaces_a_set_does_not_lose_what_was_added_meanwhil
     current = await accounts.get_one("a")
     assert current.roles == {"x", "y", "z"}
     assert (await accounts.patch(current, to=evolve(current, roles={"z", "w"}))).roles == {"z", "w"}
+
+
+async def test_a_rewrite_leaves_what_it_does_not_change_as_it_is_stored(client: Client) -> None:
+    """What a change leaves alone keeps what its class does not declare; what is stored otherwise is changed as well."""
+    await client.ensure_tables(Account)
+    accounts = client.table(Account)
+    raw = client.table("accounts", partition_key="id")
+    stored = {"id": "a", "settings": {"level": 0, "undeclared": 1}, "roles": [], "undeclared": 2}
+    await raw.put(stored)
+    await accounts.scan().rewrite(lambda account: evolve(account, history=["made"]))
+    assert await raw.get("a") == stored | {"history": ["made"]}
+    changes = {"level": 4, "colors": ["red", "blue"], "sizes": {"s": 1, "m": 2}}
+    await accounts.scan().rewrite(
+        lambda account: evolve(account, settings=evolve(account.settings, **changes), roles={"admin"})
+    )
+    assert await raw.get("a") == stored | {
+        "history": ["made"],
+        "settings": {"undeclared": 1, **changes},
+        "roles": {"admin"},
+    }
