@@ -148,12 +148,11 @@ class ConnectionPool:
 
     # ── ending ──
 
-    async def aclose(self, *, grace: float = 0.0) -> None:
+    async def aclose(self) -> None:
         """Close every connection; leave no socket, task or timer behind. May be called again.
 
-        Args:
-            grace: Seconds to let calls that are under way finish first. What is then still under way fails: with
-                `ClientStateError` where it waits for a connection, with `TransportError` where its request was sent.
+        Calls that are under way fail: with `ClientStateError` where they wait for a connection, with `TransportError`
+        where their request was sent.
 
         Raises:
             ClientStateError: The pool belongs to another event loop or process.
@@ -163,14 +162,9 @@ class ConnectionPool:
             return
         self._check_home(self._loop)
         self._closed = True
-        hosts = tuple(self._hosts.values())
-        try:
-            if grace > 0 and hosts:
-                await asyncio.wait([host.drain() for host in hosts], timeout=grace)
-        finally:
-            ends: list[asyncio.Future[Any]] = [host.close() for host in hosts]
-            for task in self._tasks:
-                task.cancel()
+        ends: list[asyncio.Future[Any]] = [host.close() for host in self._hosts.values()]
+        for task in self._tasks:
+            task.cancel()
         ends += self._tasks
         if ends:
             await asyncio.wait(ends)

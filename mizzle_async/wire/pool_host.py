@@ -96,9 +96,7 @@ class HostPool:
         self._no_replacing_before = -math.inf
         self._sweeper: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
-        self._ending = False
         self._closed = False
-        self._drained: asyncio.Future[None] | None = None
         self._emptied: asyncio.Future[None] | None = None
         self._served_before = 0
         self._counts = dict.fromkeys(("opened", "closed", "failed", "replaced", "waited"), 0)
@@ -151,7 +149,7 @@ class HostPool:
 
     def release(self, connection: Connection) -> None:
         """Give a connection back after a whole answer."""
-        if self._ending or connection.retired or not connection.reusable or not connection.is_open:
+        if self._closed or connection.retired or not connection.reusable or not connection.is_open:
             self._release_at_end(connection)
         elif len(self._fresh_waiters) > self._opening:
             # Every place is taken, and whoever waits needs a connection of its own: this one makes room.
@@ -359,16 +357,9 @@ class HostPool:
         # Else a call holds it, or is about to: the call is told, and gives it back.
         self._report()
 
-    def drain(self) -> asyncio.Future[None]:
-        """Keep no connection any more; return the future of the moment when no call holds or awaits one."""
-        self._ending = True
-        self._drained = self._loop.create_future()
-        self._report()
-        return self._drained
-
     def close(self) -> asyncio.Future[None]:
         """Close every connection, and fail whoever holds or awaits one; return the future of the last socket's end."""
-        self._ending = self._closed = True
+        self._closed = True
         for timer in (self._sweeper, self._retry):
             if timer is not None:
                 timer.cancel()
@@ -378,7 +369,8 @@ class HostPool:
         self._idle.clear()
         for connection in tuple(self._connections):
             self._close(connection, "the client was closed")
-        self._emptied = self._loop.create_future()
+        if self._emptied is None or self._emptied.done():
+            self._emptied = self._loop.create_future()
         self._report()
         return self._emptied
 
@@ -393,16 +385,9 @@ class HostPool:
             connection.abort(reason)
 
     def _report(self) -> None:
-        """Tell whoever ends the pool how far that is."""
-        if not self._ending:
-            return
-        if self._drained is not None and not self._drained.done() and not self._is_busy():
-            self._drained.set_result(None)
+        """Tell whoever closes the pool of the last socket's end."""
         if self._emptied is not None and not self._emptied.done() and not self._connections and not self._closing:
             self._emptied.set_result(None)
-
-    def _is_busy(self) -> bool:
-        return bool(self._waiters or self._fresh_waiters) or len(self._connections) > len(self._idle)
 
     # ── age ──
 

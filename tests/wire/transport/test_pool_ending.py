@@ -82,65 +82,6 @@ def test_closing_fails_what_is_under_way(run, to):
     assert phases == [Outcome.UNKNOWN] * 2 + [Outcome.NOT_SENT] * 2
 
 
-def test_closing_with_grace_lets_calls_finish(run_virtual, to):
-    """Within the grace, calls that were begun are served, waiting ones included; new ones are refused at once."""
-
-    async def main():
-        async with ScriptedServer(then=Reply(pause=1)) as server:
-            pool = ConnectionPool(PoolConfig(max_connections=2))
-            tasks = [start(pool, to(server)) for _ in range(6)]
-            await started(server, 2)
-            closing = asyncio.ensure_future(pool.aclose(grace=60))
-            await asyncio.sleep(0)
-            with pytest.raises(ClientStateError):
-                await pool.exchange(to(server))
-            outcomes = await asyncio.gather(*tasks)
-            await closing
-            return [answer.status for answer in outcomes], asyncio.get_running_loop().time(), pool.statistics()
-
-    statuses, seconds, statistics = run_virtual(main())
-    assert statuses == [200] * 6
-    assert seconds == pytest.approx(3)
-    assert statistics.open == 0
-
-
-def test_grace_ends(run_virtual, to):
-    """What is not finished within the grace is ended."""
-
-    async def main():
-        async with ScriptedServer(then=Reply.hang()) as server:
-            pool = ConnectionPool()
-            task = start(pool, to(server))
-            await started(server, 1)
-            await pool.aclose(grace=5)
-            with pytest.raises(TransportError, match="the client was closed"):
-                await task
-            return asyncio.get_running_loop().time()
-
-    assert run_virtual(main()) == pytest.approx(5)
-
-
-def test_grace_ends_with_the_last_failure_too(run_virtual, to):
-    """Calls that fail or give up while the pool is closing count as finished."""
-
-    async def main():
-        async with ScriptedServer(lambda _request: Reply(pause=1).cut_at(10)) as server:
-            pool = ConnectionPool(PoolConfig(max_connections=1))
-            failing, waiting = start(pool, to(server)), start(pool, to(server))
-            await started(server, 1)
-            closing = asyncio.ensure_future(pool.aclose(grace=60))
-            await asyncio.sleep(0)
-            waiting.cancel()
-            outcomes = await asyncio.gather(failing, waiting, return_exceptions=True)
-            await closing
-            return outcomes, asyncio.get_running_loop().time()
-
-    (failed, cancelled), seconds = run_virtual(main())
-    assert isinstance(failed, TransportError)
-    assert isinstance(cancelled, asyncio.CancelledError)
-    assert seconds == pytest.approx(1)
-
-
 def test_closing_ends_connections_that_are_being_opened(run_virtual, to):
     """A connection that is half open when the pool is closed is given up, and so is the look-up of its name."""
 
@@ -169,7 +110,7 @@ def test_a_cancelled_close_has_closed(run, to):
             pool = ConnectionPool()
             task = start(pool, to(server))
             await started(server, 1)
-            closing = asyncio.ensure_future(pool.aclose(grace=60))
+            closing = asyncio.ensure_future(pool.aclose())
             await asyncio.sleep(0)
             closing.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -178,6 +119,22 @@ def test_a_cancelled_close_has_closed(run, to):
                 await task
             await pool.aclose()
             await server.until(lambda: server.open == 0)
+
+    run(main())
+
+
+def test_closed_twice_at_once(run, to):
+    """Whoever closes a pool waits until it is closed, be it the second."""
+
+    async def main():
+        async with ScriptedServer(then=Reply.hang()) as server:
+            pool = ConnectionPool()
+            task = start(pool, to(server))
+            await started(server, 1)
+            async with asyncio.timeout(5):
+                await asyncio.gather(pool.aclose(), pool.aclose())
+            with pytest.raises(TransportError, match="the client was closed"):
+                await task
 
     run(main())
 
