@@ -169,8 +169,9 @@ def read_rows(
     rows: list[RowT] = []
     items = page.items
     expired = plan.expired(reader.now())
-    if most is None and expired is None and plan.decodes_all:
-        decoded: list[Any] = plan.target.codec.decode_all(items)
+    if most is None and plan.decodes_all:
+        shown = items if expired is None else [item for item in items if not expired(item)]
+        decoded: list[Any] = plan.target.codec.decode_all(shown)
         return decoded, page.last_key, False
     for position, item in enumerate(items):
         if len(rows) == most:

@@ -18,15 +18,14 @@ from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
 from mizzle_async.operations import (
     BatchEntry,
-    GetItem,
     Key,
     KeyLike,
     check_batchable,
     delete_entry,
     entity_identity,
+    is_expired,
     put_maker,
     stamp_put,
-    use,
 )
 from mizzle_async.table_writes import TableWrites
 from mizzle_async.types import Item
@@ -77,7 +76,7 @@ class TableBulk(TableWrites[ModelT]):
             concurrency=concurrency,
             timeout=timeout,
             limiters=read_limiters(self._owner, read_units_per_second),
-            records=self._target.codec.records if include_expired or self.schema.time_to_live is None else None,
+            records=self._target.codec.records,
         )
 
         def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
@@ -109,12 +108,12 @@ class TableBulk(TableWrites[ModelT]):
         return CoalescedReads(self._owner, self._target, self._key, decode, settings)
 
     def _decoded(self, items: Sequence[Item | None], *, include_expired: bool) -> list[ModelT | None]:
-        if include_expired or self.schema.time_to_live is None:
-            return self._target.codec.decode_all(items)
-        now = self._owner.now()
-        get = GetItem[ModelT | None](self._target, {}, include_expired=include_expired)
-        use(get)
-        return [get.from_item(item, now) for item in items]
+        codec, lifetime = self._target.codec, self.schema.time_to_live
+        if lifetime is None or include_expired:
+            return codec.decode_all(items)
+        name, now = lifetime.name, self._owner.now()
+        expired = [item is not None and is_expired(codec.stored(item, name), now) for item in items]
+        return codec.decode_all(None if gone else item for item, gone in zip(items, expired, strict=True))
 
     def put_many(
         self,

@@ -167,6 +167,14 @@ class EntityCodec(Generic[ModelT]):
         cls, of_record = records.cls, records.decode
         return [of_record(item) if type(item) is cls else None if item is None else decode(item) for item in items]
 
+    def stored(self, item: Any, name: str) -> AttributeValue | None:
+        """Return an attribute of an item, dict or record, as it is stored; None where it is absent."""
+        records = self._records
+        if records is not None and type(item) is records.cls:
+            return records.stored(item, name)
+        found: AttributeValue | None = item.get(name)
+        return found
+
     def identify_all(self, items: Sequence[Any]) -> list[Hashable]:
         """Return what ``identify`` does for each of many items, which are all dicts or all records."""
         records = self._records

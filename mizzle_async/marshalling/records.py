@@ -44,7 +44,7 @@ from mizzle_async.marshalling.scalars import Scalar
 from mizzle_async.marshalling.sets import ScalarSetShape
 from mizzle_async.marshalling.shape import Shape
 from mizzle_async.model import EntitySchema
-from mizzle_async.types import Item
+from mizzle_async.types import AttributeValue, Item
 
 ItemRecord: TypeAlias = Struct
 """An item in the form of its entity's record."""
@@ -75,14 +75,16 @@ class ItemRecords:
         identify: Returns what `EntityCodec.identify` does of its item.
     """
 
-    __slots__ = ("_decoder", "cls", "decode", "identify")
+    __slots__ = ("_decoder", "_slots", "cls", "decode", "identify")
 
     def __init__(
         self,
         cls: type[ItemRecord],
         decode: Callable[[ItemRecord], Any],
         identify: Callable[[ItemRecord], Hashable],
+        slots: Mapping[str, str],
     ) -> None:
+        self._slots = slots
         self.cls: Final[type[ItemRecord]] = cls
         self.decode: Final[Callable[[ItemRecord], Any]] = decode
         self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
@@ -98,6 +100,11 @@ class ItemRecords:
             return self._decoder.decode(body)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             return orjson.loads(body)
+
+    def stored(self, record: ItemRecord, name: str) -> AttributeValue | None:
+        """Return what a record holds of an attribute, by its stored name; None where that is absent."""
+        found = getattr(record, self._slots[name])
+        return None if found is UNSET else to_builtins(found)
 
 
 def item_of(record: ItemRecord) -> Item:
@@ -134,7 +141,7 @@ def item_records(
     body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", f"return {whole}"]
     program.add(f"def decode_record(item):\n{indented(body)}")
     keys = {name: (slots[name], _tag(shape.by_wire[name])) for name in schema.key_names}
-    return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify))
+    return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify), slots)
 
 
 def _answer_type(cls: type[ItemRecord]) -> Any:

@@ -22,6 +22,7 @@ from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import ExactlyOnce
+from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.get import GetItem
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
@@ -108,6 +109,7 @@ __all__ = [
     "execute_transaction",
     "hidden_items",
     "identifier",
+    "is_expired",
     "is_guard",
     "is_stamped",
     "operation_entry",

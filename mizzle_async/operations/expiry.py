@@ -12,7 +12,7 @@ from math import floor
 from typing import Final
 
 from mizzle_async.limits import TIME_TO_LIVE_YEARS
-from mizzle_async.types import AttributeValue, Item
+from mizzle_async.types import AttributeValue
 
 IGNORED_AFTER_SECONDS: Final = TIME_TO_LIVE_YEARS * 365 * 86_400
 
@@ -23,9 +23,8 @@ def expiry_bounds(now: float) -> tuple[AttributeValue, AttributeValue]:
     return {"N": str(latest - IGNORED_AFTER_SECONDS)}, {"N": str(latest)}
 
 
-def is_expired(item: Item, attribute: str, now: float) -> bool:
-    """Tell whether an item is expired at ``now``, by its attribute of this name."""
-    value = item.get(attribute)
+def is_expired(value: AttributeValue | None, now: float) -> bool:
+    """Tell whether an item is expired at ``now``, by its stored time to live; None where it has none."""
     if value is None or "N" not in value:
         return False
     latest = floor(now)

@@ -58,8 +58,8 @@ class GetItem(Operation[ResultT_co]):
             MarshallingError: The item does not fit its class.
         """
         codec = self._target.codec
-        lifetime = codec.schema.time_to_live
-        if item is None or (lifetime is not None and not self.include_expired and is_expired(item, lifetime.name, now)):
+        lifetime = None if self.include_expired else codec.schema.time_to_live
+        if item is None or (lifetime is not None and is_expired(item.get(lifetime.name), now)):
             return self._absent(response)
         result: ResultT_co = codec.decode(item)
         return result

@@ -292,9 +292,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     @property
     def records(self) -> ItemRecords | None:
         """Return the form that items may come in, where nothing is asked of them but to be decoded."""
-        plain = self.decodes_all and not self.hydrated and not self.partitions
-        shown = not self.hides_expired and not self._guards_slip_through
-        return self.target.codec.records if plain and shown else None
+        whole = self.hydrated or self.partitions or self._guards_slip_through
+        return self.target.codec.records if self.decodes_all and not whole else None
 
     # ── rows ──
 
@@ -326,7 +325,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if callable(on_error):
             on_error(error)
 
-    def expired(self, now: float) -> Callable[[Item], bool] | None:
+    def expired(self, now: float) -> Callable[[Any], bool] | None:
         """Return what tells whether an item must not be shown: expired, or a guard. None where all may be shown."""
         schema = self.target.schema
         lifetime = schema.time_to_live
@@ -335,8 +334,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             return None if hidden is None else lambda item: hidden(item, now)
         if lifetime is None or self.options.include_expired:
             return None
-        name = lifetime.name
-        return lambda item: is_expired(item, name, now)
+        name, stored = lifetime.name, self.target.codec.stored
+        return lambda item: is_expired(stored(item, name), now)
 
     # ── positions ──
 
@@ -447,7 +446,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
 
 def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
-    return schema.time_to_live is not None and is_expired(item, schema.time_to_live.name, now)
+    return schema.time_to_live is not None and is_expired(item.get(schema.time_to_live.name), now)
 
 
 def hidden_items(schema: EntitySchema, *, include_expired: bool) -> Callable[[Item, float], bool] | None:

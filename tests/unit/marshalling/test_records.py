@@ -71,6 +71,9 @@ def test_a_record_is_decoded_as_its_item(codec_of, stored):
     assert type(record) is codec.records.cls
     assert codec.decode_all([record, None, stored]) == [codec.decode(stored), None, codec.decode(stored)]
     assert codec.identify_all([record]) == [codec.identify(stored)] == codec.identify_all([stored])
+    assert all(
+        codec.stored(record, name) == stored.get(name) == codec.stored(stored, name) for name in codec.schema.by_name
+    )
     assert item_of(record) == {name: value for name, value in stored.items() if name in codec.schema.by_name}
 
 
