@@ -118,18 +118,22 @@ def export(
             pages = Pages(owner, plan, state, report, limiters=options.limiters, progress=options.progress)
 
             async def handle(items: Sequence[Item]) -> bool:
-                report.taken += len(items)
                 state.is_torn = True
                 writing = start_in_thread(opened.write, items)
                 try:
                     await until_done(writing)
                 except asyncio.CancelledError:
                     if not writing.cancelled() and writing.exception() is None:  # the target has all of the page
-                        report.written += len(items)
+                        count(items)
                         state.confirm()
                     raise
-                report.written += len(items)
+                count(items)
                 return True
+
+            def count(items: Sequence[Item]) -> None:
+                """Count a page that the target has taken: one that it has refused was not taken."""
+                report.taken += len(items)
+                report.written += len(items)
 
             await pages.each(handle)
         finally:

@@ -281,6 +281,35 @@ def test_target_of_one_s_own(tmp_path):
     assert json.loads((tmp_path / "state.json").read_text())["work"] == "export"
 
 
+def test_target_that_fails_has_not_taken_its_page():
+    """What a target refuses is raised as it is, and not counted; it is closed all the same."""
+    calls = []
+
+    class Target:
+        def open(self, state):
+            calls.append("open")
+
+        def write(self, items):
+            calls.append(len(items))
+            if len(calls) == 3:
+                raise ZeroDivisionError
+
+        def checkpoint(self):
+            return None
+
+        def close(self):
+            calls.append("closed")
+
+    async def use(rows):
+        export = rows.scan().export(Target())
+        with pytest.raises(ZeroDivisionError):
+            await export
+        assert export.report.taken == export.report.written == calls[1]
+
+    with_client(Rows(25), use)
+    assert calls[-1] == "closed"
+
+
 def test_file_that_lost_lines_is_refused(tmp_path):
     """A file that is shorter than its state says is not added to."""
     target = JsonLines(tmp_path / "rows.jsonl")
