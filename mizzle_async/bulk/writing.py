@@ -172,7 +172,10 @@ class WriteEngine:
                 self.lanes.leave()
                 self._freed.set()
             if self.state is not None:
-                await self.state.batch_done()
+                try:
+                    await self.state.batch_done()
+                except OSError as error:  # work that could not be resumed is not gone on with
+                    self.stop_for(error)
 
     async def _next(self, feed: Feed) -> list[BatchEntry]:
         """Return the writes of the next request, or none at the end."""

@@ -207,3 +207,24 @@ def test_failure_holds_the_checkpoint_back(table, tmp_path):
     table.leave = lambda _number, _entries: []
     assert load(table, iter(rows(500)), state).skipped == 25
     assert len(table.items) == 500
+
+
+def test_load_stops_at_the_first_checkpoint_that_cannot_be_written(table, tmp_path):
+    """What could not be resumed is not gone on with: the error is raised, although more of the input may come."""
+    state = tmp_path / "folder" / "state.json"
+    state.parent.mkdir()
+
+    async def source():
+        for row in rows(50):
+            yield row
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    def progress(_report):
+        if state.parent.is_dir():
+            state.parent.rmdir()
+            state.parent.touch()
+
+    with pytest.raises(NotADirectoryError):
+        load(table, source(), state, progress=progress)
+    assert len(table.items) == 50
