@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -88,8 +88,13 @@ def load(
         verb: What the caller asked for, for messages.
         kind: What is done with an item, for the report.
         table: The table or tables.
+
+    Raises:
+        ExpressionError: The source is one item, or one key, whose parts would pass for many.
     """
     options.check(verb)
+    if isinstance(source, str | bytes | Mapping):
+        raise ExpressionError(f"{verb} takes many, and this is one {type(source).__name__}: put it into a list")
     report = BatchReport()
     sync = None if isinstance(source, AsyncIterable) else iter(source)
     opened: Any = source

@@ -438,6 +438,20 @@ def test_options_that_mean_nothing_are_refused(table, wrong):
     with_client(table, use)
 
 
+@pytest.mark.parametrize("one", ["abc", b"abc", {"name": "abc"}])
+def test_one_item_is_not_many(table, one):
+    """A single key, whose letters or names would pass for many, is refused before anything is deleted."""
+
+    async def use(client):
+        rows = client.table("rows", partition_key="name")
+        for verb in (rows.put_many, rows.delete_many):
+            with pytest.raises(ExpressionError, match="put it into a list"):
+                verb(one)
+
+    with_client(table, use)
+    assert not table.batches
+
+
 def test_closed_client_fails_the_load(table):
     """On a client that is closed nothing is sent, and the error says so."""
 
