@@ -29,7 +29,7 @@ from mizzle_async.model.index_keys import (
 )
 from mizzle_async.model.schema import EntitySchema, is_entity, schema_of
 
-EntityT = TypeVar("EntityT")
+EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
 PartitionT = TypeVar("PartitionT")
 SortT = TypeVar("SortT")
 # The constructor's own: what stands in `self` there may not be the class's.
@@ -51,17 +51,22 @@ INDEXES_ATTRIBUTE: Final = "__mizzle_indexes__"
 if TYPE_CHECKING:
     # Keys of several attributes: type checkers need one overload per number of them. A tuple shorter than a sort key
     # names its leading parts.
-    Paths2: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2]]
-    Paths3: TypeAlias = tuple[AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3]]
+    Paths2: TypeAlias = tuple[AttributePath[EntityT_contra, P1], AttributePath[EntityT_contra, P2]]
+    Paths3: TypeAlias = tuple[
+        AttributePath[EntityT_contra, P1], AttributePath[EntityT_contra, P2], AttributePath[EntityT_contra, P3]
+    ]
     Paths4: TypeAlias = tuple[
-        AttributePath[EntityT, P1], AttributePath[EntityT, P2], AttributePath[EntityT, P3], AttributePath[EntityT, P4]
+        AttributePath[EntityT_contra, P1],
+        AttributePath[EntityT_contra, P2],
+        AttributePath[EntityT_contra, P3],
+        AttributePath[EntityT_contra, P4],
     ]
     Leading2: TypeAlias = tuple[S1] | tuple[S1, S2]
     Leading3: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3]
     Leading4: TypeAlias = tuple[S1] | tuple[S1, S2] | tuple[S1, S2, S3] | tuple[S1, S2, S3, S4]
 
 
-class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
+class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
     """A global or a local secondary index.
 
     Attributes:
@@ -100,7 +105,7 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
         raise NotImplementedError
 
     @property
-    def partition_key(self) -> PartitionKeyPath[EntityT, PartitionT]:
+    def partition_key(self) -> PartitionKeyPath[EntityT_contra, PartitionT]:
         """The path of its partition key; of several attributes, to be compared with a tuple."""
         first, *more = self.partition_paths
         if more:
@@ -108,7 +113,7 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
         return PartitionKeyPath(self.owner, first.segments, index=self, labels=first.labels)
 
     @property
-    def sort_key(self) -> SortKeyPath[EntityT, SortT]:
+    def sort_key(self) -> SortKeyPath[EntityT_contra, SortT]:
         """The path of its sort key; of several attributes, to be compared with a tuple of the leading ones.
 
         Raises:
@@ -147,7 +152,7 @@ class SecondaryIndex(Generic[EntityT, PartitionT, SortT]):
         return object.__reduce__(self)
 
 
-class GlobalSecondaryIndex(SecondaryIndex[EntityT, PartitionT, SortT]):
+class GlobalSecondaryIndex(SecondaryIndex[EntityT_contra, PartitionT, SortT]):
     """A global secondary index: the same items under another key, read with eventual consistency.
 
     Args:
@@ -350,7 +355,7 @@ class GlobalSecondaryIndex(SecondaryIndex[EntityT, PartitionT, SortT]):
         return self._partition_paths
 
 
-class LocalSecondaryIndex(SecondaryIndex[EntityT, Any, SortT]):
+class LocalSecondaryIndex(SecondaryIndex[EntityT_contra, Any, SortT]):
     """A local secondary index: the items of one partition key value under another sort key.
 
     It limits all items under one partition key value to 10 GB, for ever: an `ItemCollectionLimitWarning` says so.
@@ -366,7 +371,9 @@ class LocalSecondaryIndex(SecondaryIndex[EntityT, Any, SortT]):
 
     is_local: ClassVar[bool] = True
 
-    def __init__(self, name: str, *, sort_key: AttributePath[EntityT, SortT], projection: Projection = "all") -> None:
+    def __init__(
+        self, name: str, *, sort_key: AttributePath[EntityT_contra, SortT], projection: Projection = "all"
+    ) -> None:
         sort_paths = key_paths(name, "sort_key", sort_key)
         if len(sort_paths) > 1:
             raise ModelError(f"index {name!r}: a local secondary index has one sort key attribute: use a global one")

@@ -53,6 +53,7 @@ async def reading() -> None:
     orders.query(BY_STATUS.partition_key == Status.OPEN, BY_STATUS.sort_key > order.placed_at)
     orders.query(BY_PLACE.partition_key == ("nl", "1"), BY_PLACE.sort_key > (Status.OPEN,))
     special_orders.query(BY_STATUS.partition_key == Status.OPEN)
+    special_orders.scan(index=BY_STATUS)
 
     orders.query(Order.status == Status.OPEN)  # type: ignore[arg-type]
     orders.query(Order.customer_id == 5)  # type: ignore[arg-type]
@@ -63,6 +64,7 @@ async def reading() -> None:
     query.filter(Order.total == "x")  # type: ignore[arg-type]
     query.project(Customer.name)  # type: ignore[arg-type]
     customers.query(BY_STATUS.partition_key == Status.OPEN)  # type: ignore[arg-type]
+    customers.scan(index=BY_STATUS)  # type: ignore[arg-type]
 
 
 def writing() -> None:
