@@ -79,9 +79,9 @@ class HeavyHitters(Generic[KeyT]):
             else:
                 return actual, key
 
-    def top(self, most: int | None = None) -> list[tuple[KeyT, float, float]]:
-        """Return the heaviest keys with their sums and by how much those may be too high."""
-        ordered = sorted(self._sums.items(), key=lambda entry: -entry[1])[:most]
+    def top(self) -> list[tuple[KeyT, float, float]]:
+        """Return the keys, the heaviest first, with their sums and by how much those may be too high."""
+        ordered = sorted(self._sums.items(), key=lambda entry: -entry[1])
         return [(key, total, self._errors.get(key, 0.0)) for key, total in ordered]
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.operands import Operand
 from mizzle_async.expressions.paths import AttributePath, PartitionKeyPath, SortKeyPath
-from mizzle_async.expressions.terms import Place, Segments, Show, Term, describe_argument, hidden, owners_of
+from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, owners_of
 
 
 class ClauseKind(Enum):
@@ -145,11 +145,6 @@ class UpdateClauses:
     def owners(self) -> tuple[Any, ...]:
         """The owners of all paths, operands' included, each once, in order of appearance."""
         return owners_of(self.places())
-
-    @property
-    def targets(self) -> tuple[Segments, ...]:
-        """The paths that are changed, in order."""
-        return tuple(clause.path.segments for clause in self.clauses)
 
     @property
     def top_level_names(self) -> frozenset[str]:

@@ -543,7 +543,7 @@ def holds(guard: Condition[Any] | None, item: Mapping[str, Any]) -> bool:
 
 def targets_overlap(clauses: UpdateClauses) -> bool:
     """Whether one clause writes inside what another writes, which DynamoDB refuses."""
-    targets = clauses.targets
+    targets = [clause.path.segments for clause in clauses.clauses]
     return any(
         first[: len(second)] == second
         for position, first in enumerate(targets)

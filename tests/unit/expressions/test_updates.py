@@ -183,9 +183,8 @@ def test_clauses_know_whether_they_may_be_repeated(clauses, safe):
 
 
 def test_clauses_know_what_they_touch():
-    """Targets, top-level names and owners are told without compiling, operands' owners included."""
+    """Top-level names and owners are told without compiling, operands' owners included."""
     clauses = UPDATE.set(LINES[0]["x"], AttributePath(Customer, ("name",))).remove(STATUS)
-    assert clauses.targets == (("lines", 0, "x"), ("status",))
     assert clauses.top_level_names == {"lines", "status"}
     assert clauses.owners == (Order, Customer)
     assert UPDATE.set(TOTAL, TOTAL.if_not_exists(AttributePath(Customer, ("n",))) + 1).owners == (Order, Customer)
