@@ -155,14 +155,14 @@ DATETIME = Scalar(
     "datetime", "S", temporal.write_datetime, temporal.read_datetime,
     "{dumps}({v}, None, {utc_as_z})[1:-1].decode()"
     " if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
-    "{t} if ({t} := {parse_datetime}({p})).tzinfo is {utc} else {in_utc}({t})",
+    f"{{parse_datetime}}({{t}}) if len({{t}} := {{p}}) == {temporal.ISO_LENGTH}"
+    ' and {t}[-1] == "Z" else {read}({t})',
     {
         "dumps": temporal.dumps,
         "utc_as_z": temporal.UTC_AS_Z,
         "datetime": datetime,
         "utc": UTC,
         "parse_datetime": temporal.parse_datetime,
-        "in_utc": temporal.in_utc,
     },
     "{v} if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
 )  # fmt: skip
@@ -187,6 +187,8 @@ UUID_TEXT = Scalar(
 def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
     """Return a scalar that refuses what a key attribute may not hold: nothing, or too many bytes.
 
+    Nor does it read what it would write otherwise: under what it would write there is another item, or none.
+
     Args:
         scalar: The type's.
         limit: How many bytes it may have.
@@ -202,11 +204,20 @@ def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
             raise LimitMisfit(f"{role} of 1 to {limit:,} bytes", f"one of {size:,}")
         return payload
 
+    def read(payload: Any) -> Any:
+        value = scalar.read(payload)
+        if scalar.write(value) != payload:
+            raise Misfit(f"{role} as {scalar.python} is written", "another text for it", "declare the attribute str")
+        return value
+
     source, json_source = "{write}({v})", ""
+    # The payloads of an Enum are what it writes.
+    read_source = scalar.read_source if scalar.tag == "B" or "by_payload" in scalar.names else "{read}({p})"
     if scalar is STR:
+        read_source = scalar.read_source
         fits = f"{{v}} and len({{v}}) <= {limit}"
         source = f"{{v}} if type({{v}}) is str and {{v}}.isascii() and {fits} else {{write}}({{v}})"
         # Without a look at its characters, a text is short enough where each may take four bytes.
         fits = f"{{v}} and len({{v}}) <= {limit // UTF8_BYTES}"
         json_source = f"{{v}} if type({{v}}) is str and {fits} else {{write}}({{v}})"
-    return Scalar(scalar.python, scalar.tag, write, scalar.read, source, scalar.read_source, scalar.names, json_source)
+    return Scalar(scalar.python, scalar.tag, write, read, source, read_source, scalar.names, json_source)

@@ -7,6 +7,7 @@ exact: a fraction of a second is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -23,6 +24,9 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 SECOND_PLACES: Final = 6
 MILLISECOND_PLACES: Final = 3
+ISO_LENGTH: Final = 27
+"""How long the text is that a datetime is written as."""
+
 UUID_LENGTH: Final = 36
 UUID_OCTETS: Final = 16
 AWARE: Final = "give it a time zone: datetime.now(UTC), or .replace(tzinfo=…)"
@@ -31,6 +35,10 @@ parse_datetime: Callable[[str], datetime] = datetime.fromisoformat
 dumps: Callable[..., bytes] = orjson.dumps
 """orjson writes a datetime in half the time that `isoformat` takes, but leaves out microseconds that are 0."""
 UTC_AS_Z: Final = orjson.OPT_UTC_Z
+
+
+_FINER: Final = re.compile("[.,][0-9]{6}[0-9]*[1-9]")
+"""A fraction of a second that Python cuts off without a word."""
 
 
 def in_utc(value: datetime) -> datetime:
@@ -67,6 +75,8 @@ def read_datetime(payload: object) -> datetime:
         value = datetime.fromisoformat(payload)  # type: ignore[arg-type]  # anything else than text fails as it should
     except (TypeError, ValueError):
         raise Misfit("a datetime in ISO 8601", "text that is none") from None
+    if _FINER.search(str(payload)):
+        raise Misfit("a datetime down to microseconds", "a finer one", "declare the attribute str")
     return in_utc(value)
 
 

@@ -1,7 +1,7 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import attrs
@@ -113,6 +113,37 @@ def test_keys_of_other_types(codec_of, kind, value, found):
     codec = codec_of(model)
     assert codec.encode_key({"id": value}) == {"id": found}
     assert codec.decode({"id": found}).id == value
+
+
+class Folded(str):
+    """Text without capital letters."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Make it of any text."""
+        return super().__new__(cls, text.lower())
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (datetime, "2026-01-01T00:00:00Z"),
+        (datetime, "2026-01-01T02:00:00.000000+02:00"),
+        (date, "20260101"),
+        (UUID, "0000000000000000000000000000000A"),
+        (Folded, "ABC"),
+    ],
+)
+def test_a_key_that_would_be_written_otherwise_is_not_read(codec_of, kind, payload):
+    """What somebody else wrote in another form is refused as a key: a delete of what is read would miss the item."""
+    model: Any = entity("things")(
+        type("Thing", (), {"__annotations__": {"id": PartitionKey[kind]}, "__module__": __name__})
+    )
+    sentence = f"Thing.id: expected a partition key as {kind.__name__} is written, found another text for it"
+    with pytest.raises(MarshallingError, match=f"^{sentence}; declare the attribute str") as caught:
+        codec_of(model).decode({"id": {"S": payload}})
+    assert caught.value.key == {"id": {"S": payload}}
 
 
 @pytest.mark.parametrize(("kind", "value"), [(bytes, b""), (bytes, b"x" * 2049), (Kind, Kind.EMPTY)])
