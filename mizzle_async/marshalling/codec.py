@@ -176,11 +176,12 @@ class EntityCodec(Generic[ModelT]):
         return found
 
     def identify_all(self, items: Sequence[Any]) -> list[Hashable]:
-        """Return what ``identify`` does for each of many items, which are all dicts or all records."""
+        """Return what ``identify`` does for each of many items, dicts or records."""
         records = self._records
-        if records is not None and items and type(items[0]) is records.cls:
-            return list(map(records.identify, items))
-        return self._identify_items(items)
+        if records is None or records.cls not in set(map(type, items)):
+            return self._identify_items(items)
+        identify, cls, of_record = self.identify, records.cls, records.identify
+        return [of_record(item) if type(item) is cls else identify(item) for item in items]
 
     def key_of_item(self, item: Item) -> Item:
         """Return the key attributes of an item, as they are stored.

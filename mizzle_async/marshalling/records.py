@@ -91,7 +91,7 @@ class ItemRecords:
         self._decoder: Decoder[Any] = Decoder(_answer_type(cls))
 
     def parse(self, body: bytes) -> Any:
-        """Return what orjson does, but for the items: they are records where all of them fit, else all of them dicts.
+        """Return what orjson does, but for the items: they are records where all of them fit, else dicts.
 
         Raises:
             ValueError: It is not JSON.

@@ -368,6 +368,27 @@ def test_items_are_decoded_as_they_arrive(table):
     assert seen == [0, 100, 200]
 
 
+def test_what_is_left_may_come_in_another_form(table):
+    """An item that does not fit the common form comes as a dict, after others of its batch that came as records."""
+    stored(table, 3)
+    table.items["rows", "a", "1"]["count"] = {"N": "1e0"}
+    table.items["rows", "a", "1"]["odd"] = {"L": []}
+
+    @entity("rows")
+    class Odd(Row):
+        odd: Attribute[set[str]] = attribute(factory=set)
+
+    table.leave = lambda number, keys: [key for key in keys if key["number"]["N"] == "1"] if number == 1 else []
+
+    async def use(client):
+        rows = client.table(Odd)
+        found = await rows.get_many([rows.key(name="a", number=number) for number in range(3)])
+        assert [row.count for row in found] == [0, 1, 2]
+
+    with_client(table.caller, use)
+    assert table.sizes[-2:] == [3, 1]
+
+
 def test_a_repeated_key_has_an_instance_for_each_time(table):
     """What is done to one of them does not show in the other."""
     stored(table, 1)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import cattrs
 import orjson
 import pytest
 
@@ -35,6 +36,11 @@ class Reading:
 def item(**attributes: Any) -> dict[str, Any]:
     """Return an item with nothing but what it must have, and these."""
     return {"station": {"S": "north"}, "number": {"N": "1"}, "value": {"N": "2.5"}} | attributes
+
+
+@attrs.frozen
+class Money:
+    text: str
 
 
 FULL = item(
@@ -107,6 +113,36 @@ def test_one_odd_item_makes_dicts_of_all(codec_of):
     odd = item(flags={"L": []})
     assert read(codec, [FULL, odd]) == [FULL, odd]
     assert codec.decode_all([FULL, odd])[1].flags == set()
+
+
+def test_answers_of_both_forms_go_together(codec_of):
+    """One request may bring records, and another, for what that one left, dicts."""
+    codec = codec_of(Reading)
+    odd = item(number={"N": "2"}, flags={"L": []})
+    mixed = [*read(codec, [FULL]), *read(codec, [odd])]
+    assert [type(each) for each in mixed] == [codec.records.cls, dict]
+    assert codec.identify_all(mixed) == list(map(codec.identify, [FULL, odd]))
+    assert codec.decode_all(mixed) == list(map(codec.decode, [FULL, odd]))
+
+
+def test_hooks_see_what_is_stored(codec_of):
+    """What the user's converter structures is handed to it as it is in a dict."""
+    converter = cattrs.Converter()
+    converter.register_structure_hook(Money, lambda text, _: Money(text))
+    converter.register_unstructure_hook(Money, lambda money: money.text)
+
+    @entity("prices")
+    class Price:
+        name: PartitionKey[str]
+        price: Attribute[Money]
+        old: Attribute[Money | None] = attribute(default=None)
+
+    codec = codec_of(Price, converter)
+    for instance in (Price(name="a", price=Money("1 EUR")), Price(name="a", price=Money("1"), old=Money("2"))):
+        (record,) = read(codec, [codec.encode(instance)])
+        assert codec.decode_all([record]) == [instance]
+    (record,) = read(codec, [{"name": {"S": "a"}, "price": {"S": "1"}, "old": {"NULL": True}}])
+    assert codec.decode_all([record])[0].old is None
 
 
 def test_what_else_an_answer_says_is_kept(codec_of):
