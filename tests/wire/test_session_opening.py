@@ -1,6 +1,8 @@
 """What is done when a client opens, before its first call: connections, authorities, imports."""
 
 import asyncio
+import subprocess
+import sys
 
 import certifi
 import pytest
@@ -125,20 +127,37 @@ def test_authorities_are_read_late_where_the_first_endpoint_needs_none():
     assert run_virtual(main()).check_hostname
 
 
-async def test_opening_does_not_hold_the_loop_while_it_imports():
-    """The parts of opening that take long run in a thread: the loop turns meanwhile."""
-    turns = 0
+WHERE = """
+import asyncio, ssl, sys, threading
+from mizzle_async import Client
 
-    async def turn():
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
+noted = set()
 
-    turning = asyncio.ensure_future(turn())
-    session = await open_session(
-        WireSettings(endpoint_url="http://127.0.0.1:1", region_name="a", credentials=("a", "b"))
-    )
-    turning.cancel()
-    await session.aclose()
-    assert turns > 1
+def note(what):
+    noted.add((what, threading.current_thread() is threading.main_thread()))
+
+def watch(event, arguments):
+    if event == "import" and arguments[0].partition(".")[0] in {"aiobotocore", "botocore"}:
+        note("import")
+    if event == "open" and "service-2.json" in str(arguments[0]):
+        note("service model")
+
+def load_default_certs(self, *arguments, _load=ssl.SSLContext.load_default_certs):
+    note("authorities")
+    _load(self, *arguments)
+
+async def main():
+    async with Client(region_name="eu-west-1", credentials=("a", "b")):
+        pass
+
+sys.addaudithook(watch)
+ssl.SSLContext.load_default_certs = load_default_certs
+asyncio.run(main())
+print(sorted(noted))
+"""
+
+
+def test_what_takes_long_is_done_in_a_thread():
+    """In a fresh process, aiobotocore is imported, and service model and authorities read, off the loop's thread."""
+    done = subprocess.run([sys.executable, "-c", WHERE], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[('authorities', False), ('import', False), ('service model', False)]"

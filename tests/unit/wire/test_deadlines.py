@@ -75,6 +75,28 @@ def test_no_timer_is_left():
     assert left == []
 
 
+def test_one_timer_serves_all_calls_of_one_timeout():
+    """However many calls are under way, and whichever of them ends first, the loop holds one timer for them."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, USUAL)
+        calls = []
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            calls.append(Call(REQUEST, asyncio.current_task(), loop.time(), USUAL))
+            deadlines.begin(calls[-1])
+        timers = [len(loop._scheduled)]
+        for call in calls[:50]:
+            deadlines.end(call)
+        timers.append(len(loop._scheduled))
+        for call in calls[50:]:
+            deadlines.end(call)
+        return timers
+
+    assert run_virtual(main()) == [1, 1]
+
+
 def test_ending_twice_is_nothing():
     """A call that was ended already is not known any more."""
 
