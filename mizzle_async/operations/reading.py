@@ -14,7 +14,7 @@ from mizzle_async.expressions import (
     Conjunction,
 )
 from mizzle_async.marshalling import ItemRecord, ItemRecords, item_of
-from mizzle_async.model import EntitySchema
+from mizzle_async.model import EntitySchema, SecondaryIndex
 from mizzle_async.operations.advice import unindexed_filter
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.conditions import expired_condition
@@ -126,6 +126,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                     f"{schema.entity}: .hydrate() reads what an index lacks: a query of the table lacks nothing"
                 )
             return
+        given: object = index  # perhaps a name, as botocore takes it
+        if not isinstance(given, SecondaryIndex):
+            raise ExpressionError(
+                f"{schema.entity}: index= takes a GlobalSecondaryIndex or a LocalSecondaryIndex, not"
+                f" {type(given).__name__}"
+            )
         self.target.check_owners((index.owner,), f"index {index.name!r}")
         if self.options.consistent_read and not index.is_local:
             raise ExpressionError(
