@@ -116,7 +116,7 @@ class UsageCheck:
                 )
         if use is Use.SUM and float in without_none(annotation):
             raise ExpressionError(
-                f"{path} is of type {type_name(annotation)}, and DynamoDB adds decimal digits: of most floats the sum is "
+                f"{path} is of type {type_name(annotation)}, and DynamoDB adds decimal digits: most sums of floats are "
                 "what no float is written as, so that no read could make an instance. Declare it Decimal"
             )
         if remembered is not None:

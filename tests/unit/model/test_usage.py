@@ -270,7 +270,7 @@ def test_clauses_that_type_checkers_refuse_raise(clauses, message):
     ],
 )
 def test_floats_are_not_added(clauses):
-    """A sum of floats is refused: the service adds decimal digits, and most of those are not what a float is written as."""
+    """A sum of floats is refused: the service adds decimal digits, and few sums are what a float is written as."""
     with pytest.raises(ExpressionError, match=r"float.* DynamoDB adds decimal digits.* Declare it Decimal"):
         compile_update(clauses)
     compile_condition((Order.ratio > {"N": "0.1"}) & (Order.ratio != Order.share))
