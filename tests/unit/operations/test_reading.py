@@ -173,7 +173,10 @@ def test_filters_are_joined(orders):
         (lambda orders: orders.scan().project("status"), "takes attributes' paths"),
         (lambda orders: orders.scan().project(Other.status), "another entity"),
         (lambda orders: orders.scan().hydrate(), "lacks nothing"),
-        (lambda orders: orders.scan(index="by-status"), "takes a GlobalSecondaryIndex or a LocalSecondaryIndex, not str"),
+        (
+            lambda orders: orders.scan(index="by-status"),
+            "takes a GlobalSecondaryIndex or a LocalSecondaryIndex, not str",
+        ),
         (lambda orders: orders.query(BY_COUNTRY.partition_key == "DE").filter(Order.lines.exists()), "does not hold"),
         (lambda orders: orders.scan(max_items=-1), "max_items=-1"),
         (lambda orders: orders.scan(page_size=0), "page_size=0"),
