@@ -1,11 +1,11 @@
 """The commands by name. Each is a function of its name, in a module that is imported when the command is asked for."""
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
-from mizzle_async.cli.exit_codes import EXIT_CODES
+from mizzle_async.cli.exit_codes import EXIT_CODES, INTERRUPTED
 
 
 class Place(NamedTuple):
@@ -51,6 +51,14 @@ class Commands(click.Group):
                 raise
             return _unavailable(cmd_name, place.extra)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C before its work begins, or after it, ends like one in the middle."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            raise SystemExit(INTERRUPTED) from None
 
 
 def _unavailable(name: str, extra: str) -> click.Command:

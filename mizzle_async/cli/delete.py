@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -84,11 +86,7 @@ async def _delete_many(
         click.echo(json_bytes(numbers) if as_json else f"would delete {counted:,} items, a write unit for each KB")
         return DONE
     if not yes:
-        click.confirm(
-            f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?",
-            abort=True,
-            err=True,  # standard output is for the report
-        )
+        _ask(f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?")
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"delete {name}", total=total, quiet=quiet)
     limits: dict[str, Any] = {"concurrency": concurrency, "write_units_per_second": write_units_per_second}
@@ -101,6 +99,22 @@ async def _delete_many(
     else:
         work = opened.table.delete_many(_keys(opened, selection), progress=display, **limits)
     return await Job("delete", display, state, as_json=as_json, quiet=quiet, done="deleted").run(work)
+
+
+def _ask(question: str) -> None:
+    """Ask on standard error; standard output is for the report.
+
+    Raises:
+        click.Abort: The answer is not yes.
+        KeyboardInterrupt: Ctrl-C, which the loop would hear only after the answer.
+    """
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.echo(f"{question} [y/N]: ", nl=False, err=True)
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise click.Abort
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 async def _keys(opened: Opened, selection: Selection) -> AsyncIterator[dict[str, Any]]:

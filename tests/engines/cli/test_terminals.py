@@ -201,6 +201,18 @@ def test_deletion_is_asked_for(shell, new_table):
     assert "1 deleted" in terminal.shown
 
 
+def test_question_is_left_by_ctrl_c(shell, new_table):
+    """Ctrl-C at the question ends the command at once, and deletes nothing."""
+    table = new_table()
+    shell("load", "-", "-t", table, input='{"id": "1"}\n')
+    terminal = Terminal(shell, "delete", "-t", table, "--everything")
+    terminal.read_until("[y/N]")
+    terminal.press(b"\x03")
+    assert terminal.end() == 130
+    assert "interrupted" in terminal.shown
+    assert shell("count", "-t", table).stdout == "1\n"
+
+
 def test_reader_that_leaves_is_no_error_of_ours(shell, new_table, lines):
     """A pipe whose reader has seen enough ends the command without a traceback."""
     table = new_table()

@@ -32,6 +32,17 @@ def test_unknown_command_is_refused(run):
     assert "dance" in result.output
 
 
+def test_interruption_before_the_work_begins(run, monkeypatch):
+    """Ctrl-C while a command is being imported has the exit code of every other."""
+
+    def interrupted(_module):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "import_module", interrupted)
+    result = run("count")
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
 def test_command_without_its_extra_says_how_to_get_it(run, monkeypatch):
     """A command whose library is not installed stays in the list, and names its extra when run."""
     place = commands.Place("nonexistent_library", extra="demo")
