@@ -212,7 +212,6 @@ class Connection(asyncio.Protocol):
         ends_here = self._head_complete and "content-length" not in headers and "transfer-encoding" not in headers
         if self._waiter is not None and ends_here:
             self.on_message_complete()
-            self.reusable = False
         # Without this a half-written request would keep the socket until the peer had read all of it.
         if self._transport is not None:
             self._transport.abort()

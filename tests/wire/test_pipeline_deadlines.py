@@ -395,13 +395,18 @@ def test_a_call_without_any_time_sends_nothing(timeout):
 
 
 class Stubborn:
-    """A transport that makes an error of its own of a cancellation."""
+    """A transport that makes an error of its own of a cancellation: its connection was a stale one, it says."""
+
+    def __init__(self):
+        self.sent = 0
 
     async def exchange(self, exchange):
+        self.sent += 1
         exchange.phase = Outcome.UNKNOWN
         try:
             await asyncio.sleep(1000)
         except asyncio.CancelledError:
+            exchange.stale = True
             raise errors.TransportError("gave up", outcome=Outcome.UNKNOWN) from None
 
     async def aclose(self):
@@ -412,11 +417,12 @@ def test_a_deadline_stays_a_deadline_whatever_a_transport_makes_of_it():
     """Where a transport swallows the cancellation the call still ends as timed out, its task uncancelled."""
 
     async def main():
-        pipeline = await opened(None, transport=Stubborn())
+        transport = Stubborn()
+        pipeline = await opened(None, transport=transport)
         with pytest.raises(errors.DeadlineExceededError) as caught:
             await pipeline.call(request(timeout=1.0))
         assert asyncio.current_task().cancelling() == 0
         await pipeline.aclose()
-        return caught.value
+        return caught.value.timeout, transport.sent
 
-    assert run_virtual(main()).timeout == 1.0
+    assert run_virtual(main()) == (1.0, 1)

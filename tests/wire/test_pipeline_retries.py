@@ -358,3 +358,33 @@ def test_a_stale_connection_is_retried_once_for_free():
     assert error.attempts == 5
     assert len(server.requests) == 6
     assert statistics.quota == 500 - 3 * 14
+
+
+class Stale:
+    """A transport whose every connection is closed as it is used, and has served before: twenty times."""
+
+    def __init__(self):
+        self.sent = 0
+
+    async def exchange(self, exchange):
+        self.sent += 1
+        exchange.phase = Outcome.UNKNOWN
+        exchange.stale = self.sent < 20
+        raise errors.TransportError("closed", outcome=Outcome.UNKNOWN)
+
+    async def aclose(self):
+        """Hold nothing."""
+
+
+def test_no_transport_makes_a_call_go_on_for_ever():
+    """A transport that says "stale" of a connection that ought to be fresh is believed once for each call."""
+
+    async def main():
+        transport = Stale()
+        pipeline = await open_pipeline(WireSettings(transport=transport, retry=RetryPolicy.no_backoff()))
+        with pytest.raises(errors.TransportError):
+            await pipeline.call(request())
+        await pipeline.aclose()
+        return transport.sent
+
+    assert run_virtual(main()) == 5

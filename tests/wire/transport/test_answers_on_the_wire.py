@@ -235,10 +235,16 @@ def test_a_dripping_answer_is_taken_until_its_caller_gives_up(run_virtual, to):
     assert run_virtual(main()) == pytest.approx(100)
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_an_answer_that_is_too_large_is_refused(run, to, framing):
+LARGE = Reply({"Items": [{"a": {"S": "x" * 700_000}}]})
+
+
+@pytest.mark.parametrize(
+    "large",
+    [LARGE, evolve(LARGE, framing="chunked"), LARGE.cut_at(500, Ending.HANG)],
+    ids=["length", "chunked", "announced"],
+)
+def test_an_answer_that_is_too_large_is_refused(run, to, large):
     """An answer over the limit is refused as soon as it is known to be: by its announced length, or by what came."""
-    large = Reply({"Items": [{"a": {"S": "x" * 700_000}}]}, framing=framing)
     pool = ConnectionPool(max_answer_bytes=100_000)
     ((error, _), (second, _)), server = run(play(to, large, ANSWER, pool=pool))
     assert isinstance(error, CorruptResponseError)

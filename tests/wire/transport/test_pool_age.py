@@ -591,17 +591,26 @@ def test_a_server_that_closes_what_it_accepts_is_an_error_not_a_loop(service):
     assert opened <= 20
 
 
+SECURE = Endpoint("https", "dynamodb.test", PORT)
+
+
+class Trusting(VirtualClockLoop):
+    """A loop that takes TLS for granted: what matters here is which addresses are tried."""
+
+    async def create_connection(self, factory, host, port, *, ssl=None, server_hostname=None):
+        assert (ssl is None) == (server_hostname is None)
+        return await super().create_connection(factory, host, port)
+
+
+def run_trusting(service, main):
+    """Run a coroutine function on a loop without TLS."""
+    with asyncio.Runner(loop_factory=lambda: Trusting(service.network)) as runner:
+        return runner.run(main())
+
+
 def test_a_name_that_fails_over_tls_is_remembered(service):
     """Over TLS, where the certificate proves who answers, an address from before may serve while DNS fails."""
     names = {"dynamodb.test": ["10.0.0.1"]}
-    secure = Endpoint("https", "dynamodb.test", PORT)
-
-    class Loop(VirtualClockLoop):
-        """A loop that takes TLS for granted: what matters here is which addresses are tried."""
-
-        async def create_connection(self, factory, host, port, *, ssl=None, server_hostname=None):
-            assert (ssl is None) == (server_hostname is None)
-            return await super().create_connection(factory, host, port)
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -609,9 +618,9 @@ def test_a_name_that_fails_over_tls_is_remembered(service):
         opener = opener_for(loop, names, tls=object)
         outcomes = []
         for endpoint, trust_memory, fails in [
-            (secure, True, False),
-            (secure, True, True),
-            (secure, False, True),
+            (SECURE, True, False),
+            (SECURE, True, True),
+            (SECURE, False, True),
             (HOST, True, True),
         ]:
             names["dynamodb.test"] = OSError(-2, "Name or service not known") if fails else ["10.0.0.1"]
@@ -625,8 +634,25 @@ def test_a_name_that_fails_over_tls_is_remembered(service):
         await server.stop()
         await pass_time(10)
         with pytest.raises(TransportError, match="cannot be resolved"):
-            await opener.open(secure, lambda _connection: None, trust_memory=True)
+            await opener.open(SECURE, lambda _connection: None, trust_memory=True)
         return outcomes
 
-    with asyncio.Runner(loop_factory=lambda: Loop(service.network)) as runner:
-        assert runner.run(main()) == ["open", "open", True, True]
+    assert run_trusting(service, main) == ["open", "open", True, True]
+
+
+def test_a_replacement_is_not_opened_to_a_remembered_address(service):
+    """A connection is replaced to follow DNS: while that fails the old one stays, though its host would answer."""
+
+    async def main():
+        server = await service.serve("10.0.0.1")
+        pool = ConnectionPool(PoolConfig(max_age=100, keep_alive=1000), tls=object)
+        await pool.exchange(exchange(endpoint=SECURE))
+        service.network.names["dynamodb.test"] = ()
+        await pass_time(200)
+        await pool.exchange(exchange(endpoint=SECURE))
+        (host,) = pool.statistics().hosts
+        await pool.aclose()
+        await server.stop()
+        return host.failed > 0, server.opened
+
+    assert run_trusting(service, main) == (True, 1)
