@@ -296,3 +296,24 @@ def test_a_throttled_table_recovers_with_its_successes(index):
             return caught.value.attempts
 
     assert run_virtual(main()) == 2
+
+
+def test_a_table_gets_back_what_its_retries_took():
+    """Retries after throttling that succeed, or that are cancelled, use up nothing of their table's quota."""
+
+    async def main():
+        async with ScriptedServer([Reply.throttled(), ITEM] * 5, then=Reply.throttled()) as server:
+            pipeline = await opened(server.url, retry=RetryPolicy(quota=10, randomness=lambda: 0.5))
+            attempts = [(await pipeline.call(request())).attempts for _ in range(5)]
+            for _ in range(5):
+                call = asyncio.ensure_future(pipeline.call(request()))
+                await asyncio.sleep(0.1)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            with pytest.raises(errors.ThrottledError) as caught:
+                await pipeline.call(request())
+            await pipeline.aclose()
+            return attempts, caught.value.attempts
+
+    assert run_virtual(main()) == ([2] * 5, 3)

@@ -239,6 +239,22 @@ def test_an_expired_token_is_renewed_once():
     assert (statistics.quota, statistics.refreshes) == (500, 2)
 
 
+def test_a_deadline_covers_the_renewal_of_an_expired_token():
+    """A call whose token was refused waits for another one no longer than it has."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, seconds=30.0)
+        async with ScriptedServer(then=EXPIRED) as server:
+            pipeline = await opened(server, issuer)
+            with pytest.raises(errors.DeadlineExceededError) as caught:
+                await pipeline.call(request(timeout=1.0))
+            seconds = now()
+            await pipeline.aclose()
+            return caught.value.attempts, seconds
+
+    assert run_virtual(main()) == (1, 1.0)
+
+
 def test_a_token_that_stays_expired_is_raised():
     """A renewed token that is refused as well is not renewed again."""
 
