@@ -346,8 +346,6 @@ class Pipeline:
         error = deadline_error(call.request, call.timeout)
         if call.exchange is not None:
             error.outcome = call.exchange.phase
-            if error.outcome is Outcome.UNKNOWN and call.request.safety is not RepeatSafety.READ:
-                call.ambiguous = True
         return error
 
     # ── where to ──

@@ -88,7 +88,7 @@ class FallbackTransport:
         return self._sessions[fresh]
 
     async def _judge(self, response: Any, parse: ParseAnswer | None) -> Answer:
-        """Read an answer and check it; where it is not believed, its connection is closed."""
+        """Read an answer and check it; where that ends before the answer does, the connection is closed."""
         try:
             body = await self._read(response.raw.content)
             return check_answer(response.status_code, response.headers, body, parse)

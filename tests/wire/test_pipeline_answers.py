@@ -406,6 +406,7 @@ def test_closing_ends_pauses(safety, trouble):
             with pytest.raises(errors.MizzleError) as caught:
                 await call
             assert loop.time() == 1
+            assert all(timer.cancelled() for timer in loop._scheduled)
             return caught.value, len(server.requests)
 
     error, sent = run_virtual(main())

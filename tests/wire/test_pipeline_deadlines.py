@@ -1,6 +1,8 @@
 """Deadlines and cancellation: one time limit for everything, and nobody's cancellation swallowed. Virtual clock."""
 
 import asyncio
+import random
+from email.utils import formatdate
 
 import anyio
 import pytest
@@ -15,7 +17,8 @@ from mizzle_async.wire.exchange import Answer
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.pool_config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
-from mizzle_async.wire.settings import WireSettings
+from mizzle_async.wire.session_credentials import StaticSource
+from mizzle_async.wire.settings import Credentials, WireSettings
 
 ITEM = Reply({"Item": {"a": {"S": "b"}}})
 FAILING = Reply.error("InternalServerError", status=500)
@@ -185,8 +188,8 @@ def test_a_pool_that_keeps_calls_waiting_is_named():
 class Punctual:
     """A transport whose answer comes in the very turn of the loop in which a deadline of one second fires."""
 
-    def __init__(self, status):
-        self.status = status
+    def __init__(self, answer):
+        self.answer = answer
         self.sent = 0
 
     async def exchange(self, exchange):
@@ -197,7 +200,7 @@ class Punctual:
 
         def arrive():
             exchange.phase = Outcome.ANSWERED
-            answer.set_result(Answer(self.status, {}, {"a": 1}, "InternalServerError"))
+            answer.set_result(self.answer)
 
         # The loop takes timers that are nearer to each other than its clock can tell in one turn, in their order.
         loop.call_at(loop.time() + 1.0 - 5e-10, arrive)
@@ -211,7 +214,7 @@ def test_an_answer_that_is_there_when_the_time_is_up_counts():
     """A whole answer that came in the same moment as the deadline is returned: nobody needs to wonder."""
 
     async def main():
-        pipeline = await opened(None, transport=Punctual(200), timeout=1.0)
+        pipeline = await opened(None, transport=Punctual(Answer(200, {}, {"a": 1})), timeout=1.0)
         response = await pipeline.call(request(RepeatSafety.UNSAFE))
         await pipeline.aclose()
         return response
@@ -219,13 +222,30 @@ def test_an_answer_that_is_there_when_the_time_is_up_counts():
     assert run_virtual(main()).attempts == 1
 
 
-def test_a_refusal_that_is_there_when_the_time_is_up_is_the_last():
-    """A refusal that came in the same moment as the deadline is raised, and nothing is sent any more."""
+class Rotating(StaticSource):
+    """A source that has other credentials each time."""
+
+    async def load(self, *, force):
+        del force
+        return Credentials(str(random.random()), "secret")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("InternalServerError", errors.InternalServerError),
+        ("ExpiredTokenException", errors.ExpiredTokenError),
+        ("RequestTimeTooSkewed", errors.InvalidSignatureError),
+    ],
+)
+def test_a_refusal_that_is_there_when_the_time_is_up_is_the_last(code, error):
+    """A refusal that came in the same moment as the deadline is raised: neither pause nor correction follows."""
 
     async def main():
-        transport = Punctual(500)
+        transport = Punctual(Answer(400, {"date": formatdate(0, usegmt=True)}, {}, code))
         pipeline = await opened(None, transport=transport, timeout=1.0, retry=RetryPolicy.no_backoff())
-        with pytest.raises(errors.InternalServerError):
+        pipeline._keeper._source = Rotating(Credentials("AKID", "secret"))
+        with pytest.raises(error):
             await pipeline.call(request())
         await pipeline.aclose()
         return transport.sent

@@ -179,6 +179,37 @@ def test_a_cancelled_call_cancels_both():
     assert (len(server.requests), statistics.pool.open) == (3, 0)
 
 
+class Slow:
+    """A transport that takes its time to end."""
+
+    def __init__(self):
+        self.ended = 0
+
+    async def exchange(self, _exchange):
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(5)
+            self.ended += 1
+
+    async def aclose(self):
+        """Hold nothing."""
+
+
+def test_closing_waits_for_racers():
+    """A client is closed when what it sent twice has ended twice, although its call ended long before."""
+
+    async def main():
+        transport = Slow()
+        pipeline = await open_pipeline(WireSettings(transport=transport, hedge=HedgePolicy(after=0.01)))
+        with pytest.raises(errors.DeadlineExceededError):
+            await pipeline.call(request(timeout=1.0))
+        await pipeline.aclose()
+        return transport.ended
+
+    assert run_virtual(main()) == 2
+
+
 def test_closing_ends_racers():
     """A client that is closed while it hedges leaves nothing behind."""
 

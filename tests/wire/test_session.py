@@ -88,6 +88,21 @@ def test_the_account_of_a_table_named_by_arn_counts():
         assert found == "https://444455556666.ddb.eu-west-1.amazonaws.com/", operation
 
 
+def test_tables_of_two_accounts_have_ways_of_their_own():
+    """The way that one call found is another's only where the table's account is the same."""
+    arn = "arn:aws:dynamodb:eu-west-1:{}:table/orders"
+    tables = [arn.format(444455556666), arn.format(777788889999), "orders", arn.format(444455556666)]
+
+    async def main():
+        pipeline = await open_pipeline(WireSettings(region_name="eu-west-1", credentials=ACCOUNT))
+        requests = [WireRequest("GetItem", b"{}", table, RepeatSafety.READ) for table in tables]
+        routes = [await pipeline._route(request) for request in requests]
+        await pipeline.aclose()
+        return [route.endpoint.host.partition(".")[0] for route in routes]
+
+    assert run_virtual(main()) == ["444455556666", "777788889999", "111122223333", "444455556666"]
+
+
 @pytest.mark.parametrize(
     ("variable", "host"),
     [
@@ -137,6 +152,23 @@ def test_what_cannot_be_used_is_said_when_the_client_opens(configure):
         destination_of(profile_name="nobody", region_name="us-east-1")
     with pytest.raises(errors.ClientStateError, match="the AWS configuration cannot be used"):
         destination_of(region_name="us-east-1", endpoint_url="not a url")
+
+
+def test_a_host_without_proxy_is_told_from_its_neighbour(monkeypatch):
+    """``NO_PROXY`` counts for each host that requests go to, not only for the one that the client was opened for."""
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", ".ddb.eu-west-1.amazonaws.com")
+
+    async def main():
+        session = await open_session(WireSettings(region_name="eu-west-1", credentials=ACCOUNT))
+        hosts = ("111122223333.ddb.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.amazonaws.com")
+        proxied = [session.fallback_options(Endpoint("https", host, 443)) is not None for host in hosts]
+        await session.aclose()
+        return proxied
+
+    assert run_virtual(main()) == [False, True]
 
 
 # ── clear text ──

@@ -356,6 +356,7 @@ def test_closing_stops_a_refresh():
             calls = [asyncio.ensure_future(pipeline.call(request())) for _ in range(3)]
             await asyncio.sleep(1)
             await pipeline.aclose()
+            assert repr(pipeline._keeper) == "<CredentialKeeper not loaded, 1 refreshes>"
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert asyncio.all_tasks() == {asyncio.current_task()}
             return outcomes

@@ -11,7 +11,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
 from mizzle_async import errors
-from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.testing.tls import LocalAuthority
 from mizzle_async.types import Outcome, RepeatSafety, WireRequest
@@ -159,8 +159,9 @@ async def test_a_corrupt_answer_is_never_a_result(monkeypatch, corrupt):
 
 
 async def test_an_answer_that_is_too_large_is_refused():
-    """No more is read of an answer than one may have."""
-    async with ScriptedServer([Reply({"a": "x" * 100_000})], then=ITEM) as server:
+    """No more is read of an answer than one may have, and its connection is closed."""
+    endless = Reply({"a": "x" * 100_000}).cut_at(60_000, Ending.HANG)
+    async with ScriptedServer([endless], then=ITEM) as server:
         transport = FallbackTransport({}, max_answer_bytes=50_000)
         exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
         with pytest.raises(errors.CorruptResponseError, match="more than an answer may have") as caught:
@@ -185,6 +186,16 @@ async def test_connections_that_are_closed_at_reuse(monkeypatch):
         assert {response.payload == ITEM.payload for response in responses} == {True}
         assert max(response.attempts for response in responses) == 2
         assert pauses == []
+
+
+async def test_nonsense_on_a_connection_that_has_served_is_no_stale_connection(monkeypatch):
+    """Only an end without an answer is repeated for free: whatever else fails on a used connection is paused for."""
+    pauses = []
+    policy = RetryPolicy(randomness=lambda: pauses.append(1) or 0.0)
+    script = [ITEM, Reply.raw(b"SSH-2.0-OpenSSH_9.6\r\n")]
+    async with ScriptedServer(script, then=ITEM) as proxy, behind(proxy, monkeypatch, retry=policy) as pipeline:
+        attempts = [(await pipeline.call(request())).attempts for _ in range(2)]
+    assert (attempts, len(pauses)) == ([1, 2], 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

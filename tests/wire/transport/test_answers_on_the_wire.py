@@ -144,6 +144,7 @@ REFUSED = {
     "compressed chunks": Reply(ITEM, framing="chunked", headers={"Transfer-Encoding": "gzip, chunked"}),
     "a broken chunk": Reply.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Ending.HANG),
     "too many headers": Reply(ITEM, headers={f"x-{n}": "y" * 1000 for n in range(200)}, drip=MAX_HEAD_BYTES // 2),
+    "interim answers without end": Reply.raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 3000, Ending.HANG),
     "headers without end": Reply.raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * (MAX_HEAD_BYTES + 100), Ending.HANG),
 }
 

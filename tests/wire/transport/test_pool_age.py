@@ -377,6 +377,27 @@ def test_addresses_are_spread_and_both_families_are_tried():
         assert len(set(order)) == 5
 
 
+def test_whoever_leaves_a_look_up_leaves_it_to_the_others():
+    """A look-up is shared: one that no longer waits for it does not end it."""
+    asked = []
+
+    async def resolve(host, _port):
+        asked.append(host)
+        await asyncio.sleep(1)
+        return ["192.0.2.1"]
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        addresses = Addresses(time=loop.time, spawn=asyncio.ensure_future, resolve=resolve, generator=random.Random())
+        hasty, patient = (asyncio.ensure_future(addresses.find("shared.test", 443)) for _ in range(2))
+        await asyncio.sleep(0.5)
+        hasty.cancel()
+        return await patient
+
+    assert run_virtual(main()) == (["192.0.2.1"], None)
+    assert asked == ["shared.test"]
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "fe80::1%eth0"])
 def test_an_address_is_not_looked_up(address):
     """An endpoint given as an address needs no resolver."""
@@ -573,6 +594,29 @@ def test_where_others_serve_a_refusal_is_nobodys_failure(service):
     answers, host, opened = service.run(main)
     assert (answers, opened) == (60, 1)
     assert host.failed < 60 + 50 * 30 / LONGEST_OPENING_PAUSE_SECONDS
+
+
+def test_however_long_opening_failed_a_host_that_is_back_is_found_soon(service):
+    """The pauses between attempts grow to five seconds, and no longer."""
+
+    async def main():
+        server = await service.serve("10.0.0.1", lambda _request: Reply(pause=0.5))
+        pool = pool_of(max_connections=2)
+        first = asyncio.ensure_future(pool.exchange(exchange()))
+        await pass_time(0.1)
+        ((address, listener),) = service.network._servers.items()
+        service.network.forget(listener)
+        waiting = asyncio.gather(*(pool.exchange(exchange()) for _ in range(300)))
+        await pass_time(100)
+        away = server.opened
+        service.network._servers[address] = listener
+        await pass_time(LONGEST_OPENING_PAUSE_SECONDS)
+        back = server.opened
+        await asyncio.gather(first, waiting)
+        await pool.aclose()
+        return away, back
+
+    assert service.run(main) == (1, 2)
 
 
 def test_a_server_that_closes_what_it_accepts_is_an_error_not_a_loop(service):

@@ -31,7 +31,9 @@ def test_closing_leaves_nothing_behind(run, to):
         async with ScriptedServer() as server:
             pool = ConnectionPool()
             await asyncio.gather(*(pool.exchange(to(server)) for _ in range(5)))
+            connections = [connection for host in pool._hosts.values() for connection in host._connections]
             await pool.aclose()
+            assert [connection.is_attached for connection in connections] == [False] * 5
             await server.until(lambda: server.open == 0)
             await pool.aclose()
             assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -80,6 +82,27 @@ def test_closing_fails_what_is_under_way(run, to):
     assert outcomes[0].outcome is Outcome.UNKNOWN
     assert "closed while this call waited for a connection" in str(outcomes[2])
     assert phases == [Outcome.UNKNOWN] * 2 + [Outcome.NOT_SENT] * 2
+
+
+def test_closing_ends_a_call_that_was_just_served(run_virtual, to):
+    """A call that was handed a connection in the turn in which the pool is closed is told; it does not wait anew."""
+
+    async def main():
+        async with ScriptedServer() as server:
+            pool = ConnectionPool(PoolConfig(max_connections=1))
+
+            async def call_and_close():
+                await pool.exchange(to(server))
+                await pool.aclose()  # no turn of the loop since the connection was given to the other
+
+            closing = asyncio.ensure_future(call_and_close())
+            await asyncio.sleep(0)
+            with pytest.raises(ClientStateError, match="closed while this call waited"):
+                await pool.exchange(to(server))
+            await closing
+            return len(server.requests)
+
+    assert run_virtual(main()) == 1
 
 
 def test_closing_ends_connections_that_are_being_opened(run_virtual, to):

@@ -393,6 +393,11 @@ def test_warming_up_never_passes_the_bound_and_never_raises(run, to):
     run(main())
 
 
+def test_idle_connections_are_closed_before_the_service_does():
+    """DynamoDB closes a connection that was idle for 20 seconds: by default we are first, with time to spare."""
+    assert PoolConfig().keep_alive <= 15
+
+
 @pytest.mark.parametrize("setting", ["max_connections", "keep_alive", "max_age", "connect_timeout", "wait_timeout"])
 def test_settings_that_make_no_sense_are_refused(setting):
     """Zero and less are refused, naming the setting."""
