@@ -607,7 +607,7 @@ def test_however_long_opening_failed_a_host_that_is_back_is_found_soon(service):
         ((address, listener),) = service.network._servers.items()
         service.network.forget(listener)
         waiting = asyncio.gather(*(pool.exchange(exchange()) for _ in range(300)))
-        await pass_time(100)
+        await pass_time(60)
         away = server.opened
         service.network._servers[address] = listener
         await pass_time(LONGEST_OPENING_PAUSE_SECONDS)
