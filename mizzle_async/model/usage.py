@@ -114,11 +114,6 @@ class UsageCheck:
                     f"{path} is of type {type_name(annotation)}, which does not take {use.value}. It takes "
                     f"{', '.join(one.value for one in Use if one in allowed)}"
                 )
-        if use is Use.SUM and float in without_none(annotation):
-            raise ExpressionError(
-                f"{path} is of type {type_name(annotation)}, and DynamoDB adds decimal digits: most sums of floats are "
-                "what no float is written as, so that no read could make an instance. Declare it Decimal"
-            )
         if remembered is not None:
             self._approved.add(remembered)
 

@@ -69,8 +69,6 @@ class Order:
     level: Attribute[Level]
     paid: Attribute[bool]
     data: Attribute[bytes]
-    ratio: Attribute[float]
-    share: Attribute[int | float | None] = attribute(default=None)
     at: Attribute[datetime]
     day: Attribute[date]
     took: Attribute[timedelta]
@@ -259,21 +257,6 @@ def test_clauses_that_type_checkers_refuse_raise(clauses, message):
     """What one attribute is set to must be able to be its value."""
     with pytest.raises(ExpressionError, match=message):
         compile_update(clauses)
-
-
-@pytest.mark.parametrize(
-    "clauses",
-    [
-        UPDATE.add(Order.ratio, {"N": "0.1"}),
-        UPDATE.add(Order.share, {"N": "1"}),
-        UPDATE.set(Order.ratio, Order.ratio + Order.share),
-    ],
-)
-def test_floats_are_not_added(clauses):
-    """A sum of floats is refused: the service adds decimal digits, and few sums are what a float is written as."""
-    with pytest.raises(ExpressionError, match=r"float.* DynamoDB adds decimal digits.* Declare it Decimal"):
-        compile_update(clauses)
-    compile_condition((Order.ratio > {"N": "0.1"}) & (Order.ratio != Order.share))
 
 
 def test_projection_is_checked_too():
