@@ -126,11 +126,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                     f"{schema.entity}: .hydrate() reads what an index lacks: a query of the table lacks nothing"
                 )
             return
-        given: object = index  # perhaps a name, as botocore takes it
-        if not isinstance(given, SecondaryIndex):
+        if not isinstance(index, SecondaryIndex):  # pyright: ignore[reportUnnecessaryIsInstance]  # it may be a name
             raise ExpressionError(
                 f"{schema.entity}: index= takes a GlobalSecondaryIndex or a LocalSecondaryIndex, not"
-                f" {type(given).__name__}"
+                f" {type(index).__name__}"
             )
         self.target.check_owners((index.owner,), f"index {index.name!r}")
         if self.options.consistent_read and not index.is_local:
