@@ -154,6 +154,7 @@ assign(Order.total, Order.note)  # type: ignore[arg-type]
 assign(Order.count, Order.tags.size())  # type: ignore[misc]
 Order.note + 5  # type: ignore[operator]
 Order.total + "x"  # type: ignore[operator]
+Order.ratio + 1  # type: ignore[operator]
 
 # What was built stays as it is.
 UpdateClauses().clauses = ()  # type: ignore[misc]

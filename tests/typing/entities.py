@@ -51,6 +51,7 @@ class Order:
     marks: Attribute[frozenset[int] | None] = attribute(default=None)
     seal: Attribute[bytes | None] = attribute(default=None)
     paid: Attribute[bool] = attribute(default=False)
+    ratio: Attribute[float] = attribute(default=0.0)
     expires_at: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
 
 

@@ -98,6 +98,7 @@ def writing() -> None:
     _ = update.set_default(Order.total, "x")  # type: ignore[misc]
     _ = update.add(Order.tags, {5})  # type: ignore[misc]
     _ = update.add(Order.note, 1)  # type: ignore[type-var]
+    _ = update.add(Order.ratio, 1.5)  # type: ignore[call-overload]
     _ = update.add(Order.note, "x")  # type: ignore[call-overload]
     _ = update.add(Order.lines, 1)  # type: ignore[type-var]
     _ = update.discard(Order.tags, {5})  # type: ignore[misc]
