@@ -125,7 +125,8 @@ def test_a_call_that_gives_up_does_not_stop_the_refresh():
             calls = [pipeline.call(request(timeout=0.1)) for _ in range(30)]
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert {type(outcome) for outcome in outcomes} == {errors.DeadlineExceededError}
-            assert {outcome.attempts for outcome in outcomes} == {0}
+            assert {(outcome.attempts, outcome.timeout) for outcome in outcomes} == {(0, 0.1)}
+            assert now() == pytest.approx(0.1)
             calls = [pipeline.call(request(timeout=0.15)) for _ in range(30)]
             outcomes = await asyncio.gather(*calls)
             await pipeline.aclose()

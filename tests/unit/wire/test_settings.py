@@ -46,10 +46,11 @@ def test_one_instrument_or_several():
 
 
 def test_the_defaults():
-    """Ten seconds, the documented policies, no hedging, no clear text to others."""
+    """Ten seconds, the documented policies, less idleness than the service allows, no hedge, encryption for others."""
     settings = WireSettings()
     assert settings.timeout == 10.0
     assert settings.pool == PoolConfig()
+    assert settings.pool.keep_alive < 20
     assert settings.retry == RetryPolicy()
     assert settings.hedge is None
     assert not settings.allow_http
