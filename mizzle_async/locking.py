@@ -21,10 +21,11 @@ from mizzle_async.errors import (
     TransactionConflictError,
     VersionConflictError,
 )
-from mizzle_async.operations import GetItem, Target, UpdateItem
+from mizzle_async.operations import GetStored, Target, UpdateItem
 from mizzle_async.types import Item, Outcome
 
 ModelT = TypeVar("ModelT")
+ResultT = TypeVar("ResultT")
 
 Change: TypeAlias = Callable[[ModelT], ModelT | Awaitable[ModelT]]
 """What an item shall be, given what it is; it may be asynchronous, and is called again after a conflict."""
@@ -44,7 +45,8 @@ class Modification(Generic[ModelT]):
         target: The table.
         pacemaker: The client.
         read: Builds the reading of the item.
-        write: Builds the smallest update from the item as it was to the instance as it shall be, checking a version.
+        write: Builds the smallest update from the item as it was to the instance as it shall be, checking a version; it
+            is told what is left of the time, and what is stored.
         change: The caller's.
         attempts: Writes tried at most; None for as many as fit the time.
         timeout: Seconds for everything; None for the client's.
@@ -52,8 +54,8 @@ class Modification(Generic[ModelT]):
 
     target: Target[ModelT]
     pacemaker: Pacemaker
-    read: Callable[[float], GetItem[ModelT]]
-    write: Callable[[Item, int, ModelT, float], UpdateItem[ModelT]]
+    read: Callable[[float], GetStored[ModelT]]
+    write: Callable[[Item, int, ModelT, float, Item], UpdateItem[ModelT]]
     change: Change[ModelT]
     attempts: int | None = None
     timeout: float | None = None
@@ -74,12 +76,12 @@ class Modification(Generic[ModelT]):
         timeout = self.pacemaker.timeout if self.timeout is None else self.timeout
         ends = loop.time() + timeout
         conflicts = 0
-        current: ModelT | None = None
+        current: tuple[Item, ModelT] | None = None
         while True:
             if current is None:
                 current = await self._within(timeout, self.read(ends - loop.time()))
             # What the change raises is the caller's own, be it a conflict or a deadline of another call.
-            write = await self._changed(current, ends, timeout)
+            write = await self._changed(*current, ends, timeout)
             try:
                 return await self._within(timeout, write)
             except (VersionConflictError, TransactionConflictError, TransactionCanceledError) as error:
@@ -88,7 +90,7 @@ class Modification(Generic[ModelT]):
                     raise
                 current = await self._next(error, conflicts, ends)
 
-    async def _within(self, timeout: float, operation: Awaitable[ModelT]) -> ModelT:
+    async def _within(self, timeout: float, operation: Awaitable[ResultT]) -> ResultT:
         """Send an operation, which was given what is left: a deadline names the number that was given for all."""
         try:
             return await operation
@@ -97,7 +99,7 @@ class Modification(Generic[ModelT]):
             error.message = self._too_late(timeout)
             raise
 
-    async def _changed(self, current: ModelT, ends: float, timeout: float) -> UpdateItem[ModelT]:
+    async def _changed(self, stored: Item, current: ModelT, ends: float, timeout: float) -> UpdateItem[ModelT]:
         """Ask for the change, and return the update that it comes to."""
         target = self.target
         schema = target.schema
@@ -124,16 +126,16 @@ class Modification(Generic[ModelT]):
                 f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be "
                 "stored, `return evolve(item, …)`"
             )
-        return self.write(before, version, changed, ends - asyncio.get_running_loop().time())
+        return self.write(before, version, changed, ends - asyncio.get_running_loop().time(), stored)
 
     def _too_late(self, timeout: float) -> str:
         return f"timeout of {timeout:g} seconds exceeded while modifying {self.target.schema.entity}"
 
-    async def _next(self, error: MizzleError, conflicts: int, ends: float) -> ModelT | None:
+    async def _next(self, error: MizzleError, conflicts: int, ends: float) -> tuple[Item, ModelT] | None:
         """Return the item to go on with, or None where it must be read again; raise where the time is up."""
         if conflicts == 1 and isinstance(error, VersionConflictError) and error.item is not None:
             # The conflict has just told what is stored: no pause, no read.
-            return self.target.codec.decode(error.item)
+            return error.item, self.target.codec.decode(error.item)
         pause = self.pacemaker.chance() * min(FIRST_PAUSE * 2.0 ** min(conflicts - 1, 64), LONGEST_PAUSE)
         if asyncio.get_running_loop().time() + pause >= ends:
             raise error

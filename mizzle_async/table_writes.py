@@ -17,7 +17,7 @@ from mizzle_async.operations import (
     CheckItem,
     DeleteItem,
     Encoded,
-    GetItem,
+    GetStored,
     KeyLike,
     Missing,
     Presence,
@@ -392,7 +392,7 @@ class TableWrites(Generic[ModelT]):
         return await Modification(
             self._target,
             self._owner,
-            lambda left: GetItem(self._target, item, timeout=left, consistent_read=True, required=True),
+            lambda left: GetStored(self._target, item, timeout=left, consistent_read=True, required=True),
             self._patch,
             change,
             attempts=attempts,

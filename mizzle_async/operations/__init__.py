@@ -24,7 +24,7 @@ from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity, Explanation
-from mizzle_async.operations.get import GetItem
+from mizzle_async.operations.get import GetItem, GetStored
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, KeyLike, KeyScalar, Missing, entity_identity, resolve_key
 from mizzle_async.operations.key_conditions import AnyIndex, query_index, spread_partitions
@@ -75,6 +75,7 @@ __all__ = [
     "ExecuteTransaction",
     "Explanation",
     "GetItem",
+    "GetStored",
     "Key",
     "KeyLike",
     "KeyScalar",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
@@ -14,6 +14,7 @@ from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.types import Item, WirePayload, WireResponse
 
+ModelT = TypeVar("ModelT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
@@ -79,3 +80,15 @@ class GetItem(Operation[ResultT_co]):
     def _capacity(self) -> Capacity:
         each = f"per {READ_UNIT_BYTES // 1024} KB of the item"
         return read_capacity(1, consistent=self.consistent_read, at_least=True, note=each)
+
+
+class GetStored(GetItem[tuple[Item, ModelT]]):
+    """Read one item that must be there; the result is the item as it is stored, and the instance."""
+
+    __slots__ = ()
+
+    def from_item(self, item: Item | None, now: float, response: WireResponse | None = None) -> tuple[Item, ModelT]:
+        """Return both."""
+        instance: Any = super().from_item(item, now, response)
+        assert item is not None  # noqa: S101  (a required item that is missing has raised)
+        return item, instance

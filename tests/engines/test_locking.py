@@ -16,6 +16,7 @@ from mizzle_async import (
     PartitionKey,
     VersionConflictError,
     attribute,
+    document,
     entity,
     evolve,
 )
@@ -27,6 +28,19 @@ class Order:
     total: Attribute[int] = attribute(default=0)
     lines: Attribute[list[str]] = attribute(factory=list)
     version: Attribute[int] = attribute(default=0, version=True, name="v")
+
+
+@document
+class Settings:
+    level: Attribute[int] = attribute(default=0)
+    marks: Attribute[list[str]] = attribute(factory=lambda: ["new"])
+
+
+@entity("accounts")
+class Account:
+    name: PartitionKey[str]
+    settings: Attribute[Settings] = attribute(factory=Settings)
+    version: Attribute[int] = attribute(default=0, version=True)
 
 
 @pytest.fixture
@@ -196,3 +210,19 @@ async def test_write_id_is_beside_the_version(client, orders):
     assert len({first, second["_write_id"]}) == 2
     assert [each.total async for each in orders.scan()] == [1]
     assert await orders.scan().project(Order.total).all() == [(1,)]
+
+
+@pytest.mark.parametrize("stored", [{}, {"level": 0}, {"level": 0, "undeclared": 1}, {"level": 0, "marks": ["new"]}])
+async def test_modify_knows_what_is_stored(client, stored):
+    """A document that is stored with less or more than its class has by default is changed where it lies."""
+    await client.create_table(Account)
+    accounts, raw = client.table(Account), client.table("accounts", partition_key="name")
+
+    def change(account):
+        return evolve(account, settings=Settings(level=5, marks=["new", "newer"]))
+
+    await raw.put({"name": "a", "settings": stored, "version": 1})
+    await accounts.modify("a", change)
+    assert (await raw.get_one("a"))["settings"] == stored | {"level": 5, "marks": ["new", "newer"]}
+    await raw.put({"name": "a", "version": 1})
+    assert (await accounts.modify("a", change)).settings == Settings(level=5, marks=["new", "newer"])
