@@ -14,6 +14,7 @@ from attrs import asdict, define, field, has
 
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import MizzleError
+from mizzle_async.marshalling import parse_json
 
 MOST_SHOWN: Final = 10
 """Bad lines that are shown as they are found; the file has all of them."""
@@ -84,7 +85,7 @@ class Rejects:
                 if not self.goes_on or not line.endswith(b"\n"):
                     break  # one that a kill or a full disk cut short is found again
                 whole += len(line)
-                entry = json.loads(line)
+                entry = parse_json(line)
                 self._known.add((entry["file"], entry["line"]))
         if self.goes_on:
             os.truncate(self.path, whole)
@@ -152,5 +153,5 @@ def _plain(value: Any) -> Any:
         return asdict(value, recurse=False)
     try:
         return json.loads(json_bytes(value))
-    except TypeError:
+    except (TypeError, ValueError):  # of a class that nobody knows, or a number that Python reads no more
         return str(value)

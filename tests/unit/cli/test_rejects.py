@@ -7,6 +7,7 @@ from attrs import frozen
 
 from mizzle_async.cli.jobs import State
 from mizzle_async.cli.rejects import MOST_SHOWN, Origins, Rejects, StoppedError
+from mizzle_async.marshalling import parse_json
 
 
 def test_origins_remember_where_lines_were_left_out():
@@ -72,15 +73,16 @@ def test_rejects_that_were_cut_short_go_on(tmp_path):
     """The last line of what a killed run has left may be half a line: it is found again, and written again."""
     path = tmp_path / "rejects"
     rejects = Rejects(path)
-    for line in (1, 2):
-        rejects.add(("f", line), "wrong")
+    long = Decimal("9" * 5_000)
+    rejects.add(("f", 1), "wrong", content={"a": long})
+    rejects.add(("f", 2), "wrong", content={"a": long, "b": "\ud800"})
     rejects.close()
     path.write_bytes(path.read_bytes()[:-10])
     rejects = Rejects(path, goes_on=True)
     for line in (1, 2, 3):
         rejects.add(("f", line), "wrong")
     rejects.close()
-    assert [json.loads(line)["line"] for line in path.read_text().splitlines()] == [1, 2, 3]
+    assert [parse_json(line)["line"] for line in path.read_text().splitlines()] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
