@@ -24,9 +24,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 SECOND_PLACES: Final = 6
 MILLISECOND_PLACES: Final = 3
-ISO_LENGTH: Final = 27
-"""How long the text is that a datetime is written as."""
-
 UUID_LENGTH: Final = 36
 UUID_OCTETS: Final = 16
 AWARE: Final = "give it a time zone: datetime.now(UTC), or .replace(tzinfo=…)"

@@ -414,6 +414,8 @@ def test_a_value_of_another_type_is_refused(stored, kind, value, sentence):
             "expected a datetime down to microseconds, found a finer one",
         ),
         (datetime, {"S": "20260131T120000,123456789+00"}, "expected a datetime down to microseconds, found a finer"),
+        (datetime, {"S": "20260131T120000.1234567891Z"}, "expected a datetime down to microseconds, found a finer"),
+        (datetime, {"S": "20260131T120000.1234567891+00:00"}, "expected a datetime down to microseconds, found a fi"),
         (date, {"S": "2026-31-01"}, "expected a date in ISO 8601, found text that is none"),
         (timedelta, {"N": "0.0000001"}, "expected a number down to microseconds, found a finer one"),
         (timedelta, {"N": "1E100"}, "expected a duration that a timedelta holds, found a longer one"),
