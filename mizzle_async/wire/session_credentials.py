@@ -16,7 +16,8 @@ from mizzle_async.wire.settings import Credentials
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 LOOK_SECONDS: Final = 1.0
-"""How often a source is asked whether its credentials still serve, and a failing refresh is tried again, at most."""
+"""How often a source is asked whether its credentials still serve, at most. After a refresh that failed, or that brought
+nothing new, and after one that the service's refusal made, the next one comes no sooner either."""
 
 REFRESH_SECONDS: Final = 60.0
 """A refresh that takes longer is given up, and tried again: one that hangs must not hang for ever."""
@@ -228,16 +229,19 @@ class CredentialKeeper:
             self._error = error
             self._not_before = self._loop.time() + LOOK_SECONDS
         else:
-            self._keep(loaded)
+            self._keep(loaded, force=force)
         finally:
             self._task = None
 
-    def _keep(self, loaded: Credentials) -> None:
+    def _keep(self, loaded: Credentials, *, force: bool) -> None:
         now = self._loop.time()
         self._error = None
-        if loaded == self.credentials:
-            # Refreshing failed inside the provider, which kept the old ones, or there are no others.
+        same = loaded == self.credentials
+        if same or force:
+            # Refreshing failed inside the provider, which kept the old ones, or there are no others. And where new ones
+            # are refused as well, still newer ones will be.
             self._not_before = now + LOOK_SECONDS
+        if same:
             return
         # Short-lived ones may be due as they come; the first ones may be old.
         short = self.credentials is not None and self._source.is_due()

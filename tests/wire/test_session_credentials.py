@@ -272,6 +272,23 @@ def test_a_token_that_stays_expired_is_raised():
     assert (issuer.begun, len(server.requests), error.attempts) == (1, 2, 2)
 
 
+def test_tokens_that_are_all_refused_are_renewed_once_a_second():
+    """Where the service refuses whatever the issuer issues, not every call asks for more."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE)
+        async with ScriptedServer(then=EXPIRED) as server:
+            pipeline = await opened(server, issuer)
+            for _ in range(100):
+                with pytest.raises(errors.ExpiredTokenError):
+                    await pipeline.call(request())
+                await asyncio.sleep(0.1)
+            await pipeline.aclose()
+            return issuer
+
+    assert run_virtual(main()).begun == 10
+
+
 def test_a_refresh_that_fails_after_an_expired_token_is_typed():
     """When the service refuses the token and the issuer is away, the error is about credentials."""
 
