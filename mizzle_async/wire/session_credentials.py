@@ -16,8 +16,8 @@ from mizzle_async.wire.settings import Credentials
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 LOOK_SECONDS: Final = 1.0
-"""How often a source is asked whether its credentials still serve, at most. After a refresh that failed, or that brought
-nothing new, and after one that the service's refusal made, the next one comes no sooner either."""
+"""How often a source is asked whether its credentials still serve, at most. After a refresh that failed, that brought
+nothing new, or that was made because the service refused the old ones, the next comes no sooner either."""
 
 REFRESH_SECONDS: Final = 60.0
 """A refresh that takes longer is given up, and tried again: one that hangs must not hang for ever."""
