@@ -223,8 +223,11 @@ def _is_clean(cells: list[str]) -> bool:
 def _parquet_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
     from mizzle_async.cli.parquet import read_rows
 
-    for number, values in enumerate(read_rows(stream, PARQUET_ROWS), 1):
-        yield Row(name, number, {key: _plain(value) for key, value in values.items() if value is not None})
+    try:
+        for number, values in enumerate(read_rows(stream, PARQUET_ROWS), 1):
+            yield Row(name, number, {key: _plain(value) for key, value in values.items() if value is not None})
+    except (OSError, ValueError) as error:  # as the errors of pyarrow are
+        raise click.ClickException(f"{name} cannot be read to its end: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -80,17 +80,26 @@ class Rejects:
         whole = 0
         with self.path.open("rb") as lines:
             for line in lines:
-                if not line.startswith(b'{"file"'):
-                    raise click.UsageError(f"{self.path} is no rejects file: name another one with --rejects")
+                if not line.startswith(b'{"file":'):
+                    raise self._refusal()
                 if not self.goes_on or not line.endswith(b"\n"):
                     break  # one that a kill or a full disk cut short is found again
                 whole += len(line)
-                entry = parse_json(line)
-                self._known.add((entry["file"], entry["line"]))
+                self._known.add(self._origin(line))
         if self.goes_on:
             os.truncate(self.path, whole)
         else:
             self.path.unlink()
+
+    def _origin(self, line: bytes) -> tuple[str, int]:
+        try:
+            entry = parse_json(line)
+            return entry["file"], entry["line"]
+        except (LookupError, ValueError):
+            raise self._refusal() from None
+
+    def _refusal(self) -> click.UsageError:
+        return click.UsageError(f"{self.path} is no rejects file: name another one with --rejects")
 
     def add(self, origin: tuple[str, int], problem: str, *, attribute: str = "", content: Any = None) -> None:
         """Put something into the file, once.

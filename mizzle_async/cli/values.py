@@ -45,7 +45,7 @@ def _exact(value: Any) -> Any:
         case bytes():
             return b64encode(value).decode()
         case Decimal():
-            return orjson.Fragment(str(value))
+            return orjson.Fragment(str(value)) if value.is_finite() else str(value)
         case int() if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
             return orjson.Fragment(str(value))
         case _:

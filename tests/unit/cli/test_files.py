@@ -253,6 +253,14 @@ def parquet(monkeypatch):
 
 
 @pytest.mark.usefixtures("parquet")
+def test_parquet_that_is_none(tmp_path):
+    """A file that is no Parquet is a bad file."""
+    (tmp_path / "a.parquet").write_bytes(b"no parquet")
+    with pytest.raises(click.ClickException, match="cannot be read to its end"):
+        list(Source((str(tmp_path / "a.parquet"),)))
+
+
+@pytest.mark.usefixtures("parquet")
 def test_parquet(tmp_path, monkeypatch):
     """Items go into Parquet and come out again: absent attributes absent, numbers with their values."""
     monkeypatch.chdir(tmp_path)

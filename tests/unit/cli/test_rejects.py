@@ -64,9 +64,11 @@ def test_item_that_cannot_be_encoded_is_kept(tmp_path):
 
     rejects = Rejects(tmp_path / "rejects")
     rejects.add(("f", 1), "too long", content=Thing({"a"}, Thing(set(), 1j)))
+    rejects.add(("f", 2), "no number", content={"a": Decimal("NaN")})
     rejects.close()
-    entry = json.loads((tmp_path / "rejects").read_text())
-    assert entry["content"] == {"names": ["a"], "inner": {"names": [], "inner": "1j"}}
+    first, second = [parse_json(line)["content"] for line in (tmp_path / "rejects").read_text().splitlines()]
+    assert first == {"names": ["a"], "inner": {"names": [], "inner": "1j"}}
+    assert second == {"a": "NaN"}
 
 
 def test_rejects_that_were_cut_short_go_on(tmp_path):
@@ -86,7 +88,7 @@ def test_rejects_that_were_cut_short_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
-@pytest.mark.parametrize("content", [b'{"id": 1}\n', b"no newline", b"\n"])
+@pytest.mark.parametrize("content", [b'{"id": 1}\n', b"no newline", b"\n", b'{"files": []}\n'])
 def test_only_rejects_are_written_over(tmp_path, content, goes_on):
     """A file that is no rejects file is neither removed nor added to; a folder that is missing is told at once."""
     path = tmp_path / "data"
@@ -96,6 +98,15 @@ def test_only_rejects_are_written_over(tmp_path, content, goes_on):
     assert path.read_bytes() == content
     with pytest.raises(click.UsageError, match="no folder"):
         Rejects(tmp_path / "nowhere" / "rejects", goes_on=goes_on)
+
+
+def test_rejects_that_are_damaged_are_not_added_to(tmp_path):
+    """A line in the middle that is none is a usage error, and the file is left as it is."""
+    path = tmp_path / "rejects"
+    path.write_bytes(content := b'{"file": "f", "line": 1}\n{"file": \n')
+    with pytest.raises(click.UsageError, match="is no rejects file"):
+        Rejects(path, goes_on=True)
+    assert path.read_bytes() == content
 
 
 def test_first_reject_may_stop(tmp_path):
