@@ -244,6 +244,7 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         sort_key: str | None = None,
         partition_key_type: type[Any] = str,
         sort_key_type: type[Any] = str,
+        shards: int | None = None,
     ) -> Table[dict[str, Any]]: ...
     def table(
         self,
@@ -255,6 +256,7 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         sort_key: str | None = None,
         partition_key_type: type[Any] = str,
         sort_key_type: type[Any] = str,
+        shards: int | None = None,
     ) -> Any:
         """Return the handle of a table. Nothing is sent, and the client need not be open.
 
@@ -266,15 +268,16 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             sort_key: The sort key attribute, where the class does not say.
             partition_key_type: For dicts: str, int, Decimal or bytes.
             sort_key_type: For dicts, as above.
+            shards: For dicts: over how many partitions the partition key is spread, as by ``attribute(shards=…)``.
 
         Raises:
             ModelError: The class cannot be an entity, or an attribute has a type that cannot be stored.
         """
-        identity = (model, name, partition_key, sort_key, partition_key_type, sort_key_type)
+        identity = (model, name, partition_key, sort_key, partition_key_type, sort_key_type, shards)
         # An instance, or a list of classes, has no hash; its schema says what is wrong with it.
         found = self._tables.get(identity) if isinstance(model, Hashable) else None
         if found is None:
-            schema = self._schema(model, name, partition_key, sort_key, (partition_key_type, sort_key_type))
+            schema = self._schema(model, name, partition_key, sort_key, (partition_key_type, sort_key_type, shards))
             codec: EntityCodec[Any] = self._marshaller.codec(schema)
             found = self._tables[identity] = Table(self, codec, self.table_name(name or schema.table))
         return found
@@ -289,19 +292,21 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         name: str | None,
         partition_key: str | None,
         sort_key: str | None,
-        key_types: tuple[type[Any], type[Any]],
+        of_dicts: tuple[type[Any], type[Any], int | None],
     ) -> EntitySchema:
         if isinstance(model, str):
             if partition_key is None:
                 raise ModelError(
                     f"table {model!r}: say which attribute is its key: partition_key=…, and sort_key=… if it has one"
                 )
+            partition_key_type, sort_key_type, shards = of_dicts
             return dict_schema(
                 model,
                 partition_key=partition_key,
                 sort_key=sort_key,
-                partition_key_type=key_types[0],
-                sort_key_type=key_types[1],
+                partition_key_type=partition_key_type,
+                sort_key_type=sort_key_type,
+                shards=shards,
             )
         if is_entity(model) and partition_key is None and sort_key is None:
             return schema_of(model)

@@ -84,7 +84,7 @@ async def _copy(
     concurrency: int,
     write_units_per_second: float | None,
 ) -> int:
-    opened = await open_table(client, source, model)
+    opened = await open_table(client, source, model, as_stored=True)
     goal = await open_table(target_client, target, None)
     if goal.table.name == opened.table.name and target_client is client:
         raise click.UsageError("a table cannot be copied into itself")

@@ -81,6 +81,7 @@ async def _export(
         _rehearse(opened, selection, as_json=as_json)
         return DONE
     name = opened.table.name
+    target.natural = opened.natural if opened.codec.sharding is not None else None
     target.first = opened.table.schema.key_names
     target.columns = tuple(map(opened.stored_name, target.columns))
     rows = selection.rows(opened)

@@ -44,9 +44,9 @@ def get(
         if as_dynamodb:
             click.echo(dynamodb_line(item), nl=False)
         elif as_json or not sys.stdout.isatty():
-            click.echo(json_line(item), nl=False)
+            click.echo(json_line(opened.natural(item)), nl=False)
         else:
-            click.echo(json_bytes(plain_item(item), indent=True))
+            click.echo(json_bytes(plain_item(opened.natural(item)), indent=True))
         return DONE
 
     connection.run(work)

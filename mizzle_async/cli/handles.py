@@ -19,7 +19,7 @@ from mizzle_async.marshalling import EntityCodec, decode_any
 from mizzle_async.model import is_entity
 from mizzle_async.operations.table_definition import TableDescription
 from mizzle_async.table import Table
-from mizzle_async.types import AttributeValue
+from mizzle_async.types import AttributeValue, Item
 
 KEY_TYPES: Final[dict[str, type[Any]]] = {"S": str, "N": Decimal, "B": bytes}
 
@@ -108,6 +108,22 @@ class Opened:
             raise MarshallingError("expected a value: an attribute without one is absent; use the operator exists")
         return stored
 
+    def natural(self, item: Item) -> Item:
+        """Return an item with its partition key as its owner knows it: without the suffix of a shard."""
+        sharding = self.codec.sharding
+        return item if sharding is None else sharding.collect(item)
+
+    def key_value(self, text: str, name: str) -> Any:
+        """Return the value of a key attribute that a text stands for, as a table of dicts takes it.
+
+        Raises:
+            MarshallingError: It cannot be one.
+        """
+        sharding = self.table.target.codec.sharding
+        if sharding is not None and name == sharding.partition_name:
+            return text
+        return key_scalar(self.value(text, (name,)))
+
     def key(self, texts: tuple[str, ...]) -> dict[str, Any]:
         """Return the key that texts stand for, partition key first.
 
@@ -119,7 +135,7 @@ class Opened:
         if len(texts) != len(names):
             count = "1 value" if len(names) == 1 else f"{len(names)} values"
             raise click.UsageError(f"the key of this table is {', '.join(names)}: {count}, not {len(texts)}")
-        return {name: key_scalar(self.value(text, (name,))) for name, text in zip(names, texts, strict=True)}
+        return {name: self.key_value(text, name) for name, text in zip(names, texts, strict=True)}
 
 
 def key_scalar(stored: AttributeValue) -> Any:
@@ -127,13 +143,14 @@ def key_scalar(stored: AttributeValue) -> Any:
     return Decimal(stored["N"]) if "N" in stored else decode_any(stored)
 
 
-async def open_table(client: Client, table: str | None, model: str | None) -> Opened:
+async def open_table(client: Client, table: str | None, model: str | None, *, as_stored: bool = False) -> Opened:
     """Return a table, with what the service says of it.
 
     Args:
         client: An open client.
         table: The table's name; None for the one of the model.
         model: ``module:Class`` of an entity; None to read and write plain items.
+        as_stored: Whether keys are those at the service, with the suffixes of shards.
 
     Raises:
         click.UsageError: Neither is given, or the model is no entity, or one of another key.
@@ -159,5 +176,6 @@ async def open_table(client: Client, table: str | None, model: str | None) -> Op
         sort_key=names[1] if len(names) > 1 else None,
         partition_key_type=types[0],
         sort_key_type=types[-1],
+        shards=None if typed is None or as_stored else typed.schema.partition_key.shards,
     )
     return Opened(raw, typed, description)

@@ -66,7 +66,7 @@ class Incoming:
     def undone(self, undone: UndoneWrite) -> None:
         """Take an item that cannot be written."""
         try:
-            content = plain_item(self.opened.codec.encode(undone.item))
+            content = plain_item(self.opened.natural(self.opened.codec.encode(undone.item)))
         except MizzleError:
             content = undone.item
         self._reject(self.origins.of(undone.position), undone.error, content)
@@ -84,6 +84,8 @@ class Incoming:
                 name = min(unknown)
                 raise MarshallingError(f"{codec.schema.entity} has no such attribute", path=f".{name}")
         self._check_keys(item)
+        if codec.sharding is not None and row.format is not Format.DYNAMODB:
+            codec.sharding.spread(item)
         return item
 
     def _check_keys(self, item: Item) -> None:

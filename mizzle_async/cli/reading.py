@@ -49,7 +49,8 @@ async def show_rows(
     try:
         async with rows.stream() as items:
             async for row in items:
-                showing.add(encode(row))
+                item = encode(row)
+                showing.add(item if showing.shown == "dynamodb" else opened.natural(item))
     finally:
         showing.end()
     return DONE if showing.count else NOT_FOUND

@@ -11,7 +11,7 @@ import click
 from attrs import frozen
 
 from mizzle_async.cli.conditions import FILTER_HELP, filter_conditions, sort_condition
-from mizzle_async.cli.handles import Opened, key_scalar
+from mizzle_async.cli.handles import Opened
 from mizzle_async.errors import ItemCollectionLimitWarning, UnindexedFilterWarning
 from mizzle_async.expressions import PartitionKeyCondition, SortKeyCondition
 from mizzle_async.model import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex
@@ -114,9 +114,7 @@ class Selection:
                 f"the partition key is {', '.join(names)}: give --partition {len(names)} times, not"
                 f" {len(self.partition)} times"
             )
-        values = tuple(
-            key_scalar(opened.value(text, (name,))) for name, text in zip(names, self.partition, strict=True)
-        )
+        values = tuple(opened.key_value(text, name) for name, text in zip(names, self.partition, strict=True))
         partition: PartitionKeyCondition[Any] = source.partition_key == (values[0] if len(values) == 1 else values)
         return partition, None if self.sort is None else sort_condition(opened, source.sort_key, *self.sort)
 

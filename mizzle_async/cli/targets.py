@@ -6,7 +6,7 @@ import gzip
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -41,6 +41,7 @@ class ExportFile(ExportTarget):
         format: How items are written down.
         columns: The columns of CSV, in their order; none for all attributes there are.
         first: Names of columns that come first, where the columns are not named.
+        natural: Makes of a stored item what it is to its owner, who knows nothing of shards.
         is_laid_out: Whether an earlier run has done everything, what it gathered is gone, and nothing is left to do.
     """
 
@@ -48,6 +49,7 @@ class ExportFile(ExportTarget):
     format: Format
     columns: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
+    natural: Callable[[Item], Item] | None = None
     is_laid_out: bool = False
     _file: BinaryIO | None = field(default=None, init=False)
     _done: Any = field(default=None, init=False)
@@ -98,6 +100,8 @@ class ExportFile(ExportTarget):
 
     def write(self, items: Sequence[Item]) -> None:
         """Write items."""
+        if self.natural is not None and self.format is not Format.DYNAMODB:
+            items = list(map(self.natural, items))
         if self.is_gathered or self.format is Format.DYNAMODB:
             lines = [dynamodb_line(item) for item in items]
         elif self.format is Format.CSV:

@@ -18,7 +18,7 @@ from mizzle_async.model.schema import (
     KeyRole,
     UnknownAttributes,
 )
-from mizzle_async.model.structure import check_keys, check_names, check_options
+from mizzle_async.model.structure import check_keys, check_names, check_options, check_shards
 
 
 def map_class(
@@ -84,6 +84,7 @@ def dict_schema(
     sort_key: str | None = None,
     partition_key_type: type[Any] | None = None,
     sort_key_type: type[Any] | None = None,
+    shards: int | None = None,
 ) -> EntitySchema:
     """Return a schema for a table whose items are plain dicts, with any attributes beside the key.
 
@@ -93,13 +94,16 @@ def dict_schema(
         sort_key: The stored name of the sort key.
         partition_key_type: Its type; None encodes by value.
         sort_key_type: As for the partition key.
+        shards: Over how many partitions the partition key is spread; None for one.
 
     Raises:
         ModelError: If a name or a type cannot be a key's.
     """
     if sort_key == partition_key:
         raise ModelError(f"table {name!r}: {sort_key} cannot be partition key and sort key at once")
-    partition = _key(name, partition_key, "partition", partition_key_type)
+    if shards is not None:
+        check_shards(f"table {name!r}", shards)
+    partition = attrs.evolve(_key(name, partition_key, "partition", partition_key_type), shards=shards)
     sort = None if sort_key is None else _key(name, sort_key, "sort", sort_key_type)
     attributes = (partition,) if sort is None else (partition, sort)
     return EntitySchema(dict, name, attributes, table=name, partition_key=partition, sort_key=sort)

@@ -113,7 +113,9 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
         if options.time_to_live and options.datetime_format not in {None, "epoch"}:
             raise ModelError(f"{where}: DynamoDB reads a time to live in epoch seconds: leave datetime_format out")
         if options.shards is not None:
-            _check_shards(declaration)
+            if declaration.key != "partition":
+                raise ModelError(f"{where}: shards= spreads a partition key: take it off this attribute")
+            check_shards(where, options.shards)
         _check_default(declaration)
 
 
@@ -125,12 +127,14 @@ def _check_key(declaration: Declaration) -> None:
         )
 
 
-def _check_shards(declaration: Declaration) -> None:
-    shards: Any = declaration.options.shards
-    if declaration.key != "partition":
-        raise ModelError(f"{declaration.where}: shards= spreads a partition key: take it off this attribute")
+def check_shards(where: str, shards: Any) -> None:
+    """Refuse what is no number of partitions to spread a key over.
+
+    Raises:
+        ModelError: It is none.
+    """
     if not isinstance(shards, int) or isinstance(shards, bool) or shards < MIN_SHARDS:
-        raise ModelError(f"{declaration.where}: shards= takes an int of at least {MIN_SHARDS}")
+        raise ModelError(f"{where}: shards= takes an int of at least {MIN_SHARDS}")
 
 
 def _check_default(declaration: Declaration) -> None:

@@ -242,6 +242,20 @@ async def test_indexes_of_a_spread_key(events):
         await by_place.page(max_items=3)
 
 
+async def test_dicts_are_spread_alike(client, events):
+    """A table of dicts with the same number of shards finds, merges and writes the same items."""
+    plain = client.table("events", partition_key="tenant", sort_key="number", sort_key_type=int, shards=5)
+    row = await plain.get_one(tenant="hot", number=7)
+    assert (row["tenant"], row["odd"]) == ("hot", "yes")
+    numbers = [row["number"] async for row in plain.query(plain.partition_key == "hot")]
+    assert numbers == sorted(numbers)
+    assert len(numbers) == 200
+    await plain.put({**row, "kind": "changed"})
+    assert (await events.get_one(tenant="hot", number=7)).kind == "changed"
+    with pytest.raises(ModelError, match="at least 2"):
+        client.table("events", partition_key="tenant", sort_key="number", shards=1)
+
+
 async def test_what_sharding_cannot_do_is_refused(client, events):
     """Bounds that several partitions cannot keep, and comparisons of the spread key elsewhere, are refused."""
     query = events.query(Event.tenant == "hot")

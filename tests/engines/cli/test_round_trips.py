@@ -214,3 +214,41 @@ def test_complete_state_of_other_work_is_refused(shell, new_table):
     ):
         result = shell("export", *arguments)
         assert (result.exit_code, "ResumeError" in result.stderr) == (1, True)
+
+
+SPREAD = """
+from mizzle_async import Attribute, PartitionKey, SortKey, attribute, entity
+
+@entity("{table}")
+class Event:
+    tenant: PartitionKey[str] = attribute(shards=3)
+    number: SortKey[int]
+    note: Attribute[str]
+"""
+
+
+def test_spread_keys_have_no_suffix_outside(shell, new_table, monkeypatch):
+    """With a model whose key is spread, keys are typed, read and shown without suffixes; a copy is as it is stored."""
+    table, other = new_table("tenant:S number:N"), new_table("tenant:S number:N")
+    module = f"spread_{table.replace('-', '_')}"
+    (shell.folder / f"{module}.py").write_text(SPREAD.format(table=table), encoding="utf-8")
+    monkeypatch.syspath_prepend(shell.folder)
+    model = ("--model", f"{module}:Event")
+    rows = [{"tenant": "hot", "number": number, "note": "x"} for number in range(40)]
+    shell.write("in.jsonl", *rows, {"tenant": "hot", "number": 40, "note": "x" * 410_000})
+    assert shell("load", "in.jsonl", *model).exit_code == 3
+    assert shell.read(f"{table}.rejects.jsonl")[0]["content"]["tenant"] == "hot"
+    assert {row["tenant"] for row in shell.rows("scan", "-t", table)} == {"hot#0", "hot#1", "hot#2"}
+    assert shell.rows("query", *model, "-p", "hot") == rows
+    assert shell.rows("get", "hot", "7", *model) == [rows[7]]
+    assert shell.rows("scan", *model, "--limit", "1")[0]["tenant"] == "hot"
+    assert "hot#" in shell("get", "hot", "7", *model, "--dynamodb").stdout
+    assert shell("copy", table, other, *model).exit_code == 0
+    assert {row["tenant"] for row in shell.rows("scan", "-t", other)} == {"hot#0", "hot#1", "hot#2"}
+    for name, kind in (("out.jsonl", "jsonl"), ("out.csv", "csv"), ("out.json", "dynamodb")):
+        assert shell("export", name, *model, "--format", kind).exit_code == 0
+        assert shell("delete", *model, "-p", "hot", "-y").exit_code == 0
+        assert shell("load", name, *model).exit_code == 0
+        assert shell.rows("query", *model, "-p", "hot") == rows
+    assert shell("delete", "hot", "7", *model).exit_code == 0
+    assert shell("count", *model, "-p", "hot").stdout == "39\n"
