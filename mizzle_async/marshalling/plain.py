@@ -17,7 +17,9 @@ from typing import Any, Final
 from mizzle_async.errors import MarshallingError
 from mizzle_async.marshalling.by_value import encode_any
 from mizzle_async.marshalling.codec import EntityCodec
+from mizzle_async.marshalling.open_values import OptionalShape
 from mizzle_async.marshalling.shape import ALL_TAGS, Shape
+from mizzle_async.marshalling.unions import TaggedUnionShape, UnionShape
 from mizzle_async.types import AttributeValue, Item
 
 SET_ELEMENTS: Final = {"SS": "S", "NS": "N", "BS": "B"}
@@ -132,13 +134,27 @@ def value_from_plain(value: Any, shape: Shape | None, *, is_text: bool = False) 
         element = shape.element() if shape is not None else None
         return {"L": [value_from_plain(one, element) for one in value]}
     if isinstance(value, dict):
+        holder = None if shape is None else _holder(shape, value)
         return {
             "M": {
-                name: value_from_plain(member, shape.member(name) if shape is not None else None)
+                name: value_from_plain(member, holder.member(name) if holder is not None else None)
                 for name, member in value.items()
             }
         }
     return encode_any(value)
+
+
+def _holder(shape: Shape, members: Mapping[str, Any]) -> Shape:
+    """Return how a map is stored: of a union, as the class that it names."""
+    match shape:
+        case OptionalShape():
+            return _holder(shape.inner, members)
+        case UnionShape():
+            return next((_holder(one, members) for one in shape.members if "M" in one.tags), shape)
+        case TaggedUnionShape():
+            return shape.classes.get(str(members.get(shape.attribute)), shape)
+        case _:
+            return shape
 
 
 def _from_text(text: str, tags: frozenset[str], shape: Shape | None, *, is_text: bool) -> AttributeValue:
