@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,9 @@ from mizzle_async.types import Item
 
 Shown = Literal["table", "jsonl", "dynamodb", "csv"]
 SHOWN: Final = ("table", "jsonl", "dynamodb", "csv")
+CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters, but for tabulators and new lines."""
+
 MOST_ROWS: Final = 1_000
 """Rows of a table on a terminal, which has to be laid out as a whole; what comes after them is counted."""
 
@@ -93,10 +97,15 @@ class Printer:
         from rich.table import Table
         from rich.text import Text
 
+        def plain(text: str) -> Text:  # no markup, and nothing that steers a terminal
+            return Text(CONTROLS.sub(lambda found: repr(found[0])[1:-1], text))
+
         columns = self.columns or tuple(dict.fromkeys(name for item in self._rows for name in item))
-        grid = Table(*columns)
+        grid = Table()
+        for name in columns:
+            grid.add_column(plain(name))
         for item in self._rows:
-            grid.add_row(*(Text(cell(item.get(name))) for name in columns))
+            grid.add_row(*(plain(cell(item.get(name))) for name in columns))
         if columns:
             Console().print(grid)
         more = f", {self.count - MOST_ROWS:,} not shown: use --limit, or --json" if self.count > MOST_ROWS else ""
