@@ -43,8 +43,11 @@ Text: TypeAlias = str | date | None
 Binary: TypeAlias = bytes | None
 """What is stored as bytes."""
 
-Summand: TypeAlias = int | Decimal | timedelta | datetime | None
-"""What can be added to: numbers but floats, and times that are stored as numbers."""
+Number: TypeAlias = float | Decimal | None
+"""What is stored as a number; ``float`` stands for ``int`` too."""
+
+Summand: TypeAlias = Number | timedelta | datetime
+"""What can be added to: numbers, and times that are stored as such."""
 
 TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
 """DynamoDB's type descriptors."""

@@ -137,6 +137,7 @@ Order.total[Address.city]  # type: ignore[index]
 # What an update assigns.
 assign(Order.total, Decimal(1))
 assign(Order.total, Order.total + 5)
+assign(Order.ratio, Order.ratio + 0.5)
 assign(Order.total, Order.total - Decimal("0.5"))
 assign(Order.total, 100 - Order.total)
 assign(Order.count, Order.count.if_not_exists(0) + 1)
@@ -154,7 +155,6 @@ assign(Order.total, Order.note)  # type: ignore[arg-type]
 assign(Order.count, Order.tags.size())  # type: ignore[misc]
 Order.note + 5  # type: ignore[operator]
 Order.total + "x"  # type: ignore[operator]
-Order.ratio + 1  # type: ignore[operator]
 
 # What was built stays as it is.
 UpdateClauses().clauses = ()  # type: ignore[misc]

@@ -81,6 +81,7 @@ def writing() -> None:
     _ = update.set_default(Order.total, Decimal(0))
     _ = update.add(Order.count, 1)
     _ = update.add(Order.total, 1)
+    _ = update.add(Order.ratio, 1.5)
     _ = update.add(Order.seen, 1)
     _ = update.add(Order.took, timedelta(seconds=1))
     _ = update.add(Order.expires_at, 3600)
@@ -98,7 +99,6 @@ def writing() -> None:
     _ = update.set_default(Order.total, "x")  # type: ignore[misc]
     _ = update.add(Order.tags, {5})  # type: ignore[misc]
     _ = update.add(Order.note, 1)  # type: ignore[type-var]
-    _ = update.add(Order.ratio, 1.5)  # type: ignore[call-overload]
     _ = update.add(Order.note, "x")  # type: ignore[call-overload]
     _ = update.add(Order.lines, 1)  # type: ignore[type-var]
     _ = update.discard(Order.tags, {5})  # type: ignore[misc]
