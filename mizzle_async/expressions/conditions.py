@@ -16,6 +16,7 @@ from mizzle_async.expressions.terms import (
     Term,
     describe_argument,
     hidden,
+    own_copy,
     owners_of,
     refuse_combination,
 )
@@ -121,7 +122,8 @@ class Predicate(Condition[EntityT_contra]):
     def __init__(self, operator: str, left: Term, arguments: tuple[Any, ...] = ()) -> None:
         self.operator: Final[str] = operator
         self.left: Final[Term] = left
-        self.arguments: Final[tuple[Any, ...]] = arguments
+        # What the caller changes later must not change what was said.
+        self.arguments: Final[tuple[Any, ...]] = tuple(map(own_copy, arguments))
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return no conditions."""

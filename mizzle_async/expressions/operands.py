@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeV
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
-from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden
+from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, own_copy
 from mizzle_async.types import MYPY
 
 EntityT = TypeVar("EntityT")
@@ -149,7 +149,7 @@ class IfNotExists(Operand[EntityT, ValueT]):
 
     def __init__(self, path: Place, value: Any) -> None:
         self.path: Final[Place] = path
-        self.value: Final[Any] = value
+        self.value: Final[Any] = own_copy(value)
 
     def __add__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the sum, for a SET clause."""
@@ -184,8 +184,8 @@ class ListAppend(Operand[EntityT, ValueT_co]):
     __slots__ = ("first", "second")
 
     def __init__(self, first: Any, second: Any) -> None:
-        self.first: Final[Any] = first
-        self.second: Final[Any] = second
+        self.first: Final[Any] = own_copy(first)
+        self.second: Final[Any] = own_copy(second)
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

@@ -135,3 +135,8 @@ def hidden(value: Any) -> str:
 def describe_argument(argument: Any, show: Show) -> str:
     """Return a term or a value as text."""
     return argument.describe(show) if isinstance(argument, Term) else show(argument)
+
+
+def own_copy(value: Any) -> Any:
+    """Return a copy of a container that the caller may change later."""
+    return value.copy() if isinstance(value, set | list | dict | bytearray) else value

@@ -93,6 +93,19 @@ class Field:
         value = self.when_absent(None)
         return value if self.converter is None else self.converter(value)
 
+    def converted(self, value: Any) -> Any:
+        """Return what ``__init__`` makes of a value, where the value alone says it.
+
+        Raises:
+            Misfit: The converter refuses it.
+        """
+        if self.converter is None or isinstance(self.converter, Converter):
+            return value
+        try:
+            return self.converter(value)
+        except Exception as error:
+            raise Misfit("a value that its converter takes", type(error).__name__) from error
+
 
 def make_default(default: Any, instance: Any) -> Any:
     """Return a default's value, made anew where it is a factory."""

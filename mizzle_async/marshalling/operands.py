@@ -146,7 +146,9 @@ class Operands:
             MarshallingError: It does not fit the path's type.
         """
         try:
-            return self.find(segments, documents).decode(stored)
+            target = self.find(segments, documents)
+            value = target.decode(stored)
+            return target.converted(value) if isinstance(target, Field) else value
         except Misfit as misfit:
             found = misfit
         for segment in reversed(segments[1:]):

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ValidationError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
-from mizzle_async.expressions.terms import Term
+from mizzle_async.expressions.terms import Term, own_copy
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size, value_size
 from mizzle_async.model import is_required
@@ -166,7 +166,7 @@ class UpdateItem(ItemUpdate[ModelT_co]):
     def add(self, path: Any, value: Any, /) -> Self:
         """Add to a number, or elements to a set; an absent number counts as 0, an absent set as empty."""
         use(self)
-        return self._with(UpdateClauses().add(path, _own(value)))
+        return self._with(UpdateClauses().add(path, own_copy(value)))
 
     def remove(self, path: AttributePath[ModelT_co, Any], /, *more: AttributePath[ModelT_co, Any]) -> Self:
         """Remove attributes, map entries or list elements.
@@ -189,17 +189,17 @@ class UpdateItem(ItemUpdate[ModelT_co]):
     def discard(self, path: SetPath[ModelT_co, ElementT], values: AbstractSet[ElementT], /) -> Self:
         """Take elements out of a set."""
         use(self)
-        return self._with(UpdateClauses().discard(path, _own(values)))
+        return self._with(UpdateClauses().discard(path, own_copy(values)))
 
     def append(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the end of a list; an absent list is created."""
         use(self)
-        return self._with(UpdateClauses().append(path, _own(values)))
+        return self._with(UpdateClauses().append(path, own_copy(values)))
 
     def prepend(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the beginning of a list; an absent list is created."""
         use(self)
-        return self._with(UpdateClauses().prepend(path, _own(values)))
+        return self._with(UpdateClauses().prepend(path, own_copy(values)))
 
     def _assignment(self, path: Any, value: Any) -> UpdateClauses:
         clauses = UpdateClauses().set(path, value)  # refuses what is no path
@@ -330,10 +330,3 @@ def _gives(clause: UpdateClause) -> bool:
     """Tell whether a clause makes sure that a top-level attribute exists."""
     absent = isinstance(clause.value, Encoded) and clause.value.value is None
     return clause.kind in _CREATING and len(clause.path.segments) == 1 and not absent
-
-
-def _own(value: Any) -> Any:
-    """Return a copy of a container that the caller may change later."""
-    if isinstance(value, set | list | bytearray):
-        return value.copy()
-    return value

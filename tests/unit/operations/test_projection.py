@@ -3,8 +3,13 @@ from typing import Any
 import attrs
 import pytest
 
-from mizzle_async import Attribute, Client, PartitionKey, attribute, document, entity
+from mizzle_async import Attribute, Client, MarshallingError, PartitionKey, attribute, document, entity
 from mizzle_async.operations.projection import value_at
+
+
+def stripped(text: str) -> str:
+    """Return text without blanks around it; refuse nothing."""
+    return text.strip() if text else {}[text]
 
 
 @document
@@ -26,6 +31,7 @@ class Thing:
     roles: Attribute[set[str]] = attribute(factory=lambda: {"guest"})
     limit: Attribute[int | None] = attribute(default=5)
     count: Attribute[int] = attribute(default="7", converter=int)
+    name: Attribute[str] = attribute(default="none", converter=stripped)
     groups: Attribute[dict[str, set[str]]] = attribute(factory=dict)
 
 
@@ -90,6 +96,14 @@ def test_default_that_needs_an_instance_is_none():
     """A default that is computed from the rest of an instance cannot be known for a row."""
     plain = Client().table(Plain, name="plain", partition_key="pk")
     assert row(plain.scan().project(plain.attribute("double")), {"pk": {"S": "a"}}) == (None,)
+
+
+def test_values_are_converted_as_in_an_instance():
+    """What is stored passes the converter of its attribute, which may refuse it."""
+    query = Client().table(Thing).scan().project(Thing.name)
+    assert row(query, {"thing_id": {"S": "a"}, "name": {"S": " Ada "}}) == ("Ada",)
+    with pytest.raises(MarshallingError, match=r"Thing\.name: expected a value that its converter takes, found KeyErr"):
+        row(query, {"thing_id": {"S": "a"}, "name": {"S": ""}})
 
 
 def test_values_inside():

@@ -418,3 +418,11 @@ def test_a_base_s_name_for_what_is_stored_under_another_is_refused():
     assert update.set(Order.note, "x").to_wire()["UpdateExpression"] == "SET #note = :note"
     with pytest.raises(ExpressionError, match=r"use RenamedOrder\.status"):
         update.set(Order.status, "paid")
+
+
+def test_a_list_that_is_changed_later_changes_no_expression(orders):
+    """A condition and an operand say what they said when they were made, whatever becomes of the list given."""
+    lines = ["a"]
+    update = orders.update(ORDER).set(Order.lines, Order.lines.list_append(lines)).when(Order.lines == lines)
+    lines.append("b")
+    assert list(update.to_wire()["ExpressionAttributeValues"].values()) == [{"L": [{"S": "a"}]}]
