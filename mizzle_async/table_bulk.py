@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.coalescing import CoalescedReads
-from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
+from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, check_many, load
 from mizzle_async.bulk.pace import read_limiters, write_limiters
 from mizzle_async.bulk.reading import GetMany, ReadSettings
 from mizzle_async.bulk.work import BulkWork
@@ -62,10 +62,12 @@ class TableBulk(TableWrites[ModelT]):
             them as they arrive, each with its key as it was given.
 
         Raises:
+            ExpressionError: This is one key, not many, or an option means nothing.
             BatchError: Keys were left unprocessed until the time was up; ``error.report.failed`` names them.
 
         Cost: one request for each 100 keys; read units as for `get`.
         """
+        check_many("get_many", keys)
         check_at_least_one("get_many", concurrency=concurrency)
         identity = entity_identity(self.schema)
         wanted = [

@@ -68,6 +68,16 @@ def check_at_least_one(verb: str, **numbers: object) -> None:
             raise ExpressionError(f"{verb}: {name}={number!r} must be an integer of 1 or more")
 
 
+def check_many(verb: str, given: object) -> None:
+    """Refuse one item, or one key, whose letters or names would pass for many.
+
+    Raises:
+        ExpressionError: It is a text or a mapping.
+    """
+    if isinstance(given, str | bytes | Mapping):
+        raise ExpressionError(f"{verb} takes many, and this is one {type(given).__name__}: put it into a list")
+
+
 def load(
     owner: BulkOwner,
     source: Source,
@@ -93,8 +103,7 @@ def load(
         ExpressionError: The source is one item, or one key, whose parts would pass for many.
     """
     options.check(verb)
-    if isinstance(source, str | bytes | Mapping):
-        raise ExpressionError(f"{verb} takes many, and this is one {type(source).__name__}: put it into a list")
+    check_many(verb, source)
     report = BatchReport()
     sync = None if isinstance(source, AsyncIterable) else iter(source)
     opened: Any = source

@@ -440,11 +440,11 @@ def test_options_that_mean_nothing_are_refused(table, wrong):
 
 @pytest.mark.parametrize("one", ["abc", b"abc", {"name": "abc"}])
 def test_one_item_is_not_many(table, one):
-    """A single key, whose letters or names would pass for many, is refused before anything is deleted."""
+    """A single key, whose letters or names would pass for many, is refused before anything is read or deleted."""
 
     async def use(client):
         rows = client.table("rows", partition_key="name")
-        for verb in (rows.put_many, rows.delete_many):
+        for verb in (rows.put_many, rows.delete_many, rows.get_many):
             with pytest.raises(ExpressionError, match="put it into a list"):
                 verb(one)
 
