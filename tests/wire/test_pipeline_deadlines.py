@@ -309,6 +309,22 @@ def test_the_deadline_leaves_the_task_uncancelled():
     run_virtual(main())
 
 
+def test_what_has_ended_has_no_deadline_any_more():
+    """A task whose call was answered or refused goes on past the call's time."""
+
+    async def main():
+        async with ScriptedServer([Reply.error("ValidationException")], then=ITEM) as server:
+            pipeline = await opened(server.url)
+            with pytest.raises(errors.ValidationError):
+                await pipeline.call(request(timeout=1.0))
+            await pipeline.call(request(timeout=1.0))
+            await asyncio.sleep(10)
+            await pipeline.aclose()
+            return now()
+
+    assert run_virtual(main()) == 10
+
+
 def test_a_cancelled_task_may_still_call():
     """A task that was cancelled and cleans up may call once more, and its deadline still is a deadline."""
 

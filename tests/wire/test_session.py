@@ -144,6 +144,12 @@ def test_the_region_comes_from_argument_environment_or_profile(monkeypatch, conf
     assert destination_of(region_name="eu-west-3").region == "eu-west-3"
 
 
+def test_the_rules_say_which_region_signatures_are_for():
+    """Botocore's region ``local`` is an engine on this machine, which is signed for as for ``us-east-1``."""
+    found = destination_of(region_name="local", credentials=("a", "b"))
+    assert (found.endpoint, found.region) == (Endpoint("http", "localhost", 8000), "us-east-1")
+
+
 def test_what_cannot_be_used_is_said_when_the_client_opens(configure):
     """No region, no such profile, no such URL: each says what to do, in our own error."""
     with pytest.raises(errors.ClientStateError, match="no AWS region: pass region_name="):
@@ -371,6 +377,7 @@ def test_the_control_plane_has_deadlines():
         ("CreateTable", RepeatSafety.GUARDED),
         ("UpdateTimeToLive", RepeatSafety.GUARDED),
         ("UntagResource", RepeatSafety.IDEMPOTENT),
+        ("PutResourcePolicy", RepeatSafety.IDEMPOTENT),
     ],
 )
 def test_what_repeating_a_table_operation_does(operation, safety):

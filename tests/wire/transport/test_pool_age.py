@@ -596,6 +596,23 @@ def test_where_others_serve_a_refusal_is_nobodys_failure(service):
     assert host.failed < 60 + 50 * 30 / LONGEST_OPENING_PAUSE_SECONDS
 
 
+def test_whoever_needs_a_fresh_connection_is_told_that_there_is_none(service):
+    """While others serve, a call that cannot use them fails as soon as opening does."""
+
+    async def main():
+        await service.serve("10.0.0.1")
+        pool = pool_of()
+        await pool.exchange(exchange())
+        service.network.forget(next(iter(service.network._servers.values())))
+        with pytest.raises(TransportError, match="no connection to"):
+            await pool.exchange(exchange(fresh=True))
+        (host,) = pool.statistics().hosts
+        await pool.aclose()
+        return host.failed, host.idle
+
+    assert service.run(main) == (1, 1)
+
+
 def test_however_long_opening_failed_a_host_that_is_back_is_found_soon(service):
     """The pauses between attempts grow to five seconds, and no longer."""
 

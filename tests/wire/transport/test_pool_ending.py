@@ -29,7 +29,7 @@ def test_closing_leaves_nothing_behind(run, to):
 
     async def main():
         async with ScriptedServer() as server:
-            pool = ConnectionPool()
+            pool = ConnectionPool(PoolConfig(wait_timeout=60))
             await asyncio.gather(*(pool.exchange(to(server)) for _ in range(5)))
             connections = [connection for host in pool._hosts.values() for connection in host._connections]
             await pool.aclose()
@@ -37,6 +37,8 @@ def test_closing_leaves_nothing_behind(run, to):
             await server.until(lambda: server.open == 0)
             await pool.aclose()
             assert asyncio.all_tasks() == {asyncio.current_task()}
+            timers = getattr(asyncio.get_running_loop(), "_scheduled", ())  # uvloop does not show them
+            assert all(timer.cancelled() for timer in timers)
             with pytest.raises(ClientStateError, match="the client is closed: open a new one"):
                 await pool.exchange(to(server))
             with pytest.raises(ClientStateError, match="closed"):
