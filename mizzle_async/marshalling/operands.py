@@ -218,6 +218,8 @@ def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> b
 
 
 def _encode_whole(value: Any, target: Field | Shape, levels: int) -> AttributeValue | None:
+    if target is ANY and levels == ATTRIBUTE_LEVELS and isinstance(value, set | frozenset) and not value:
+        return None  # an attribute of a dict, where an empty set is absent in a whole one too
     shape = target.shape if isinstance(target, Field) else target
     if isinstance(value, list) and isinstance(shape, ListShape) and list not in shape.accepts:
         value = tuple(value)  # what is appended to a tuple comes as a list

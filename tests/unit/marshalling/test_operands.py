@@ -187,6 +187,8 @@ def test_operands_of_a_table_without_a_class():
     with pytest.raises(LimitError, match="partition key"):
         codec.encode_operand("", LEGACY.partition_key_path, Facet.WHOLE)
     assert codec.encode_operand(5, LEGACY.path("payload")["x"], Facet.WHOLE) == {"N": "5"}
+    assert codec.encode_operand(set(), LEGACY.path("tags"), Facet.WHOLE) is None
+    assert codec.encode_operand(set(), LEGACY.path("payload")["x"], Facet.WHOLE) == {"L": []}
 
 
 def test_the_compiler_takes_the_codec_s_operands(codec):
