@@ -341,7 +341,8 @@ class Query(Read[ModelT, ModelT]):
             condition: As for `filter`; None for what was found.
             concurrency: Requests under way at most; it adapts downwards while the service throttles.
             write_units_per_second: Consume no more than this for writing, estimated from sizes.
-            timeout: Seconds for each delete, or None for the client's.
+            timeout: Seconds for each delete, or None for the client's. While the service throttles it is repeated,
+                for as long in all.
             on_error: ``"raise"``, or a function that takes each item that could not be deleted.
             progress: Called with the report as it grows, after every page.
             resume: A state file: what was killed goes on from its last page.

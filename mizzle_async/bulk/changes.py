@@ -6,6 +6,7 @@ checks the version, or else that what it changes is still what was read, and doe
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -14,7 +15,7 @@ from attrs import evolve, frozen
 
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import check_at_least_one
-from mizzle_async.bulk.pace import Lanes, Limiters
+from mizzle_async.bulk.pace import LAST_SECONDS, Lanes, Limiters, jittered
 from mizzle_async.bulk.reading import read_items
 from mizzle_async.bulk.report import BatchReport, UndoneWrite, may_be_applied
 from mizzle_async.bulk.sweeps import Pages, SweepState
@@ -135,14 +136,12 @@ class Migration(Generic[ModelT]):
             if limiters:
                 await limiters.admit(-(-item_size(item) // WRITE_UNIT_BYTES))
             admitted = True
-            if await act(item):
+            if await self._patiently(act, item):
                 report.written += 1
             else:
                 report.unchanged += 1
             self._lanes.succeeded()
         except BaseException as error:
-            if isinstance(error, ThrottledError):
-                self._lanes.slowed()
             uncertain = may_be_applied(error) or (admitted and not isinstance(error, Exception))
             key = self._key(item)
             undone = UndoneWrite(
@@ -161,6 +160,22 @@ class Migration(Generic[ModelT]):
             self._stopped = self._stopped or error
             if not isinstance(error, Exception):
                 raise
+
+    async def _patiently(self, act: Callable[[Item], Awaitable[bool]], item: Item) -> bool:
+        """Do it to an item, and again while the service throttles and there is time: who waits need not begin again."""
+        owner, clock = self._owner, asyncio.get_running_loop().time
+        ends = clock() + (owner.timeout if self._options.timeout is None else self._options.timeout)
+        attempt = 0
+        while True:
+            try:
+                return await act(item)
+            except ThrottledError:
+                self._lanes.slowed()
+                attempt += 1
+                pause = jittered(attempt, owner.chance())
+                if clock() + pause + LAST_SECONDS > ends:
+                    raise
+            await owner.pause(pause)
 
     def _key(self, item: Item) -> Key[ModelT]:
         codec = self._plan.target.codec

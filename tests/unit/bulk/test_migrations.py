@@ -86,6 +86,17 @@ def test_endless_conflict_is_named():
     assert caller.operations.count("UpdateItem") == 10
 
 
+def test_a_throttled_update_is_repeated_while_it_has_time():
+    """A migration that its table throttles goes on when it may, and has not to be begun again."""
+    refused = [ThrottledError("too fast")] * 5
+    done = {"Attributes": {**ITEM, "count": {"N": "2"}}}
+    report, caller = rewrite(add_one, {"UpdateItem": [*refused, done]})
+    assert (report.written, report.taken) == (1, 1)
+    assert caller.operations == ["Scan", *["UpdateItem"] * 6]
+    error, _ = rewrite(add_one, {"UpdateItem": [*refused, done]}, timeout=0.01)
+    assert isinstance(error, BatchError)
+
+
 def test_throttled_update_stops_or_is_handed_on():
     """What the service refuses for its rate, after all retries, is a failure like any other."""
     error, _ = rewrite(add_one, {"UpdateItem": ThrottledError("too fast")})
