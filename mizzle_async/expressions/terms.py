@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeAlias
 
 from attrs import field, frozen
 
@@ -137,6 +137,9 @@ def describe_argument(argument: Any, show: Show) -> str:
     return argument.describe(show) if isinstance(argument, Term) else show(argument)
 
 
+_CHANGEABLE: Final = (set, list, dict, bytearray)
+
+
 def own_copy(value: Any) -> Any:
     """Return a copy of a container that the caller may change later."""
-    return value.copy() if isinstance(value, set | list | dict | bytearray) else value
+    return value.copy() if isinstance(value, _CHANGEABLE) else value
