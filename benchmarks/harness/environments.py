@@ -39,7 +39,8 @@ def interpreter(requirements: Path, *, package: Path | None = None) -> Path:
         InstallationError: pip said no; its last lines are the message.
     """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    wanted = f"{version}\n{requirements.read_text()}\n{package or ''}"
+    project = f"{package}\n{(package / 'pyproject.toml').read_text()}" if package else ""
+    wanted = f"{version}\n{requirements.read_text()}\n{project}"
     folder = cache_folder() / f"{requirements.stem}-{hashlib.sha256(wanted.encode()).hexdigest()[:10]}"
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     finished = folder / "finished"
