@@ -136,7 +136,7 @@ class Migration(Generic[ModelT]):
             if limiters:
                 await limiters.admit(-(-item_size(item) // WRITE_UNIT_BYTES))
             admitted = True
-            if await self._patiently(act, item):
+            if await act(item):
                 report.written += 1
             else:
                 report.unchanged += 1
@@ -161,20 +161,25 @@ class Migration(Generic[ModelT]):
             if not isinstance(error, Exception):
                 raise
 
-    async def _patiently(self, act: Callable[[Item], Awaitable[bool]], item: Item) -> bool:
-        """Do it to an item, and again while the service throttles and there is time: who waits need not begin again."""
+    async def _send(self, operation: Awaitable[Any]) -> None:
+        """Send an operation, and again while the service throttles and there is time.
+
+        One that may have been applied before it was throttled raises `OutcomeUnknownError`, and is not sent again.
+        """
         owner, clock = self._owner, asyncio.get_running_loop().time
         ends = clock() + (owner.timeout if self._options.timeout is None else self._options.timeout)
         attempt = 0
         while True:
             try:
-                return await act(item)
+                await operation
             except ThrottledError:
                 self._lanes.slowed()
                 attempt += 1
                 pause = jittered(attempt, owner.chance())
                 if clock() + pause + LAST_SECONDS > ends:
                     raise
+            else:
+                return
             await owner.pause(pause)
 
     def _key(self, item: Item) -> Key[ModelT]:
@@ -193,7 +198,7 @@ class Migration(Generic[ModelT]):
         for condition in self._plan.filters:
             operation = operation.when(condition)
         try:
-            await operation
+            await self._send(operation)
         except ConditionalCheckFailedError:
             return False
         return True
@@ -212,7 +217,7 @@ class Migration(Generic[ModelT]):
                 await operation
                 return False
             try:
-                await operation
+                await self._send(operation)
             except ItemNotFoundError:
                 return False
             except ConditionalCheckFailedError:

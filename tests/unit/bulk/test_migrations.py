@@ -90,11 +90,20 @@ def test_a_throttled_update_is_repeated_while_it_has_time():
     """A migration that its table throttles goes on when it may, and has not to be begun again."""
     refused = [ThrottledError("too fast")] * 5
     done = {"Attributes": {**ITEM, "count": {"N": "2"}}}
-    report, caller = rewrite(add_one, {"UpdateItem": [*refused, done]})
-    assert (report.written, report.taken) == (1, 1)
+    asked = []
+    report, caller = rewrite(lambda row: asked.append(row) or add_one(row), {"UpdateItem": [*refused, done]})
+    assert (report.written, report.taken, len(asked)) == (1, 1, 1)
     assert caller.operations == ["Scan", *["UpdateItem"] * 6]
     error, _ = rewrite(add_one, {"UpdateItem": [*refused, done]}, timeout=0.01)
     assert isinstance(error, BatchError)
+
+
+def test_a_throttled_update_that_may_have_been_applied_is_not_repeated():
+    """Its own success would fail its condition, and the item be read and changed once more: it is told as unknown."""
+    error, caller = rewrite(add_one, {"UpdateItem": ThrottledError("too fast", ambiguous=True)})
+    assert isinstance(error, BatchError)
+    assert (len(error.report.unknown), len(error.report.failed)) == (1, 0)
+    assert caller.operations == ["Scan", "UpdateItem"]
 
 
 def test_throttled_update_stops_or_is_handed_on():
