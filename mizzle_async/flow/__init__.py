@@ -1,0 +1,1 @@
+"""What everything shares that sends more than once: tasks, pace, ports, reports."""

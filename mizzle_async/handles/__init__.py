@@ -1,0 +1,1 @@
+"""What a caller holds: the client, its tables, queries and statements."""

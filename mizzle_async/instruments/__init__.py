@@ -1,0 +1,1 @@
+"""Instruments of a client: what watches its calls."""

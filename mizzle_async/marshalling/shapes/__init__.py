@@ -1,0 +1,1 @@
+"""How each type is stored: the fast way and the careful way."""

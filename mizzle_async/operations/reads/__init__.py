@@ -1,0 +1,1 @@
+"""Reads of one item and of pages."""

@@ -1,0 +1,1 @@
+"""Tables: what is declared, and what the service describes."""

@@ -1,0 +1,1 @@
+"""Transactions, their tokens and their cancellations."""

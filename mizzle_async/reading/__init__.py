@@ -1,0 +1,1 @@
+"""Reading many items: sources of pages, and the iterators over them."""

@@ -1,0 +1,1 @@
+"""Connections to the service, kept alive and shared."""

@@ -1,0 +1,1 @@
+"""AWS configuration, credentials and endpoints, through aiobotocore."""

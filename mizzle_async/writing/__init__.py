@@ -1,0 +1,1 @@
+"""The verbs of a table that write, and modify-and-retry."""
