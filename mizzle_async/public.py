@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mizzle_async.bulk.coalescing import CoalescedReads
 from mizzle_async.bulk.exports import ExportTarget
-from mizzle_async.bulk.pace import Throughput
-from mizzle_async.bulk.reading import GetMany
-from mizzle_async.bulk.report import BatchReport, UndoneWrite
-from mizzle_async.bulk.sending import OperationOutcome, SendAll
+from mizzle_async.bulk.send_all import OperationOutcome, SendAll
 from mizzle_async.bulk.sweeps import ResumableItems
-from mizzle_async.bulk.work import BulkWork
 from mizzle_async.bulk.writer import Writer
-from mizzle_async.client import Client
 from mizzle_async.errors import CancellationReason
 from mizzle_async.expressions import (
     AttributePath,
@@ -24,7 +18,14 @@ from mizzle_async.expressions import (
     SortKeyCondition,
     SortKeyPath,
 )
-from mizzle_async.heat import Heat, HeatReport, HotKey
+from mizzle_async.flow.pace import Throughput
+from mizzle_async.flow.report import BatchReport, UndoneWrite
+from mizzle_async.flow.work import BulkWork
+from mizzle_async.handles.client import Client
+from mizzle_async.handles.query import ProjectedQuery, Query
+from mizzle_async.handles.statement import Statement, parameter
+from mizzle_async.handles.table import Table
+from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
 from mizzle_async.model import (
     Attribute,
     GlobalSecondaryIndex,
@@ -58,15 +59,14 @@ from mizzle_async.operations import (
     UpdateItem,
     identifier,
 )
-from mizzle_async.operations.table_definition import IndexDescription, TableDescription
-from mizzle_async.pagination import ItemIterator, Page, PageIterator, Stream
-from mizzle_async.query import ProjectedQuery, Query
-from mizzle_async.statements import Statement, parameter
-from mizzle_async.table import Table
+from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
+from mizzle_async.reading.by_key import GetMany
+from mizzle_async.reading.coalescing import CoalescedReads
+from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
 from mizzle_async.wire.calls import PipelineStatistics
-from mizzle_async.wire.hedge import HedgePolicy
-from mizzle_async.wire.pool_config import HostStatistics, PoolConfig, PoolStatistics
+from mizzle_async.wire.hedge_policy import HedgePolicy
+from mizzle_async.wire.pool.config import HostStatistics, PoolConfig, PoolStatistics
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import Credentials
 

@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from mizzle_async.bulk.checkpoints import LoadState, StateFile, StatePath
-from mizzle_async.bulk.pace import BulkOwner, Limiters
-from mizzle_async.bulk.report import BatchReport, UndoneKind, UndoneWrite
-from mizzle_async.bulk.work import BulkWork
-from mizzle_async.bulk.writing import MOST_HELD, OnUndone, Progress, WriteEngine
+from mizzle_async.bulk.write_engine import MOST_HELD, OnUndone, Progress, WriteEngine
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
+from mizzle_async.flow.pace import BulkOwner, Limiters
+from mizzle_async.flow.report import BatchReport, UndoneKind, UndoneWrite
+from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_timeout
 from mizzle_async.values import Value
 

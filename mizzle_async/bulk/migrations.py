@@ -15,21 +15,21 @@ from attrs import evolve, frozen
 
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import check_at_least_one
-from mizzle_async.bulk.pace import LAST_SECONDS, Lanes, Limiters, jittered
-from mizzle_async.bulk.reading import read_items
-from mizzle_async.bulk.report import BatchReport, UndoneWrite, may_be_applied
 from mizzle_async.bulk.sweeps import Pages, SweepState
-from mizzle_async.bulk.work import BulkWork
-from mizzle_async.bulk.writing import OnUndone, Progress
-from mizzle_async.concurrency import run_lanes
+from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError, MizzleError, ThrottledError
+from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.flow.tasks import run_lanes
+from mizzle_async.flow.work import BulkWork
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
 from mizzle_async.operations import ReadPlan, UpdateItem
 from mizzle_async.operations.key import Key, entity_identity
-from mizzle_async.table_writes import TableOwner, TableWrites
+from mizzle_async.reading.by_key import read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value
+from mizzle_async.writing.verbs import TableOwner, TableWrites
 
 ModelT = TypeVar("ModelT")
 

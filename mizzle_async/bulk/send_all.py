@@ -9,9 +9,9 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.bulk.pace import BulkOwner, Lanes
-from mizzle_async.concurrency import TaskOwner, drop
 from mizzle_async.errors import ClientStateError, ExpressionError, ThrottledError
+from mizzle_async.flow.pace import BulkOwner, Lanes
+from mizzle_async.flow.tasks import TaskOwner, drop
 from mizzle_async.operations import Operation, use
 from mizzle_async.values import Record
 

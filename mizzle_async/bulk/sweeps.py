@@ -10,13 +10,13 @@ from attrs import evolve
 
 from mizzle_async.bulk.checkpoints import StateFile, StatePath
 from mizzle_async.bulk.loads import check_at_least_one
-from mizzle_async.bulk.pace import Limiters
-from mizzle_async.bulk.report import BatchReport
-from mizzle_async.bulk.writing import Progress
+from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ExpressionError, MarshallingError
-from mizzle_async.merging import MergedSource, open_source
+from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadPlan
-from mizzle_async.page_source import PageSource, Position, Reader
+from mizzle_async.reading.merged_source import MergedSource, open_source
+from mizzle_async.reading.page_source import PageSource, Position, Reader
 from mizzle_async.types import Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)

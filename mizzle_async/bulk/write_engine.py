@@ -12,9 +12,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from mizzle_async.bulk.checkpoints import LoadState
-from mizzle_async.bulk.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
-from mizzle_async.bulk.report import BatchReport, UndoneWrite, may_be_applied
-from mizzle_async.concurrency import run_lanes
 from mizzle_async.errors import (
     DeadlineExceededError,
     InternalServerError,
@@ -27,6 +24,9 @@ from mizzle_async.errors import (
     TransportError,
     ValidationError,
 )
+from mizzle_async.flow.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
+from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry, BatchWrite, WritePacker, use
 
 OnUndone: TypeAlias = Literal["raise"] | Callable[[UndoneWrite], object]

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from mizzle_async.bulk.loads import LoadOptions, settled
-from mizzle_async.bulk.pace import LimitedOwner
-from mizzle_async.bulk.report import BatchReport
-from mizzle_async.bulk.writing import WriteEngine
-from mizzle_async.concurrency import TaskOwner
+from mizzle_async.bulk.write_engine import WriteEngine
 from mizzle_async.errors import ClientStateError, ExpressionError, MizzleError
+from mizzle_async.flow.pace import LimitedOwner
+from mizzle_async.flow.report import BatchReport
+from mizzle_async.flow.tasks import TaskOwner
 from mizzle_async.operations import (
     WRITE_CHUNK,
     BatchEntry,

@@ -16,9 +16,9 @@ import click
 from attrs import frozen
 
 from mizzle_async.cli.exit_codes import FAILED, INTERRUPTED
-from mizzle_async.client import Client
 from mizzle_async.errors import MizzleError
-from mizzle_async.heat import Heat
+from mizzle_async.handles.client import Client
+from mizzle_async.instruments.heat import Heat
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

@@ -9,8 +9,6 @@ from typing import Any, Final
 import click
 
 from mizzle_async.bulk.checkpoints import StateFile
-from mizzle_async.bulk.report import BatchReport, UndoneWrite
-from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate, read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
@@ -21,8 +19,10 @@ from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import Selection, selecting
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.client import Client
 from mizzle_async.errors import MizzleError
+from mizzle_async.flow.report import BatchReport, UndoneWrite
+from mizzle_async.flow.work import BulkWork
+from mizzle_async.handles.client import Client
 
 SAMPLE: Final = 1_000
 """Rows that are looked at for the estimate before a copy."""

@@ -9,7 +9,7 @@ from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.client import Client
+from mizzle_async.handles.client import Client
 
 
 @click.command(short_help="Count items.", epilog=EXIT_CODES)

@@ -16,7 +16,7 @@ from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_lim
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.client import Client
+from mizzle_async.handles.client import Client
 
 
 @click.command(short_help="Delete an item, or everything that is selected.", epilog=EXIT_CODES)

@@ -9,7 +9,7 @@ from attrs import define
 
 from mizzle_async.limits import READ_UNIT_BYTES, WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
-from mizzle_async.operations.table_definition import IndexDescription, TableDescription
+from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
 from mizzle_async.types import Item
 
 

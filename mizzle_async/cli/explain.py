@@ -13,8 +13,8 @@ from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import import_object, open_table
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
-from mizzle_async.client import Client
 from mizzle_async.errors import UnindexedFilterWarning
+from mizzle_async.handles.client import Client
 from mizzle_async.operations import Explanation
 
 

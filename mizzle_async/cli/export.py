@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from mizzle_async.bulk.report import BatchReport
-from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
@@ -19,7 +17,9 @@ from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.targets import ExportFile
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.client import Client
+from mizzle_async.flow.report import BatchReport
+from mizzle_async.flow.work import BulkWork
+from mizzle_async.handles.client import Client
 
 
 @click.command(

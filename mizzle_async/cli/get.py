@@ -11,7 +11,7 @@ from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import dynamodb_line, json_bytes, json_line
-from mizzle_async.client import Client
+from mizzle_async.handles.client import Client
 from mizzle_async.marshalling import plain_item
 
 

@@ -12,13 +12,13 @@ import click
 from attrs import frozen
 
 from mizzle_async.cli.values import any_from_text, from_shape, of_type
-from mizzle_async.client import Client
 from mizzle_async.errors import MarshallingError
 from mizzle_async.expressions import AttributePath, Facet
+from mizzle_async.handles.client import Client
+from mizzle_async.handles.table import Table
 from mizzle_async.marshalling import EntityCodec, decode_any
 from mizzle_async.model import is_entity
-from mizzle_async.operations.table_definition import TableDescription
-from mizzle_async.table import Table
+from mizzle_async.operations.tables.definition import TableDescription
 from mizzle_async.types import AttributeValue, Item
 
 KEY_TYPES: Final[dict[str, type[Any]]] = {"S": str, "N": Decimal, "B": bytes}

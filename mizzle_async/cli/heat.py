@@ -17,8 +17,8 @@ from mizzle_async.cli.lines import Source
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import Selection, table_named
 from mizzle_async.cli.values import cell, json_bytes
-from mizzle_async.client import Client
-from mizzle_async.heat import Heat, HeatReport
+from mizzle_async.handles.client import Client
+from mizzle_async.instruments.heat import Heat, HeatReport
 
 
 @click.command(

@@ -7,12 +7,12 @@ from typing import Any
 
 from attrs import define, field
 
-from mizzle_async.bulk.report import UndoneWrite
 from mizzle_async.cli.formats import Format
 from mizzle_async.cli.handles import Opened
 from mizzle_async.cli.lines import Row, Source
 from mizzle_async.cli.rejects import Origins, Rejects
 from mizzle_async.errors import LimitError, MarshallingError, MizzleError
+from mizzle_async.flow.report import UndoneWrite
 from mizzle_async.marshalling import check_item_size, item_from_plain, plain_item
 from mizzle_async.types import Item
 

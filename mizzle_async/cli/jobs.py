@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import click
 from attrs import define, evolve, field, frozen
 
-from mizzle_async.bulk.report import BatchReport
-from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.exit_codes import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects, StoppedError
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import BatchError, ResumeError
+from mizzle_async.flow.report import BatchReport
+from mizzle_async.flow.work import BulkWork
 from mizzle_async.marshalling import parse_json
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])

@@ -21,7 +21,7 @@ from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.client import Client
+from mizzle_async.handles.client import Client
 
 SAMPLE: Final = 1_000
 """Rows that are looked at for the estimate before a load."""

@@ -9,9 +9,9 @@ from typing import Any, Final
 from attrs import define, field
 
 from mizzle_async.bulk.checkpoints import StateFile
-from mizzle_async.bulk.report import BatchReport
 from mizzle_async.cli.selections import Rows
-from mizzle_async.pagination import Page
+from mizzle_async.flow.report import BatchReport
+from mizzle_async.reading.iterators import Page
 
 PAGES_BETWEEN: Final = 10
 """Pages between checkpoints."""

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from mizzle_async.bulk.report import BatchReport
+from mizzle_async.flow.report import BatchReport
 
 LINE_SECONDS: Final = 10.0
 """Between plain lines."""

@@ -8,8 +8,8 @@ import click
 
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import EXIT_CODES
-from mizzle_async.cli.reading import show_rows, showing
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
+from mizzle_async.cli.show_rows import show_rows, showing
 
 
 @click.command(short_help="Show the items of a table.", epilog=EXIT_CODES)

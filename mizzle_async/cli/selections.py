@@ -14,8 +14,8 @@ from mizzle_async.cli.conditions import FILTER_HELP, filter_conditions, sort_con
 from mizzle_async.cli.handles import Opened
 from mizzle_async.errors import ItemCollectionLimitWarning, UnindexedFilterWarning
 from mizzle_async.expressions import PartitionKeyCondition, SortKeyCondition
+from mizzle_async.handles.query import Query
 from mizzle_async.model import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex
-from mizzle_async.query import Query
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 Rows = Query[dict[str, Any]]

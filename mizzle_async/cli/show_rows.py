@@ -12,7 +12,7 @@ from mizzle_async.cli.exit_codes import DONE, NOT_FOUND
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.outgoing import SHOWN, Printer, shown_as
 from mizzle_async.cli.selections import Selection
-from mizzle_async.client import Client
+from mizzle_async.handles.client import Client
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

@@ -10,9 +10,9 @@ import click
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.client import Client
-from mizzle_async.concurrency import run_together
-from mizzle_async.operations.table_definition import KeyElement, TableDescription
+from mizzle_async.flow.tasks import run_together
+from mizzle_async.handles.client import Client
+from mizzle_async.operations.tables.definition import KeyElement, TableDescription
 
 
 @click.command(short_help="List tables.", epilog=EXIT_CODES)

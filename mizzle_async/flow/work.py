@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mizzle_async.bulk.report import BatchReport
 from mizzle_async.errors import ClientStateError, UnawaitedOperationWarning
+from mizzle_async.flow.report import BatchReport
 
 
 class Pending:

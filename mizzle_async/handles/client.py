@@ -20,23 +20,23 @@ from typing import Any, NoReturn, Self, TypeVar, cast, overload
 
 from attrs import evolve
 
-from mizzle_async.bulk.pace import RateLimiter, Throughput, rate_limiter
-from mizzle_async.client_bulk import BulkVerbs
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
-from mizzle_async.heat import Heat, HeatReport
+from mizzle_async.flow.pace import RateLimiter, Throughput, rate_limiter
+from mizzle_async.handles.client_bulk import BulkVerbs
+from mizzle_async.handles.client_tables import TableAdministration
+from mizzle_async.handles.client_transactions import Transactions
+from mizzle_async.handles.statement import Statements
+from mizzle_async.handles.table import Table
+from mizzle_async.instruments.heat import Heat, HeatReport
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Cipher, CursorCodec, Operation, cursor_secret, use
-from mizzle_async.schema import TableAdministration
-from mizzle_async.statements import Statements
-from mizzle_async.table import Table
-from mizzle_async.transactions import Transactions
 from mizzle_async.types import Caller, Instrument, Item, Sendable
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.exchange import Transport
-from mizzle_async.wire.hedge import HedgePolicy
+from mizzle_async.wire.hedge_policy import HedgePolicy
 from mizzle_async.wire.pipeline import Pipeline, open_pipeline
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import CredentialsLike, WireSettings, check_setting
 

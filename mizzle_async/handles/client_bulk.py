@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
-from mizzle_async.bulk.pace import LimitedOwner, write_limiters
-from mizzle_async.bulk.sending import SendAll, SendingOwner
-from mizzle_async.bulk.work import BulkWork
+from mizzle_async.bulk.send_all import SendAll, SendingOwner
+from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.bulk.writer import Writer, WriterOwner
-from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.flow.pace import LimitedOwner, write_limiters
+from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import Operation, operation_entry
 
 ResultT = TypeVar("ResultT")

@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mizzle_async.concurrency import run_together
 from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
+from mizzle_async.flow.tasks import run_together
+from mizzle_async.handles.table import Table
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations.table_definition import (
+from mizzle_async.operations.tables.definition import (
     StreamView,
     TableDescription,
     TableOptions,
@@ -23,7 +24,6 @@ from mizzle_async.operations.table_definition import (
     missing_indexes,
     read_description,
 )
-from mizzle_async.table import Table
 from mizzle_async.types import Outcome
 
 FIRST_PAUSE: Final = 0.05

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overloa
 
 from attrs import evolve, frozen
 
-from mizzle_async.bulk.changes import ChangeOptions, Migration, Rewrite
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.exports import ExportOptions, ExportTarget, export
-from mizzle_async.bulk.pace import read_limiters, write_limiters
+from mizzle_async.bulk.migrations import ChangeOptions, Migration, Rewrite
 from mizzle_async.bulk.sweeps import ResumableItems
-from mizzle_async.bulk.work import BulkWork
-from mizzle_async.bulk.writing import OnUndone, Progress
+from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import ItemNotFoundError, MizzleError, MultipleItemsError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
+from mizzle_async.flow.pace import read_limiters, write_limiters
+from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
-from mizzle_async.pagination import (
+from mizzle_async.reading.iterators import (
     UNLIMITED,
     ItemIterator,
     Page,
@@ -33,8 +33,8 @@ from mizzle_async.pagination import (
     read_all,
     read_page,
 )
-from mizzle_async.table_writes import TableOwner
 from mizzle_async.types import MYPY, WirePayload
+from mizzle_async.writing.verbs import TableOwner
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)

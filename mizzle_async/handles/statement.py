@@ -31,8 +31,8 @@ from mizzle_async.operations import (
     hidden_items,
     query_digest,
 )
-from mizzle_async.page_source import Reader
-from mizzle_async.pagination import Page
+from mizzle_async.reading.iterators import Page
+from mizzle_async.reading.page_source import Reader
 from mizzle_async.types import AttributeValue, Item, WirePayload
 
 ModelT = TypeVar("ModelT")

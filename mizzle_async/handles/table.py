@@ -14,6 +14,8 @@ from mizzle_async.expressions import (
     SortKeyCondition,
     SortKeyPath,
 )
+from mizzle_async.handles.query import Query
+from mizzle_async.handles.table_bulk import TableBulk
 from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations import (
@@ -31,9 +33,7 @@ from mizzle_async.operations import (
     resolve_key,
     spread_partitions,
 )
-from mizzle_async.query import Query
-from mizzle_async.table_bulk import TableBulk
-from mizzle_async.table_writes import TableOwner
+from mizzle_async.writing.verbs import TableOwner
 
 ModelT = TypeVar("ModelT")
 

@@ -7,13 +7,11 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.coalescing import CoalescedReads
 from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, check_many, load
-from mizzle_async.bulk.pace import read_limiters, write_limiters
-from mizzle_async.bulk.reading import GetMany, ReadSettings
-from mizzle_async.bulk.work import BulkWork
-from mizzle_async.bulk.writing import OnUndone, Progress
-from mizzle_async.heat import Heat, HeatReport
+from mizzle_async.bulk.write_engine import OnUndone, Progress
+from mizzle_async.flow.pace import read_limiters, write_limiters
+from mizzle_async.flow.work import BulkWork
+from mizzle_async.instruments.heat import Heat, HeatReport
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
 from mizzle_async.operations import (
@@ -27,8 +25,10 @@ from mizzle_async.operations import (
     put_maker,
     stamp_put,
 )
-from mizzle_async.table_writes import TableWrites
+from mizzle_async.reading.by_key import GetMany, ReadSettings
+from mizzle_async.reading.coalescing import CoalescedReads
 from mizzle_async.types import Item
+from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
 

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 from attrs import field, frozen
 
 from mizzle_async.errors import ThrottledError
-from mizzle_async.operations.touched import consumed, touched
+from mizzle_async.operations.batches.partition_keys import consumed, touched
 from mizzle_async.types import CallRecord, WirePayload
 from mizzle_async.values import Value
 

@@ -1,14 +1,14 @@
 """Marshalling: Python values to DynamoDB's attribute values and back, generated flat, exact or refused."""
 
-from mizzle_async.marshalling.by_value import decode_any, encode_any
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff, value_at
-from mizzle_async.marshalling.operands import StoredValue
+from mizzle_async.marshalling.path_values import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
 from mizzle_async.marshalling.serialize import careful_serializer
+from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
+from mizzle_async.marshalling.shapes.temporal import encode_timestamp
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
-from mizzle_async.marshalling.temporal import encode_timestamp
 
 __all__ = [
     "Difference",

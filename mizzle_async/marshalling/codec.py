@@ -20,12 +20,8 @@ from mizzle_async.marshalling.entities import (
     key_of_item,
     keys_identifier,
 )
-from mizzle_async.marshalling.fields import Field
-from mizzle_async.marshalling.generate import ClassShape
-from mizzle_async.marshalling.hooks import HookRegistry
-from mizzle_async.marshalling.index_keys import index_key_limits, limited_encoder
-from mizzle_async.marshalling.open_values import HookShape, OptionalShape
-from mizzle_async.marshalling.operands import Operands, StoredValue
+from mizzle_async.marshalling.index_limits import index_key_limits, limited_encoder
+from mizzle_async.marshalling.path_values import Operands, StoredValue
 from mizzle_async.marshalling.records import ItemRecords, fits_records, item_records
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.serialize import (
@@ -35,9 +31,13 @@ from mizzle_async.marshalling.serialize import (
     careful_serializer,
     serializer_maker,
 )
-from mizzle_async.marshalling.shape import Shape
+from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shapes.hooks import HookRegistry
+from mizzle_async.marshalling.shapes.open_values import HookShape, OptionalShape
+from mizzle_async.marshalling.shapes.shape import Shape
+from mizzle_async.marshalling.shapes.temporal import encode_timestamp, from_epoch
 from mizzle_async.marshalling.shards import Sharding, sharding_of
-from mizzle_async.marshalling.temporal import encode_timestamp, from_epoch
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.types import AttributeValue, Item
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from mizzle_async.errors import ExpressionError, MarshallingError
-from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
-from mizzle_async.marshalling.fields import Field
-from mizzle_async.marshalling.generate import INDENT, ClassShape, decoder_lines, encoder_lines, indented
 from mizzle_async.marshalling.keys import key_shape
-from mizzle_async.marshalling.members import type_arguments
-from mizzle_async.marshalling.misfit import Misfit
-from mizzle_async.marshalling.program import Program
 from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
+from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape, decoder_lines, encoder_lines, indented
+from mizzle_async.marshalling.shapes.members import type_arguments
+from mizzle_async.marshalling.shapes.misfit import Misfit
+from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.sizes import canonical_key
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item

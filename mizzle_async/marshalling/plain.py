@@ -15,11 +15,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from mizzle_async.errors import MarshallingError
-from mizzle_async.marshalling.by_value import encode_any
 from mizzle_async.marshalling.codec import EntityCodec
-from mizzle_async.marshalling.open_values import OptionalShape
-from mizzle_async.marshalling.shape import ALL_TAGS, Shape
-from mizzle_async.marshalling.unions import TaggedUnionShape, UnionShape
+from mizzle_async.marshalling.shapes.by_value import encode_any
+from mizzle_async.marshalling.shapes.open_values import OptionalShape
+from mizzle_async.marshalling.shapes.shape import ALL_TAGS, Shape
+from mizzle_async.marshalling.shapes.unions import TaggedUnionShape, UnionShape
 from mizzle_async.types import AttributeValue, Item
 
 SET_ELEMENTS: Final = {"SS": "S", "NS": "N", "BS": "B"}

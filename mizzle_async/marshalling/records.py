@@ -29,9 +29,9 @@ import orjson
 from msgspec import UNSET, DecodeError, Struct, UnsetType, defstruct, to_builtins
 from msgspec.json import Decoder
 
-from mizzle_async.marshalling.construct import Construction
-from mizzle_async.marshalling.fields import Field
-from mizzle_async.marshalling.generate import (
+from mizzle_async.marshalling.shapes.construct import Construction
+from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.generated_classes import (
     INDENT,
     ClassShape,
     absent_source,
@@ -39,10 +39,10 @@ from mizzle_async.marshalling.generate import (
     instance_lines,
     is_made_of_instance,
 )
-from mizzle_async.marshalling.program import Program
-from mizzle_async.marshalling.scalars import Scalar
-from mizzle_async.marshalling.sets import ScalarSetShape
-from mizzle_async.marshalling.shape import Shape
+from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.scalars import Scalar
+from mizzle_async.marshalling.shapes.sets import ScalarSetShape
+from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import AttributeValue, Item
 

@@ -40,20 +40,20 @@ import attrs
 from attrs import evolve
 
 from mizzle_async.errors import ModelError
-from mizzle_async.marshalling import scalars
-from mizzle_async.marshalling.choices import enum_shape, literal_kind, literal_shape
-from mizzle_async.marshalling.construct import Construction, refusal_to_be_called
-from mizzle_async.marshalling.containers import ListShape, MapShape, TupleShape
-from mizzle_async.marshalling.fields import Field
-from mizzle_async.marshalling.generate import ClassShape
-from mizzle_async.marshalling.hooks import HookRegistry
-from mizzle_async.marshalling.members import class_members, is_class_with_members, substitute, type_arguments
-from mizzle_async.marshalling.misfit import Misfit, not_a
-from mizzle_async.marshalling.open_values import AnyShape, HookShape, OptionalShape
-from mizzle_async.marshalling.scalars import Scalar
-from mizzle_async.marshalling.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
-from mizzle_async.marshalling.shape import Shape
-from mizzle_async.marshalling.unite import unite
+from mizzle_async.marshalling.shapes import scalars
+from mizzle_async.marshalling.shapes.choices import enum_shape, literal_kind, literal_shape
+from mizzle_async.marshalling.shapes.construct import Construction, refusal_to_be_called
+from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
+from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shapes.hooks import HookRegistry
+from mizzle_async.marshalling.shapes.members import class_members, is_class_with_members, substitute, type_arguments
+from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
+from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
+from mizzle_async.marshalling.shapes.scalars import Scalar
+from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
+from mizzle_async.marshalling.shapes.shape import Shape
+from mizzle_async.marshalling.shapes.unite import unite
 from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import type_name
 from mizzle_async.model.attributes import ROLES

@@ -30,14 +30,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from mizzle_async.marshalling.by_value import ATTRIBUTE_LEVELS
-from mizzle_async.marshalling.fields import Field
-from mizzle_async.marshalling.generate import INDENT, ClassShape, indented, no_set_test
-from mizzle_async.marshalling.index_keys import IndexKeyLimit
-from mizzle_async.marshalling.program import Program
-from mizzle_async.marshalling.scalars import UTF8_BYTES
-from mizzle_async.marshalling.sets import SetShape
-from mizzle_async.marshalling.temporal import UTC_AS_Z, dumps
+from mizzle_async.marshalling.index_limits import IndexKeyLimit
+from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
+from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape, indented, no_set_test
+from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.scalars import UTF8_BYTES
+from mizzle_async.marshalling.shapes.sets import SetShape
+from mizzle_async.marshalling.shapes.temporal import UTC_AS_Z, dumps
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item
 

@@ -18,7 +18,7 @@ from mizzle_async.expressions import (
     PartitionKeyPath,
     SortKeyPath,
 )
-from mizzle_async.model.index_keys import (
+from mizzle_async.model.index_checks import (
     KeyPaths,
     Projection,
     check_index_name,

@@ -1,8 +1,9 @@
 """Operations: one frozen class per verb, from arguments to a wire request, and from its answer to a result."""
 
 from mizzle_async.operations.actions import Action, Transactable
+from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.base import Operation, use
-from mizzle_async.operations.batch import (
+from mizzle_async.operations.batches.requests import (
     GET_CHUNK,
     WRITE_CHUNK,
     BatchAnswer,
@@ -17,19 +18,11 @@ from mizzle_async.operations.batch import (
     put_entry,
     put_maker,
 )
-from mizzle_async.operations.check import CheckItem
-from mizzle_async.operations.conditions import Presence
-from mizzle_async.operations.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
-from mizzle_async.operations.delete import DeleteItem
-from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity, Explanation
-from mizzle_async.operations.get import GetItem, GetStored
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, KeyLike, KeyScalar, Missing, entity_identity, resolve_key
-from mizzle_async.operations.key_conditions import AnyIndex, query_index, spread_partitions
-from mizzle_async.operations.pages import RawPage, ReadPage
-from mizzle_async.operations.partiql import (
+from mizzle_async.operations.partiql.statements import (
     ExecuteBatch,
     ExecuteStatement,
     ExecuteTransaction,
@@ -38,19 +31,26 @@ from mizzle_async.operations.partiql import (
     execute_batch,
     execute_transaction,
 )
-from mizzle_async.operations.partiql_text import identifier
-from mizzle_async.operations.projection import projection_of
-from mizzle_async.operations.put import PutItem
-from mizzle_async.operations.read_options import OnError, ReadOptions
-from mizzle_async.operations.reading import ReadPlan, hidden_items
-from mizzle_async.operations.stamps import is_stamped, stamp_new, stamp_put, stored_version
+from mizzle_async.operations.partiql.text import identifier
+from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
+from mizzle_async.operations.reads.get import GetItem, GetStored
+from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
+from mizzle_async.operations.reads.options import OnError, ReadOptions
+from mizzle_async.operations.reads.page import RawPage, ReadPage
+from mizzle_async.operations.reads.plan import ReadPlan, hidden_items
+from mizzle_async.operations.reads.projection import projection_of
 from mizzle_async.operations.target import Encoded, Target
-from mizzle_async.operations.timeouts import check_timeout
-from mizzle_async.operations.tokens import ClientRequestToken
-from mizzle_async.operations.transact_get import TransactGet, transact_get
-from mizzle_async.operations.transact_write import TransactWrite, transact_write
-from mizzle_async.operations.unique import refuse_unique, unique_delete, unique_insert, unique_patch
-from mizzle_async.operations.update import ReplaceItem, UpdateItem
+from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
+from mizzle_async.operations.transactions.get import TransactGet, transact_get
+from mizzle_async.operations.transactions.tokens import ClientRequestToken
+from mizzle_async.operations.transactions.write import TransactWrite, transact_write
+from mizzle_async.operations.writes.check import CheckItem
+from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.presence import Presence
+from mizzle_async.operations.writes.put import PutItem
+from mizzle_async.operations.writes.stamps import is_stamped, stamp_new, stamp_put, stored_version
+from mizzle_async.operations.writes.unique import refuse_unique, unique_delete, unique_insert, unique_patch
+from mizzle_async.operations.writes.update import ReplaceItem, UpdateItem
 
 __all__ = [
     "GET_CHUNK",

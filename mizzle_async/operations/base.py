@@ -16,9 +16,9 @@ import orjson
 from attrs import field, fields, frozen
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
+from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.timeouts import check_timeout
 from mizzle_async.types import MYPY, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)

@@ -27,7 +27,7 @@ from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import Condition, Predicate
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES
-from mizzle_async.marshalling.numbers import canonical_number
+from mizzle_async.marshalling.shapes.numbers import canonical_number
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, scalar_code
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.expiry import expiry_bounds

@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.bulk.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
-from mizzle_async.bulk.report import BatchReport, UndoneWrite
-from mizzle_async.bulk.work import Pending
-from mizzle_async.concurrency import drop, run_together
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
+from mizzle_async.flow.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
+from mizzle_async.flow.report import BatchReport, UndoneWrite
+from mizzle_async.flow.tasks import drop, run_together
+from mizzle_async.flow.work import Pending
 from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations import GET_CHUNK, BatchGet, Target, check_timeout, use
 from mizzle_async.types import Item

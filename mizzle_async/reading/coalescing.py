@@ -8,11 +8,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
-from mizzle_async.bulk.pace import LimitedOwner
-from mizzle_async.bulk.reading import BatchReader, ReadSettings
-from mizzle_async.concurrency import TaskOwner
 from mizzle_async.errors import ClientStateError
+from mizzle_async.flow.pace import LimitedOwner
+from mizzle_async.flow.tasks import TaskOwner
 from mizzle_async.operations import GET_CHUNK, MISSING, KeyLike, Target
+from mizzle_async.reading.by_key import BatchReader, ReadSettings
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")

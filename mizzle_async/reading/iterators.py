@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.bulk.pace import Limiters
 from mizzle_async.errors import MarshallingError
-from mizzle_async.merging import open_source
+from mizzle_async.flow.pace import Limiters
 from mizzle_async.operations import RawPage, ReadPlan
-from mizzle_async.page_source import PageSource, Reader
+from mizzle_async.reading.merged_source import open_source
+from mizzle_async.reading.page_source import PageSource, Reader
 from mizzle_async.types import Item
 from mizzle_async.values import Record
 

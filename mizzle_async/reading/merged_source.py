@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 from attrs import define, field
 
-from mizzle_async.bulk.pace import Limiters
-from mizzle_async.concurrency import run_together
+from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.tasks import run_together
 from mizzle_async.operations import RawPage, ReadPlan
-from mizzle_async.page_source import PageSource, Reader
+from mizzle_async.reading.page_source import PageSource, Reader
 from mizzle_async.types import AttributeValue, Item
 
 Order: TypeAlias = Callable[[Item], tuple[Any, ...]]

@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import define
 
-from mizzle_async.bulk.pace import LimitedOwner, Limiters, ReadPace, read_limiters
-from mizzle_async.bulk.reading import ReadSettings, read_items
-from mizzle_async.concurrency import TaskOwner, drop
+from mizzle_async.flow.pace import LimitedOwner, Limiters, ReadPace, read_limiters
+from mizzle_async.flow.tasks import TaskOwner, drop
 from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan, use
+from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item, WirePayload
 
 FEWEST_FILTERED: Final = 16

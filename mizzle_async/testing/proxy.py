@@ -23,8 +23,8 @@ from mizzle_async.errors import TransportError
 from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import Event, Request, ScriptedServer
 from mizzle_async.wire.exchange import Endpoint, Exchange
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.session_endpoints import parse_endpoint
+from mizzle_async.wire.pool.pool import ConnectionPool
+from mizzle_async.wire.session.endpoints import parse_endpoint
 
 _HOP_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "expect"})
 _BAD_GATEWAY = 502

@@ -10,7 +10,7 @@ from attrs import frozen
 from mizzle_async.types import Outcome, WireRequest
 from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Endpoint, Exchange, Transport
-from mizzle_async.wire.pool_config import PoolStatistics
+from mizzle_async.wire.pool.config import PoolStatistics
 from mizzle_async.wire.retry import RetryQuota
 from mizzle_async.wire.settings import Credentials
 from mizzle_async.wire.signing import RequestSigner

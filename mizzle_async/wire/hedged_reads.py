@@ -1,6 +1,6 @@
 """Sending a late read a second time, and taking the first good answer.
 
-`mizzle_async.wire.hedge` says when; this races. It knows no request's meaning: the pipeline asks for reads only.
+`mizzle_async.wire.hedge_policy` says when; this races. It knows no request's meaning: the pipeline asks for reads only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.exchange import Answer, Exchange, Transport
-from mizzle_async.wire.hedge import HedgePolicy, HedgeState
+from mizzle_async.wire.hedge_policy import HedgePolicy, HedgeState
 
 _OK = 200
 

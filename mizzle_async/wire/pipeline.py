@@ -41,10 +41,10 @@ from mizzle_async.wire.calls import Call, PipelineStatistics, Route
 from mizzle_async.wire.deadlines import Deadlines
 from mizzle_async.wire.exchange import Answer, Exchange
 from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
-from mizzle_async.wire.races import HedgedReads
+from mizzle_async.wire.hedged_reads import HedgedReads
 from mizzle_async.wire.retry import CONTENTION, RetryQuota, clock_offset, cost_of, judge, may_repeat
-from mizzle_async.wire.session import Session, open_session
-from mizzle_async.wire.session_adapter import ControlCall
+from mizzle_async.wire.session.adapter import ControlCall
+from mizzle_async.wire.session.session import Session, open_session
 from mizzle_async.wire.settings import Credentials, WireSettings
 from mizzle_async.wire.signing import RequestSigner, SigningKey
 from mizzle_async.wire.throttles import ThrottleBook

@@ -13,8 +13,8 @@ from attrs.validators import gt
 from mizzle_async.types import Instrument
 from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Transport
-from mizzle_async.wire.hedge import HedgePolicy
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.hedge_policy import HedgePolicy
+from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
 
 _SHOWN = 4

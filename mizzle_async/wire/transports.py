@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from mizzle_async.wire.exchange import Endpoint, Transport
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.pool_config import PoolStatistics
-from mizzle_async.wire.session import Session
-from mizzle_async.wire.session_fallback import FallbackTransport
+from mizzle_async.wire.pool.config import PoolStatistics
+from mizzle_async.wire.pool.pool import ConnectionPool
+from mizzle_async.wire.session.fallback import FallbackTransport
+from mizzle_async.wire.session.session import Session
 from mizzle_async.wire.settings import WireSettings
 
 

@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from mizzle_async.bulk.pace import Pacemaker
 from mizzle_async.errors import (
     DeadlineExceededError,
     ExpressionError,
@@ -21,6 +20,7 @@ from mizzle_async.errors import (
     TransactionConflictError,
     VersionConflictError,
 )
+from mizzle_async.flow.pace import Pacemaker
 from mizzle_async.operations import GetStored, Target, UpdateItem
 from mizzle_async.types import Item, Outcome
 

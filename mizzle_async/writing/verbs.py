@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import UpdateClauses
-from mizzle_async.locking import Change, Modification, check_attempts
 from mizzle_async.marshalling import EntityCodec, diff
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -39,8 +38,9 @@ from mizzle_async.operations import (
     unique_patch,
     use,
 )
-from mizzle_async.page_source import Reader
+from mizzle_async.reading.page_source import Reader
 from mizzle_async.types import Item
+from mizzle_async.writing.modify import Change, Modification, check_attempts
 
 ModelT = TypeVar("ModelT")
 

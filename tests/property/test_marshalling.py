@@ -39,8 +39,8 @@ from mizzle_async.marshalling import (
     value_size,
 )
 from mizzle_async.marshalling.entities import entity_shape
-from mizzle_async.marshalling.hooks import HookRegistry
 from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.shapes.hooks import HookRegistry
 from mizzle_async.model import Attribute, PartitionKey, attribute, dict_schema, document, entity, schema_of
 
 settings.register_profile(

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from mizzle_async.errors import ClientStateError, PoolTimeoutError, TransportError
 from mizzle_async.testing.clock import VirtualClockLoop
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool_config import PoolConfig
-from mizzle_async.wire.pool_host import HostPool, Purpose
+from mizzle_async.wire.pool.config import PoolConfig
+from mizzle_async.wire.pool.host import HostPool, Purpose
 
 LIMIT = 3
 INDEX = st.integers(0, 99)

@@ -8,7 +8,7 @@ from aiobotocore.session import AioSession
 
 from mizzle_async.errors import CredentialsError
 from mizzle_async.testing.clock import run_virtual
-from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
+from mizzle_async.wire.session.credentials import AiobotocoreSource, CredentialKeeper, StaticSource
 from mizzle_async.wire.settings import Credentials
 
 

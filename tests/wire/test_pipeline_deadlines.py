@@ -15,9 +15,9 @@ from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome, RepeatSafety, WireRequest
 from mizzle_async.wire.exchange import Answer
 from mizzle_async.wire.pipeline import open_pipeline
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
-from mizzle_async.wire.session_credentials import StaticSource
+from mizzle_async.wire.session.credentials import StaticSource
 from mizzle_async.wire.settings import Credentials, WireSettings
 
 ITEM = Reply({"Item": {"a": {"S": "b"}}})

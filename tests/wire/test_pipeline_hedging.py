@@ -9,7 +9,7 @@ from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import RepeatSafety, WireRequest
-from mizzle_async.wire.hedge import HedgePolicy
+from mizzle_async.wire.hedge_policy import HedgePolicy
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import WireSettings

@@ -13,7 +13,7 @@ from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.pipeline import open_pipeline
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import WireSettings
 

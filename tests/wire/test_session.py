@@ -16,9 +16,9 @@ from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.exchange import Answer, Endpoint
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.retry import RetryPolicy
-from mizzle_async.wire.session import open_session
-from mizzle_async.wire.session_adapter import control_safety
-from mizzle_async.wire.session_endpoints import is_loopback, parse_endpoint
+from mizzle_async.wire.session.adapter import control_safety
+from mizzle_async.wire.session.endpoints import is_loopback, parse_endpoint
+from mizzle_async.wire.session.session import open_session
 from mizzle_async.wire.settings import Credentials, WireSettings
 
 ITEM = Reply({"Item": {"a": {"S": "b"}}})

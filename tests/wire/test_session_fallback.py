@@ -17,9 +17,9 @@ from mizzle_async.testing.tls import LocalAuthority
 from mizzle_async.types import Outcome, RepeatSafety, WireRequest
 from mizzle_async.wire.exchange import Endpoint, Exchange
 from mizzle_async.wire.pipeline import open_pipeline
-from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.pool.pool import ConnectionPool
 from mizzle_async.wire.retry import RetryPolicy
-from mizzle_async.wire.session_fallback import FallbackTransport
+from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.settings import WireSettings
 
 ITEM = Reply({"Item": {"a": {"S": "b"}}})

@@ -13,8 +13,8 @@ from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.wire.pipeline import open_pipeline
-from mizzle_async.wire.pool_config import PoolConfig
-from mizzle_async.wire.session import open_session
+from mizzle_async.wire.pool.config import PoolConfig
+from mizzle_async.wire.session.session import open_session
 from mizzle_async.wire.settings import WireSettings
 
 ITEM = Reply({"Item": {"a": {"S": "b"}}})

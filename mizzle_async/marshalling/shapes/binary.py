@@ -6,7 +6,7 @@ from binascii import Error as BinasciiError
 from binascii import a2b_base64, b2a_base64
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
-from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, not_a
+from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, not_a
 
 
 def write_bytes(value: object) -> str:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import Enum, Flag
 from typing import Any, Final
 
-from mizzle_async.marshalling import numbers
-from mizzle_async.marshalling.binary import read_bytes, read_str, write_bytes, write_str
-from mizzle_async.marshalling.misfit import Misfit, not_a
-from mizzle_async.marshalling.scalars import Scalar, read_bool, write_bool
+from mizzle_async.marshalling.shapes import numbers
+from mizzle_async.marshalling.shapes.binary import read_bytes, read_str, write_bytes, write_str
+from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
+from mizzle_async.marshalling.shapes.scalars import Scalar, read_bool, write_bool
 
 Codec = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
 _BY_KIND: Final[Mapping[type, Codec]] = {

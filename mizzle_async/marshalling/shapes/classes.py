@@ -1,6 +1,6 @@
 """How a class with attributes is stored: as a map, each attribute by its own type.
 
-Here is the careful way; `mizzle_async.marshalling.generate` adds the fast one.
+Here is the careful way; `mizzle_async.marshalling.shapes.generated_classes` adds the fast one.
 """
 
 # ruff: noqa: D102  (Shape documents the methods of shapes)
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mizzle_async.marshalling.by_value import too_deep
-from mizzle_async.marshalling.construct import Construction, argument_names, construction_of, make_instance
-from mizzle_async.marshalling.fields import Field
-from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
-from mizzle_async.marshalling.shape import Shape, deepest
+from mizzle_async.marshalling.shapes.by_value import too_deep
+from mizzle_async.marshalling.shapes.construct import Construction, argument_names, construction_of, make_instance
+from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.misfit import Misfit, not_a, not_stored_as
+from mizzle_async.marshalling.shapes.shape import Shape, deepest
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
 
 

@@ -23,12 +23,12 @@ from collections.abc import Callable
 
 from attrs import NOTHING
 
-from mizzle_async.marshalling.classes import CarefulClassShape
-from mizzle_async.marshalling.construct import Construction
-from mizzle_async.marshalling.fields import Field, factory_of
-from mizzle_async.marshalling.program import Program
-from mizzle_async.marshalling.sets import SetShape
-from mizzle_async.marshalling.shape import Levels, deeper, guard
+from mizzle_async.marshalling.shapes.classes import CarefulClassShape
+from mizzle_async.marshalling.shapes.construct import Construction
+from mizzle_async.marshalling.shapes.fields import Field, factory_of
+from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.sets import SetShape
+from mizzle_async.marshalling.shapes.shape import Levels, deeper, guard
 from mizzle_async.types import WRITE_ID_ATTRIBUTE
 
 INDENT = "    "

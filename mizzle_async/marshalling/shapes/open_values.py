@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mizzle_async.marshalling.by_value import decode_value, encode_value
-from mizzle_async.marshalling.hooks import UserHooks
-from mizzle_async.marshalling.misfit import Misfit
-from mizzle_async.marshalling.program import Program
-from mizzle_async.marshalling.shape import Levels, Shape
+from mizzle_async.marshalling.shapes.by_value import decode_value, encode_value
+from mizzle_async.marshalling.shapes.hooks import UserHooks
+from mizzle_async.marshalling.shapes.misfit import Misfit
+from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.shape import Levels, Shape
 from mizzle_async.types import AttributeValue
 
 NULL = '{"NULL": True}'

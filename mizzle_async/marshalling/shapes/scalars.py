@@ -17,11 +17,11 @@ from uuid import UUID
 from attrs import field, frozen
 
 from mizzle_async.limits import NUMBER_DIGITS
-from mizzle_async.marshalling import numbers, temporal
-from mizzle_async.marshalling.binary import read_bytes, read_str, write_bytes, write_str
-from mizzle_async.marshalling.misfit import LimitMisfit, Misfit, not_a, not_stored_as
-from mizzle_async.marshalling.program import Program
-from mizzle_async.marshalling.shape import Levels, Shape
+from mizzle_async.marshalling.shapes import numbers, temporal
+from mizzle_async.marshalling.shapes.binary import read_bytes, read_str, write_bytes, write_str
+from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, not_a, not_stored_as
+from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.shape import Levels, Shape
 from mizzle_async.types import AttributeValue
 
 UTF8_BYTES = 4

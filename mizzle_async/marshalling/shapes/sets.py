@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from mizzle_async.marshalling.by_value import gather_set
-from mizzle_async.marshalling.misfit import Misfit, not_a, not_stored_as
-from mizzle_async.marshalling.program import Program
-from mizzle_async.marshalling.scalars import STR, Scalar
-from mizzle_async.marshalling.shape import Levels, Shape
+from mizzle_async.marshalling.shapes.by_value import gather_set
+from mizzle_async.marshalling.shapes.misfit import Misfit, not_a, not_stored_as
+from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.scalars import STR, Scalar
+from mizzle_async.marshalling.shapes.shape import Levels, Shape
 from mizzle_async.types import AttributeValue
 
 ELEMENT_TAGS = frozenset({"S", "N", "B"})

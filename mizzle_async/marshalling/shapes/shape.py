@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, TypeAlias
 
-from mizzle_async.marshalling.program import Program
+from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.types import AttributeValue
 
 ALL_TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})

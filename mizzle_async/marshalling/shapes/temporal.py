@@ -15,8 +15,8 @@ from uuid import UUID, SafeUUID
 
 import orjson
 
-from mizzle_async.marshalling.misfit import Misfit, not_a
-from mizzle_async.marshalling.numbers import read_scaled, scaled_text
+from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
+from mizzle_async.marshalling.shapes.numbers import read_scaled, scaled_text
 from mizzle_async.model import AttributeSchema
 from mizzle_async.types import AttributeValue
 

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any, Final, Literal, get_args, get_origin
 
 from mizzle_async.errors import ModelError
-from mizzle_async.marshalling.containers import ListShape, MapShape
-from mizzle_async.marshalling.generate import ClassShape
-from mizzle_async.marshalling.members import class_members
-from mizzle_async.marshalling.scalars import BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, STR
-from mizzle_async.marshalling.sets import SetShape
-from mizzle_async.marshalling.shape import ALL_TAGS, Shape
-from mizzle_async.marshalling.unions import TAG_ATTRIBUTE, NumberShape, TaggedUnionShape, UnionShape
+from mizzle_async.marshalling.shapes.containers import ListShape, MapShape
+from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shapes.members import class_members
+from mizzle_async.marshalling.shapes.scalars import BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, STR
+from mizzle_async.marshalling.shapes.sets import SetShape
+from mizzle_async.marshalling.shapes.shape import ALL_TAGS, Shape
+from mizzle_async.marshalling.shapes.unions import TAG_ATTRIBUTE, NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.model.annotations import plain_type
 
 _EXACT_TYPES: Final[Mapping[Shape, tuple[type, ...]]] = {

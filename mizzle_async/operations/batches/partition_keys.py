@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias
 
 from mizzle_async.operations.base import Operation
-from mizzle_async.operations.batch import BatchGet, BatchWrite
-from mizzle_async.operations.get import GetItem
-from mizzle_async.operations.pages import QueryPage
-from mizzle_async.operations.write import Write
+from mizzle_async.operations.batches.requests import BatchGet, BatchWrite
+from mizzle_async.operations.reads.get import GetItem
+from mizzle_async.operations.reads.page import QueryPage
+from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import AttributeValue, Item, WirePayload
 
 Touched: TypeAlias = tuple[str, str, float]

@@ -24,10 +24,10 @@ from mizzle_async.limits import (
 from mizzle_async.marshalling import ItemRecords, careful_serializer, check_item_size
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.base import Operation, use
-from mizzle_async.operations.conditions import Presence
-from mizzle_async.operations.delete import DeleteItem
-from mizzle_async.operations.put import PutItem
 from mizzle_async.operations.target import Target
+from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.presence import Presence
+from mizzle_async.operations.writes.put import PutItem
 from mizzle_async.types import Item, Outcome, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 GET_CHUNK: Final = BATCH_GET_KEYS

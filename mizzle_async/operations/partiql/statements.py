@@ -26,14 +26,14 @@ from mizzle_async.errors import (
 )
 from mizzle_async.limits import PARTIQL_BATCH_STATEMENTS, TRANSACTION_ACTIONS
 from mizzle_async.operations.base import Operation
-from mizzle_async.operations.cancellations import NOTHING_READ, NOTHING_WRITTEN, cancellation
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.pages import RawPage
-from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
+from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.tokens import ClientRequestToken, request_token
-from mizzle_async.operations.transactions import raise_lost
+from mizzle_async.operations.transactions.cancellations import NOTHING_READ, NOTHING_WRITTEN, cancellation
+from mizzle_async.operations.transactions.request import raise_lost
+from mizzle_async.operations.transactions.tokens import ClientRequestToken, request_token
 from mizzle_async.types import AttributeValue, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 from mizzle_async.values import Record
 

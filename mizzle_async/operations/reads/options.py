@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.limits import SCAN_SEGMENTS
-from mizzle_async.operations.timeouts import check_timeout
+from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.values import Value
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]

@@ -9,10 +9,9 @@ from attrs import field, frozen
 from mizzle_async.errors import TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.base import Operation, use
-from mizzle_async.operations.cancellations import canceled
 from mizzle_async.operations.explain import Capacity, Explanation
-from mizzle_async.operations.tokens import ClientRequestToken
-from mizzle_async.operations.transactions import (
+from mizzle_async.operations.transactions.cancellations import canceled
+from mizzle_async.operations.transactions.request import (
     API,
     explain_transaction,
     raise_lost,
@@ -21,6 +20,7 @@ from mizzle_async.operations.transactions import (
     transaction_capacity,
     transaction_request,
 )
+from mizzle_async.operations.transactions.tokens import ClientRequestToken
 from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)

@@ -11,10 +11,10 @@ from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceled
 from mizzle_async.limits import TRANSACTION_ACTIONS
 from mizzle_async.marshalling import canonical_key
 from mizzle_async.operations.base import Operation, use_all
-from mizzle_async.operations.cancellations import canceled_read
 from mizzle_async.operations.explain import Capacity, Explanation
-from mizzle_async.operations.get import GetItem
+from mizzle_async.operations.reads.get import GetItem
 from mizzle_async.operations.target import Target
+from mizzle_async.operations.transactions.cancellations import canceled_read
 from mizzle_async.types import Item, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)

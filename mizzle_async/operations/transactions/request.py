@@ -17,7 +17,7 @@ from mizzle_async.errors import (
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity, Explanation, explain_request, show_item
-from mizzle_async.operations.tokens import ClientRequestToken
+from mizzle_async.operations.transactions.tokens import ClientRequestToken
 from mizzle_async.types import Outcome, RepeatSafety, WirePayload, WireRequest
 
 API = "TransactWriteItems"

@@ -11,13 +11,12 @@ from attrs import field, frozen
 from mizzle_async.errors import ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.base import Operation, use, use_all
-from mizzle_async.operations.cancellations import canceled
-from mizzle_async.operations.exactly_once import ExactlyOnce
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.guards import hand_over
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.tokens import ClientRequestToken, request_token
-from mizzle_async.operations.transactions import (
+from mizzle_async.operations.transactions.cancellations import canceled
+from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
+from mizzle_async.operations.transactions.request import (
     API,
     explain_transaction,
     raise_lost,
@@ -26,6 +25,7 @@ from mizzle_async.operations.transactions import (
     transaction_capacity,
     transaction_request,
 )
+from mizzle_async.operations.transactions.tokens import ClientRequestToken, request_token
 from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)

@@ -10,7 +10,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.operations.base import use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.write import Write
+from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, WirePayload, WireRequest
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)

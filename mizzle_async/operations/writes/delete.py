@@ -8,8 +8,8 @@ from attrs import frozen
 
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.failures import living, raise_unknown
-from mizzle_async.operations.write import Write
+from mizzle_async.operations.writes.failures import living, raise_unknown
+from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)

@@ -17,11 +17,11 @@ from mizzle_async.errors import (
     VersionConflictError,
 )
 from mizzle_async.expressions import UpdateClauses
-from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.error_context import answer_context, call_context
 from mizzle_async.operations.expiry import is_expired
-from mizzle_async.operations.stamps import item_version
 from mizzle_async.operations.target import Target
+from mizzle_async.operations.writes.presence import Presence
+from mizzle_async.operations.writes.stamps import item_version
 from mizzle_async.types import Item, WireResponse
 
 

@@ -9,9 +9,9 @@ from attrs import field, frozen
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size
 from mizzle_async.operations.capacity import write_capacity
-from mizzle_async.operations.conditions import Presence
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.write import Write
+from mizzle_async.operations.writes.presence import Presence
+from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, WirePayload, WireResponse
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)

@@ -15,23 +15,23 @@ from mizzle_async.expressions import UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.base import derive, use
-from mizzle_async.operations.conditions import Presence
-from mizzle_async.operations.delete import DeleteItem
-from mizzle_async.operations.exactly_once import raise_single
 from mizzle_async.operations.explain import Capacity, Explanation, outline
 from mizzle_async.operations.guards import Guards, check_no_guard
-from mizzle_async.operations.put import PutItem
-from mizzle_async.operations.stamps import stamped
-from mizzle_async.operations.tokens import ClientRequestToken, request_token
-from mizzle_async.operations.transactions import (
+from mizzle_async.operations.transactions.exactly_once import raise_single
+from mizzle_async.operations.transactions.request import (
     API,
     explain_transaction,
     transaction_body,
     transaction_capacity,
     transaction_request,
 )
-from mizzle_async.operations.update import UpdateItem
-from mizzle_async.operations.write import Write
+from mizzle_async.operations.transactions.tokens import ClientRequestToken, request_token
+from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.presence import Presence
+from mizzle_async.operations.writes.put import PutItem
+from mizzle_async.operations.writes.stamps import stamped
+from mizzle_async.operations.writes.update import UpdateItem
+from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ModelT = TypeVar("ModelT")

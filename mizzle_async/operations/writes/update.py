@@ -18,14 +18,14 @@ from mizzle_async.model import is_required
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.capacity import write_capacity
-from mizzle_async.operations.conditions import expired_condition
-from mizzle_async.operations.delete import DeleteItem
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.failures import living, raise_expired, raise_unreachable
 from mizzle_async.operations.key import MISSING
-from mizzle_async.operations.stamps import check_maintained, stamp_update, stamped
 from mizzle_async.operations.target import Encoded
-from mizzle_async.operations.write import Write
+from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.failures import living, raise_expired, raise_unreachable
+from mizzle_async.operations.writes.presence import expired_condition
+from mizzle_async.operations.writes.stamps import check_maintained, stamp_update, stamped
+from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)

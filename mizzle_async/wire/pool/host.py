@@ -24,9 +24,9 @@ from typing import Final
 
 from mizzle_async.errors import ClientStateError, MizzleError, PoolTimeoutError, TransportError
 from mizzle_async.types import Outcome
-from mizzle_async.wire.connection import Connection
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool_config import HostStatistics, PoolConfig
+from mizzle_async.wire.pool.config import HostStatistics, PoolConfig
+from mizzle_async.wire.pool.connection import Connection
 
 STALE_CHECK_SECONDS: Final = 0.01
 """A connection that was idle for longer is asked whether its end has come, just before it is used. The loop sees an end

@@ -13,9 +13,9 @@ from typing import Final
 
 from mizzle_async.errors import TransportError
 from mizzle_async.types import Outcome
-from mizzle_async.wire.connection import Connection
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool_addresses import Addresses
+from mizzle_async.wire.pool.addresses import Addresses
+from mizzle_async.wire.pool.connection import Connection
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """How long one address may take before the next is tried beside it (RFC 8305)."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from mizzle_async.errors import ClientStateError, CorruptResponseError, TransportError
 from mizzle_async.types import Outcome, ParseAnswer
 from mizzle_async.wire.answers import check_answer
-from mizzle_async.wire.connection import MAX_ANSWER_BYTES
 from mizzle_async.wire.exchange import Answer, Exchange
+from mizzle_async.wire.pool.connection import MAX_ANSWER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

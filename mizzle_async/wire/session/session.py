@@ -19,13 +19,13 @@ from typing import Any, Protocol
 
 from mizzle_async.errors import ClientStateError, ValidationError
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.session_adapter import ControlCall, HttpSessionAdapter, control_call
-from mizzle_async.wire.session_credentials import AiobotocoreSource, CredentialKeeper, StaticSource
-from mizzle_async.wire.session_endpoints import Destination, endpoint_arguments, parse_endpoint
-from mizzle_async.wire.session_loader import shared_loader
-from mizzle_async.wire.session_static import StaticSession
+from mizzle_async.wire.pool.tls import make_tls_context
+from mizzle_async.wire.session.adapter import ControlCall, HttpSessionAdapter, control_call
+from mizzle_async.wire.session.credentials import AiobotocoreSource, CredentialKeeper, StaticSource
+from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
+from mizzle_async.wire.session.loader import shared_loader
+from mizzle_async.wire.session.static import StaticSession
 from mizzle_async.wire.settings import WireSettings, check_setting
-from mizzle_async.wire.tls import make_tls_context
 
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.session_adapter import ControlCall
-from mizzle_async.wire.session_credentials import CredentialKeeper, StaticSource
-from mizzle_async.wire.session_endpoints import Destination, parse_endpoint
+from mizzle_async.wire.session.adapter import ControlCall
+from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
+from mizzle_async.wire.session.endpoints import Destination, parse_endpoint
 from mizzle_async.wire.settings import Credentials, WireSettings
 
 _LOCAL_REGION: Final = "us-east-1"

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from mizzle_async.bulk.report import BatchReport, UndoneWrite
-from mizzle_async.bulk.work import BulkWork
 from mizzle_async.cli.jobs import Job, State
 from mizzle_async.cli.progress import Display
 from mizzle_async.errors import ResumeError, ThrottledError
+from mizzle_async.flow.report import BatchReport, UndoneWrite
+from mizzle_async.flow.work import BulkWork
 
 
 @pytest.mark.parametrize(("written", "code"), [(0, 1), (7, 3)])

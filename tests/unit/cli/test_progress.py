@@ -2,8 +2,8 @@ import io
 
 import pytest
 
-from mizzle_async.bulk.report import BatchReport
 from mizzle_async.cli.progress import LINE_SECONDS, Display
+from mizzle_async.flow.report import BatchReport
 
 
 class Clock:

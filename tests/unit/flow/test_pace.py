@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from mizzle_async import Attribute, Client, ExpressionError, PartitionKey, ThrottledError, Throughput, attribute, entity
-from mizzle_async.bulk.pace import Lanes, RateLimiter, jittered
+from mizzle_async.flow.pace import Lanes, RateLimiter, jittered
 from mizzle_async.testing.clock import run_virtual
 
 

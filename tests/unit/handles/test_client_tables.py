@@ -18,7 +18,7 @@ from mizzle_async import (
     attribute,
     entity,
 )
-from mizzle_async.concurrency import run_together
+from mizzle_async.flow.tasks import run_together
 from mizzle_async.testing.stub import StubCaller
 
 

@@ -17,7 +17,7 @@ from mizzle_async import (
     attribute,
     entity,
 )
-from mizzle_async.heat import HeavyHitters
+from mizzle_async.instruments.heat import HeavyHitters
 from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.stub import StubCaller
 from mizzle_async.types import CallRecord

@@ -3,8 +3,8 @@ from datetime import datetime
 import pytest
 
 from mizzle_async import Attribute, Client, PartitionKey, attribute, entity
-from mizzle_async.operations.conditions import holds_without_item
 from mizzle_async.operations.expiry import IGNORED_AFTER_SECONDS, expiry_bounds, is_expired
+from mizzle_async.operations.writes.presence import holds_without_item
 from mizzle_async.types import WireResponse
 
 NOW = 1_700_000_000.5

@@ -12,7 +12,7 @@ from mizzle_async.testing.proxy import Fault, FaultProxy, at_reuse, sometimes
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.wire.exchange import Exchange
-from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.pool.pool import ConnectionPool
 
 ITEM = {"Item": {"pk": {"S": "a"}}}
 

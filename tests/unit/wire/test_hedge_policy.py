@@ -2,7 +2,7 @@
 
 import pytest
 
-from mizzle_async.wire.hedge import FEWEST_SAMPLES, MOST_SAVED, SAMPLES, HedgePolicy, HedgeState
+from mizzle_async.wire.hedge_policy import FEWEST_SAMPLES, MOST_SAVED, SAMPLES, HedgePolicy, HedgeState
 
 
 def test_a_fixed_time_is_late_from_the_first_read():

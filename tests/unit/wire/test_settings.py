@@ -3,8 +3,8 @@
 import attrs
 import pytest
 
-from mizzle_async.wire.hedge import HedgePolicy
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.hedge_policy import HedgePolicy
+from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import Credentials, WireSettings
 

@@ -11,9 +11,9 @@ from mizzle_async.errors import CorruptResponseError, TransportError
 from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
-from mizzle_async.wire.connection import MAX_HEAD_BYTES
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool import ConnectionPool
+from mizzle_async.wire.pool.connection import MAX_HEAD_BYTES
+from mizzle_async.wire.pool.pool import ConnectionPool
 
 ITEM = {"Item": {"pk": {"S": "a"}}}
 ANSWER = Reply(ITEM)

@@ -10,10 +10,10 @@ import pytest
 from mizzle_async.errors import TransportError
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
-from mizzle_async.wire.connection import Connection
 from mizzle_async.wire.exchange import Endpoint, Exchange
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.pool_host import STALE_CHECK_SECONDS
+from mizzle_async.wire.pool.connection import Connection
+from mizzle_async.wire.pool.host import STALE_CHECK_SECONDS
+from mizzle_async.wire.pool.pool import ConnectionPool
 
 
 class Peer:

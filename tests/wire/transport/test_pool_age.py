@@ -11,13 +11,13 @@ from mizzle_async.testing.network import MemoryNetwork
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
-from mizzle_async.wire.connection import Connection
 from mizzle_async.wire.exchange import Endpoint, Exchange
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.pool_addresses import FAILED_SECONDS, FRESH_SECONDS, Addresses
-from mizzle_async.wire.pool_config import PoolConfig
-from mizzle_async.wire.pool_host import LONGEST_OPENING_PAUSE_SECONDS, REPLACEMENT_PAUSE_SECONDS
-from mizzle_async.wire.pool_opening import NEXT_ADDRESS_SECONDS, Opener, _first
+from mizzle_async.wire.pool.addresses import FAILED_SECONDS, FRESH_SECONDS, Addresses
+from mizzle_async.wire.pool.config import PoolConfig
+from mizzle_async.wire.pool.connection import Connection
+from mizzle_async.wire.pool.host import LONGEST_OPENING_PAUSE_SECONDS, REPLACEMENT_PAUSE_SECONDS
+from mizzle_async.wire.pool.opening import NEXT_ADDRESS_SECONDS, Opener, _first
+from mizzle_async.wire.pool.pool import ConnectionPool
 
 PORT = 4566
 HOST = Endpoint("http", "dynamodb.test", PORT)

@@ -8,8 +8,8 @@ from mizzle_async.errors import PoolTimeoutError, TransportError
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.pool.config import PoolConfig
+from mizzle_async.wire.pool.pool import ConnectionPool
 
 
 class Gate:

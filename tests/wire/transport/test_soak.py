@@ -8,8 +8,8 @@ from pathlib import Path
 from mizzle_async.errors import TransportError
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.pool_config import PoolConfig
+from mizzle_async.wire.pool.config import PoolConfig
+from mizzle_async.wire.pool.pool import ConnectionPool
 
 CONCURRENCY = 32
 FAULTS = [

@@ -10,8 +10,8 @@ from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.testing.tls import LocalAuthority
 from mizzle_async.types import Outcome
-from mizzle_async.wire.pool import ConnectionPool
-from mizzle_async.wire.tls import make_tls_context
+from mizzle_async.wire.pool.pool import ConnectionPool
+from mizzle_async.wire.pool.tls import make_tls_context
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from mizzle_async import LimitError, MarshallingError, ModelError
 from mizzle_async.marshalling import Marshaller
-from mizzle_async.marshalling.construct import Construction, construction_of
+from mizzle_async.marshalling.shapes.construct import Construction, construction_of
 from mizzle_async.model import Attribute, PartitionKey, SortKey, attribute, document, entity, map_class, schema_of
 
 ElementT = TypeVar("ElementT")

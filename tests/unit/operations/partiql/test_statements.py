@@ -24,7 +24,7 @@ from mizzle_async import (
     parameter,
 )
 from mizzle_async.errors import CancellationReason, ResourceNotFoundError, TransactionConflictError
-from mizzle_async.operations.partiql_text import StatementKind, check_statement, table_of
+from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
 from mizzle_async.types import Outcome, RepeatSafety, WireResponse
 
 NOW = 1_700_000_000.0

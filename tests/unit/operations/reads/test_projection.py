@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from mizzle_async import Attribute, Client, MarshallingError, PartitionKey, attribute, document, entity
-from mizzle_async.operations.projection import value_at
+from mizzle_async.operations.reads.projection import value_at
 
 
 def stripped(text: str) -> str:

@@ -15,7 +15,7 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.model import schema_of
-from mizzle_async.operations.table_definition import (
+from mizzle_async.operations.tables.definition import (
     TableOptions,
     create_parameters,
     definition_of,

@@ -1,7 +1,7 @@
 import pytest
 
 from mizzle_async import LimitError
-from mizzle_async.operations.tokens import ClientRequestToken, given_token
+from mizzle_async.operations.transactions.tokens import ClientRequestToken, given_token
 
 
 def test_use_remembers_the_first_sending():

@@ -2,7 +2,7 @@ import pytest
 
 from mizzle_async import Attribute, PartitionKey, attribute, entity
 from mizzle_async.model import schema_of
-from mizzle_async.operations.outcome import Verdict, judge
+from mizzle_async.operations.writes.verdict import Verdict, judge
 
 
 @entity("orders")

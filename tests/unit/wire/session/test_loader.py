@@ -4,7 +4,7 @@ import gzip
 
 from botocore.loaders import JSONFileLoader, Loader
 
-from mizzle_async.wire.session_loader import FileLoader, shared_loader
+from mizzle_async.wire.session.loader import FileLoader, shared_loader
 
 
 def test_what_is_read_equals_what_botocore_reads():
