@@ -17,10 +17,10 @@ from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ResumeError
 from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import ReadPlan
-from mizzle_async.reading.page_source import Reader
 from mizzle_async.types import Item
 from mizzle_async.values import Value
 
@@ -97,7 +97,7 @@ class ExportOptions(Value):
 
 
 def export(
-    owner: Reader,
+    owner: TaskPort,
     plan: ReadPlan[Any, Any],
     target: str | os.PathLike[str] | ExportTarget,
     options: ExportOptions,

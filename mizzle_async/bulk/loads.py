@@ -12,7 +12,8 @@ from attrs import frozen
 from mizzle_async.bulk.checkpoints import LoadState, StateFile, StatePath
 from mizzle_async.bulk.write_engine import MOST_HELD, OnUndone, Progress, WriteEngine
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
-from mizzle_async.flow.pace import BulkOwner, Limiters
+from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.report import BatchReport, UndoneKind, UndoneWrite
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_timeout
@@ -79,7 +80,7 @@ def check_many(verb: str, given: object) -> None:
 
 
 def load(
-    owner: BulkOwner,
+    owner: PacingPort,
     source: Source,
     make: MakeEntry,
     options: LoadOptions,

@@ -19,6 +19,7 @@ from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError, MizzleError, ThrottledError
 from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
 from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.flow.work import BulkWork
@@ -29,7 +30,7 @@ from mizzle_async.operations.key import Key, entity_identity
 from mizzle_async.reading.by_key import read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value
-from mizzle_async.writing.verbs import TableOwner, TableWrites
+from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
 
@@ -65,7 +66,7 @@ class Migration(Generic[ModelT]):
         options: How it is done.
     """
 
-    def __init__(self, owner: TableOwner, plan: ReadPlan[ModelT, Any], verb: str, options: ChangeOptions) -> None:
+    def __init__(self, owner: TaskPort, plan: ReadPlan[ModelT, Any], verb: str, options: ChangeOptions) -> None:
         check_at_least_one(verb, concurrency=options.concurrency)
         if plan.options.page_size is None:
             plan = evolve(plan, options=evolve(plan.options, page_size=PAGE_ITEMS))
@@ -175,7 +176,7 @@ class Migration(Generic[ModelT]):
             except ThrottledError:
                 self._lanes.slowed()
                 attempt += 1
-                pause = jittered(attempt, owner.chance())
+                pause = jittered(attempt, owner.random())
                 if clock() + pause + LAST_SECONDS > ends:
                     raise
             else:

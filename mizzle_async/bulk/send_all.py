@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
 from mizzle_async.errors import ClientStateError, ExpressionError, ThrottledError
-from mizzle_async.flow.pace import BulkOwner, Lanes
-from mizzle_async.flow.tasks import TaskOwner, drop
+from mizzle_async.flow.pace import Lanes
+from mizzle_async.flow.ports import TaskPort
+from mizzle_async.flow.tasks import drop
 from mizzle_async.operations import Operation, use
 from mizzle_async.values import Record
 
 ResultT = TypeVar("ResultT")
-
-
-class SendingOwner(BulkOwner, TaskOwner, Protocol):
-    """What sending needs of a client."""
 
 
 @frozen(eq=False, repr=False)
@@ -53,7 +50,7 @@ class _Lot(Generic[ResultT]):
 
     def __init__(
         self,
-        owner: SendingOwner,
+        owner: TaskPort,
         operations: Iterable[Operation[ResultT]] | AsyncIterable[Operation[ResultT]],
         concurrency: int,
     ) -> None:
@@ -135,7 +132,7 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
 
     def __init__(
         self,
-        owner: SendingOwner,
+        owner: TaskPort,
         operations: Iterable[Operation[ResultT]] | AsyncIterable[Operation[ResultT]],
         concurrency: int,
     ) -> None:

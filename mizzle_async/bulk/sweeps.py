@@ -13,10 +13,11 @@ from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadPlan
 from mizzle_async.reading.merged_source import MergedSource, open_source
-from mizzle_async.reading.page_source import PageSource, Position, Reader
+from mizzle_async.reading.page_source import PageSource, Position
 from mizzle_async.types import Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -105,7 +106,7 @@ class Pages:
 
     def __init__(
         self,
-        owner: Reader,
+        owner: TaskPort,
         plan: ReadPlan[Any, Any],
         state: SweepState,
         report: BatchReport,
@@ -164,7 +165,7 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
     may ask while another still works on its row.
     """
 
-    def __init__(self, owner: Reader, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
+    def __init__(self, owner: TaskPort, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
         check_at_least_one("resumable", checkpoint_pages=checkpoint_pages)
         self._plan = plan
         self._owner = owner

@@ -24,7 +24,8 @@ from mizzle_async.errors import (
     TransportError,
     ValidationError,
 )
-from mizzle_async.flow.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
+from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
 from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry, BatchWrite, WritePacker, use
@@ -76,7 +77,7 @@ class WriteEngine:
 
     def __init__(
         self,
-        owner: BulkOwner,
+        owner: PacingPort,
         report: BatchReport,
         *,
         concurrency: int,
@@ -356,7 +357,7 @@ class Delivery:
         if failure is None or isinstance(failure, ThrottledError):
             engine.lanes.slowed()
         engine.show()
-        return min(jittered(self._attempt, engine.owner.chance()), remaining / 2)
+        return min(jittered(self._attempt, engine.owner.random()), remaining / 2)
 
     def _too_late(self) -> MizzleError:
         seconds = self._engine.timeout

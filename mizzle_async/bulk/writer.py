@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import CancelledError, get_running_loop
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from mizzle_async.bulk.loads import LoadOptions, settled
 from mizzle_async.bulk.write_engine import WriteEngine
 from mizzle_async.errors import ClientStateError, ExpressionError, MizzleError
-from mizzle_async.flow.pace import LimitedOwner
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
-from mizzle_async.flow.tasks import TaskOwner
 from mizzle_async.operations import (
     WRITE_CHUNK,
     BatchEntry,
@@ -40,14 +39,6 @@ class WriterTable(Protocol):
         ...
 
 
-class WriterOwner(LimitedOwner, TaskOwner, Protocol):
-    """What a writer needs of a client."""
-
-    def table(self, model: Any, /) -> WriterTable:
-        """Return the handle of an entity's table."""
-        ...
-
-
 class Writer:
     """Puts and deletes items as they come, 25 to a request; made by `Client.writer`.
 
@@ -59,10 +50,11 @@ class Writer:
         report: What has become of the items so far.
     """
 
-    def __init__(self, owner: WriterOwner, options: LoadOptions) -> None:
+    def __init__(self, owner: TaskPort, options: LoadOptions, table: Callable[[Any], WriterTable]) -> None:
         options.check("writer")
         self.report: BatchReport = BatchReport()
         self._owner = owner
+        self._table = table
         self._engine = WriteEngine(
             owner,
             self.report,
@@ -165,7 +157,7 @@ class Writer:
         model = given.entity if isinstance(given, Key) else type(given)
         if model is dict or isinstance(model, str):
             raise ExpressionError("a writer cannot tell the table of a dict: say it, `writer.put(item, table=orders)`")
-        return self._owner.table(model).target
+        return self._table(model).target
 
     async def _accept(self, entry: BatchEntry) -> None:
         engine = self._engine

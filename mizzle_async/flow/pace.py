@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
 
 from attrs import field, frozen
 from attrs.validators import gt, optional
 
-from mizzle_async.errors import ExpressionError
-from mizzle_async.types import Sender
 from mizzle_async.values import Value
 
 FIRST_PAUSE: Final = 0.05
@@ -26,33 +25,11 @@ LAST_SECONDS: Final = 0.05
 BURST_SECONDS: Final = 1.0
 """What a limiter saves up while nothing is sent, in seconds of its rate."""
 
+Pause: TypeAlias = Callable[[float], Awaitable[object]]
+"""Sleeps for a number of seconds."""
+
 LEAST_READ: Final = 0.5
 """Read units: what the smallest page consumes."""
-
-
-class Pacemaker(Protocol):
-    """What gives work its pace: time to spend, randomness, and pauses."""
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that a call may take where it does not say."""
-        ...
-
-    def chance(self) -> float:
-        """Return a random number from zero to one, for jitter."""
-        ...
-
-    async def pause(self, seconds: float, /) -> None:
-        """Sleep."""
-        ...
-
-
-class BulkOwner(Sender, Pacemaker, Protocol):
-    """What bulk work needs of a client."""
-
-    def now(self) -> float:
-        """Return the time in seconds since the epoch."""
-        ...
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -72,14 +49,14 @@ class Throughput(Value):
     write_units_per_second: float | None = field(default=None, validator=optional(gt(0)))
 
 
-def jittered(attempt: int, chance: float) -> float:
+def jittered(attempt: int, random: float) -> float:
     """Return the pause before what was left unprocessed is sent again, in seconds, with full jitter.
 
     Args:
         attempt: How often in a row it was in vain, from 1.
-        chance: A random number from zero to one.
+        random: A random number from zero to one.
     """
-    return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
+    return random * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
 
 
 class RateLimiter:
@@ -87,14 +64,14 @@ class RateLimiter:
 
     Args:
         units_per_second: The rate.
-        owner: Makes the pauses.
+        pause: Sleeps for a number of seconds.
     """
 
-    __slots__ = ("_balance", "_filled_at", "_lock", "_owner", "_rate", "_ratio")
+    __slots__ = ("_balance", "_filled_at", "_lock", "_pause", "_rate", "_ratio")
 
-    def __init__(self, units_per_second: float, owner: BulkOwner) -> None:
+    def __init__(self, units_per_second: float, pause: Pause) -> None:
         self._rate = units_per_second
-        self._owner = owner
+        self._pause = pause
         self._balance = 0.0
         self._filled_at: float | None = None
         self._ratio = 1.0
@@ -115,7 +92,7 @@ class RateLimiter:
                 self._fill()
                 if self._balance >= 0:
                     break
-                await self._owner.pause(-self._balance / self._rate)
+                await self._pause(-self._balance / self._rate)
             self._balance -= expected
         return expected
 
@@ -142,20 +119,6 @@ class RateLimiter:
 
     def __repr__(self) -> str:
         return f"<RateLimiter {self._rate:g} units a second, {self._balance:.1f} left>"
-
-
-class LimitedOwner(BulkOwner, Protocol):
-    """What bulk work that is held back needs of a client."""
-
-    @property
-    def read_limiter(self) -> RateLimiter | None:
-        """What holds all reading of the client's bulk work back."""
-        ...
-
-    @property
-    def write_limiter(self) -> RateLimiter | None:
-        """What holds all writing of the client's bulk work back."""
-        ...
 
 
 class Limiters:
@@ -208,25 +171,9 @@ class ReadPace:
         self._units = consumed or estimate
 
 
-def read_limiters(owner: LimitedOwner, units_per_second: float | None) -> Limiters:
-    """Return what holds reading back: the client's limit, and one of its own."""
-    return Limiters(_own_limiter(owner, "read", units_per_second), owner.read_limiter)
-
-
-def write_limiters(owner: LimitedOwner, units_per_second: float | None) -> Limiters:
-    """Return what holds writing back: the client's limit, and one of its own."""
-    return Limiters(_own_limiter(owner, "write", units_per_second), owner.write_limiter)
-
-
-def _own_limiter(owner: BulkOwner, kind: str, units_per_second: float | None) -> RateLimiter | None:
-    if units_per_second is not None and not units_per_second > 0:
-        raise ExpressionError(f"{kind}_units_per_second={units_per_second!r} must be more than 0, or None for no limit")
-    return rate_limiter(units_per_second, owner)
-
-
-def rate_limiter(units_per_second: float | None, owner: BulkOwner) -> RateLimiter | None:
+def rate_limiter(units_per_second: float | None, pause: Pause) -> RateLimiter | None:
     """Return a limiter of this rate, or None where there is no limit."""
-    return None if units_per_second is None else RateLimiter(units_per_second, owner)
+    return None if units_per_second is None else RateLimiter(units_per_second, pause)
 
 
 class Lanes:

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
-
-
-class TaskOwner(Protocol):
-    """Who starts tasks, and ends them when it is closed."""
-
-    def start(self, coroutine: Coroutine[Any, Any, ResultT], /) -> asyncio.Task[ResultT]:
-        """Start a task that it owns."""
-        ...
 
 
 async def run_together(coroutines: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:

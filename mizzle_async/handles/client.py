@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import secrets
 import sys
 import time
@@ -15,6 +14,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from importlib import import_module, util
+from random import random
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, cast, overload
 
@@ -132,8 +132,8 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         self._sleep = sleep
         self._heat = next((one for one in self._settings.instrument if isinstance(one, Heat)), None)
         given = throughput or Throughput()
-        self._read_limiter = rate_limiter(given.read_units_per_second, self)
-        self._write_limiter = rate_limiter(given.write_units_per_second, self)
+        self._read_limiter = rate_limiter(given.read_units_per_second, self.pause)
+        self._write_limiter = rate_limiter(given.write_units_per_second, self.pause)
         self._tables: dict[Any, Table[Any]] = {}
         self._schemas: dict[type[Any], EntitySchema] = {}
         self._stand_in = cast("Pipeline | None", caller)
@@ -415,9 +415,9 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         """Return the seconds that a call may take where it does not say."""
         return self._settings.timeout
 
-    def chance(self) -> float:
+    def random(self) -> float:
         """Return a random number from zero to one, for jitter."""
-        return (self._settings.retry.randomness or random.random)()
+        return (self._settings.retry.randomness or random)()
 
     @property
     def read_limiter(self) -> RateLimiter | None:

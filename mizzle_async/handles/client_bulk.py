@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
-from mizzle_async.bulk.send_all import SendAll, SendingOwner
+from mizzle_async.bulk.send_all import SendAll
 from mizzle_async.bulk.write_engine import OnUndone, Progress
-from mizzle_async.bulk.writer import Writer, WriterOwner
-from mizzle_async.flow.pace import LimitedOwner, write_limiters
+from mizzle_async.bulk.writer import Writer, WriterTable
+from mizzle_async.flow.ports import PacingPort, TaskPort, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import Operation, operation_entry
 
 ResultT = TypeVar("ResultT")
 
 
+class _Client(TaskPort, Protocol):
+    def table(self, model: Any, /) -> WriterTable:
+        """Return the handle of an entity's table."""
+        ...
+
+
 class BulkVerbs:
     """A client, as far as it does many things at once."""
 
     def batch_write(
-        self: LimitedOwner,
+        self: PacingPort,
         *operations: Operation[Any],
         concurrency: int = 8,
         write_units_per_second: float | None = None,
@@ -64,7 +70,7 @@ class BulkVerbs:
         )
 
     def writer(
-        self: WriterOwner,
+        self: _Client,
         *,
         concurrency: int = 8,
         write_units_per_second: float | None = None,
@@ -88,10 +94,10 @@ class BulkVerbs:
             on_error=on_error,
             progress=progress,
         )
-        return Writer(self, options)
+        return Writer(self, options, self.table)
 
     def send_all(
-        self: SendingOwner,
+        self: TaskPort,
         operations: Iterable[Operation[ResultT]] | AsyncIterable[Operation[ResultT]],
         /,
         *,

@@ -20,7 +20,7 @@ from mizzle_async.bulk.sweeps import ResumableItems
 from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import ItemNotFoundError, MizzleError, MultipleItemsError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
-from mizzle_async.flow.pace import read_limiters, write_limiters
+from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
 from mizzle_async.reading.iterators import (
@@ -34,7 +34,6 @@ from mizzle_async.reading.iterators import (
     read_page,
 )
 from mizzle_async.types import MYPY, WirePayload
-from mizzle_async.writing.verbs import TableOwner
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -54,7 +53,7 @@ class Read(Generic[ModelT, RowT_co]):
     eventually consistent.
     """
 
-    _reader: TableOwner
+    _reader: TaskPort
     _plan: ReadPlan[ModelT, RowT_co]
     _advised: set[Any]
 

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from mizzle_async.errors import ExpressionError, ItemNotFoundError, MarshallingError, MultipleItemsError
 from mizzle_async.expressions import AttributePath, Facet
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.marshalling import Marshaller, decode_any, encode_any
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -32,7 +33,6 @@ from mizzle_async.operations import (
     query_digest,
 )
 from mizzle_async.reading.iterators import Page
-from mizzle_async.reading.page_source import Reader
 from mizzle_async.types import AttributeValue, Item, WirePayload
 
 ModelT = TypeVar("ModelT")
@@ -49,7 +49,7 @@ class Statement(Generic[RowT_co]):
         table.
     """
 
-    _reader: Reader
+    _reader: TaskPort
     _target: Target[Any]
     plan: StatementPlan[RowT_co]
     max_items: int | None = None
@@ -367,7 +367,7 @@ class Statements:
             hidden = hidden_items(schema, include_expired=include_expired)
         plan: StatementPlan[Any] = StatementPlan(statement, values, row, hidden, consistent_read)
         target = self.own_target()
-        reader = cast("Reader", target.sender)
+        reader = cast("TaskPort", target.sender)
         return Statement(reader, target, plan, max_items, page_size, timeout)
 
     def execute_batch(self, *statements: Statement[ModelT], timeout: float | None = None) -> ExecuteBatch[ModelT]:

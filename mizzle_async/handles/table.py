@@ -14,6 +14,7 @@ from mizzle_async.expressions import (
     SortKeyCondition,
     SortKeyPath,
 )
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.handles.query import Query
 from mizzle_async.handles.table_bulk import TableBulk
 from mizzle_async.marshalling import EntityCodec
@@ -33,7 +34,6 @@ from mizzle_async.operations import (
     resolve_key,
     spread_partitions,
 )
-from mizzle_async.writing.verbs import TableOwner
 
 ModelT = TypeVar("ModelT")
 
@@ -46,7 +46,7 @@ class Table(TableBulk[ModelT]):
     instance.
     """
 
-    def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
+    def __init__(self, owner: TaskPort, codec: EntityCodec[ModelT], name: str) -> None:
         super().__init__(owner, codec, name)
         self._advised: set[Any] = set()
         self._identity = entity_identity(codec.schema)

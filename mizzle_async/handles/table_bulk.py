@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, check_many, load
 from mizzle_async.bulk.write_engine import OnUndone, Progress
-from mizzle_async.flow.pace import read_limiters, write_limiters
+from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.instruments.heat import Heat, HeatReport
 from mizzle_async.limits import WRITE_UNIT_BYTES

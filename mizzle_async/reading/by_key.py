@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from attrs import field, frozen
 
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
-from mizzle_async.flow.pace import LAST_SECONDS, BulkOwner, Lanes, Limiters, jittered
+from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.tasks import drop, run_together
 from mizzle_async.flow.work import Pending
@@ -49,7 +50,7 @@ class ReadSettings:
 class BatchReader:
     """Reads chunks of keys, each until it is done or its time is up."""
 
-    def __init__(self, owner: BulkOwner, target: Target[Any], settings: ReadSettings) -> None:
+    def __init__(self, owner: PacingPort, target: Target[Any], settings: ReadSettings) -> None:
         self._owner = owner
         self._target = target
         self._settings = settings
@@ -124,7 +125,7 @@ class BatchReader:
                 raise self._left(left, failure)
             if failure is not None or attempt > 1:
                 self.lanes.slowed()
-            await self._owner.pause(min(jittered(attempt, self._owner.chance()), remaining / 2))
+            await self._owner.pause(min(jittered(attempt, self._owner.random()), remaining / 2))
 
     def _left(self, keys: list[Item], failure: MizzleError | None) -> MizzleError:
         error = failure or DeadlineExceededError(
@@ -136,7 +137,7 @@ class BatchReader:
 
 
 async def read_items(
-    owner: BulkOwner,
+    owner: PacingPort,
     target: Target[Any],
     keys: Sequence[Item],
     *,
@@ -152,7 +153,7 @@ async def read_items(
 
 
 async def read_rows(
-    owner: BulkOwner,
+    owner: PacingPort,
     target: Target[Any],
     keys: Sequence[Item],
     decode: Callable[[Sequence[Item | None]], list[RowT]],
@@ -200,7 +201,7 @@ class GetMany(Pending, Generic[KeyT, ModelT]):
 
     def __init__(
         self,
-        owner: BulkOwner,
+        owner: PacingPort,
         target: Target[ModelT],
         keys: Iterable[tuple[KeyT, Item]],
         decode: Callable[[Sequence[Item | None]], list[ModelT | None]],
@@ -241,7 +242,7 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
 
     def __init__(
         self,
-        owner: BulkOwner,
+        owner: PacingPort,
         target: Target[ModelT],
         keys: Sequence[tuple[KeyT, Item]],
         decode: Callable[[Sequence[Item | None]], list[ModelT | None]],

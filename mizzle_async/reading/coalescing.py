@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable, Hashable
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from mizzle_async.errors import ClientStateError
-from mizzle_async.flow.pace import LimitedOwner
-from mizzle_async.flow.tasks import TaskOwner
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import GET_CHUNK, MISSING, KeyLike, Target
 from mizzle_async.reading.by_key import BatchReader, ReadSettings
 from mizzle_async.types import Item
@@ -18,10 +17,6 @@ from mizzle_async.types import Item
 ModelT = TypeVar("ModelT")
 Chunk: TypeAlias = dict[Hashable, tuple[Item, list[asyncio.Future["Item | None"]]]]
 """Keys by their identity, with those who wait for the item."""
-
-
-class CoalescingOwner(LimitedOwner, TaskOwner, Protocol):
-    """What coalescing needs of a client."""
 
 
 class CoalescedReads(Generic[ModelT]):
@@ -33,7 +28,7 @@ class CoalescedReads(Generic[ModelT]):
 
     def __init__(
         self,
-        owner: CoalescingOwner,
+        owner: TaskPort,
         target: Target[ModelT],
         resolve: Callable[[object, dict[str, Any]], Item],
         decode: Callable[[Item | None], ModelT | None],

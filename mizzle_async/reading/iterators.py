@@ -15,9 +15,10 @@ from attrs import field, frozen
 
 from mizzle_async.errors import MarshallingError
 from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import RawPage, ReadPlan
 from mizzle_async.reading.merged_source import open_source
-from mizzle_async.reading.page_source import PageSource, Reader
+from mizzle_async.reading.page_source import PageSource
 from mizzle_async.types import Item
 from mizzle_async.values import Record
 
@@ -50,7 +51,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
     once. Several tasks may share one iterator: each row goes to one of them.
     """
 
-    def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co]) -> None:
+    def __init__(self, reader: TaskPort, plan: ReadPlan[Any, RowT_co]) -> None:
         self._reader = reader
         self._plan = plan
         self._source = open_source(reader, plan, records=True)
@@ -104,7 +105,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
 class Stream(Generic[RowT_co]):
     """An iteration whose end is certain: ``async with query.stream() as items: async for item in items: …``."""
 
-    def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co]) -> None:
+    def __init__(self, reader: TaskPort, plan: ReadPlan[Any, RowT_co]) -> None:
         self._reader = reader
         self._plan = plan
         self._items: ItemIterator[RowT_co] | None = None
@@ -131,7 +132,7 @@ class Stream(Generic[RowT_co]):
 class PageIterator(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
     """Iterates over pages as the service cuts them, each with its cursor."""
 
-    def __init__(self, reader: Reader, plan: ReadPlan[Any, RowT_co], *, start_key: Item | None = None) -> None:
+    def __init__(self, reader: TaskPort, plan: ReadPlan[Any, RowT_co], *, start_key: Item | None = None) -> None:
         self._reader = reader
         self._plan = plan
         self._source = open_source(reader, plan, start_key=start_key, records=True)
@@ -159,7 +160,7 @@ class PageIterator(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
 
 
 def read_rows(
-    reader: Reader, plan: ReadPlan[Any, RowT], page: RawPage, most: int | None
+    reader: TaskPort, plan: ReadPlan[Any, RowT], page: RawPage, most: int | None
 ) -> tuple[list[RowT], Item | None, bool]:
     """Decode a page.
 
@@ -186,7 +187,9 @@ def read_rows(
     return rows, page.last_key, False
 
 
-async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | None, max_items: int | None) -> Page[RowT]:
+async def read_page(
+    reader: TaskPort, plan: ReadPlan[Any, RowT], cursor: str | None, max_items: int | None
+) -> Page[RowT]:
     """Read one page for a caller who comes back later with its cursor.
 
     With ``max_items`` as many requests are sent as it takes to fill it; without, one page of the service, or the first
@@ -214,12 +217,12 @@ async def read_page(reader: Reader, plan: ReadPlan[Any, RowT], cursor: str | Non
     return Page(rows, write_cursor(reader, plan, last), source.evaluated)
 
 
-def write_cursor(reader: Reader, plan: ReadPlan[Any, Any], key: Item | None) -> str | None:
+def write_cursor(reader: TaskPort, plan: ReadPlan[Any, Any], key: Item | None) -> str | None:
     """Return the cursor for a key, or None at the end."""
     return None if key is None or not plan.has_position else reader.cursors.write(key, plan.digest, reader.now())
 
 
-async def read_all(reader: Reader, plan: ReadPlan[Any, RowT], *, limiters: Limiters | None = None) -> list[RowT]:
+async def read_all(reader: TaskPort, plan: ReadPlan[Any, RowT], *, limiters: Limiters | None = None) -> list[RowT]:
     """Read every row into a list."""
     source = open_source(reader, plan, limiters=limiters, records=True)
     most = plan.options.max_items
@@ -236,7 +239,7 @@ async def read_all(reader: Reader, plan: ReadPlan[Any, RowT], *, limiters: Limit
     return rows
 
 
-async def count_items(reader: Reader, plan: ReadPlan[Any, Any]) -> int:
+async def count_items(reader: TaskPort, plan: ReadPlan[Any, Any]) -> int:
     """Count items without reading them into the process, page after page."""
     source = PageSource(reader, plan, count_only=plan.countable)
     most = plan.options.max_items

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 from attrs import define, field
 
 from mizzle_async.flow.pace import Limiters
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.operations import RawPage, ReadPlan
-from mizzle_async.reading.page_source import PageSource, Reader
+from mizzle_async.reading.page_source import PageSource
 from mizzle_async.types import AttributeValue, Item
 
 Order: TypeAlias = Callable[[Item], tuple[Any, ...]]
@@ -22,7 +23,7 @@ Order: TypeAlias = Callable[[Item], tuple[Any, ...]]
 
 
 def open_source(
-    reader: Reader,
+    reader: TaskPort,
     plan: ReadPlan[Any, Any],
     *,
     start_key: Item | None = None,
@@ -52,7 +53,7 @@ class MergedSource:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: TaskPort,
         plan: ReadPlan[Any, Any],
         *,
         start_key: Item | None = None,

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import define
 
-from mizzle_async.flow.pace import LimitedOwner, Limiters, ReadPace, read_limiters
-from mizzle_async.flow.tasks import TaskOwner, drop
-from mizzle_async.operations import CursorCodec, RawPage, ReadPage, ReadPlan, use
+from mizzle_async.flow.pace import Limiters, ReadPace
+from mizzle_async.flow.ports import TaskPort, read_limiters
+from mizzle_async.flow.tasks import drop
+from mizzle_async.operations import RawPage, ReadPage, ReadPlan, use
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item, WirePayload
 
 FEWEST_FILTERED: Final = 16
 """How many items are evaluated at first where a filter may drop some: up to 4 KB cost the same as one."""
-
-
-class Reader(LimitedOwner, TaskOwner, Protocol):
-    """What reading needs of a client."""
-
-    @property
-    def cursors(self) -> CursorCodec:
-        """What writes and reads cursors."""
-        ...
 
 
 Position: TypeAlias = tuple[Item | None, bool]
@@ -59,7 +51,7 @@ class PageSource:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: TaskPort,
         plan: ReadPlan[Any, Any],
         *,
         start_key: Item | None = None,
@@ -219,7 +211,7 @@ class PageSource:
             drop(task)
 
 
-async def fetch_page(reader: Reader, plan: ReadPlan[Any, Any], operation: ReadPage, pace: ReadPace) -> RawPage:
+async def fetch_page(reader: TaskPort, plan: ReadPlan[Any, Any], operation: ReadPage, pace: ReadPace) -> RawPage:
     """Send one page request; with `.hydrate()`, read its items from the table.
 
     It holds no iterator, so that one can be dropped while this is under way.

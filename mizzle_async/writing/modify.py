@@ -20,7 +20,7 @@ from mizzle_async.errors import (
     TransactionConflictError,
     VersionConflictError,
 )
-from mizzle_async.flow.pace import Pacemaker
+from mizzle_async.flow.ports import PacingPort
 from mizzle_async.operations import GetStored, Target, UpdateItem
 from mizzle_async.types import Item, Outcome
 
@@ -43,7 +43,7 @@ class Modification(Generic[ModelT]):
 
     Attributes:
         target: The table.
-        pacemaker: The client.
+        port: The client.
         read: Builds the reading of the item.
         write: Builds the smallest update from the item as it was to the instance as it shall be, checking a version; it
             is told what is left of the time, and what is stored.
@@ -53,7 +53,7 @@ class Modification(Generic[ModelT]):
     """
 
     target: Target[ModelT]
-    pacemaker: Pacemaker
+    port: PacingPort
     read: Callable[[float], GetStored[ModelT]]
     write: Callable[[Item, int, ModelT, float, Item], UpdateItem[ModelT]]
     change: Change[ModelT]
@@ -73,7 +73,7 @@ class Modification(Generic[ModelT]):
             OutcomeUnknownError: A write's answer was lost, and what is stored does not tell what became of it.
         """
         loop = asyncio.get_running_loop()
-        timeout = self.pacemaker.timeout if self.timeout is None else self.timeout
+        timeout = self.port.timeout if self.timeout is None else self.timeout
         ends = loop.time() + timeout
         conflicts = 0
         current: tuple[Item, ModelT] | None = None
@@ -136,10 +136,10 @@ class Modification(Generic[ModelT]):
         if conflicts == 1 and isinstance(error, VersionConflictError) and error.item is not None:
             # The conflict has just told what is stored: no pause, no read.
             return error.item, self.target.codec.decode(error.item)
-        pause = self.pacemaker.chance() * min(FIRST_PAUSE * 2.0 ** min(conflicts - 1, 64), LONGEST_PAUSE)
+        pause = self.port.random() * min(FIRST_PAUSE * 2.0 ** min(conflicts - 1, 64), LONGEST_PAUSE)
         if asyncio.get_running_loop().time() + pause >= ends:
             raise error
-        await self.pacemaker.pause(pause)
+        await self.port.pause(pause)
         return None
 
 

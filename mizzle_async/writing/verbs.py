@@ -5,10 +5,11 @@ They give operations what those cannot know, the time, tokens and write ids, and
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-from mizzle_async.errors import ExpressionError, StoredLoader
+from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import UpdateClauses
+from mizzle_async.flow.ports import TaskPort
 from mizzle_async.marshalling import EntityCodec, diff
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -38,39 +39,16 @@ from mizzle_async.operations import (
     unique_patch,
     use,
 )
-from mizzle_async.reading.page_source import Reader
 from mizzle_async.types import Item
 from mizzle_async.writing.modify import Change, Modification, check_attempts
 
 ModelT = TypeVar("ModelT")
 
 
-class TableOwner(Reader, Protocol):
-    """What a table handle needs of its client."""
-
-    @property
-    def load_stored(self) -> StoredLoader:
-        """How an error reads a stored item as an instance."""
-        ...
-
-    @property
-    def reports_capacity(self) -> bool:
-        """Whether requests ask for the capacity that they consume."""
-        ...
-
-    def new_token(self) -> str:
-        """Return a client request token, for one transaction."""
-        ...
-
-    def new_write_id(self) -> str:
-        """Return an id for one write of a versioned item."""
-        ...
-
-
 class TableWrites(Generic[ModelT]):
     """A table handle, as far as it writes single items."""
 
-    def __init__(self, owner: TableOwner, codec: EntityCodec[ModelT], name: str) -> None:
+    def __init__(self, owner: TaskPort, codec: EntityCodec[ModelT], name: str) -> None:
         self._owner = owner
         self._target: Target[ModelT] = Target(
             codec,
