@@ -3,10 +3,12 @@
 import asyncio
 import logging
 
+import botocore.config
 import botocore.session
 import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.model import OperationNotFoundError
 
 from mizzle_async import errors
 from mizzle_async.testing.clock import run_virtual
@@ -117,11 +119,51 @@ def test_fips_and_dual_stack(monkeypatch, variable, host):
 
 
 def test_vector_searches_have_a_host_of_their_own():
-    """``SearchVectors`` does not go where item operations go."""
+    """``SearchVectors`` does not go where item operations go; a botocore that is older than it is named."""
     item = url_of("GetItem", region_name="us-east-1", credentials=("a", "b"))
+    if "SearchVectors" not in botocore.session.get_session().get_service_model("dynamodb").operation_names:
+        with pytest.raises(
+            errors.ClientStateError, match=r"SearchVectors is unknown to botocore .* 1\.43\.64 or newer"
+        ):
+            url_of("SearchVectors", region_name="us-east-1", credentials=("a", "b"))
+        return
     search = url_of("SearchVectors", region_name="us-east-1", credentials=("a", "b"))
     assert search != item
     assert "search" in search
+
+
+def test_an_operation_that_botocore_does_not_know_names_the_version_needed():
+    """An older service model lacks newer operations: the error names the version in use and the one that is needed."""
+
+    def lacks(name):
+        raise OperationNotFoundError(name)
+
+    async def main():
+        settings = WireSettings(endpoint_url="http://127.0.0.1:1", region_name="us-east-1", credentials=ACCOUNT)
+        session = await open_session(settings)
+        session._client.meta.service_model.operation_model = lacks
+        texts = []
+        for operation in ("SearchVectors", "Later"):
+            with pytest.raises(errors.ClientStateError) as caught:
+                await session.destination(operation, "orders")
+            texts.append(str(caught.value))
+        await session.aclose()
+        return texts
+
+    version = botocore.__version__
+    remedy = "install botocore 1.43.64 or newer, which comes with aiobotocore 3.10"
+    assert run_virtual(main()) == [
+        f"SearchVectors is unknown to botocore {version}: {remedy} [SearchVectors, table 'orders']",
+        f"Later is unknown to botocore {version}: install a newer aiobotocore [Later, table 'orders']",
+    ]
+
+
+def test_a_control_operation_that_botocore_does_not_know_is_named():
+    """The control plane says the same about an operation that the installed botocore has no method for."""
+    error, server = controlled([], "DescribeTomorrow", {})
+    assert type(error) is errors.ClientStateError
+    assert f"DescribeTomorrow is unknown to botocore {botocore.__version__}" in str(error)
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"])
@@ -272,6 +314,31 @@ def test_a_users_session_is_used_as_it_is():
     assert "Credential=AKIDUSER/" in headers["authorization"]
     assert "/eu-central-1/dynamodb/" in headers["authorization"]
     assert headers["x-amz-security-token"] == "token"
+
+
+@pytest.mark.parametrize("config", [AioConfig, botocore.config.Config])
+def test_a_users_default_configuration_keeps_its_options_and_our_http_session(config):
+    """Whatever kind it is, merging loses neither what the user configured nor how requests are sent."""
+
+    async def main():
+        session = AioSession()
+        more = {"connector_args": {"keepalive_timeout": 5}} if config is AioConfig else {}
+        default = config(s3={"addressing_style": "path"}, read_timeout=7, retries={"mode": "legacy"}, **more)
+        session.set_default_client_config(default)
+        session.set_credentials("AKID", "secret")
+        opened = await open_session(
+            WireSettings(session=session, endpoint_url="http://127.0.0.1:1", region_name="eu-west-1")
+        )
+        merged = opened._client.meta.config
+        options = opened._client._endpoint.http_session.options
+        await opened.aclose()
+        assert session.get_default_client_config() is default
+        assert session._last_client_region_used == "eu-west-1"
+        return merged.s3, merged.read_timeout, merged.retries["mode"], options["connector_args"]
+
+    s3, read_timeout, mode, connector_args = run_virtual(main())
+    assert (s3["addressing_style"], read_timeout, mode) == ("path", None, "standard")
+    assert connector_args["keepalive_timeout"] == (5 if config is AioConfig else 12)
 
 
 @pytest.mark.parametrize("session", [botocore.session.Session(), AioSession])

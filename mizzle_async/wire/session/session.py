@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from copy import copy
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mizzle_async.errors import ClientStateError, ValidationError
 from mizzle_async.wire.exchange import Endpoint
@@ -28,6 +28,11 @@ from mizzle_async.wire.session.static import StaticSession
 from mizzle_async.wire.settings import WireSettings, check_setting
 
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
+
+_FIRST_BOTOCORE: Final = {
+    "SearchVectors": "install botocore 1.43.64 or newer, which comes with aiobotocore 3.10",
+}
+"""The remedy for operations that came after the oldest service model that is supported."""
 
 
 class Session(Protocol):
@@ -84,8 +89,12 @@ class AiobotocoreSession:
     async def destination(self, operation: str, table: str) -> Destination:
         """Ask botocore's endpoint rules: FIPS, dual-stack, account-based and search hosts, configured URLs."""
         from botocore.exceptions import BotoCoreError
+        from botocore.model import OperationNotFoundError
 
-        model = self._client.meta.service_model.operation_model(operation)
+        try:
+            model = self._client.meta.service_model.operation_model(operation)
+        except OperationNotFoundError as error:
+            raise _unknown_operation(operation, table) from error
         context: dict[str, Any] = {}
         try:
             resolve = self._client._resolve_endpoint_ruleset  # noqa: SLF001  (there is no public way to ask)
@@ -123,9 +132,12 @@ class AiobotocoreSession:
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError
 
+        method = getattr(self._client, xform_name(operation), None)
+        if method is None:
+            raise _unknown_operation(operation, call.table)
         token = control_call.set(call)
         try:
-            parsed: dict[str, Any] = await getattr(self._client, xform_name(operation))(**parameters)
+            parsed: dict[str, Any] = await method(**parameters)
         except BotoCoreError as error:
             # Nothing was sent: what happens to a request after that is told by our own errors, which pass unchanged.
             raise ValidationError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
@@ -229,17 +241,12 @@ def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
 
 async def _client(prepared: _Prepared, settings: WireSettings) -> Any:
     """Make the aiobotocore client; nothing of it suspends, as it neither has credentials nor opens connections."""
-    from aiobotocore.config import AioConfig
-
-    config = AioConfig(
-        http_session_cls=HttpSessionAdapter,
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        endpoint_discovery_enabled=False,
-        max_pool_connections=settings.pool.max_connections,
-        connect_timeout=settings.pool.connect_timeout,
-        read_timeout=None,
-    )
-    creating = prepared.session.create_client(
+    session = copy(prepared.session)
+    config = _client_config(session.get_default_client_config(), settings)
+    # A session that has a default configuration merges it with ours, and aiobotocore before 3.9 loses the class of the
+    # HTTP session as it does. The copy has none, and shares everything else with the session.
+    session.set_default_client_config(None)
+    creating = session.create_client(
         "dynamodb",
         region_name=settings.region_name,
         endpoint_url=settings.endpoint_url,
@@ -248,7 +255,39 @@ async def _client(prepared: _Prepared, settings: WireSettings) -> Any:
         aws_access_key_id="unused",
         aws_secret_access_key="unused",  # noqa: S106  (no secret)
     )
-    return await creating.__aenter__()  # closed by `AiobotocoreSession.aclose`
+    client = await creating.__aenter__()  # closed by `AiobotocoreSession.aclose`
+    # Providers that assume roles ask the original session in which region to do so.
+    prepared.session._last_client_region_used = client.meta.region_name  # noqa: SLF001  (`create_client` sets it)
+    return client
+
+
+def _client_config(default: Any, settings: WireSettings) -> Any:
+    """Merge a session's default client configuration with ours, which wins.
+
+    Args:
+        default: An ``AioConfig``, botocore's ``Config``, or None.
+        settings: The client's settings.
+
+    Returns:
+        An ``AioConfig``.
+    """
+    from aiobotocore.config import AioConfig
+
+    options: dict[str, Any] = {}
+    if default is not None:
+        options.update(default._user_provided_options)  # noqa: SLF001  (what `merge` itself reads)
+        # aiobotocore before 3.9 does not count it among the options that were provided.
+        if connector_args := getattr(default, "connector_args", None):
+            options["connector_args"] = connector_args
+    options |= {
+        "http_session_cls": HttpSessionAdapter,
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+        "endpoint_discovery_enabled": False,
+        "max_pool_connections": settings.pool.max_connections,
+        "connect_timeout": settings.pool.connect_timeout,
+        "read_timeout": None,
+    }
+    return AioConfig(**options)
 
 
 def _configuration_error(error: Exception, profile: str | None) -> ClientStateError | None:
@@ -262,6 +301,16 @@ def _configuration_error(error: Exception, profile: str | None) -> ClientStateEr
     if isinstance(error, BotoCoreError | ValueError):
         return ClientStateError(f"the AWS configuration cannot be used: {error}")
     return None
+
+
+def _unknown_operation(operation: str, table: str) -> ClientStateError:
+    """Build the error of an operation that this botocore does not know."""
+    import botocore
+
+    remedy = _FIRST_BOTOCORE.get(operation, "install a newer aiobotocore")
+    return ClientStateError(
+        f"{operation} is unknown to botocore {botocore.__version__}: {remedy}", operation=operation, table=table
+    )
 
 
 def _leave_unsigned(**_: Any) -> Any:
