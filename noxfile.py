@@ -142,24 +142,27 @@ def run_tests(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package and the README: mypy and pyright, both strict; the public API completely."""
+    """Check the types of the package, the README and the guide: mypy and pyright, both strict; the public API whole."""
     install(session, "cli", "demo", "otel", "cursors", "speed", "test", "typing")
     settings = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}  # it would ask the package index for a newer version
     session.run("mypy")
     session.run("pyright", env=settings)
     session.run("pyright", "--verifytypes", "mizzle_async", "--ignoreexternal", env=settings)
-    readme = Path(session.create_tmp()) / "readme.py"
-    readme.write_text(readme_program())
-    session.run("mypy", str(readme))
-    session.run("pyright", str(readme), env=settings)
+    pages = Path(session.create_tmp()) / "pages"
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir()
+    for page in (HERE / "README.md", *sorted((HERE / "mizzle_async" / "guide").glob("*.md"))):
+        (pages / f"{page.stem.replace('-', '_').lower()}_page.py").write_text(page_program(page))
+    session.run("mypy", str(pages))
+    session.run("pyright", str(pages), env=settings)
 
 
-def readme_program() -> str:
-    """Return the README's Python as one program: its imports, then the rest in a function, which may await.
+def page_program(page: Path) -> str:
+    """Return the Python of a page as one program: its imports, then the rest in a function, which may await.
 
     A line whose comment says `type error` must be one: ignoring it where there is none is an error for both checkers.
     """
-    blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("# type error", "# type: ignore[arg-type]  # type error").splitlines()
     imports = [line for line in lines if re.match(r"from|import", line)]
     settings = [
@@ -168,7 +171,7 @@ def readme_program() -> str:
         "# pyright: reportUnnecessaryTypeIgnoreComment=true",
     ]
     body = [f"    {line}" for line in lines if line not in imports]
-    return "\n".join([*settings, *imports, "", "", "async def readme() -> None:", *body, ""])
+    return "\n".join([*settings, *imports, "", "", "async def page() -> None:", "    pass", *body, ""])
 
 
 @nox.session

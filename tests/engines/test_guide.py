@@ -1,0 +1,177 @@
+"""The README and each page of the guide is a program: Python blocks run in order, JSON blocks are the requests sent."""
+
+from __future__ import annotations
+
+import ast
+import codeop
+import inspect
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+import mizzle_async
+from mizzle_async.testing import EmbeddedEngine
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+GUIDE = Path(mizzle_async.__file__).parent / "guide"
+PAGES = {"README.md": README} | {page.name: page for page in sorted(GUIDE.glob("*.md"))}
+
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?P<target>[^)#]+)\)")
+SECTION = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
+
+LONGEST_README = 200
+
+
+def blocks(page: Path) -> list[tuple[int, str, str]]:
+    """Return line, language and code of each fenced block of a page."""
+    text = page.read_text(encoding="utf-8")
+    matches = BLOCK.finditer(text)
+    return [(text.count("\n", 0, match.start("code")), match["language"], match["code"]) for match in matches]
+
+
+async def execute(page: Path, code: str, line: int, names: dict[str, Any]) -> None:
+    """Run one block, whose top level may await; the value of a last bare expression is kept as ``_``."""
+    tree = ast.parse(code)
+    last = tree.body[-1]
+    if isinstance(last, ast.Expr):
+        tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_", ast.Store())], last.value), last)
+        ast.fix_missing_locations(tree)
+    ast.increment_lineno(tree, line)
+    compiled = compile(tree, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    result = eval(compiled, names)  # noqa: S307  (the code is our own page)
+    if inspect.iscoroutine(result):
+        await result
+
+
+async def check_readme(names: dict[str, Any]) -> None:
+    """Run the README's test, and ask its service for the order that the tour stored."""
+    await names["test_order_is_stored"](names["engine"])
+    app = names["app"]
+    with pytest.MonkeyPatch.context() as patch:  # the service's `Client()` takes the engine from the environment
+        for variable, value in names["engine"].environment.items():
+            patch.setenv(variable, value)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fastapi") as web,
+        ):
+            order = (await web.get("/orders/c1/2026-0001")).json()
+    assert (order["status"], order["total"]) == ("paid", "12.5")
+
+
+async def check_services(names: dict[str, Any]) -> None:
+    """Ask both applications of the page for an order that its blocks have stored."""
+    app = names["app"]
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fastapi") as web,
+    ):
+        order = (await web.get("/orders/c3/2026-0001")).json()
+        assert (order["status"], order["total"]) == ("open", "20")
+        assert (await web.get("/orders/c3/none")).status_code == httpx.codes.NOT_FOUND
+        assert (await web.get("/orders/c3?cursor=none")).status_code == httpx.codes.BAD_REQUEST
+        assert (await web.get("/orders/c3")).json() == {"orders": [order], "cursor": None}
+    async with TestClient(TestServer(names["application"])) as web:
+        answer = await web.post("/orders/c3/2026-0001/pay")
+        assert await answer.json() == {"status": "paid"}
+
+
+async def check_testing(names: dict[str, Any]) -> None:
+    """Run the page's test as pytest would, with a running engine."""
+    async with EmbeddedEngine() as engine:
+        await names["test_note_is_stored"](engine)
+
+
+CHECKS: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+    "README.md": check_readme,
+    "services.md": check_services,
+    "testing.md": check_testing,
+}
+
+
+def programs() -> list[str]:
+    """Name the pages that have Python in them."""
+    return [name for name, page in PAGES.items() if any(language == "python" for _, language, _ in blocks(page))]
+
+
+@pytest.mark.parametrize("name", programs())
+def test_page_runs_and_sends_what_it_shows(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A page's Python runs from its first line, and a JSON block is the request of the block above it."""
+    page = PAGES[name]
+    monkeypatch.chdir(tmp_path)  # some pages write files
+    module = ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)
+    names = module.__dict__
+
+    async def everything() -> None:
+        try:
+            for line, language, code in blocks(page):
+                if language == "python":
+                    await execute(page, code, line, names)
+                elif language == "json":
+                    assert names["_"].to_wire() == json.loads(code), f"{name}:{line}: another request is sent"
+            if name in CHECKS:
+                await CHECKS[name](names)
+        finally:
+            if "client" in names:
+                await names["client"].aclose()
+            if "engine" in names:
+                names["engine"].stop()
+
+    anyio.run(everything)
+
+
+@pytest.mark.parametrize("name", programs())
+def test_page_can_be_pasted_into_a_prompt(name: str) -> None:
+    """Each block is valid when it is typed line by line, which also old prompts end with an empty line."""
+    page = PAGES[name]
+    for line, language, code in blocks(page):
+        if language != "python":
+            continue
+        compiler = codeop.CommandCompiler()
+        compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        typed: list[str] = []
+        for number, text in enumerate([*code.splitlines(), ""], start=line + 1):
+            typed.append(text)
+            try:
+                complete = compiler("\n".join(typed), symbol="single") is not None
+            except SyntaxError as error:
+                pytest.fail(f"{name}:{number}: {error.msg}: {text!r}")
+            if complete:
+                typed.clear()
+        assert "".join(typed).strip() == "", f"{name}:{line}: the block does not end"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files(name: str) -> None:
+    """Every relative link and picture of a page is there."""
+    page = PAGES[name]
+    folder = ROOT if page == README else ROOT / "mizzle_async" / "guide"
+    targets = [match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))]
+    missing = [target for target in targets if "://" not in target and not (folder / target).exists()]
+    assert missing == []
+
+
+def test_index_names_every_page() -> None:
+    """The guide's first page links every other one."""
+    index = (GUIDE / "index.md").read_text(encoding="utf-8")
+    assert [name for name in PAGES if name not in {"README.md", "index.md"} and f"]({name})" not in index] == []
+
+
+def test_readme_is_short_and_shows_the_two_commands() -> None:
+    """The README stays within its length, and names the commands for the demo and for the tests before its tour."""
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_README
+    before_the_tour = text.partition("## Five minutes")[0]
+    assert "python3 noxfile.py -s demo" in before_the_tour
+    assert "python3 noxfile.py -s tests" in before_the_tour
