@@ -7,8 +7,8 @@ from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_it
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
-from mizzle_async.marshalling.shapes.temporal import encode_timestamp
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
+from mizzle_async.marshalling.timestamps import encode_timestamp
 
 __all__ = [
     "Difference",

@@ -36,9 +36,10 @@ from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.hooks import HookRegistry
 from mizzle_async.marshalling.shapes.open_values import HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.shape import Shape
-from mizzle_async.marshalling.shapes.temporal import encode_timestamp, from_epoch
 from mizzle_async.marshalling.shards import Sharding, sharding_of
+from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.model.scalars.temporal import from_epoch
 from mizzle_async.types import AttributeValue, Item
 
 if TYPE_CHECKING:

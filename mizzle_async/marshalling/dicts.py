@@ -9,10 +9,10 @@ from mizzle_async.marshalling.entities import CodecFunctions, known_key, refuse_
 from mizzle_async.marshalling.keys import OpenKeyShape, key_limit, key_shape
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
-from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, not_a
 from mizzle_async.marshalling.shapes.open_values import AnyShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, not_a
 from mizzle_async.types import AttributeValue, Item
 
 

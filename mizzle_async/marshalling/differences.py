@@ -20,7 +20,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Condition, Facet, ListAppend, Segments, UpdateClauses
 from mizzle_async.marshalling.codec import EntityCodec
 from mizzle_async.marshalling.path_values import StoredSet, StoredValue
-from mizzle_async.marshalling.shapes.numbers import canonical_number
+from mizzle_async.model.scalars.numbers import canonical_number
 from mizzle_async.types import AttributeValue, Item
 from mizzle_async.values import Value
 

@@ -16,10 +16,10 @@ from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape, decoder_lines, encoder_lines, indented
 from mizzle_async.marshalling.shapes.members import type_arguments
-from mizzle_async.marshalling.shapes.misfit import Misfit
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.sizes import canonical_key
 from mizzle_async.model import EntitySchema
+from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.types import Item
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from mizzle_async.errors import ModelError
 from mizzle_async.limits import PARTITION_KEY_BYTES, SORT_KEY_BYTES
-from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, wire_name
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape
 from mizzle_async.marshalling.shapes.scalars import Scalar, sized
 from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.sizes import value_size
 from mizzle_async.model import AttributeSchema
+from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, wire_name
 from mizzle_async.types import AttributeValue
 
 

@@ -10,17 +10,17 @@ from typing import Any, Final
 import attrs
 
 from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
-from mizzle_async.marshalling.shapes.binary import write_bytes, write_str
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.containers import ListShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
+from mizzle_async.model.scalars.binary import write_bytes, write_str
+from mizzle_async.model.scalars.misfit import Misfit, not_a
 from mizzle_async.types import AttributeValue
 
 ANY: Final = AnyShape()

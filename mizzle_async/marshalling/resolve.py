@@ -13,6 +13,8 @@ again changes nothing.
 | ``int \| float`` ``int \| Decimal`` | ``N`` | whole numbers are ``int`` |
 | ``datetime`` | ``S`` or ``N`` | the same point in time in UTC, to the microsecond; as time to live, to the second |
 | ``date`` ``UUID`` | ``S`` | itself |
+| ``time`` | ``S`` | itself, to the microsecond; one with a time zone is refused |
+| ``IPv4Address`` ``IPv6Address`` ``ZoneInfo`` ``Path`` | ``S`` | itself; their texts have no order |
 | ``timedelta`` | ``N`` | itself; seconds, with a fraction |
 | ``Enum`` ``Literal`` | as their values | the member, the value |
 | ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself; empty it is absent, inside a list or a dict an empty ``L`` |
@@ -30,17 +32,13 @@ from __future__ import annotations
 import collections.abc
 import types
 from collections.abc import Callable, Hashable, Mapping
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
-from uuid import UUID
 
 import attrs
 from attrs import evolve
 
 from mizzle_async.errors import ModelError
-from mizzle_async.marshalling.shapes import scalars
 from mizzle_async.marshalling.shapes.choices import enum_shape, literal_kind, literal_shape
 from mizzle_async.marshalling.shapes.construct import Construction, refusal_to_be_called
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
@@ -48,39 +46,18 @@ from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.hooks import HookRegistry
 from mizzle_async.marshalling.shapes.members import class_members, is_class_with_members, substitute, type_arguments
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
-from mizzle_async.marshalling.shapes.scalars import Scalar
+from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, scalar_for
 from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unite import unite
 from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import type_name
 from mizzle_async.model.attributes import ROLES
+from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 NONES: Final = frozenset({None, type(None)})
 UNTYPED: Final = frozenset({Any, object})
-_SCALARS: Final[Mapping[Any, Scalar]] = {
-    str: scalars.STR,
-    bytes: scalars.BYTES,
-    bytearray: scalars.BYTES,
-    memoryview: scalars.BYTES,
-    bool: scalars.BOOL,
-    int: scalars.INT,
-    float: scalars.FLOAT,
-    Decimal: scalars.DECIMAL,
-    date: scalars.DATE,
-    timedelta: scalars.TIMEDELTA,
-    UUID: scalars.UUID_TEXT,
-}
-_DATETIMES: Final[Mapping[str | None, Scalar]] = {
-    None: scalars.DATETIME,
-    "iso": scalars.DATETIME,
-    "epoch": scalars.DATETIME_EPOCH,
-    "epoch_ms": scalars.DATETIME_EPOCH_MS,
-    "whole_seconds": scalars.DATETIME_WHOLE_SECONDS,
-}
-_DERIVABLE: Final = (str, bytes, int, float, Decimal)
 _SETS: Final[Mapping[Any, Any]] = {
     set: set,
     collections.abc.MutableSet: set,
@@ -100,7 +77,6 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
     ("OrderedDict", "write dict[str, …]"),
     ("Counter", "write dict[str, int]"),
     ("complex", "store its parts as two numbers"),
-    ("time", "store it as text, or as a timedelta since midnight"),
     ("range", "write list[int]"),
     ("Iterable", "write list[…]"),
     ("Iterator", "write list[…]"),
@@ -218,7 +194,7 @@ class Resolver:
 
     def _map(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> MapShape:
         key_type, value_type = arguments or (str, Any)
-        key = scalars.STR if key_type in UNTYPED else self.shape(key_type, Place(place.where))
+        key = STR if key_type in UNTYPED else self.shape(key_type, Place(place.where))
         if not isinstance(key, Scalar) or key.tag != "S":
             raise ModelError(
                 f"{place.where}: the names of a map are text, {type_name(key_type)} is not: write dict[str, …]"
@@ -259,10 +235,9 @@ class Resolver:
         kind: Any = get_origin(annotation) or annotation
         if not isinstance(kind, type):
             raise _unmappable(name, place)
-        if kind is datetime:
-            return _DATETIMES[place.datetime_format]
-        if kind in _SCALARS:
-            return _SCALARS[kind]
+        scalar = scalar_for(kind, place.datetime_format)
+        if scalar is not None:
+            return scalar
         if issubclass(kind, Enum):
             enum = enum_shape(kind)
             if enum is None:
@@ -273,9 +248,9 @@ class Resolver:
             return enum
         if is_class_with_members(kind):
             return self.class_shape(annotation)
-        base = next((base for base in _DERIVABLE if issubclass(kind, base)), None)
-        if base is not None:
-            return _derived(kind, _SCALARS[base])
+        plain = next((scalar for base, scalar in PLAIN.items() if issubclass(kind, base)), None)
+        if plain is not None:
+            return _derived(kind, plain)
         raise _unmappable(name, place)
 
     def class_shape(self, annotation: Any) -> ClassShape:

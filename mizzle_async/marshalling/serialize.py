@@ -37,8 +37,8 @@ from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import UTF8_BYTES
 from mizzle_async.marshalling.shapes.sets import SetShape
-from mizzle_async.marshalling.shapes.temporal import UTC_AS_Z, dumps
 from mizzle_async.model import EntitySchema
+from mizzle_async.model.scalars.temporal import UTC_AS_Z, dumps
 from mizzle_async.types import Item
 
 Wrap: TypeAlias = Callable[[Item], Any]

@@ -17,8 +17,8 @@ from attrs import frozen
 from mizzle_async.errors import LimitError, MarshallingError, ModelError
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES
-from mizzle_async.marshalling.shapes.numbers import canonical_number
 from mizzle_async.model import EntitySchema, scalar_code
+from mizzle_async.model.scalars.numbers import canonical_number
 from mizzle_async.types import AttributeValue, Item
 from mizzle_async.values import Value
 

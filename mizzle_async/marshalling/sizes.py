@@ -14,7 +14,7 @@ from typing import Any, Final
 from mizzle_async.errors import LimitError
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import ITEM_BYTES
-from mizzle_async.marshalling.shapes.numbers import canonical_number
+from mizzle_async.model.scalars.numbers import canonical_number
 from mizzle_async.types import AttributeValue, Item
 
 BIGGEST_NAMED = 3

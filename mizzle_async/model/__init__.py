@@ -3,9 +3,10 @@
 from mizzle_async.model.attributes import Attribute, PartitionKey, SortKey, attribute
 from mizzle_async.model.entities import asdict, document, entity, evolve
 from mizzle_async.model.indexes import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex, find_index, indexes_of
-from mizzle_async.model.key_types import ScalarCode, scalar_code
+from mizzle_async.model.key_types import scalar_code
 from mizzle_async.model.mapping import dict_schema, map_class
 from mizzle_async.model.path_types import is_required, type_at
+from mizzle_async.model.scalars import ScalarCode
 from mizzle_async.model.schema import (
     AttributeSchema,
     DatetimeFormat,

@@ -6,32 +6,16 @@ Types are judged as they are annotated; what a user's own hooks make of other cl
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from enum import Enum
-from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
-from uuid import UUID
+from typing import Any, get_args, get_origin
 
 from attrs import has
 
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import admits_none, is_literal, plain_type, type_name, without_none
+from mizzle_async.model.scalars import ScalarCode, datetime_type, registered
 from mizzle_async.model.schema import DatetimeFormat
-
-ScalarCode: TypeAlias = Literal["S", "N", "B"]
-
-SCALARS: Final[dict[type[Any], ScalarCode]] = {
-    str: "S",
-    UUID: "S",
-    date: "S",
-    int: "N",
-    float: "N",
-    timedelta: "N",
-    Decimal: "N",
-    bytes: "B",
-    bytearray: "B",
-    memoryview: "B",
-}
 
 
 def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) -> ScalarCode | None:
@@ -48,11 +32,11 @@ def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) 
     if values is not None:
         return _common_code(values)
     plain = members[0]
-    if not isinstance(plain, type) or issubclass(plain, bool):
+    if not isinstance(plain, type):
         return None
     if issubclass(plain, datetime):
-        return "S" if datetime_format in {None, "iso"} else "N"
-    return next((code for base, code in SCALARS.items() if issubclass(plain, base)), None)
+        return datetime_type(datetime_format).key_code
+    return next((row.key_code for row in registered(plain)), None)
 
 
 def check_key_type(where: str, annotation: Any, role: str) -> None:
@@ -96,11 +80,10 @@ def _refusal(plain: Any, role: str) -> str | None:
         return f"it has one type in the table: {instead}"
     if not isinstance(kind, type):
         return None
-    if issubclass(kind, bool):
-        return "there are no such keys: write int or an Enum"
-    if has(kind) or (issubclass(kind, Collection) and not issubclass(kind, str | bytes | bytearray | memoryview)):
-        return f"it is one string, number or binary: {instead}"
-    return None
+    rows = list(registered(kind))
+    if rows:
+        return None if rows[0].key_code else "there are no such keys: write int or an Enum"
+    return f"it is one string, number or binary: {instead}" if has(kind) or issubclass(kind, Collection) else None
 
 
 def listed_values(plain: Any) -> Collection[Any] | None:
@@ -114,14 +97,7 @@ def listed_values(plain: Any) -> Collection[Any] | None:
 
 def _common_code(values: Collection[Any]) -> ScalarCode | None:
     """Return what all values are stored as, None where they differ."""
-    codes: set[ScalarCode | None] = set()
-    for value in values:
-        if isinstance(value, str):
-            codes.add("S")
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-            codes.add("N")
-        else:
-            codes.add("B" if isinstance(value, bytes) else None)
+    codes = {next((row.key_code for row in registered(type(value)) if row.is_plain), None) for value in values}
     return codes.pop() if len(codes) == 1 else None
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date, timedelta
-from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NoReturn, get_args, get_origin, get_type_hints
-from uuid import UUID
 
 import attrs
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place
 from mizzle_async.model.annotations import is_literal, type_name, without_none
+from mizzle_async.model.scalars import SCALAR_TYPES
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, DocumentSchema, EntitySchema, document_schema_of
 
-CLOSED: Final = (str, bytes, bytearray, memoryview, int, float, Decimal, date, timedelta, UUID, Enum, AbstractSet)
+CLOSED: Final[tuple[type[Any], ...]] = (
+    *dict.fromkeys(kind for row in SCALAR_TYPES for kind in (row.python, *row.exact_types)),
+    Enum,
+    AbstractSet,
+)
 """Types with nothing inside that a path can name."""
 
 

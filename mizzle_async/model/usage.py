@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from enum import Enum, auto
+from datetime import datetime
 from typing import Any, Final, get_origin
-from uuid import UUID
 
 import attrs
 
@@ -21,64 +18,57 @@ from mizzle_async.expressions import Place, Use
 from mizzle_async.model.annotations import type_name, without_none
 from mizzle_async.model.key_types import listed_values
 from mizzle_async.model.path_types import type_at
+from mizzle_async.model.scalars import datetime_type, registered
 from mizzle_async.model.schema import EntitySchema
 
+CONTAINER_TAGS: Final[tuple[tuple[type[Any], str], ...]] = (
+    (AbstractSet, "SET"),
+    (Mapping, "M"),
+    (Sequence, "L"),
+)
+"""How values of a class that is no scalar are stored; the first one that fits decides."""
 
-class Kind(Enum):
-    """How the values of a type are stored, as far as expressions care."""
-
-    TEXT = auto()
-    BINARY = auto()
-    NUMBER = auto()
-    BOOLEAN = auto()
-    SET = auto()
-    LIST = auto()
-    MAP = auto()
-
-
-USES: Final[Mapping[Kind, frozenset[Use]]] = {
-    Kind.TEXT: frozenset({Use.READ, Use.ORDER, Use.PREFIX, Use.CONTAIN, Use.SIZE}),
-    Kind.BINARY: frozenset({Use.READ, Use.ORDER, Use.PREFIX, Use.CONTAIN, Use.SIZE}),
-    Kind.NUMBER: frozenset({Use.READ, Use.ORDER, Use.SUM}),
-    Kind.BOOLEAN: frozenset({Use.READ}),
-    Kind.SET: frozenset({Use.READ, Use.CONTAIN, Use.SIZE, Use.ELEMENTS}),
-    Kind.LIST: frozenset({Use.READ, Use.CONTAIN, Use.SIZE, Use.EXTEND}),
-    Kind.MAP: frozenset({Use.READ, Use.SIZE}),
+CONTAINER_USES: Final[Mapping[str, frozenset[Use]]] = {
+    "SET": frozenset({Use.READ, Use.CONTAIN, Use.SIZE, Use.ELEMENTS}),
+    "L": frozenset({Use.READ, Use.CONTAIN, Use.SIZE, Use.EXTEND}),
+    "M": frozenset({Use.READ, Use.SIZE}),
 }
 
-# The first class that fits decides: a bool is an int, a datetime is a date, text is a sequence.
-KINDS: Final[tuple[tuple[type[Any] | tuple[type[Any], ...], frozenset[Kind]], ...]] = (
-    (bool, frozenset({Kind.BOOLEAN})),
-    (datetime, frozenset({Kind.TEXT, Kind.NUMBER})),
-    ((str, date, UUID), frozenset({Kind.TEXT})),
-    ((bytes, bytearray, memoryview), frozenset({Kind.BINARY})),
-    ((int, float, Decimal, timedelta), frozenset({Kind.NUMBER})),
-    (AbstractSet, frozenset({Kind.SET})),
-    (Mapping, frozenset({Kind.MAP})),
-    (Sequence, frozenset({Kind.LIST})),
-)
 
+def forms_of(annotation: Any, datetime_format: Any = None) -> Mapping[str, frozenset[Use]] | None:
+    """Return the forms that values of a type may be stored in, each with its uses; None where they are not known.
 
-def kinds_of(annotation: Any) -> frozenset[Kind] | None:
-    """Return how values of a type are stored, None aside; None where that is not known."""
-    found: set[Kind] = set()
+    Args:
+        annotation: A resolved type; None beside it is left out.
+        datetime_format: How its datetimes are stored; None where that is not known.
+
+    Returns:
+        By the form's name: a scalar's type descriptor, ``SET``, ``L`` or ``M``.
+    """
+    forms: dict[str, frozenset[Use]] = {}
     for member in without_none(annotation):
         values = listed_values(member)
         for one in [member] if values is None else map(type, values):
-            kinds = _class_kinds(get_origin(one) or one)
-            if kinds is None:
+            found = _class_forms(get_origin(one) or one, datetime_format)
+            if not found:
                 return None
-            found |= kinds
-    return frozenset(found) or None
+            for form, uses in found.items():
+                forms[form] = forms.get(form, frozenset()) | uses
+    return forms or None
 
 
-def _class_kinds(kind: Any) -> frozenset[Kind] | None:
+def _class_forms(kind: Any, datetime_format: Any) -> Mapping[str, frozenset[Use]]:
+    """Return the forms of a class; none where they are not known."""
     if not isinstance(kind, type):
-        return None
-    for base, kinds in KINDS:
-        if issubclass(kind, base):
-            return kinds
-    return frozenset({Kind.MAP}) if attrs.has(kind) else None
+        return {}
+    rows = [datetime_type(datetime_format)] if datetime_format and issubclass(kind, datetime) else registered(kind)
+    forms: dict[str, frozenset[Use]] = {}
+    for row in rows:
+        forms[row.tag] = forms.get(row.tag, frozenset()) | row.uses
+    if forms:
+        return forms
+    tag = next((tag for base, tag in CONTAINER_TAGS if issubclass(kind, base)), "M" if attrs.has(kind) else None)
+    return {} if tag is None else {tag: CONTAINER_USES[tag]}
 
 
 class UsageCheck:
@@ -106,9 +96,9 @@ class UsageCheck:
         if remembered in self._approved:
             return
         annotation = type_at(self.schema, path)
-        kinds = kinds_of(annotation)
-        if kinds is not None:
-            allowed = frozenset[Use]().union(*(USES[kind] for kind in kinds))
+        forms = forms_of(annotation)
+        if forms is not None:
+            allowed = frozenset[Use]().union(*forms.values())
             if use not in allowed:
                 raise ExpressionError(
                     f"{path} is of type {type_name(annotation)}, which does not take {use.value}. It takes "
@@ -124,8 +114,8 @@ class UsageCheck:
             ExpressionError: Their types.
         """
         left_type, right_type = type_at(self.schema, left), type_at(self.schema, right)
-        left_kinds, right_kinds = kinds_of(left_type), kinds_of(right_type)
-        if left_kinds is not None and right_kinds is not None and left_kinds.isdisjoint(right_kinds):
+        left_forms, right_forms = forms_of(left_type), forms_of(right_type)
+        if left_forms is not None and right_forms is not None and left_forms.keys().isdisjoint(right_forms):
             raise ExpressionError(
                 f"{left} is of type {type_name(left_type)} and {right} of type {type_name(right_type)}: "
                 "their values are never equal"

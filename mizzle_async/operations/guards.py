@@ -27,8 +27,8 @@ from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import Condition, Predicate
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES
-from mizzle_async.marshalling.shapes.numbers import canonical_number
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, scalar_code
+from mizzle_async.model.scalars.numbers import canonical_number
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.expiry import expiry_bounds
 from mizzle_async.operations.target import Encoded, Target

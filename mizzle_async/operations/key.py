@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.marshalling import EntityCodec, canonical_key
@@ -65,8 +68,23 @@ class Key(Generic[ModelT]):
         return f"<Key of {_entity_name(self.entity)}: {', '.join(self.item)}>"
 
 
-KeyScalar: TypeAlias = str | bytes | int | Decimal | date | UUID | Enum
-"""What can be the one value of a key of one attribute."""
+KeyScalar: TypeAlias = (
+    str
+    | bytes
+    | int
+    | float
+    | Decimal
+    | date
+    | time
+    | timedelta
+    | UUID
+    | IPv4Address
+    | IPv6Address
+    | ZoneInfo
+    | Path
+    | Enum
+)
+"""The one value of a key of one attribute, for type checkers: the registered scalar types that can be keys."""
 
 KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
 """What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""

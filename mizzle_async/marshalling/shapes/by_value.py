@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES, NESTING_LEVELS, NUMBER_DIGITS
-from mizzle_async.marshalling.shapes.binary import check_name, read_bytes, write_bytes, write_str
-from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, python_name
-from mizzle_async.marshalling.shapes.numbers import RANGE, decimal_text, float_text, integer_text, read_number
+from mizzle_async.model.scalars.binary import check_name, read_bytes, write_bytes, write_str
+from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, python_name
+from mizzle_async.model.scalars.numbers import RANGE, decimal_text, float_text, integer_text, read_number
 from mizzle_async.types import AttributeValue
 
 ATTRIBUTE_LEVELS: Final = NESTING_LEVELS - 1

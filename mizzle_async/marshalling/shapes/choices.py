@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable
 from enum import Enum, Flag
-from typing import Any, Final
+from typing import Any
 
-from mizzle_async.marshalling.shapes import numbers
-from mizzle_async.marshalling.shapes.binary import read_bytes, read_str, write_bytes, write_str
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
-from mizzle_async.marshalling.shapes.scalars import Scalar, read_bool, write_bool
-
-Codec = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
-_BY_KIND: Final[Mapping[type, Codec]] = {
-    bool: ("BOOL", write_bool, read_bool),
-    str: ("S", write_str, read_str),
-    int: ("N", numbers.write_int, numbers.read_int),
-    float: ("N", numbers.write_float, numbers.read_float),
-    Decimal: ("N", numbers.write_decimal, numbers.read_decimal),
-    bytes: ("B", write_bytes, read_bytes),
-}
+from mizzle_async.marshalling.shapes.scalars import PLAIN, Scalar
+from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 
 def common_kind(values: Iterable[object]) -> type | None:
     """Return the one stored type that all values are of, or None if they differ or are of none."""
-    kinds = {next((kind for kind in _BY_KIND if isinstance(value, kind)), None) for value in values}
+    kinds = {next((kind for kind in PLAIN if isinstance(value, kind)), None) for value in values}
     return kinds.pop() if len(kinds) == 1 else None
 
 
@@ -38,7 +25,8 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
     kind = int if issubclass(enum, Flag) else common_kind(member.value for member in members)
     if kind is None or kind is bool:
         return None
-    tag, write_value, read_value = _BY_KIND[kind]
+    stored = PLAIN[kind]
+    tag, write_value, read_value = stored.tag, stored.write, stored.read
     try:
         payloads = {member.name: write_value(member.value) for member in members}
     except Misfit:
@@ -75,7 +63,7 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
 
 def literal_kind(value: object) -> type:
     """Return what a value of a Literal is stored as: its Enum, or the stored type that it is of."""
-    return type(value) if isinstance(value, Enum) else next(kind for kind in _BY_KIND if isinstance(value, kind))
+    return type(value) if isinstance(value, Enum) else next(kind for kind in PLAIN if isinstance(value, kind))
 
 
 def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar | None:
@@ -90,9 +78,9 @@ def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar
         whole = enum_shape(kind)
         if whole is None:
             return None
-        tag, write_value, read_value = whole.tag, whole.write, whole.read
     else:
-        tag, write_value, read_value = _BY_KIND[kind]
+        whole = PLAIN[kind]
+    tag, write_value, read_value = whole.tag, whole.write, whole.read
 
     def write(value: Any) -> Any:
         payload = write_value(value)

@@ -13,8 +13,8 @@ from typing import Any
 from mizzle_async.marshalling.shapes.by_value import too_deep
 from mizzle_async.marshalling.shapes.construct import Construction, argument_names, construction_of, make_instance
 from mizzle_async.marshalling.shapes.fields import Field
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.shapes.shape import Shape, deepest
+from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
-from mizzle_async.marshalling.shapes.binary import check_name
 from mizzle_async.marshalling.shapes.by_value import too_deep
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import STR, Scalar
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, deeper, deepest, guard
+from mizzle_async.model.scalars.binary import check_name
+from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import AttributeValue
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from attrs import NOTHING, Converter, Factory
 
-from mizzle_async.marshalling.shapes.misfit import Misfit
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
+from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.types import AttributeValue
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from mizzle_async.marshalling.shapes.by_value import decode_value, encode_value
 from mizzle_async.marshalling.shapes.hooks import UserHooks
-from mizzle_async.marshalling.shapes.misfit import Misfit
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.shape import Levels, Shape
+from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.types import AttributeValue
 
 NULL = '{"NULL": True}'

@@ -1,27 +1,25 @@
 """How single values are stored: one type descriptor, one payload.
 
-Each type is a `Scalar`: a careful function in each direction, and where it pays an expression for the common case.
+Each type is a `Scalar`: a careful function in each direction, and where it pays an expression for the common case. The
+library's own types are rows of `mizzle_async.model.scalars.registry`.
 """
 
 # ruff: noqa: D102  (Shape documents the methods of shapes)
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from functools import cache
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from mizzle_async.limits import NUMBER_DIGITS
-from mizzle_async.marshalling.shapes import numbers, temporal
-from mizzle_async.marshalling.shapes.binary import read_bytes, read_str, write_bytes, write_str
-from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.shape import Levels, Shape
+from mizzle_async.model.scalars import SCALAR_TYPES, ScalarType, scalar_type
+from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, not_stored_as
 from mizzle_async.types import AttributeValue
 
 UTF8_BYTES = 4
@@ -35,19 +33,18 @@ Read = Callable[[Any], Any]
 class Scalar(Shape):
     """A type that is stored as one payload under one descriptor.
 
-    In the expressions, ``{v}`` is the variable that is encoded, ``{p}`` the payload that is decoded (once), ``{t}`` a
-    variable of their own, ``{write}`` and ``{read}`` the careful functions, and every key of ``names`` stands for its
-    value.
+    The expressions are written as `mizzle_async.model.scalars.Sources` says.
 
     Attributes:
         python: The type as messages name it.
         tag: Its descriptor.
         write: Returns the payload of a value, or raises a `Misfit`.
         read: Returns the value of a payload, or raises a `Misfit`.
-        write_source: The expression for the common case, or nothing.
-        read_source: As above.
-        names: What else the expressions use.
-        json_source: The expression for what orjson writes as the payload, where that is less work than the payload.
+        write_source: The expression for the payload of a value.
+        read_source: The expression for the value of a payload.
+        names: Values that the expressions use.
+        json_source: The expression for a value that orjson writes as the payload, where that is less work.
+        exact_types: The classes whose own instances are its values.
     """
 
     python: str
@@ -58,6 +55,7 @@ class Scalar(Shape):
     read_source: str = "{read}({p})"
     names: Mapping[str, Any] = field(factory=dict)
     json_source: str = ""
+    exact_types: tuple[type[Any], ...] = field(default=(), kw_only=True)
 
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
@@ -101,87 +99,46 @@ class Scalar(Shape):
         return self.value_source(program, f'{stored}["{self.tag}"]')
 
 
-def write_bool(value: object) -> bool:
-    """Return a ``bool``; numbers are none."""
-    if not isinstance(value, bool):
-        raise not_a("bool", value)
-    return value
+@cache
+def scalar_of(row: ScalarType) -> Scalar:
+    """Return how values of a registered type are stored: one shape for each row.
+
+    Args:
+        row: The type's.
+    """
+    sources = row.sources
+    return Scalar(
+        row.python.__name__,
+        row.tag,
+        row.write,
+        row.read,
+        sources.write,
+        sources.read,
+        sources.names,
+        sources.json,
+        exact_types=row.exact_types,
+    )
 
 
-def read_bool(payload: object) -> bool:
-    """Return a stored truth value."""
-    if not isinstance(payload, bool):
-        raise Misfit("true or false", "something else")
-    return payload
+def scalar_for(annotation: Any, datetime_format: Any = None) -> Scalar | None:
+    """Return how values of exactly a type are stored, None where it is not registered.
+
+    Args:
+        annotation: A class.
+        datetime_format: How datetimes are stored where it stands.
+    """
+    row = scalar_type(annotation, datetime_format)
+    return None if row is None else scalar_of(row)
 
 
-STR = Scalar(
-    "str", "S", write_str, read_str,
-    "{v} if type({v}) is str and {v}.isascii() else {write}({v})",
-    "{p}",
-    json_source="{v} if type({v}) is str else {write}({v})",  # orjson refuses what UTF-8 cannot carry
-)  # fmt: skip
-BYTES = Scalar(
-    "bytes", "B", write_bytes, read_bytes,
-    "{to_base64}({v}, newline=False).decode('ascii') if type({v}) is bytes else {write}({v})",
-    "{from_base64}({p}, strict_mode=True)",
-    {"to_base64": b2a_base64, "from_base64": a2b_base64},
-)  # fmt: skip
-BOOL = Scalar(
-    "bool", "BOOL", write_bool, read_bool,
-    "{v} if {v} is True or {v} is False else {write}({v})",
-    "{p}",
-)  # fmt: skip
-INT = Scalar(
-    "int", "N", numbers.write_int, numbers.read_int,
-    f"{{t}} if type({{v}}) is int and len({{t}} := str({{v}})) <= {NUMBER_DIGITS} else {{write}}({{v}})",
-    "int({p})",
-)  # fmt: skip
-FLOAT = Scalar(
-    "float", "N", numbers.write_float, numbers.read_float,
-    "{float_text}({v}) if type({v}) is float else {write}({v})",
-    f"float({{t}}) if len({{t}} := {{p}}) <= {numbers.FLOAT_SAFE_LENGTH} else {{read}}({{t}})",
-    {"float_text": numbers.float_text},
-)  # fmt: skip
-DECIMAL = Scalar(
-    "Decimal", "N", numbers.write_decimal, numbers.read_decimal,
-    f'{{t}} if type({{v}}) is {{Decimal}} and len({{t}} := str({{v}})) <= {NUMBER_DIGITS}'
-    ' and {t}[-1] != "0" and {v}.is_finite()'
-    ' and "E" not in {t} and "e" not in {t} else {write}({v})',
-    "{Decimal}({p})",
-    {"Decimal": Decimal},
-)  # fmt: skip
-DATETIME = Scalar(
-    "datetime", "S", temporal.write_datetime, temporal.read_datetime,
-    "{dumps}({v}, None, {utc_as_z})[1:-1].decode()"
-    " if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
-    # Six digits of a fraction, in UTC, as we and Python's isoformat() write it.
-    '{parse_datetime}({t}) if ({t} := {p})[19] == "." and {t}[26:] in ("Z", "+00:00") else {read}({t})',
-    {
-        "dumps": temporal.dumps,
-        "utc_as_z": temporal.UTC_AS_Z,
-        "datetime": datetime,
-        "utc": UTC,
-        "parse_datetime": temporal.parse_datetime,
-    },
-    "{v} if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
-)  # fmt: skip
-DATETIME_EPOCH = Scalar("datetime", "N", temporal.write_epoch, temporal.read_epoch)
-DATETIME_EPOCH_MS = Scalar("datetime", "N", temporal.write_epoch_ms, temporal.read_epoch_ms)
-DATETIME_WHOLE_SECONDS = Scalar("datetime", "N", temporal.write_whole_seconds, temporal.read_epoch)
-DATE = Scalar(
-    "date", "S", temporal.write_date, temporal.read_date,
-    "{v}.isoformat() if type({v}) is {date} else {write}({v})",
-    "{parse_date}({p})",
-    {"date": date, "parse_date": date.fromisoformat},
-    "{v} if type({v}) is {date} else {write}({v})",
-)  # fmt: skip
-TIMEDELTA = Scalar("timedelta", "N", temporal.write_timedelta, temporal.read_timedelta)
-UUID_TEXT = Scalar(
-    "UUID", "S", temporal.write_uuid, temporal.read_uuid,
-    names={"UUID": UUID},
-    json_source="{v} if type({v}) is {UUID} else {write}({v})",
-)  # fmt: skip
+PLAIN: Final[Mapping[type[Any], Scalar]] = {row.python: scalar_of(row) for row in SCALAR_TYPES if row.is_plain}
+"""The types whose values an Enum or a Literal may list, and whose subclasses are stored as they are."""
+
+STR: Final = PLAIN[str]
+BYTES: Final = PLAIN[bytes]
+INT: Final = PLAIN[int]
+FLOAT: Final = PLAIN[float]
+DECIMAL: Final = PLAIN[Decimal]
 
 
 def sized(scalar: Scalar, limit: int, role: str) -> Scalar:

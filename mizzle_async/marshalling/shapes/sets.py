@@ -13,10 +13,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from mizzle_async.marshalling.shapes.by_value import gather_set
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import STR, Scalar
 from mizzle_async.marshalling.shapes.shape import Levels, Shape
+from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import AttributeValue
 
 ELEMENT_TAGS = frozenset({"S", "N", "B"})

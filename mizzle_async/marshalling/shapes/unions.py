@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, deepest, guard
+from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import AttributeValue
 
 TAG_ATTRIBUTE = "_type"

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final, Literal, get_args, get_origin
+from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin
 
 from mizzle_async.errors import ModelError
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.members import class_members
-from mizzle_async.marshalling.shapes.scalars import BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, STR
+from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, Scalar
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import ALL_TAGS, Shape
 from mizzle_async.marshalling.shapes.unions import TAG_ATTRIBUTE, NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.model.annotations import plain_type
-
-_EXACT_TYPES: Final[Mapping[Shape, tuple[type, ...]]] = {
-    STR: (str,),
-    BYTES: (bytes, bytearray, memoryview),
-    BOOL: (bool,),
-    INT: (int,),
-    FLOAT: (float,),
-    DECIMAL: (Decimal,),
-    DATETIME: (datetime,),
-}
 
 
 def unite(members: Sequence[Shape], python: str, where: str) -> Shape:
@@ -75,8 +63,10 @@ def _by_type(shapes: Sequence[Shape]) -> dict[type, Shape]:
                 kinds = (shape.cls,)
             case TaggedUnionShape():
                 kinds = tuple(member.cls for member in shape.classes.values())
+            case Scalar():
+                kinds = shape.exact_types
             case _:
-                kinds = _EXACT_TYPES.get(shape, ())
+                kinds = ()
         by_type |= dict.fromkeys(kinds, shape)
     return by_type
 

@@ -12,8 +12,8 @@ import pytest
 from mizzle_async import LimitError, MarshallingError, ModelError
 from mizzle_async.expressions import Facet
 from mizzle_async.marshalling import decode_any, diff, encode_any
-from mizzle_async.marshalling.shapes.misfit import wire_name
 from mizzle_async.model import Attribute, PartitionKey, SortKey, attribute, dict_schema, document, entity, schema_of
+from mizzle_async.model.scalars.misfit import wire_name
 
 
 class Money:

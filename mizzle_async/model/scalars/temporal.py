@@ -1,4 +1,4 @@
-"""Points in time, days, durations and UUIDs to text and back.
+"""Points in time, days, times of day and durations to text and back.
 
 Every point in time is stored in UTC, so that reading gives UTC whatever zone was written. As text it has a fixed width
 and microseconds, ``2026-01-31T09:05:00.000000Z``, so the order of the texts is the order of time. As a number it is
@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
-from uuid import UUID, SafeUUID
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
 import orjson
 
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
-from mizzle_async.marshalling.shapes.numbers import read_scaled, scaled_text
-from mizzle_async.model import AttributeSchema
-from mizzle_async.types import AttributeValue
+from mizzle_async.model.scalars.misfit import Misfit, not_a
+from mizzle_async.model.scalars.numbers import read_scaled, scaled_text
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 SECOND_PLACES: Final = 6
 MILLISECOND_PLACES: Final = 3
-UUID_LENGTH: Final = 36
-UUID_OCTETS: Final = 16
 AWARE: Final = "give it a time zone: datetime.now(UTC), or .replace(tzinfo=…)"
 
 parse_datetime: Callable[[str], datetime] = datetime.fromisoformat
@@ -124,6 +119,28 @@ def read_date(payload: object) -> date:
         raise Misfit("a date in ISO 8601", "text that is none") from None
 
 
+def write_time(value: object) -> str:
+    """Return the text of a time of day, of a fixed width: the order of the texts is the order of the times."""
+    if not isinstance(value, time):
+        raise not_a("time", value)
+    if value.tzinfo is not None:
+        raise Misfit("a time without a time zone", "one with a time zone", "store a datetime, or .replace(tzinfo=None)")
+    return value.isoformat("microseconds")
+
+
+def read_time(payload: object) -> time:
+    """Return the time of day that an ISO 8601 text without a time zone means."""
+    try:
+        value = time.fromisoformat(payload)  # type: ignore[arg-type]  # anything else than text fails as it should
+    except (TypeError, ValueError):
+        raise Misfit("a time in ISO 8601", "text that is none") from None
+    if value.tzinfo is not None:
+        raise Misfit("a time without a time zone", "one with a time zone", "declare the attribute str")
+    if _FINER.search(str(payload)):
+        raise Misfit("a time down to microseconds", "a finer one", "declare the attribute str")
+    return value
+
+
 def write_timedelta(value: object) -> str:
     """Return the seconds of a duration as text, exactly."""
     if not isinstance(value, timedelta):
@@ -137,50 +154,6 @@ def read_timedelta(payload: object) -> timedelta:
         return timedelta(microseconds=read_scaled(payload, SECOND_PLACES))
     except OverflowError:
         raise Misfit("a duration that a timedelta holds", "a longer one") from None
-
-
-def write_uuid(value: object) -> str:
-    """Return the text of a UUID, in lower case with hyphens."""
-    if not isinstance(value, UUID):
-        raise not_a("UUID", value)
-    return dumps(value)[1:-1].decode() if type(value) is UUID else str(value)
-
-
-# `UUID.__init__` takes a microsecond to find out what it was given; these set the same two slots.
-_new: Any = object.__new__
-_set_int: Any = UUID.__dict__["int"].__set__
-_set_is_safe: Any = UUID.__dict__["is_safe"].__set__
-_unknown_safety: Final = SafeUUID.unknown
-
-
-def read_uuid(payload: object) -> UUID:
-    """Return the UUID of a text, in any form that `uuid.UUID` takes."""
-    try:
-        if len(payload) == UUID_LENGTH and len(octets := bytes.fromhex(payload.replace("-", ""))) == UUID_OCTETS:  # type: ignore[arg-type, attr-defined]  # anything else than text fails as it should
-            value: UUID = _new(UUID)
-            _set_int(value, int.from_bytes(octets))
-            _set_is_safe(value, _unknown_safety)
-            return value
-        return UUID(payload)  # type: ignore[arg-type]  # as above
-    except (AttributeError, TypeError, ValueError):
-        raise Misfit("a UUID", "text that is none") from None
-
-
-def encode_timestamp(attribute: AttributeSchema, epoch_seconds: float) -> AttributeValue:
-    """Return a point in time as an attribute of type ``datetime`` stores it, by the library's own rules.
-
-    Where the user's converter has a say, it is ``codec.encode_timestamp``.
-
-    Args:
-        attribute: The attribute: its role and its ``datetime_format`` decide.
-        epoch_seconds: Seconds since 1970, as ``time.time()`` gives them.
-    """
-    moment = from_epoch(epoch_seconds)
-    if attribute.time_to_live:
-        return {"N": write_whole_seconds(moment)}
-    if attribute.datetime_format in {"epoch", "epoch_ms"}:
-        return {"N": write_epoch(moment) if attribute.datetime_format == "epoch" else write_epoch_ms(moment)}
-    return {"S": write_datetime(moment)}
 
 
 def from_epoch(epoch_seconds: float) -> datetime:

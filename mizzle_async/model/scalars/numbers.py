@@ -12,7 +12,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from mizzle_async.limits import NUMBER_DIGITS, NUMBER_MAX_EXPONENT, NUMBER_MIN_EXPONENT
-from mizzle_async.marshalling.shapes.misfit import Misfit, not_a
+from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 SAFE_INTEGER_BITS = 419
 """An integer with more bits is above 9.99…E+125 (2**418 < 10**126 < 2**419); fewer never makes ``str`` refuse."""

@@ -1,4 +1,4 @@
-"""Bytes to base64 text and back, and text that UTF-8 can carry."""
+"""Bytes to base64 text and back, text that UTF-8 can carry, and truth values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from binascii import Error as BinasciiError
 from binascii import a2b_base64, b2a_base64
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
-from mizzle_async.marshalling.shapes.misfit import LimitMisfit, Misfit, not_a
+from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, not_a
 
 
 def write_bytes(value: object) -> str:
@@ -41,6 +41,20 @@ def read_str(payload: object) -> str:
     """Return a stored text."""
     if not isinstance(payload, str):
         raise Misfit("text", type(payload).__name__)
+    return payload
+
+
+def write_bool(value: object) -> bool:
+    """Return a ``bool``; no number is one."""
+    if not isinstance(value, bool):
+        raise not_a("bool", value)
+    return value
+
+
+def read_bool(payload: object) -> bool:
+    """Return a stored truth value."""
+    if not isinstance(payload, bool):
+        raise Misfit("true or false", "something else")
     return payload
 
 

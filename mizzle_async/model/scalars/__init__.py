@@ -1,0 +1,20 @@
+"""Scalar types: every type that is stored as one text, number, binary or truth value, registered once."""
+
+from mizzle_async.model.scalars.registry import (
+    SCALAR_TYPES,
+    ScalarCode,
+    datetime_type,
+    registered,
+    scalar_type,
+)
+from mizzle_async.model.scalars.scalar_type import ScalarType, Sources
+
+__all__ = [
+    "SCALAR_TYPES",
+    "ScalarCode",
+    "ScalarType",
+    "Sources",
+    "datetime_type",
+    "registered",
+    "scalar_type",
+]
