@@ -16,8 +16,9 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadPlan
-from mizzle_async.reading.merged_source import MergedSource, open_source
+from mizzle_async.reading.merged_source import open_source
 from mizzle_async.reading.page_source import PageSource, Position
+from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.types import Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -129,11 +130,10 @@ class Pages:
         """
         report, state, plan = self._report, self._state, self._plan
         left = plan.options.max_items
-        source = PageSource(self._owner, plan, positions=state.positions, limiters=self._limiters)
+        source = open_parts(self._owner, plan, positions=state.positions, limiters=self._limiters)
         try:
-            while left != 0 and (found := await self._next(source)) is not None:
-                part, page = found
-                state.begin(part, page.last_key)
+            while left != 0 and (page := await self._next(source)) is not None:
+                state.begin(page.part, page.last_key)
                 items = visible_items(self._plan, page, self._owner.now())
                 whole = left is None or len(items) <= left
                 items = items if whole else items[:left]
@@ -148,14 +148,13 @@ class Pages:
             await source.aclose()
             state.save()
 
-    async def _next(self, source: PageSource) -> tuple[int, RawPage] | None:
-        found = await source.next_of_any()
-        if found is not None:
-            page = found[1]
+    async def _next(self, source: PageSource) -> RawPage | None:
+        page = await source.next()
+        if page is not None:
             self._report.evaluated += page.scanned
             self._report.requests += 1
             self._report.consumed_capacity += page.read_units or 0.0
-        return found
+        return page
 
 
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
@@ -172,13 +171,12 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
         if plan.partitions:
             plan.check_pages(None)
             self._state = SweepState(plan, "read", path, checkpoint_pages, parts=1)
-            ((start_key, ended),) = self._state.positions
-            self._source: PageSource | MergedSource = open_source(owner, plan, start_key=start_key)
-            if ended:
-                self._source.close()
+            ((start_key, self._ended),) = self._state.positions
+            self._source: PageSource = open_source(owner, plan, start_key=start_key)
         else:
             self._state = SweepState(plan, "read", path, checkpoint_pages)
-            self._source = PageSource(owner, plan, positions=self._state.positions)
+            self._source = open_parts(owner, plan, positions=self._state.positions)
+            self._ended = False
         self._items: list[Item] = []
         self._has_page = False
         self._turning = asyncio.Lock()
@@ -201,13 +199,12 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
                 self._has_page = False
                 if self._state.confirm():
                     await self._state.checkpoint()
-            found = await self._source.next_of_any()
-            if found is None:
+            page = None if self._ended else await self._source.next()
+            if page is None:
                 self._state.save()
                 raise StopAsyncIteration
-            part, page = found
             self._items = visible_items(self._plan, page, self._owner.now())[::-1]
-            self._state.begin(part, page.last_key)
+            self._state.begin(page.part, page.last_key)
             self._has_page = True
 
     async def aclose(self) -> None:

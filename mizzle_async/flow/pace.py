@@ -146,6 +146,10 @@ class Limiters:
             limiter.settle(units, estimate, consumed)
 
 
+UNLIMITED: Final = Limiters()
+"""For single calls, which the client's limit for bulk work does not hold back."""
+
+
 class ReadPace:
     """Holds the pages of one query or scan back: each is expected to consume what the one before it did.
 

@@ -1,15 +1,11 @@
-"""Queries and scans as the caller holds them: immutable builders, and the ways to read what they describe.
-
-A query is not awaitable, because it may take any number of requests: say which, with ``async for``, `all`, `first`,
-`one`, `count`, `pages` or `page`.
-"""
+"""Queries and scans as the caller holds them: immutable builders of what is read."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from attrs import evolve, frozen
 
@@ -18,22 +14,14 @@ from mizzle_async.bulk.exports import ExportOptions, ExportTarget, export
 from mizzle_async.bulk.migrations import ChangeOptions, Migration, Rewrite
 from mizzle_async.bulk.sweeps import ResumableItems
 from mizzle_async.bulk.write_engine import OnUndone, Progress
-from mizzle_async.errors import ItemNotFoundError, MizzleError, MultipleItemsError, UnindexedFilterWarning
+from mizzle_async.errors import MizzleError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
-from mizzle_async.reading.iterators import (
-    UNLIMITED,
-    ItemIterator,
-    Page,
-    PageIterator,
-    Stream,
-    count_items,
-    read_all,
-    read_page,
-)
-from mizzle_async.types import MYPY, WirePayload
+from mizzle_async.reading.plan_selection import PlanSelection
+from mizzle_async.reading.rows import Rows
+from mizzle_async.types import WirePayload
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -46,8 +34,8 @@ V6 = TypeVar("V6")
 
 
 @frozen(eq=False, repr=False)
-class Read(Generic[ModelT, RowT_co]):
-    """What queries, scans and their projections have in common.
+class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
+    """A query or a scan, of instances or of projections.
 
     Cost: a read unit for each 4 KB that is evaluated, filtered-out items included; half of it where the read is
     eventually consistent.
@@ -85,67 +73,9 @@ class Read(Generic[ModelT, RowT_co]):
         if advice is not None:
             warnings.warn(advice, UnindexedFilterWarning, stacklevel=3)
 
-    # ── reading ──
-
-    def __aiter__(self) -> ItemIterator[RowT_co]:
-        return ItemIterator(self._reader, self._plan)
-
-    async def all(self) -> list[RowT_co]:
-        """Read everything into a list."""
-        return await read_all(self._reader, self._plan)
-
-    async def first(self) -> RowT_co | None:
-        """Read the first item, or None where there is none. Evaluates no more than it takes."""
-        rows = await read_all(self._reader, self._limited(1), limiters=UNLIMITED)
-        return rows[0] if rows else None
-
-    async def one(self) -> RowT_co:
-        """Read the only item.
-
-        Raises:
-            ItemNotFoundError: There is none.
-            MultipleItemsError: There are several.
-        """
-        rows = await read_all(self._reader, self._limited(2), limiters=UNLIMITED)
-        target = self._plan.target
-        if not rows:
-            raise ItemNotFoundError(f"no {target.schema.entity} was found where one was expected", table=target.table)
-        if len(rows) > 1:
-            raise MultipleItemsError(
-                f"more than one {target.schema.entity} was found where one was expected: use .first() or .all()",
-                table=target.table,
-            )
-        return rows[0]
-
-    async def count(self) -> int:
-        """Count the items. They are evaluated, and charged for, but do not travel."""
-        return await count_items(self._reader, self._plan)
-
-    def pages(self) -> PageIterator[RowT_co]:
-        """Return an iterator over pages as the service cuts them, each with a cursor that continues after it."""
-        return PageIterator(self._reader, self._plan)
-
-    async def page(self, cursor: str | None = None, *, max_items: int | None = None) -> Page[RowT_co]:
-        """Read one page, for a caller that comes back with its cursor.
-
-        Args:
-            cursor: `Page.cursor` of the page before; None for the first.
-            max_items: Rows on the page; as many requests are sent as it takes. None for what one request brings. The
-                query's own ``max_items`` holds for each page, not for all of them together.
-
-        Raises:
-            InvalidCursorError: The cursor belongs to another query, was tampered with, or has expired.
-        """
-        return await read_page(self._reader, self._plan, cursor, max_items)
-
-    def stream(self) -> Stream[RowT_co]:
-        """Return a context whose end is the end of reading: ``async with query.stream() as items: …``."""
-        return Stream(self._reader, self._plan)
-
-    def _limited(self, most: int) -> ReadPlan[ModelT, RowT_co]:
-        plan = self._plan
-        limit = plan.options.max_items
-        return evolve(plan, options=evolve(plan.options, max_items=most if limit is None else min(limit, most)))
+    @property
+    def _selection(self) -> PlanSelection[RowT_co]:
+        return PlanSelection(self._reader, self._plan)
 
     def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
         """Return an iterator that keeps its position in a file: begun again, it goes on from there.
@@ -225,25 +155,6 @@ class Read(Generic[ModelT, RowT_co]):
 
     def __repr__(self) -> str:
         return f"<{self}>"
-
-    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
-
-        def __await__(self) -> NoReturn:
-            raise TypeError(
-                f"{self._plan} is not awaitable, because it may take several requests: use `async for`, "
-                "`await ….all()`, `.first()`, `.one()`, `.count()` or `.page()`"
-            )
-
-        def __iter__(self) -> NoReturn:
-            raise TypeError(f"{self._plan} is read over the network: use `async for`")
-
-        def __len__(self) -> NoReturn:
-            raise TypeError(f"{self._plan} has no length before it is read: use `await ….count()`")
-
-    if not MYPY:
-
-        def __bool__(self) -> NoReturn:
-            raise TypeError(f"{self._plan} has no truth value before it is read: use `await ….first()`")
 
 
 @frozen(eq=False, repr=False)

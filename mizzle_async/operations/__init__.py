@@ -31,7 +31,7 @@ from mizzle_async.operations.partiql.statements import (
     execute_batch,
     execute_transaction,
 )
-from mizzle_async.operations.partiql.text import identifier
+from mizzle_async.operations.partiql.text import identifier, table_of
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.reads.get import GetItem, GetStored
 from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
@@ -125,6 +125,7 @@ __all__ = [
     "stamp_new",
     "stamp_put",
     "stored_version",
+    "table_of",
     "transact_get",
     "transact_write",
     "unique_delete",

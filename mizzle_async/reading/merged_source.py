@@ -1,11 +1,10 @@
-"""Reading a partition key that is spread over several partitions: all of them at once, merged in sort order."""
+"""Pages of a partition key that is spread over several partitions: all of them are read at once, and merged."""
 
 from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import partial
 from heapq import merge
 from typing import Any, TypeAlias
 
@@ -16,10 +15,11 @@ from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.operations import RawPage, ReadPlan
 from mizzle_async.reading.page_source import PageSource
+from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.types import AttributeValue, Item
 
 Order: TypeAlias = Callable[[Item], tuple[Any, ...]]
-"""Returns what an item is sorted by."""
+"""Returns the position of an item in the order of the rows."""
 
 
 def open_source(
@@ -31,24 +31,35 @@ def open_source(
     prefetch: bool = True,
     limiters: Limiters | None = None,
     records: bool = False,
-) -> PageSource | MergedSource:
-    """Return where the pages of a plan come from, in the order of its rows; the arguments are those of `PageSource`."""
-    make = MergedSource if plan.partitions else partial(PageSource, records=records)
-    return make(reader, plan, start_key=start_key, max_items=max_items, prefetch=prefetch, limiters=limiters)
+) -> PageSource:
+    """Return the pages of a plan in the order of its rows; the arguments are those of `open_parts`."""
+    if plan.partitions:
+        return MergedSource(
+            reader, plan, start_key=start_key, max_items=max_items, prefetch=prefetch, limiters=limiters
+        )
+    return open_parts(
+        reader,
+        plan,
+        start_key=start_key,
+        max_items=max_items,
+        prefetch=prefetch,
+        limiters=limiters,
+        records=records,
+    )
 
 
 class MergedSource:
-    """Requests pages of several partitions, and gives them as pages in the order of the sort key.
+    """Requests pages of several partitions, and returns them as pages in the order of the sort key.
 
-    A page ends where the items of one partition do that has more: what comes next is not known before those are read.
+    A page ends where the items of a partition end that has more: the next row is not known before those are read.
 
     Args:
         reader: The client.
         plan: What is read.
-        start_key: After which key it begins, in every partition.
-        max_items: How many items are wanted, where the plan does not say.
+        start_key: The key after which reading begins, in every partition.
+        max_items: Items wanted, in place of the plan's own number.
         prefetch: Whether pages are requested before they are asked for.
-        limiters: What holds requests back; None for the client's limit.
+        limiters: Hold requests back; None for the client's limit.
     """
 
     def __init__(
@@ -62,15 +73,15 @@ class MergedSource:
         limiters: Limiters | None = None,
     ) -> None:
         plans = plan.split()
-        most = plan.options.max_items if max_items is None else max_items
+        limit = plan.options.max_items if max_items is None else max_items
         # Twice the share of each partition: one that has more of the first items than that is asked again.
-        share = None if most is None else -(-2 * most // len(plans))
+        share = None if limit is None else -(-2 * limit // len(plans))
         self._plan = plan
         self._order = _order(plan.sort_names())
         self._partitions = [
             _Partition(
                 number,
-                PageSource(
+                open_parts(
                     reader,
                     each,
                     start_key=None if start_key is None else {**start_key, **each.partition_key()},
@@ -81,14 +92,18 @@ class MergedSource:
             )
             for number, each in enumerate(plans)
         ]
-        self._told = 0
-        self.resume_key: Item | None = start_key
-        """Where reading would go on; None at the end."""
+        self._reported = 0
+        self._resume_key = start_key
         self._ended = False
 
     @property
+    def resume_key(self) -> Item | None:
+        """Return the key after which reading goes on; None at the end."""
+        return self._resume_key
+
+    @property
     def evaluated(self) -> int:
-        """Return how many items were read so far, before the filter."""
+        """Return the number of items read so far, before the filter."""
         return sum(partition.source.evaluated for partition in self._partitions)
 
     async def next(self) -> RawPage | None:
@@ -100,18 +115,13 @@ class MergedSource:
         rows = self._merged()
         self._ended = not any(each.rows or not each.ended for each in self._partitions)
         if rows:
-            self.resume_key = self._plan.position(rows[-1].origin)
+            self._resume_key = self._plan.position(rows[-1].origin)
         if self._ended:
-            self.resume_key = None
+            self._resume_key = None
         evaluated = self.evaluated
-        new, self._told = evaluated - self._told, evaluated
+        new, self._reported = evaluated - self._reported, evaluated
         origins = [row.origin for row in rows] if self._plan.hydrated else None
-        return RawPage([row.item for row in rows], self.resume_key, len(rows), new, origins=origins)
-
-    async def next_of_any(self) -> tuple[int, RawPage] | None:
-        """Return the next page with the number of its part: there is one."""
-        page = await self.next()
-        return None if page is None else (0, page)
+        return RawPage([row.item for row in rows], self._resume_key, len(rows), new, origins=origins)
 
     def _merged(self) -> list[_Row]:
         """Take the rows whose order is certain."""
@@ -128,14 +138,8 @@ class MergedSource:
             partition.taken = 0
         return taken
 
-    def close(self) -> None:
-        """Stop what is under way."""
-        self._ended = True
-        for partition in self._partitions:
-            partition.source.close()
-
     async def aclose(self) -> None:
-        """Stop what is under way, and wait until it has stopped."""
+        """Cancel what is under way, and wait until it has ended."""
         self._ended = True
         for partition in self._partitions:
             await partition.source.aclose()
@@ -143,7 +147,7 @@ class MergedSource:
 
 @define(eq=False, repr=False)
 class _Partition:
-    """One of the partitions, and those of its rows that were not given yet."""
+    """One of the partitions, with its rows that were not returned yet."""
 
     number: int
     source: PageSource
@@ -152,7 +156,7 @@ class _Partition:
     ended: bool = False
 
     async def fill(self, order: Order) -> None:
-        """Read its next page; whoever is cancelled after that has it all the same."""
+        """Read its next page, and keep the rows: cancelling the reader afterwards loses none."""
         page = await self.source.next()
         if page is None:
             self.ended = True
@@ -183,7 +187,7 @@ def _order(names: Sequence[str]) -> Order:
 
 
 def _sortable(value: AttributeValue) -> Any:
-    """Return what DynamoDB sorts by: text and binary by bytes, numbers by value."""
+    """Return a value in DynamoDB's order: text and binary by bytes, numbers by value."""
     ((tag, payload),) = value.items()
     if tag == "N":
         return Decimal(payload)

@@ -146,7 +146,9 @@ class ExecuteStatement(Operation[RawPage]):
         items: list[Item] = payload.get("Items") or []
         token = payload.get("NextToken")
         last_key: Item | None = None if token is None else {"NextToken": {"S": token}}
-        return RawPage(items, last_key, len(items), len(items))
+        consumed: Any = payload.get("ConsumedCapacity")
+        read_units = None if consumed is None else consumed.get("CapacityUnits")
+        return RawPage(items, last_key, len(items), len(items), read_units)
 
     def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""

@@ -14,7 +14,7 @@ from mizzle_async.values import Record
 
 
 class PageAdvisor(Protocol):
-    """What a page request asks about the query that it belongs to, to explain itself."""
+    """A query as its page requests see it, to explain themselves."""
 
     def capacity(self) -> Capacity:
         """Estimate one page."""
@@ -27,15 +27,16 @@ class PageAdvisor(Protocol):
 
 @frozen(eq=False, repr=False)
 class RawPage(Record):
-    """What one Query or Scan request returned, items undecoded.
+    """The answer to one request of a query, a scan or a statement, items undecoded.
 
     Attributes:
         items: In the service's order; expired ones may be among them. Dicts, or records where they were asked for.
         last_key: Where the next page starts; None on the last page. A page without items may have one.
         count: Items after the filter.
-        scanned: Items before the filter: what was paid for.
+        scanned: Items before the filter, which are paid for.
         read_units: Consumed read units, where they were asked for.
         origins: The items as the index holds them, in step with ``items``, where ``items`` came from the table instead.
+        part: The number of the segment or partition that the page is of, from zero.
     """
 
     items: list[Any] = field(repr=False)
@@ -44,6 +45,7 @@ class RawPage(Record):
     scanned: int = 0
     read_units: float | None = None
     origins: list[Item] | None = field(default=None, repr=False)
+    part: int = 0
 
     def hydrated(self, items: list[Item | None]) -> RawPage:
         """Return this page with the table's items in place of the index's; those that are gone are left out."""

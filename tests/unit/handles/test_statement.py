@@ -7,10 +7,12 @@ import pytest
 from mizzle_async import (
     Attribute,
     Client,
+    ExpressionError,
     InvalidCursorError,
     ItemNotFoundError,
     MultipleItemsError,
     PartitionKey,
+    Throughput,
     attribute,
     entity,
     parameter,
@@ -189,6 +191,93 @@ def test_parameter_of_an_attribute():
         {"NULL": True},
     ]
     assert repr(parameter(Session.made, when)) == "<Parameter Session.made>"
+
+
+async def test_next_page_is_on_its_way(client_of):
+    """While the rows of a page are consumed the next page is requested, and no more than that."""
+    service = Service(6)
+    iterator = aiter((await client_of(service)).execute("SELECT * FROM sessions", into=Session))
+    await anext(iterator)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [body.get("NextToken") for body in service.requests] == [None, "2"]
+    assert iterator.evaluated == 2
+
+
+async def test_stream_has_ended_when_its_context_has(client_of):
+    """Behind `stream()` of a statement nothing is under way."""
+    client = await client_of(Service(6))
+    statement = client.execute("SELECT * FROM sessions", into=Session)
+    async with statement.stream() as rows:
+        assert (await anext(rows)).token == "0"
+    with pytest.raises(StopAsyncIteration):
+        await anext(rows)
+    async with statement.stream() as rows:
+        assert numbers([row async for row in rows]) == list(range(6))
+
+
+async def test_write_is_one_request(client_of):
+    """A write takes no limit, and is sent once, whichever way its rows are asked for."""
+    service = Service(1)
+    client = await client_of(service)
+    await client.execute("UPDATE sessions SET x = ? WHERE token = ? RETURNING ALL NEW *", 1, "0").first()
+    await client.execute("DELETE FROM sessions WHERE token = ?", "0").all()
+    assert ["Limit" in body for body in service.requests] == [False, False]
+
+
+class Sparse(Service):
+    """A service whose statement matches only one item, number 500: other pages are empty."""
+
+    async def call(self, request):
+        """Evaluate as many items as the request allows."""
+        body = orjson.loads(request.body)
+        self.requests.append(body)
+        start = int(body.get("NextToken", "0"))
+        end = start + body.get("Limit", 1000)
+        answer = {"Items": self.items[500:501] if start <= 500 < end else []}
+        if end < len(self.items):
+            answer["NextToken"] = str(end)
+        return WireResponse(answer)
+
+
+async def test_rare_match_takes_few_requests(client_of):
+    """Where pages come back empty, each request evaluates twice as many items as the one before."""
+    service = Sparse(1000)
+    statement = (await client_of(service)).execute("SELECT * FROM sessions WHERE x = ?", 1, into=Session)
+    assert await statement.first() == Session(token="500")
+    assert len(service.requests) == 9
+
+
+async def test_reading_a_statement_is_held_back():
+    """The client's throughput limit holds the pages of a statement back, as those of a query; not those of `first`."""
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    class Metered(Service):
+        async def call(self, request):
+            response = await super().call(request)
+            if self.requests[-1].get("ReturnConsumedCapacity") == "TOTAL":
+                response.payload["ConsumedCapacity"] = {"TableName": "sessions", "CapacityUnits": 50.0}
+            return response
+
+    client = Client(caller=Metered(6), sleep=sleep, throughput=Throughput(read_units_per_second=10))
+    async with client:
+        statement = client.execute("SELECT * FROM sessions", into=Session)
+        await statement.first()
+        assert slept == []
+        assert len(await statement.all()) == 6
+        assert slept[0] == pytest.approx(5, abs=0.5)
+
+
+async def test_pages_of_a_statement_are_refused_where_they_make_no_sense(client_of):
+    """A page has at least one row."""
+    statement = (await client_of(Service(3))).execute("SELECT * FROM sessions")
+    for wrong in (0, -1, "3"):
+        with pytest.raises(ExpressionError, match="an integer of 1 or more"):
+            await statement.page(max_items=wrong)
 
 
 async def test_it_is_not_awaitable():

@@ -24,6 +24,7 @@ from mizzle_async import (
     parameter,
 )
 from mizzle_async.errors import CancellationReason, ResourceNotFoundError, TransactionConflictError
+from mizzle_async.operations import ExecuteStatement
 from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
 from mizzle_async.types import Outcome, RepeatSafety, WireResponse
 
@@ -180,7 +181,7 @@ def test_parameters_that_have_no_type(client):
 
 def request_of(client, text, *parameters):
     """Return the request of a statement."""
-    return client.execute(text, *parameters).request(None, None)
+    return ExecuteStatement(client.own_target(), client.execute(text, *parameters).plan)
 
 
 def test_what_may_be_repeated(client):

@@ -1,0 +1,125 @@
+"""Queries and scans, as the reading surface sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from mizzle_async.errors import MarshallingError
+from mizzle_async.flow.pace import UNLIMITED
+from mizzle_async.flow.ports import TaskPort
+from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.reading.merged_source import open_source
+from mizzle_async.reading.page_source import PageSource
+from mizzle_async.reading.plan_source import open_parts
+from mizzle_async.reading.selection import Selection
+from mizzle_async.types import Item
+
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+
+@frozen(eq=False, repr=False)
+class PlanSelection(Selection[RowT_co]):
+    """What a plan reads.
+
+    Attributes:
+        reader: The client.
+        plan: The plan.
+    """
+
+    reader: TaskPort
+    plan: ReadPlan[Any, RowT_co]
+
+    @property
+    def max_items(self) -> int | None:
+        """Return the plan's own number of rows."""
+        return self.plan.options.max_items
+
+    @property
+    def noun(self) -> str:
+        """Return the entity's name."""
+        return self.plan.target.schema.entity
+
+    @property
+    def table(self) -> str:
+        """Return the table's name."""
+        return self.plan.target.table
+
+    # ── its pages ──
+
+    def open(self, *, max_items: int | None = None, is_bulk: bool = True) -> PageSource:
+        """Return a source of its pages."""
+        limiters = None if is_bulk else UNLIMITED
+        return open_source(self.reader, self.plan, max_items=max_items, limiters=limiters, records=True)
+
+    def open_at(self, cursor: str | None, *, max_items: int | None = None, is_bulk: bool = True) -> PageSource:
+        """Return a source of its pages that begins at a cursor."""
+        reader, plan = self.reader, self.plan
+        key = None
+        if cursor is not None:
+            key = plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
+        return open_source(
+            reader,
+            plan,
+            start_key=key,
+            max_items=max_items,
+            prefetch=is_bulk,
+            limiters=None if is_bulk else UNLIMITED,
+            records=True,
+        )
+
+    def open_count(self) -> PageSource:
+        """Return a source of pages without items, where the service's own count is right."""
+        return open_parts(self.reader, self.plan, count_only=self.plan.countable)
+
+    def count(self, page: RawPage) -> int:
+        """Return the number of rows of a page."""
+        if self.plan.countable:
+            return page.count
+        hidden = self.hidden()
+        return len(page.items) if hidden is None else sum(1 for item in page.items if not hidden(item))
+
+    # ── its rows ──
+
+    def hidden(self) -> Callable[[Any], bool] | None:
+        """Return a function that says which items are expired, or guards."""
+        return self.plan.expired(self.reader.now())
+
+    @property
+    def row(self) -> Callable[[Any], RowT_co]:
+        """Return the function that makes the row of an item."""
+        return self.plan.row
+
+    def judge(self, error: MarshallingError) -> None:
+        """Do as ``on_error`` says."""
+        self.plan.judge(error)
+
+    def rows(self, page: RawPage, limit: int | None) -> tuple[list[RowT_co], Item | None, bool]:
+        """Make the rows of a page, all at once where nothing is asked of them but to be decoded."""
+        plan = self.plan
+        if limit is not None or not plan.decodes_all:
+            return super().rows(page, limit)
+        hidden = self.hidden()
+        shown = page.items if hidden is None else [item for item in page.items if not hidden(item)]
+        rows: list[Any] = plan.target.codec.decode_all(shown)
+        return rows, page.last_key, False
+
+    # ── its positions ──
+
+    def position(self, page: RawPage, number: int) -> Item:
+        """Return the start key that stands for "after this item of the page"."""
+        return self.plan.position((page.origins or page.items)[number])
+
+    def check_page(self, max_items: int | None) -> None:
+        """Raise `ExpressionError` unless one key says how far the plan was read."""
+        self.plan.check_pages(max_items)
+
+    def cursor(self, key: Item | None) -> str | None:
+        """Return the cursor for a start key, or None at the end, and where no single key says how far it was read."""
+        plan, reader = self.plan, self.reader
+        return None if key is None or not plan.has_position else reader.cursors.write(key, plan.digest, reader.now())
+
+    def __repr__(self) -> str:
+        return repr(self.plan)

@@ -1,0 +1,154 @@
+"""The reading surface: the ways to read rows, the same for everything that can be read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+
+from mizzle_async.errors import ItemNotFoundError, MultipleItemsError
+from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
+from mizzle_async.reading.selection import Selection
+from mizzle_async.types import MYPY
+
+RowT_co = TypeVar("RowT_co", covariant=True)
+
+
+class Rows(Generic[RowT_co]):
+    """Rows that take any number of requests to read: a query, a scan, a statement.
+
+    It is not awaitable. Read it by ``async for``, `all`, `first`, `one`, `count`, `pages`, `page` or `stream`.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def _selection(self) -> Selection[RowT_co]:
+        """What is read."""
+
+    def __aiter__(self) -> ItemIterator[RowT_co]:
+        return ItemIterator(self._selection)
+
+    async def all(self) -> list[RowT_co]:
+        """Read everything into a list."""
+        selection = self._selection
+        return await self._read(selection.max_items, is_bulk=True)
+
+    async def first(self) -> RowT_co | None:
+        """Read the first row, or None where there is none. Evaluates no more than it takes."""
+        rows = await self._read(self._capped(1), is_bulk=False)
+        return rows[0] if rows else None
+
+    async def one(self) -> RowT_co:
+        """Read the only row.
+
+        Raises:
+            ItemNotFoundError: There is none.
+            MultipleItemsError: There are several.
+        """
+        rows = await self._read(self._capped(2), is_bulk=False)
+        selection = self._selection
+        if not rows:
+            raise ItemNotFoundError(f"no {selection.noun} was found where one was expected", table=selection.table)
+        if len(rows) > 1:
+            raise MultipleItemsError(
+                f"more than one {selection.noun} was found where one was expected: use .first() or .all()",
+                table=selection.table,
+            )
+        return rows[0]
+
+    async def count(self) -> int:
+        """Count the rows. They are evaluated, and charged for.
+
+        Of a query or a scan they do not travel, if the service's own count is right.
+        """
+        selection = self._selection
+        source, limit = selection.open_count(), selection.max_items
+        counted = 0
+        try:
+            while limit is None or counted < limit:
+                page = await source.next()
+                if page is None:
+                    break
+                counted += selection.count(page)
+        finally:
+            await source.aclose()
+        return counted if limit is None else min(counted, limit)
+
+    def pages(self) -> PageIterator[RowT_co]:
+        """Return an iterator over pages as the service cuts them, each with a cursor that continues after it."""
+        return PageIterator(self._selection)
+
+    async def page(self, cursor: str | None = None, *, max_items: int | None = None) -> Page[RowT_co]:
+        """Read one page, for a caller that comes back with its cursor.
+
+        Args:
+            cursor: `Page.cursor` of the page before; None for the first.
+            max_items: Rows on the page; as many requests are sent as it takes. None for one page of the service, or
+                the first that holds something. The query's own ``max_items`` holds for each page, not for all of them
+                together.
+
+        Raises:
+            InvalidCursorError: The cursor belongs to another query, was tampered with, or has expired.
+            ExpressionError: ``max_items`` is not a number of rows, or the query has no single position.
+        """
+        selection = self._selection
+        selection.check_page(max_items)
+        limit = self._capped(max_items)
+        selection.check_page(limit)
+        source = selection.open_at(cursor, max_items=limit, is_bulk=False)
+        rows: list[RowT_co] = []
+        while True:
+            page = await source.next()
+            if page is None:  # `max_evaluated` is used up, or the last page was read
+                key = source.resume_key
+                break
+            more, key, cut = selection.rows(page, None if limit is None else limit - len(rows))
+            rows += more
+            if cut or key is None or len(rows) == limit or (limit is None and rows):
+                break
+        return Page(rows, selection.cursor(key), source.evaluated)
+
+    def stream(self) -> Stream[RowT_co]:
+        """Return a context whose end is the end of reading: ``async with query.stream() as items: …``."""
+        return Stream(self._selection)
+
+    def _capped(self, limit: int | None) -> int | None:
+        """Return the smaller of a limit and the selection's own."""
+        limits = [each for each in (self._selection.max_items, limit) if each is not None]
+        return min(limits, default=None)
+
+    async def _read(self, limit: int | None, *, is_bulk: bool) -> list[RowT_co]:
+        """Read so many rows into a list."""
+        selection = self._selection
+        source = selection.open(max_items=limit, is_bulk=is_bulk)
+        rows: list[RowT_co] = []
+        try:
+            while limit is None or len(rows) < limit:
+                page = await source.next()
+                if page is None:
+                    break
+                rows += selection.rows(page, None if limit is None else limit - len(rows))[0]
+                del page  # or its raw items would be kept until the next page is there
+        finally:
+            await source.aclose()
+        return rows
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(
+                f"{self._selection!r} is not awaitable, because it may take several requests: use `async for`, "
+                "`await ….all()`, `.first()`, `.one()`, `.count()` or `.page()`"
+            )
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(f"{self._selection!r} is read over the network: use `async for`")
+
+        def __len__(self) -> NoReturn:
+            raise TypeError(f"{self._selection!r} has no length before it is read: use `await ….count()`")
+
+    if not MYPY:
+
+        def __bool__(self) -> NoReturn:
+            raise TypeError(f"{self._selection!r} has no truth value before it is read: use `await ….first()`")
