@@ -53,7 +53,6 @@ from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unite import unite
 from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import type_name
-from mizzle_async.model.attributes import ROLES
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 NONES: Final = frozenset({None, type(None)})
@@ -117,7 +116,7 @@ class Resolver:
         Raises:
             ModelError: Its type cannot be mapped.
         """
-        return self.shape(schema.type, Place(where, "whole_seconds" if schema.time_to_live else schema.datetime_format))
+        return self.shape(schema.type, Place(where, schema.storage_format))
 
     def shape(self, annotation: Any, place: Place) -> Shape:
         """Return how values of a type are stored.
@@ -327,11 +326,10 @@ def _written(kind: Any, *inside: Shape) -> str:
 def _check_roles(document: type[Any], members: tuple[AttributeSchema, ...]) -> None:
     """Refuse what only an item of its own can have: inside another nobody would see to it."""
     for member in members:
-        role = next((role for role in ROLES if getattr(member, role)), None)
-        if role is not None:
+        if member.role is not None:
             raise ModelError(
-                f"{document.__name__}.{member.field}: {role}=True is for attributes of items, and {document.__name__} "
-                "is stored inside one: take it off, or let an entity inherit from the document"
+                f"{document.__name__}.{member.field}: {member.role.keyword}=True is for attributes of items, and "
+                f"{document.__name__} is stored inside one: take it off, or let an entity inherit from the document"
             )
 
 

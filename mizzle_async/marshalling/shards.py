@@ -111,7 +111,7 @@ def sharding_of(schema: EntitySchema) -> Sharding | None:
             f"{where}: shards= takes an entity with a sort key, which says where an item lies: without one, every item "
             "has a partition key of its own already"
         )
-    if scalar_code(partition.type, partition.datetime_format) != "S":
+    if scalar_code(partition.type, partition.storage_format) != "S":
         raise ModelError(f"{where}: shards= puts a suffix on the key, so it must be stored as text: write str")
     if schema.unique:
         raise ModelError(f"{where}: an entity with unique attributes cannot have shards=")

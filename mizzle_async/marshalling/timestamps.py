@@ -17,5 +17,5 @@ def encode_timestamp(attribute: AttributeSchema, epoch_seconds: float) -> Attrib
         attribute: The attribute: its role and its ``datetime_format`` decide.
         epoch_seconds: Seconds since 1970, as ``time.time()`` gives them.
     """
-    row = datetime_type("whole_seconds" if attribute.time_to_live else attribute.datetime_format)
+    row = datetime_type(attribute.storage_format)
     return {row.tag: (row.stamp or row.write)(from_epoch(epoch_seconds))}

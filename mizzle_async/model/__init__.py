@@ -6,10 +6,10 @@ from mizzle_async.model.indexes import GlobalSecondaryIndex, LocalSecondaryIndex
 from mizzle_async.model.key_types import scalar_code
 from mizzle_async.model.mapping import dict_schema, map_class
 from mizzle_async.model.path_types import is_required, type_at
-from mizzle_async.model.scalars import ScalarCode
+from mizzle_async.model.roles import Role, WriteContext
+from mizzle_async.model.scalars import DatetimeFormat, ScalarCode
 from mizzle_async.model.schema import (
     AttributeSchema,
-    DatetimeFormat,
     DocumentSchema,
     EntitySchema,
     UnknownAttributes,
@@ -29,11 +29,13 @@ __all__ = [
     "GlobalSecondaryIndex",
     "LocalSecondaryIndex",
     "PartitionKey",
+    "Role",
     "ScalarCode",
     "SecondaryIndex",
     "SortKey",
     "UnknownAttributes",
     "UsageCheck",
+    "WriteContext",
     "asdict",
     "attribute",
     "dict_schema",

@@ -15,7 +15,8 @@ from attrs import NOTHING, frozen
 
 from mizzle_async.errors import ModelError
 from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
-from mizzle_async.model.schema import DatetimeFormat
+from mizzle_async.model.roles import ROLES, Role
+from mizzle_async.model.scalars import DatetimeFormat
 from mizzle_async.values import Value
 
 ValueT = TypeVar("ValueT")
@@ -86,24 +87,21 @@ if TYPE_CHECKING:
 
 @frozen(eq=False, repr=False)
 class AttributeOptions(Value):
-    """What ``attribute()`` was told beyond attrs' own."""
+    """The arguments of ``attribute()`` that attrs does not know.
+
+    Attributes:
+        name: The stored name; None for the name in Python.
+        datetime_format: How datetimes are stored; None where that was not said.
+        roles: The roles, of which an attribute may have one.
+        shards: Over how many partitions the partition key is spread.
+    """
 
     name: str | None = None
     datetime_format: DatetimeFormat | None = None
-    version: bool = False
-    time_to_live: bool = False
-    created_at: bool = False
-    updated_at: bool = False
-    unique: bool = False
+    roles: tuple[Role, ...] = ()
     shards: int | None = None
 
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The roles that were given, by their keywords."""
-        return tuple(role for role in ROLES if getattr(self, role))
 
-
-ROLES: Final = ("version", "time_to_live", "created_at", "updated_at", "unique")
 NO_OPTIONS: Final = AttributeOptions()
 
 
@@ -141,6 +139,7 @@ def attribute(
     created_at: bool = False,
     updated_at: bool = False,
     unique: bool = False,
+    role: Role | None = None,
     shards: int | None = None,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
@@ -156,6 +155,7 @@ def attribute(
     created_at: bool = False,
     updated_at: bool = False,
     unique: bool = False,
+    role: Role | None = None,
     shards: int | None = None,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
@@ -170,6 +170,7 @@ def attribute(
     created_at: bool = False,
     updated_at: bool = False,
     unique: bool = False,
+    role: Role | None = None,
     shards: int | None = None,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
@@ -185,6 +186,7 @@ def attribute(
     created_at: bool = False,
     updated_at: bool = False,
     unique: bool = False,
+    role: Role | None = None,
     shards: int | None = None,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
@@ -201,6 +203,7 @@ def attribute(
         created_at: Set when the item is made.
         updated_at: Set by every write.
         unique: No two items may have the same value.
+        role: Another role than these: an object with methods that are called when items are made, put or updated.
         shards: Spread the partition key over this many partitions, by a suffix that the sort key decides: for a key
             that is too hot for one. Queries read all of them, and merge.
         validator: attrs' validator or validators.
@@ -213,14 +216,17 @@ def attribute(
         if default is not NOTHING:
             raise ModelError("attribute() takes `default=` or `factory=`, not both")
         default = attrs.Factory(factory)
+    by_keyword = {
+        "version": version,
+        "time_to_live": time_to_live,
+        "created_at": created_at,
+        "updated_at": updated_at,
+        "unique": unique,
+    }
     options = AttributeOptions(
         name=name,
         datetime_format=datetime_format,
-        version=version,
-        time_to_live=time_to_live,
-        created_at=created_at,
-        updated_at=updated_at,
-        unique=unique,
+        roles=(*(one for one in ROLES if by_keyword[one.keyword]), *(() if role is None else (role,))),
         shards=shards,
     )
     return attrs.field(

@@ -15,7 +15,8 @@ from attrs import NOTHING, define
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace, admits_none, is_union, type_name, unresolved, without_none
 from mizzle_async.model.attributes import METADATA_KEY, NO_OPTIONS, Attribute, AttributeOptions, PartitionKey, SortKey
-from mizzle_async.model.key_types import check_key_type, check_scalar_type
+from mizzle_async.model.key_types import check_key_type
+from mizzle_async.model.roles import TimeToLive
 from mizzle_async.model.schema import AttributeSchema, KeyRole
 
 ROLE_OF_ANNOTATION: Final[dict[Any, KeyRole | None]] = {Attribute: None, PartitionKey: "partition", SortKey: "sort"}
@@ -47,6 +48,11 @@ class Declaration:
     is_resolved: bool
 
     @property
+    def datetime_format(self) -> Any:
+        """How its datetimes are stored, as declared."""
+        return self.options.datetime_format
+
+    @property
     def name(self) -> str:
         """Its name in the table."""
         return self.field if self.options.name is None else self.options.name
@@ -73,6 +79,7 @@ class Declaration:
             raise unresolved(self.namespace.cls, self.field, error) from None
         annotation = self.annotation
         options = self.options
+        role = next(iter(options.roles), None)
         optional = admits_none(annotation)
         self._check_type(annotation)
         return AttributeSchema(
@@ -83,12 +90,8 @@ class Declaration:
             default=self.default,
             required=self.default is NOTHING and not optional and not _is_set(annotation),
             optional=optional,
-            datetime_format="epoch" if options.time_to_live else options.datetime_format,
-            version=options.version,
-            time_to_live=options.time_to_live,
-            created_at=options.created_at,
-            updated_at=options.updated_at,
-            unique=options.unique,
+            datetime_format="epoch" if isinstance(role, TimeToLive) else options.datetime_format,
+            role=role,
             shards=options.shards,
         )
 
@@ -97,21 +100,8 @@ class Declaration:
         name = type_name(annotation)
         if self.key is not None:
             check_key_type(self.where, annotation, KEY_WORDS[self.key])
-        if options.unique:
-            check_scalar_type(self.where, annotation, "unique attribute")
-        if options.version and (annotation is not int or self.default not in (0, NOTHING)):
-            # 0 says that an instance was never stored.
-            wrong = f"is an int, not {name}" if annotation is not int else f"starts at 0, not at {self.default!r}"
-            raise ModelError(
-                f"{self.where}: a version {wrong}: "
-                f"write `{self.field}: Attribute[int] = attribute(default=0, version=True)`"
-            )
-        for role in ("time_to_live", "created_at", "updated_at"):
-            if getattr(options, role) and without_none(annotation) != (datetime,):
-                raise ModelError(
-                    f"{self.where}: {role} is a datetime, not {name}: write "
-                    f"`{self.field}: Attribute[datetime | None] = attribute(default=None, {role}=True)`"
-                )
+        for role in options.roles:
+            role.check(self)
         if options.datetime_format is not None and not _mentions_datetime(annotation):
             raise ModelError(f"{self.where}: datetime_format is for datetimes, and {name} has none")
 

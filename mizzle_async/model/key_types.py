@@ -14,8 +14,7 @@ from attrs import has
 
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import admits_none, is_literal, plain_type, type_name, without_none
-from mizzle_async.model.scalars import ScalarCode, datetime_type, registered
-from mizzle_async.model.schema import DatetimeFormat
+from mizzle_async.model.scalars import DatetimeFormat, ScalarCode, datetime_type, registered
 
 
 def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) -> ScalarCode | None:

@@ -5,7 +5,7 @@ The rooms above read these and never the classes' annotations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, get_origin
 
@@ -13,10 +13,9 @@ from attrs import NOTHING, Factory, field, frozen, has
 
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
+from mizzle_async.model.roles import CreatedAt, Role, TimeToLive, Unique, UpdatedAt, Version
+from mizzle_async.model.scalars import DatetimeFormat
 from mizzle_async.values import Record, Value
-
-DatetimeFormat: TypeAlias = Literal["iso", "epoch", "epoch_ms"]
-"""How a datetime is stored: fixed-width text in UTC, or a number of seconds or of milliseconds."""
 
 UnknownAttributes: TypeAlias = Literal["ignore", "raise"]
 """What reading does about stored attributes that the class does not declare."""
@@ -40,11 +39,7 @@ class AttributeSchema(Value):
         required: Whether an item must have it: no default, no ``None``, no set, which an empty one would leave out.
         optional: Whether its type admits ``None``.
         datetime_format: How its datetimes are stored; None where not said, which means ``"iso"``.
-        version: Whether it counts the writes, for optimistic locking.
-        time_to_live: Whether the item expires at it.
-        created_at: Whether it is set when the item is made.
-        updated_at: Whether it is set by every write.
-        unique: Whether no two items may have the same value.
+        role: What the library does about it by itself; None for nothing.
         shards: Over how many partitions the partition key is spread.
     """
 
@@ -56,11 +51,7 @@ class AttributeSchema(Value):
     required: bool = True
     optional: bool = False
     datetime_format: DatetimeFormat | None = None
-    version: bool = False
-    time_to_live: bool = False
-    created_at: bool = False
-    updated_at: bool = False
-    unique: bool = False
+    role: Role | None = None
     shards: int | None = None
 
     @property
@@ -70,8 +61,13 @@ class AttributeSchema(Value):
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the library sets it: the version and the two timestamps."""
-        return self.version or self.created_at or self.updated_at
+        """Whether the library sets it, as it does the version and the two timestamps."""
+        return self.role is not None and self.role.is_automatic
+
+    @property
+    def storage_format(self) -> Any:
+        """How its datetimes are stored: as its role says, or else as declared."""
+        return self.datetime_format if self.role is None or not self.role.storage_format else self.role.storage_format
 
 
 @frozen(eq=False, repr=False, slots=False)  # cached properties cost slotted classes a search each
@@ -126,29 +122,38 @@ class EntitySchema(DocumentSchema):
         return tuple(attribute.name for attribute in self.key_attributes)
 
     @cached_property
+    def role_attributes(self) -> tuple[tuple[Role, AttributeSchema], ...]:
+        """Each role with its attribute, in the order in which they write: by the roles' names."""
+        found = [(attribute.role, attribute) for attribute in self.attributes if attribute.role is not None]
+        return tuple(sorted(found, key=lambda pair: pair[0].keyword))
+
+    @cached_property
     def version(self) -> AttributeSchema | None:
         """The attribute that counts the writes."""
-        return next((attribute for attribute in self.attributes if attribute.version), None)
+        return next(self._with_role(Version), None)
 
     @cached_property
     def time_to_live(self) -> AttributeSchema | None:
         """The attribute at which an item expires."""
-        return next((attribute for attribute in self.attributes if attribute.time_to_live), None)
+        return next(self._with_role(TimeToLive), None)
 
     @cached_property
     def created_at(self) -> AttributeSchema | None:
         """The attribute that is set when an item is made."""
-        return next((attribute for attribute in self.attributes if attribute.created_at), None)
+        return next(self._with_role(CreatedAt), None)
 
     @cached_property
     def updated_at(self) -> AttributeSchema | None:
         """The attribute that every write sets."""
-        return next((attribute for attribute in self.attributes if attribute.updated_at), None)
+        return next(self._with_role(UpdatedAt), None)
 
     @cached_property
     def unique(self) -> tuple[AttributeSchema, ...]:
         """The attributes whose values no two items may share."""
-        return tuple(attribute for attribute in self.attributes if attribute.unique)
+        return tuple(self._with_role(Unique))
+
+    def _with_role(self, role: type[Role]) -> Iterator[AttributeSchema]:
+        return (attribute for attribute in self.attributes if isinstance(attribute.role, role))
 
     @cached_property
     def required_fields(self) -> tuple[str, ...]:

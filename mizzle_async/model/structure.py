@@ -38,10 +38,12 @@ def check_names(model: str, declarations: Collection[Declaration]) -> None:
             check_name(name)
         except (ExpressionError, LimitError) as error:
             raise ModelError(f"{declaration.where}: {error.message}") from None
-        if (declaration.key or declaration.options.time_to_live) and len(name.encode()) > KEY_ATTRIBUTE_NAME_BYTES:
+        limits = [role.name_bytes for role in declaration.options.roles if role.name_bytes is not None]
+        limit = min([KEY_ATTRIBUTE_NAME_BYTES, *limits] if declaration.key else limits, default=None)
+        if limit is not None and len(name.encode()) > limit:
             raise ModelError(
-                f"{declaration.where}: the name of a key or of the time to live has at most {KEY_ATTRIBUTE_NAME_BYTES} "
-                f"bytes, this one has {len(name.encode())}"
+                f"{declaration.where}: the name of a key or of the time to live has at most {limit} bytes, this one "
+                f"has {len(name.encode())}"
             )
         other = seen.setdefault(name, declaration)
         if other is not declaration:
@@ -101,17 +103,16 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
         where = declaration.where
         roles = options.roles
         if len(roles) > 1:
-            raise ModelError(f"{where} cannot be {' and '.join(roles)} at once: make an attribute for each")
-        if roles and declaration.key is not None:
-            raise ModelError(f"{where} is the {KEY_WORDS[declaration.key]}: it cannot be {roles[0]} too")
+            names = " and ".join(role.keyword for role in roles)
+            raise ModelError(f"{where} cannot be {names} at once: make an attribute for each")
         for role in roles:
-            other = holders.setdefault(role, declaration)
-            if other is not declaration and role != "unique":
-                raise ModelError(f"{model}: {other.field} and {declaration.field} are both {role}: keep one")
+            if declaration.key is not None:
+                raise ModelError(f"{where} is the {KEY_WORDS[declaration.key]}: it cannot be {role.keyword} too")
+            other = holders.setdefault(role.keyword, declaration)
+            if other is not declaration and not role.may_repeat:
+                raise ModelError(f"{model}: {other.field} and {declaration.field} are both {role.keyword}: keep one")
         if options.datetime_format is not None and options.datetime_format not in DATETIME_FORMATS:
             raise ModelError(f"{where}: datetime_format is one of {', '.join(DATETIME_FORMATS)}")
-        if options.time_to_live and options.datetime_format not in {None, "epoch"}:
-            raise ModelError(f"{where}: DynamoDB reads a time to live in epoch seconds: leave datetime_format out")
         if options.shards is not None:
             if declaration.key != "partition":
                 raise ModelError(f"{where}: shards= spreads a partition key: take it off this attribute")

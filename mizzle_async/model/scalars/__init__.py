@@ -7,10 +7,11 @@ from mizzle_async.model.scalars.registry import (
     registered,
     scalar_type,
 )
-from mizzle_async.model.scalars.scalar_type import ScalarType, Sources
+from mizzle_async.model.scalars.scalar_type import DatetimeFormat, ScalarType, Sources
 
 __all__ = [
     "SCALAR_TYPES",
+    "DatetimeFormat",
     "ScalarCode",
     "ScalarType",
     "Sources",

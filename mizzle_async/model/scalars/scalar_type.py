@@ -14,6 +14,9 @@ ScalarTag: TypeAlias = Literal["S", "N", "B", "BOOL"]
 ScalarCode: TypeAlias = Literal["S", "N", "B"]
 """The type descriptors that a key may have."""
 
+DatetimeFormat: TypeAlias = Literal["iso", "epoch", "epoch_ms"]
+"""How a datetime is stored: fixed-width text in UTC, or a number of seconds or of milliseconds."""
+
 Write: TypeAlias = Callable[[Any], Any]
 Read: TypeAlias = Callable[[Any], Any]
 

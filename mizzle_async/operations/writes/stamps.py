@@ -1,45 +1,45 @@
-"""Attributes that the library maintains: ``created_at``, ``updated_at``, and the version of optimistic locking.
+"""Attributes that the library maintains by their roles: timestamps, and the version of optimistic locking.
 
 Their values are fixed when an operation is built.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, Condition, UpdateClauses
+from mizzle_async.expressions import AttributePath, ClauseKind, Condition, UpdateClause, UpdateClauses
 from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.model.roles import RoleClause, WriteContext
 from mizzle_async.operations.target import Encoded, Target
-from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
+from mizzle_async.types import Item
 
 
 def is_stamped(schema: EntitySchema) -> bool:
-    """Tell whether operations on this entity depend on the time."""
-    return schema.created_at is not None or schema.updated_at is not None or schema.time_to_live is not None
+    """Return whether operations on this entity depend on the time."""
+    return any(role.needs_time for role, _ in schema.role_attributes)
 
 
 def stamp_new(codec: EntityCodec[Any], item: Item, now: float, write_id: str | None = None) -> None:
-    """Complete an item that comes into being: both times, and the first version with the id of its write."""
-    schema = codec.schema
-    if schema.created_at is not None:
-        item[schema.created_at.name] = codec.encode_timestamp(schema.created_at, now)
-    if schema.updated_at is not None:
-        item[schema.updated_at.name] = codec.encode_timestamp(schema.updated_at, now)
-    if schema.version is not None:
-        item[schema.version.name] = {"N": "1"}
-        if write_id is not None:
-            item[WRITE_ID_ATTRIBUTE] = {"S": write_id}
+    """Complete an item that is made, as the roles of its attributes say."""
+    roles = codec.schema.role_attributes
+    if not roles:
+        return
+    write = _context(codec, now, write_id=write_id)
+    for role, attribute in roles:
+        role.on_new(attribute, item, write)
 
 
 def stamp_put(codec: EntityCodec[Any], item: Item, now: float) -> None:
-    """Complete an item that is put over whatever was there: it keeps the creation time that it brings."""
-    created, updated = codec.schema.created_at, codec.schema.updated_at
-    if created is not None and _is_absent(item.get(created.name)):
-        item[created.name] = codec.encode_timestamp(created, now)
-    if updated is not None:
-        item[updated.name] = codec.encode_timestamp(updated, now)
+    """Complete an item that is put over any that was there, as the roles of its attributes say."""
+    roles = codec.schema.role_attributes
+    if not roles:
+        return
+    write = _context(codec, now)
+    for role, attribute in roles:
+        role.on_put(attribute, item, write)
 
 
 def stamp_update(
@@ -51,68 +51,61 @@ def stamp_update(
     version: int | None,
     write_id: str | None = None,
 ) -> UpdateClauses:
-    """Return an update's clauses with the maintained attributes.
+    """Return an update's clauses with those that the roles of its entity's attributes add.
 
     Args:
         target: The table.
-        clauses: The caller's; a timestamp that they set themselves is left to them.
+        clauses: The caller's; an attribute that they write themselves is left to them.
         now: The time when the operation was built.
         creates: Whether the item may come into being.
         version: The version that is checked, so that the next one can be stored; None where none is checked.
-        write_id: What is stored beside the version.
+        write_id: The id that is stored beside the version.
     """
     schema = target.schema
+    if not schema.role_attributes:
+        return clauses
     touched = clauses.top_level_names
-    created, updated, counted = schema.created_at, schema.updated_at, schema.version
-    if created is not None and creates and created.name not in touched:
-        clauses = clauses.set_default(schema.path(created.field), Encoded(target.codec.encode_timestamp(created, now)))
-    if updated is not None and updated.name not in touched:
-        clauses = clauses.set(schema.path(updated.field), Encoded(target.codec.encode_timestamp(updated, now)))
-    if counted is not None:
-        path = schema.path(counted.field)
-        if version is None:
-            clauses = clauses.add(path, Encoded({"N": "1"}))
-        else:
-            clauses = clauses.set(path, Encoded({"N": str(version + 1)}))
-        if write_id is not None:
-            path = AttributePath(schema.owner, (WRITE_ID_ATTRIBUTE,))
-            clauses = clauses.set(path, Encoded({"S": write_id}))
+    write = _context(target.codec, now, creates=creates, version=version, write_id=write_id)
+    for clause in _role_clauses(schema, write):
+        if clause.name not in touched:
+            path: AttributePath[Any, Any] = AttributePath(schema.owner, (clause.name,))
+            attribute = schema.by_name.get(clause.name)
+            if attribute is not None:
+                path = schema.path(attribute.field)
+            clauses = UpdateClauses((*clauses.clauses, UpdateClause(clause.kind, path, Encoded(clause.value))))
     return clauses
 
 
 def stamped(codec: EntityCodec[Any], item: Item, now: float, version: int | None) -> Item:
     """Return an item as an update of it leaves it: with the time of the update, and the next version."""
-    schema = codec.schema
     after = dict(item)
-    if schema.updated_at is not None:
-        after[schema.updated_at.name] = codec.encode_timestamp(schema.updated_at, now)
-    if schema.version is not None and version is not None:
-        after[schema.version.name] = {"N": str(version + 1)}
+    for clause in _role_clauses(codec.schema, _context(codec, now, version=version)):
+        if clause.kind is ClauseKind.SET:
+            after[clause.name] = clause.value
     return after
 
 
+def _role_clauses(schema: EntitySchema, write: WriteContext) -> Iterator[RoleClause]:
+    for role, attribute in schema.role_attributes:
+        yield from role.on_update(attribute, write)
+
+
+def _context(codec: EntityCodec[Any], now: float, **options: Any) -> WriteContext:
+    return WriteContext(now, lambda attribute: codec.encode_timestamp(attribute, now), **options)
+
+
 def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
-    """Refuse clauses that write the version, or what guard items depend on.
+    """Check that no clause writes an attribute whose role forbids it.
 
     Raises:
-        ExpressionError: The version, or a unique attribute, is among them.
+        ExpressionError: If one does, such as one of the version or of a unique attribute.
     """
     touched = clauses.top_level_names
-    if schema.version is not None and schema.version.name in touched:
-        raise ExpressionError(
-            f"{schema.entity}.{schema.version.field} is the version: every write advances it, and no clause may change "
-            "it"
-        )
-    if schema.unique:
-        lifetime = schema.time_to_live
-        guarded = [*schema.unique, lifetime] if lifetime is not None else schema.unique
-        for attribute in guarded:
-            if attribute.name in touched:
-                what = "the time to live of its guard items too" if attribute is lifetime else "unique"
-                raise ExpressionError(
-                    f"{schema.entity}.{attribute.field} is {what}, so changing it takes what is stored: read the item "
-                    "and use .patch(old, to=new), or .modify(key, change)"
-                )
+    roles = [role for role, _ in schema.role_attributes]
+    for role, attribute in schema.role_attributes:
+        refusal = role.refusal(roles) if attribute.name in touched else None
+        if refusal is not None:
+            raise ExpressionError(f"{schema.entity}.{attribute.field} is {refusal}")
 
 
 def version_condition(target: Target[Any], version: int) -> Condition[Any]:
@@ -161,7 +154,3 @@ def _version_of(schema: EntitySchema) -> AttributeSchema:
     if schema.version is None:
         raise ExpressionError(f"{schema.entity} has no version: declare one with `attribute(default=0, version=True)`")
     return schema.version
-
-
-def _is_absent(value: AttributeValue | None) -> bool:
-    return value is None or "NULL" in value

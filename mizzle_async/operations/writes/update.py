@@ -216,7 +216,7 @@ class UpdateItem(ItemUpdate[ModelT_co]):
             clause.path.owner is schema.owner and not isinstance(clause.value, Term) for clause in added.clauses
         ):
             target.check_owners(added.owners, added)
-        if schema.version is not None or schema.unique:
+        if schema.role_attributes:
             check_maintained(schema, added)
         if not all(map(self._is_checked, added.clauses)):
             target.compiler().update(added)
