@@ -163,7 +163,7 @@ class MemoryTransport(asyncio.Transport):
         self.peer: MemoryTransport | None = None
         self.resets = False
         self._loop = loop
-        self._protocol = cast("asyncio.Protocol", protocol)
+        self._protocol = cast("asyncio.Protocol | asyncio.BufferedProtocol", protocol)
         self._network = network
         self._arriving: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._due = 0.0
@@ -180,7 +180,7 @@ class MemoryTransport(asyncio.Transport):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Take another protocol."""
-        self._protocol = cast("asyncio.Protocol", protocol)
+        self._protocol = cast("asyncio.Protocol | asyncio.BufferedProtocol", protocol)
 
     def is_closing(self) -> bool:
         """Return whether it was closed on this side."""
@@ -224,9 +224,19 @@ class MemoryTransport(asyncio.Transport):
         self._loop.call_at(self._due, self._take_next)
 
     def receive(self, data: bytes) -> None:
-        """Hand bytes to the protocol."""
-        if not self._closing:
-            self._protocol.data_received(data)
+        """Hand bytes to the protocol, by its own buffer where it brings one."""
+        if self._closing:
+            return
+        protocol = self._protocol
+        if not isinstance(protocol, asyncio.BufferedProtocol):
+            protocol.data_received(data)
+            return
+        while data and not self._closing:
+            buffer = memoryview(protocol.get_buffer(len(data)))
+            taken = min(len(buffer), len(data))
+            buffer[:taken] = data[:taken]
+            protocol.buffer_updated(taken)
+            data = data[taken:]
 
     def receive_end(self) -> None:
         """Tell the protocol that the stream has ended, and close unless it asks to go on."""

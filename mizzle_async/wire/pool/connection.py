@@ -1,8 +1,8 @@
 """One HTTP/1.1 keep-alive connection that carries one exchange at a time.
 
-It frames, counts and checks; it knows at any moment whether its request was sent. It does not know why a request is
-made, who waits for a connection, or what a deadline is: a call that gives up closes its connection, because a
-connection that has sent a request and not read its whole answer would give that answer to the next caller.
+It counts and checks, and knows at any moment whether its request was sent. It does not know why a request is made, who
+waits for a connection, or what a deadline is. A call that gives up closes its connection: one that has sent a request
+and not read its whole answer would give that answer to the next caller.
 """
 
 from __future__ import annotations
@@ -10,79 +10,59 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
-from typing import Final, TypeAlias, cast
-
-import httptools
+from typing import Final, cast
 
 from mizzle_async.errors import CorruptResponseError, MizzleError, TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Exchange, HeaderLines
+from mizzle_async.wire.framing import MAX_ANSWER_BYTES, AnswerReader, FramingError, RawAnswer, read_usual
 
-RawAnswer: TypeAlias = tuple[int, dict[str, str], bytes]
-"""A whole answer before it is judged: status, lower-case names to values, body."""
-
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""The largest answer that is believed. The service reads at most 16 MB for one answer; JSON adds names, types and
-base64 to that."""
-
-MAX_HEAD_BYTES: Final = 64 * 1024
-"""The largest status line and headers; the service's own take a few hundred bytes."""
-
-_FIRST_FINAL_STATUS = 200
-
-_HEADER_NAMES = {
-    name: name.decode("ascii").lower()
-    for name in (
-        b"Server",
-        b"Date",
-        b"Content-Type",
-        b"Content-Length",
-        b"Connection",
-        b"x-amzn-RequestId",
-        b"x-amz-crc32",
-    )
-}
-"""The spelling of the service's own headers, so that they need not be lowered for each answer."""
+RECEIVE_BUFFER_BYTES: Final = 256 * 1024
+"""Bytes that are read from a socket at once, as by asyncio's own transports."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection, made by ``loop.create_connection``.
 
     Args:
-        loop: The loop it lives on.
-        on_lost: Called once, when its socket is closed for whatever reason.
+        loop: The event loop it lives on.
+        on_lost: Called once, when its socket is closed for any reason.
         max_answer_bytes: The largest answer that is believed.
+        receive_buffer: Where the socket's bytes are read into. All connections of one loop may share it, because they
+            are consumed before the read returns.
 
     Attributes:
         is_open: Whether a request may be sent on it.
         reusable: Whether it may carry another exchange after the last one; its holder may take that back.
         served: How many requests were sent on it.
-        idle_since: When it was last given back; kept by the pool.
-        retire_at: When it should be replaced; kept by the pool.
+        address: The server's address, empty until it is connected.
+        idle_since: When it was last given back, in loop time; kept by the pool.
+        patience: Seconds of silence that its exchange allows; kept by the pool.
+        retire_at: When it should be replaced, in loop time; kept by the pool.
         retired: Whether it has been replaced, and is closed when given back; kept by the pool.
+        silent_since: When it was taken, or last made progress, in loop time; the pool sets the former.
     """
 
     __slots__ = (
         "__weakref__",
-        "_body",
+        "_buffer",
         "_exchange",
-        "_head_complete",
-        "_headers",
         "_loop",
         "_max_answer_bytes",
         "_on_lost",
-        "_parser",
-        "_parts",
-        "_poll",
-        "_received",
+        "_reader",
         "_transport",
+        "_unsent",
         "_waiter",
+        "address",
         "idle_since",
         "is_open",
+        "patience",
         "retire_at",
         "retired",
         "reusable",
         "served",
+        "silent_since",
     )
 
     def __init__(
@@ -91,26 +71,26 @@ class Connection(asyncio.Protocol):
         *,
         on_lost: Callable[[Connection], None],
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        receive_buffer: memoryview | None = None,
     ) -> None:
         self._loop = loop
         self._on_lost = on_lost
         self._max_answer_bytes = max_answer_bytes
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES)) if receive_buffer is None else receive_buffer
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpResponseParser | None = None
-        self._poll: select.poll | None = None
+        self._reader: AnswerReader | None = None
         self._exchange: Exchange | None = None
         self._waiter: asyncio.Future[RawAnswer] | None = None
-        self._headers: dict[str, str] = {}
-        self._body = b""
-        self._parts: list[bytes] = []
-        self._head_complete = False
-        self._received = 0
+        self._unsent = (0, 0)
+        self.address: str = ""
         self.is_open: bool = False
         self.reusable: bool = False
         self.served: int = 0
         self.idle_since: float = 0.0
+        self.patience: float | None = None
         self.retire_at: float = 0.0
         self.retired: bool = False
+        self.silent_since: float = 0.0
 
     def __repr__(self) -> str:
         state = "closed" if not self.is_open else "idle" if self._waiter is None else "busy"
@@ -121,14 +101,14 @@ class Connection(asyncio.Protocol):
     def send(self, exchange: Exchange) -> asyncio.Future[RawAnswer]:
         """Send a request, and return the future of its whole answer.
 
-        Whoever stops waiting for that future, or does not believe the answer, must `abort` the connection.
+        A caller that stops waiting for that future, or does not believe the answer, must `abort` the connection.
 
         Args:
-            exchange: What to send; its ``phase`` and ``stale`` are kept right from here on.
+            exchange: The request; its ``phase`` and ``stale`` are kept right from here on.
 
         Returns:
-            The future of the answer. It fails with a `TransportError` that says what became of the
-            request.
+            The future of the answer. It fails with a `TransportError` whose ``outcome`` says whether the request may
+            have arrived.
 
         Raises:
             TransportError: Nothing was sent: the connection is closed, or a header cannot be sent.
@@ -159,8 +139,13 @@ class Connection(asyncio.Protocol):
         """Whether the socket is not closed yet."""
         return self._transport is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a request was sent whose answer has not come."""
+        return self._waiter is not None
+
     def abort(self, reason: str = "the connection was closed on this side") -> None:
-        """Close the socket at once. Whoever waits for an answer is told that none came, and why."""
+        """Close the socket at once. A call that waits for an answer fails with the reason."""
         self.is_open = False
         transport = self._transport
         if transport is not None:
@@ -168,136 +153,139 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None:
             self._fail(self._unanswered(f"{reason} before the answer came"))
 
-    def is_stale(self) -> bool:
-        """Look whether the kernel holds something unread for an idle connection.
+    def is_silent(self, now: float) -> bool:
+        """Return whether nothing has moved on a connection whose patience has passed.
 
-        That is its end, or bytes that nobody asked for. The loop notices both at its next turn; this asks between two
-        turns.
+        A request that is still leaving is not silence: what the socket took since the last look counts as progress.
+
+        Args:
+            now: The loop's time.
         """
-        if self._poll is None:
-            socket = self._transport.get_extra_info("socket") if self._transport is not None else None
-            if socket is None or socket.fileno() < 0:
-                return False
-            self._poll = select.poll()
-            self._poll.register(socket.fileno(), select.POLLIN)
-        return bool(self._poll.poll(0))
+        transport = self._transport
+        left = transport.get_write_buffer_size() if transport is not None else 0
+        if not left or self._unsent == (self.served, left):
+            return True
+        self._unsent = self.served, left
+        self.silent_since = now
+        return False
 
-    # ── asyncio.Protocol ──
+    def fail_silent(self) -> None:
+        """Give up a connection that has been silent for too long, and close it."""
+        exchange = self._exchange
+        if exchange is not None:
+            # One that has served before was forgotten on the way, as far as anyone can tell: that says nothing about
+            # the service.
+            exchange.stale = self.served > 1
+            waited = f"no byte of an answer came within {self.patience:g} seconds"
+            self._fail(TransportError(f"{waited}: the connection was closed", outcome=exchange.phase))
+        self.abort()
+
+    def is_stale(self) -> bool:
+        """Return whether the kernel holds something unread for an idle connection.
+
+        That is its end, or bytes of an answer that was not asked for. The loop notices both at its next turn; this
+        asks between two turns.
+        """
+        socket = self._transport.get_extra_info("socket") if self._transport is not None else None
+        number = -1 if socket is None else socket.fileno()
+        return number >= 0 and has_unread_bytes(number)
+
+    # ── asyncio.BufferedProtocol ──
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the socket is open, and TLS is established."""
         self._transport = cast("asyncio.Transport", transport)
-        self._parser = httptools.HttpResponseParser(self)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
         self.is_open = self.reusable = True
 
-    def data_received(self, data: bytes) -> None:
-        """Read on: almost always, one whole answer."""
-        if self._waiter is None or self._parser is None:
-            # Nobody asked. Whatever this is, the next caller must not take it for an answer.
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the socket's bytes are read into."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read on: almost always, one whole answer.
+
+        The answer is parsed by its caller, when that task's turn comes. Parsing it here would fill memory with the
+        parsed answers of all connections that were read in one turn.
+        """
+        waiter, transport = self._waiter, self._transport
+        if waiter is None or transport is None:
+            # Not asked for: the next caller must not take it for an answer.
             self.abort()
             return
-        self._received += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._refuse(f"what came is not HTTP ({error})")
-            return
-        if not self._is_answered():
-            self._check_size()
+        reader = self._reader
+        if reader is None or not reader.received:
+            answer = read_usual(self._buffer, nbytes, self._max_answer_bytes)
+            if answer is not None:
+                self._exchange = self._waiter = None
+                # An answer that comes before the whole request was sent leaves a request of which the rest is stuck.
+                self.reusable = not transport.get_write_buffer_size()
+                if not waiter.done():
+                    waiter.set_result(answer)
+                return
+        self._read_unusual(bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> None:
         """Take the end of an answer that has no other end, or a cut."""
         self.is_open = False
-        headers = self._headers
-        ends_here = self._head_complete and "content-length" not in headers and "transfer-encoding" not in headers
-        if self._waiter is not None and ends_here:
-            self.on_message_complete()
+        if self._waiter is not None and self._reader is not None:
+            answer = self._reader.end()
+            if answer is not None:
+                self._answer(answer, keeps_alive=False)
         # Without this a half-written request would keep the socket until the peer had read all of it.
         if self._transport is not None:
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End: the socket is closed. Whoever waits for an answer learns what is known about the request."""
+        """End: the socket is closed. A call that waits for an answer fails with what is known about its request."""
         self.is_open = False
         self._transport = None
-        self._parser = None
-        self._poll = None
         if self._waiter is not None:
             reason = f" ({type(exc).__name__})" if exc is not None else ""
-            if self._received:
-                text = f"the connection was closed after {self._received} bytes of an answer{reason}"
+            received = 0 if self._reader is None else self._reader.received
+            if received:
+                text = f"the connection was closed after {received} bytes of an answer{reason}"
                 self._fail(CorruptResponseError(text, outcome=Outcome.UNKNOWN))
             else:
                 if self._exchange is not None and self.served > 1:
                     self._exchange.stale = True
                 self._fail(self._unanswered(f"the connection was closed before an answer came{reason}"))
+        self._reader = None
         self._on_lost(self)
 
-    # ── httptools ──
+    # ── reading ──
 
-    def on_message_begin(self) -> None:
-        """See an answer begin; a second one in the same read belongs to nobody."""
-        if self._waiter is None:
+    def _read_unusual(self, data: bytes) -> None:
+        """Read what is not one whole answer with the usual head."""
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = AnswerReader(self._max_answer_bytes)
+        try:
+            answer = reader.feed(data)
+        except FramingError as error:
+            self._refuse(str(error))
+            return
+        if answer is None:
+            self.silent_since = self._loop.time()
+            return
+        self._answer(answer, keeps_alive=reader.keeps_alive)
+
+    def _answer(self, answer: RawAnswer, *, keeps_alive: bool) -> None:
+        """Hand a whole answer to the call that waits for it; close a connection that cannot be used again."""
+        waiter, transport = self._waiter, self._transport
+        self._exchange = self._waiter = None
+        self.reusable = keeps_alive and transport is not None and not transport.get_write_buffer_size()
+        if not keeps_alive:
             self.is_open = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note one header. One that comes after the body is none: anybody on the way may have added it."""
-        if self._head_complete:
-            return
-        self._headers[_HEADER_NAMES.get(name) or name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        """Note that the body begins."""
-        self._head_complete = True
-
-    def on_body(self, body: bytes) -> None:
-        """Take what came of the body: usually all of it."""
-        if self._body:
-            self._parts.append(body)
-        else:
-            self._body = body
-
-    def on_message_complete(self) -> None:
-        """Give the whole answer to whoever waits for it, who parses it when its turn comes.
-
-        Parsing here would fill memory with the parsed answers of all connections that were read in one turn.
-        """
-        waiter, parser, transport = self._waiter, self._parser, self._transport
-        if waiter is None or parser is None or transport is None:
-            return
-        status = parser.get_status_code()
-        headers, body = self._headers, self._body
-        self._headers, self._body, self._head_complete = {}, b"", False
-        if self._parts:
-            body = b"".join((body, *self._parts))
-            self._parts = []
-        if status < _FIRST_FINAL_STATUS:
-            return
-        self._waiter = self._exchange = None
-        self._received = 0
-        # Who answers before the whole request was sent need not read the rest of it, before which nothing else is sent.
-        self.reusable = parser.should_keep_alive() and not transport.get_write_buffer_size()
-        if not waiter.done():
-            waiter.set_result((status, headers, body))
+        if waiter is not None and not waiter.done():
+            waiter.set_result(answer)
 
     # ── failing ──
 
-    def _is_answered(self) -> bool:
-        return self._waiter is None
-
-    def _check_size(self) -> None:
-        """Refuse an answer that is too large: as soon as it says so, or when it has become so."""
-        if not self._head_complete:
-            if self._received > MAX_HEAD_BYTES:
-                self._refuse(f"its headers have more than {MAX_HEAD_BYTES} bytes")
-            return
-        announced = self._headers.get("content-length", "")
-        size = max(self._received, int(announced) if announced.isdecimal() else 0)
-        if size > self._max_answer_bytes + MAX_HEAD_BYTES:
-            self._refuse(f"{size} bytes are more than an answer may have ({self._max_answer_bytes})")
-
     def _refuse(self, reason: str) -> None:
-        """Fail the exchange for what came, and close: nothing on this connection can be trusted any more."""
+        """Fail the exchange for the bytes that came, and close: nothing on this connection can be trusted any more."""
         self.is_open = False
         if self._waiter is not None:
             self._fail(CorruptResponseError(f"corrupt answer: {reason}", outcome=Outcome.UNKNOWN))
@@ -312,6 +300,19 @@ class Connection(asyncio.Protocol):
         self._waiter = self._exchange = None
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
+
+
+def has_unread_bytes(descriptor: int) -> bool:
+    """Return whether a socket has bytes, or its end, to read.
+
+    ``select.poll`` takes any number of descriptor and is not there on every system; ``select.select`` is.
+    """
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    ready, _, _ = select.select([descriptor], [], [], 0)
+    return bool(ready)
 
 
 def encode_request(exchange: Exchange) -> bytes:

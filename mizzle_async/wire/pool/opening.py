@@ -15,7 +15,7 @@ from mizzle_async.errors import TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.pool.addresses import Addresses
-from mizzle_async.wire.pool.connection import Connection
+from mizzle_async.wire.pool.connection import RECEIVE_BUFFER_BYTES, Connection
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """How long one address may take before the next is tried beside it (RFC 8305)."""
@@ -47,6 +47,8 @@ class Opener:
         self._tls: ssl.SSLContext | None = None
         self._connect_timeout = connect_timeout
         self._max_answer_bytes = max_answer_bytes
+        # One for all: what is read into it is consumed before the next read, on the loop's thread.
+        self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
 
     async def open(
         self, endpoint: Endpoint, on_lost: Callable[[Connection], None], *, trust_memory: bool
@@ -91,7 +93,12 @@ class Opener:
 
         async def connect(address: str) -> Connection:
             _, connection = await self._loop.create_connection(
-                lambda: Connection(self._loop, on_lost=on_lost, max_answer_bytes=self._max_answer_bytes),
+                lambda: Connection(
+                    self._loop,
+                    on_lost=on_lost,
+                    max_answer_bytes=self._max_answer_bytes,
+                    receive_buffer=self._receive_buffer,
+                ),
                 address,
                 endpoint.port,
                 ssl=context,

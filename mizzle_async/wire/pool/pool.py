@@ -19,9 +19,10 @@ from mizzle_async.errors import CODES, ClientStateError, RetryClass, TransportEr
 from mizzle_async.types import Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
+from mizzle_async.wire.framing import MAX_ANSWER_BYTES, RawAnswer
 from mizzle_async.wire.pool.addresses import Addresses, Resolve
 from mizzle_async.wire.pool.config import PoolConfig, PoolStatistics
-from mizzle_async.wire.pool.connection import MAX_ANSWER_BYTES, Connection, RawAnswer
+from mizzle_async.wire.pool.connection import Connection
 from mizzle_async.wire.pool.host import HostPool, Purpose, describe
 from mizzle_async.wire.pool.opening import Opener
 from mizzle_async.wire.pool.tls import make_tls_context

@@ -15,7 +15,7 @@ from mizzle_async.errors import ClientStateError, CorruptResponseError, Transpor
 from mizzle_async.types import Outcome, ParseAnswer
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Exchange
-from mizzle_async.wire.pool.connection import MAX_ANSWER_BYTES
+from mizzle_async.wire.framing import MAX_ANSWER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

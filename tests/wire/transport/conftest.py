@@ -7,6 +7,7 @@ import os
 import pytest
 
 from mizzle_async.testing.clock import VirtualClockLoop
+from mizzle_async.testing.tls import LocalAuthority
 from mizzle_async.wire.exchange import Exchange
 
 LOOPS = {"asyncio": asyncio.SelectorEventLoop, "virtual": VirtualClockLoop}
@@ -66,6 +67,13 @@ def until():
             await asyncio.sleep(0)
 
     return turn
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """An authority of our own."""
+    with LocalAuthority() as it:
+        yield it
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from zlib import crc32
 
 import pytest
 from attrs import evolve
@@ -12,7 +13,7 @@ from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool.connection import MAX_HEAD_BYTES
+from mizzle_async.wire.framing import MAX_HEAD_BYTES
 from mizzle_async.wire.pool.pool import ConnectionPool
 
 ITEM = {"Item": {"pk": {"S": "a"}}}
@@ -25,6 +26,14 @@ TRAILED = (
 )
 """A trailer says nothing about an answer: it may have been put there by anybody on the way."""
 HTTP10 = b"HTTP/1.0 200 OK\r\n%%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+
+
+def answer_of(start, *headers):
+    """Return an answer with another start, and further headers."""
+    own = (b"Content-Type: application/json", b"Content-Length: %d" % len(BODY))
+    return Reply.raw(b"\r\n".join((start, *headers, *own, b"", BODY)), Ending.HANG)
+
+
 ODD_CASE = {"x-aMZ-cRC32": ANSWER.parts()[1]["x-amz-crc32"], "cONTENT-lENGTH": str(len(BODY)), "cONTENT-tYPE": "x/JSON"}
 
 
@@ -145,6 +154,16 @@ REFUSED = {
     "a broken chunk": Reply.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Ending.HANG),
     "too many headers": Reply(ITEM, headers={f"x-{n}": "y" * 1000 for n in range(200)}, drip=MAX_HEAD_BYTES // 2),
     "interim answers without end": Reply.raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 3000, Ending.HANG),
+    "a status below 100": answer_of(b"HTTP/1.1 099 Low"),
+    "the answer of another protocol": answer_of(b"RTSP/1.0 200 OK"),
+    "HTTP/2.0": answer_of(b"HTTP/2.0 200 OK"),
+    "HTTP/0.9": answer_of(b"HTTP/0.9 200 OK"),
+    "compression behind a second header": answer_of(
+        b"HTTP/1.1 200 OK", b"Content-Encoding: gzip", b"Content-Encoding: identity"
+    ),
+    "a wrong checksum before a right one": answer_of(
+        b"HTTP/1.1 200 OK", b"x-amz-crc32: 1", b"x-amz-crc32: %d" % crc32(BODY)
+    ),
     "headers without end": Reply.raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * (MAX_HEAD_BYTES + 100), Ending.HANG),
 }
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import select
 import socket
 import struct
 
 import pytest
 
 from mizzle_async.errors import TransportError
+from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint, Exchange
@@ -47,6 +49,12 @@ class Peer:
         self.listener.close()
 
 
+def arrive(connection, data):
+    """Let bytes arrive, as the loop does."""
+    connection.get_buffer(-1)[: len(data)] = data
+    connection.buffer_updated(len(data))
+
+
 def test_a_reset_that_the_loop_has_not_seen_yet_means_not_sent(run_real):
     """Where the kernel refuses the first byte, the request was provably not sent: whatever it is may be repeated."""
 
@@ -83,9 +91,12 @@ def test_asyncio_tells_that_nothing_was_sent():
     assert asyncio.run(main()) is Outcome.NOT_SENT
 
 
+@pytest.mark.parametrize("poll", [True, False], ids=["with poll", "without poll"])
 @pytest.mark.parametrize("end", ["close", "bytes"])
-def test_what_the_kernel_holds_makes_a_connection_stale(run_real, end):
-    """An end, or bytes that nobody asked for, are found before the loop has turned."""
+def test_what_the_kernel_holds_makes_a_connection_stale(run_real, end, poll, monkeypatch):
+    """An end, or bytes that were not asked for, are found before the loop has turned, on systems without poll too."""
+    if not poll:
+        monkeypatch.delattr(select, "poll")
 
     async def main():
         peer = Peer()
@@ -154,9 +165,9 @@ def test_an_answer_after_its_caller_left_is_dropped(run_real):
         connection = await peer.connect()
         waiter = connection.send(peer.exchange)
         waiter.cancel()
-        connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        arrive(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         late = repr(connection)
-        connection.data_received(b"HTTP/1.1 200 OK\r\n")
+        arrive(connection, b"HTTP/1.1 200 OK\r\n")
         later = repr(connection)
         await peer.end()
         return late, waiter.cancelled(), later
@@ -179,3 +190,30 @@ def test_a_half_written_request_does_not_outlive_the_servers_end(run_real):
         return caught.value.outcome
 
     assert run_real(main()) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def test_every_answer_is_read_into_one_buffer(run_real, to, secure, monkeypatch, authority):
+    """All connections of a pool read into the same memory, which lives as long as the pool: no answer maps its own."""
+    buffers = []
+    original = Connection.get_buffer
+
+    def noted(connection, sizehint):
+        buffers.append(original(connection, sizehint))
+        return buffers[-1]
+
+    monkeypatch.setattr(Connection, "get_buffer", noted)
+
+    async def main():
+        tls = {"tls": authority.server_context()} if secure else {}
+        async with ScriptedServer(lambda sent: Reply({"you": sent.body.decode()}), **tls) as server:
+            pool = ConnectionPool(tls=authority.client_context)
+            answers = await asyncio.gather(*(pool.exchange(to(server, b"%d" % number)) for number in range(20)))
+            await pool.aclose()
+            return [answer.payload["you"] for answer in answers], server.opened
+
+    answers, opened = run_real(main())
+    assert answers == [str(number) for number in range(20)]
+    assert opened > 1
+    assert len(buffers) >= 20
+    assert {id(buffer.obj) for buffer in buffers} == {id(buffers[0].obj)}

@@ -8,17 +8,9 @@ import pytest
 from mizzle_async.errors import ClientStateError, TransportError
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
-from mizzle_async.testing.tls import LocalAuthority
 from mizzle_async.types import Outcome
 from mizzle_async.wire.pool.pool import ConnectionPool
 from mizzle_async.wire.pool.tls import make_tls_context
-
-
-@pytest.fixture(scope="module")
-def authority():
-    """An authority of our own."""
-    with LocalAuthority() as it:
-        yield it
 
 
 def test_a_verified_server_is_spoken_to(run_real, to, authority):
