@@ -169,23 +169,16 @@ class Sender(Protocol):
 
 
 class Sendable(Protocol[ResultT_co]):
-    """An operation as the composition layer sends it. Its methods are pure."""
+    """An operation: the client sends it by what stands behind its one attribute."""
 
-    def begin(self, now: float, /) -> None:
-        """Hear that it is about to be sent."""
+    @property
+    def sending(self) -> SendingSteps[ResultT_co]:
+        """How the operation is sent. Asking for it counts as using the operation."""
         ...
 
-    def to_request(self) -> WireRequest:
-        """Return what goes out."""
-        ...
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
-        """Turn what came back into the result; ``now`` is in seconds since the epoch."""
-        ...
-
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:
-        """Judge a failure: raise what it means, or return the result where it means success."""
-        ...
+class SendingSteps(Protocol[ResultT_co]):
+    """The steps by which an operation is sent. All of them are pure."""
 
     @property
     def settled(self) -> bool:
@@ -196,8 +189,24 @@ class Sendable(Protocol[ResultT_co]):
         """Return the result of a settled operation."""
         ...
 
+    def begin(self, now: float, /) -> None:
+        """Note that the operation is about to be sent; ``now`` is in seconds since the epoch."""
+        ...
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        ...
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Turn the answer into the result."""
+        ...
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+        """Judge a failure: raise its meaning, or return the result where it means success."""
+        ...
+
     def follow_up(self, error: Exception, now: float, /) -> Sendable[Any] | None:
-        """Return what must be sent before this one is sent once more, or None where the failure stands."""
+        """Return the operation to send before this one is sent once more, or None where the failure stands."""
         ...
 
 

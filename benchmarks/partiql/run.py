@@ -297,7 +297,7 @@ class Work:
 
 def body(operation: Operation[Any]) -> int:
     """Return the bytes of a request's body."""
-    return len(operation.to_request().body)
+    return len(operation.sending.to_request().body)
 
 
 def statement_body(statement: Statement[Any]) -> int:

@@ -214,7 +214,7 @@ class Migration(Generic[ModelT]):
             if new is None or new == old:
                 return False
             operation = self._guarded(item, old, new)
-            if operation.settled:
+            if operation.sending.settled:
                 await operation
                 return False
             try:

@@ -30,7 +30,7 @@ from mizzle_async.handles.table import Table
 from mizzle_async.instruments.heat import Heat, HeatReport
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
-from mizzle_async.operations import Cipher, CursorCodec, Operation, cursor_secret, use
+from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
 from mizzle_async.types import Caller, Instrument, Item, Sendable
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.exchange import Transport
@@ -325,26 +325,25 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         Raises:
             MizzleError: As the operation says.
         """
-        if isinstance(operation, Operation):
-            use(operation)
+        sending = operation.sending
         pipeline = self._opened()
-        if operation.settled:
-            return operation.result()
-        operation.begin(self._clock())
-        request = operation.to_request()
+        if sending.settled:
+            return sending.result()
+        sending.begin(self._clock())
+        request = sending.to_request()
         follow_ups = 0
         while True:
             try:
                 response = await pipeline.call(request)
             except MizzleError as error:
                 now = self._clock()
-                follow_up = operation.follow_up(error, now) if follow_ups < _MOST_FOLLOW_UPS else None
+                follow_up = sending.follow_up(error, now) if follow_ups < _MOST_FOLLOW_UPS else None
                 if follow_up is None:
-                    return operation.recover(error, now)
+                    return sending.recover(error, now)
             else:
                 if self._heat is not None:
                     self._heat.observe(operation, response.payload)
-                return operation.from_wire(response, self._clock())
+                return sending.from_wire(response, self._clock())
             follow_ups += 1
             await self.send(follow_up)
 

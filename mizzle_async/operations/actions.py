@@ -1,20 +1,24 @@
-"""What a transaction is made of: the actions of its operations, checked together."""
+"""The actions of a transaction, checked together, and the writes that bring them."""
+
+# ruff: noqa: SLF001  (`WriteSending` is the other face of a write, as `Sending` is of every operation)
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
 from mizzle_async.errors import ExpressionError, LimitError
+from mizzle_async.expressions import Condition
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import TRANSACTION_ACTIONS, TRANSACTION_BYTES
 from mizzle_async.marshalling import canonical_key, item_size, value_size
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.target import Target
+from mizzle_async.operations.sending import Sending
 from mizzle_async.types import AttributeValue, Item, WirePayload
 
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
 
 
@@ -51,35 +55,59 @@ class Action:
         )
 
 
-@runtime_checkable
-class Transactable(Protocol[StoredT_co]):
-    """A write as `Client.transact_write` takes it; for type checkers, what it gives once the transaction is applied."""
+class WriteSending(Sending[ResultT_co], Generic[ResultT_co, StoredT_co]):
+    """How one write is sent: by itself, or as a part of a transaction."""
+
+    __slots__ = ()
 
     @property
-    def target(self) -> Target[Any]:
-        """The table it is about."""
-        ...
+    def now(self) -> float:
+        """The time when the write was built, in seconds since the epoch; 0 where its entity asks for none."""
+        now: float = self._operation._now
+        return now
 
     @property
-    def settled(self) -> bool:
-        """Whether there is nothing to write."""
-        ...
+    def conditions(self) -> tuple[Condition[Any], ...]:
+        """The conditions of the caller; all of them must hold."""
+        conditions: tuple[Condition[Any], ...] = self._operation._conditions
+        return conditions
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the write asks anything of the stored item."""
+        conditional: bool = self._operation._is_conditional
+        return conditional
+
+    def item_key(self) -> Item:
+        """Return the key of the item."""
+        key: Item = self._operation._item_key()
+        return key
 
     def to_actions(self) -> tuple[Action, ...]:
-        """Return what it adds to a transaction, its own item first."""
-        ...
+        """Return the actions that the write adds to a transaction, its own item first."""
+        actions: tuple[Action, ...] = self._operation._to_actions()
+        return actions
 
-    def action_capacity(self) -> Capacity:
-        """Return what its actions cost outside of a transaction."""
-        ...
+    def capacity(self) -> Capacity:
+        """Return the cost of the write outside of a transaction."""
+        capacity: Capacity = self._operation._action_capacity()
+        return capacity
 
     def transacted(self) -> StoredT_co:
-        """Return what it gives once the transaction is applied."""
-        ...
+        """Return the result of the write in a transaction that was applied."""
+        stored: StoredT_co = self._operation._transacted()
+        return stored
 
-    def recover(self, error: Exception, now: float, /) -> Any:
-        """Raise what the failure of its own action means for it."""
-        ...
+
+class Transactable(Generic[StoredT_co]):
+    """A write as `Client.transact_write` takes it; its type parameter is the result in a transaction."""
+
+    __slots__ = ()
+
+    @property
+    def sending(self) -> WriteSending[Any, StoredT_co]:
+        """How the write is sent. Asking for it counts as using the operation."""
+        raise NotImplementedError
 
 
 def check_actions(operations: Sequence[Transactable[Any]], actions: Sequence[tuple[Transactable[Any], Action]]) -> None:

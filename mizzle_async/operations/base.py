@@ -18,6 +18,7 @@ from attrs import field, fields, frozen
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
+from mizzle_async.operations.sending import Sending
 from mizzle_async.operations.target import Target
 from mizzle_async.types import MYPY, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
 
@@ -71,77 +72,58 @@ class Operation(Generic[ResultT_co]):
     def to_wire(self) -> WirePayload:
         """Return the request's exact DynamoDB JSON, as a plain dict of its own; empty where nothing is to be sent."""
         use(self)
-        wire: WirePayload = {} if self.settled else orjson.loads(orjson.dumps(self._body()))
+        wire: WirePayload = {} if self._settled else orjson.loads(orjson.dumps(self._body()))
         return wire
 
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         use(self)
-        if self.settled:
+        if self._settled:
             return explain_nothing(self.api, self._target.table)
         return explain_request(
             self.api, self.to_wire(), index=self._index(), capacity=self._capacity(), warnings=self._warnings()
         )
 
-    # ── what the composition layer asks ──
+    @property
+    def sending(self) -> Sending[ResultT_co]:
+        """How the client sends this operation. Asking for it counts as using the operation."""
+        return Sending(self)
+
+    # ── what each verb fills in; `Sending` explains the first of them ──
 
     @property
-    def target(self) -> Target[Any]:
-        """Return the table that this is about."""
-        return self._target
-
-    @property
-    def safety(self) -> RepeatSafety:
-        """Return whether this may be repeated after a lost answer."""
+    def _safety(self) -> RepeatSafety:
         return RepeatSafety.READ
 
     @property
-    def settled(self) -> bool:
-        """Tell whether the result is known without a request; then `result` returns it."""
+    def _settled(self) -> bool:
         return False
 
-    def result(self) -> ResultT_co:
-        """Return the result of a settled operation."""
+    def _result(self) -> ResultT_co:
         raise NotImplementedError
 
-    def begin(self, now: float, /) -> None:
-        """Hear that it is about to be sent, before `to_request` is asked.
+    def _begin(self, now: float, /) -> None:
+        pass
 
-        Args:
-            now: The time in seconds since the epoch, by the client's clock.
-        """
-
-    def to_request(self) -> WireRequest:
-        """Return the wire request, encoded."""
-        use(self)
+    def _to_request(self) -> WireRequest:
         return WireRequest(
             self.api,
             orjson.dumps(self._body()),
             self._target.table,
-            self.safety,
+            self._safety,
             self._index(),
             self.timeout,
             parse=self._parse(),
         )
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
-        """Turn the answer into the result.
-
-        Args:
-            response: The checked answer.
-            now: The time in seconds since the epoch, by the client's clock.
-        """
+    def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         raise NotImplementedError
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (writes judge with the time)
-        """Judge a failure: raise what it means for this verb, or return the result where it means success."""
+    def _recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (writes judge with the time)
         raise error
 
-    def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:  # noqa: ARG002  (as above)
-        """Return what must be sent before this is sent once more, or None where the failure stands."""
+    def _follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:  # noqa: ARG002  (as above)
         return None
-
-    # ── what each verb fills in ──
 
     def _body(self) -> WirePayload:
         raise NotImplementedError
@@ -161,7 +143,7 @@ class Operation(Generic[ResultT_co]):
     # ── a forgotten await, and other accidents ──
 
     def __str__(self) -> str:
-        if self.settled:
+        if self._settled:
             return f"{self.api} {self._target.table!r}: nothing to send"
         try:
             return outline(self.api, self._body())
@@ -233,6 +215,19 @@ def derive(operation: OperationT, **changes: Any) -> OperationT:
     for name, value in changes.items():
         _set(derived, name, value)
     return derived
+
+
+def promote(operation: Operation[Any], cls: type[OperationT], **more: Any) -> OperationT:
+    """Return an operation of a class that adds to another's attributes; the original counts as used.
+
+    Args:
+        operation: The operation whose attributes are taken over.
+        cls: The class, which has all of them.
+        **more: Its further attributes, and those that differ.
+    """
+    use(operation)
+    kept = {each.alias: getattr(operation, each.name) for each in fields(type(operation)) if each.init}
+    return cls(**{**kept, **more})
 
 
 def _copier(cls: Any) -> Callable[[Any, Any], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, cast
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import UpdateClauses
+from mizzle_async.expressions import AttributePath, Condition, UpdateClauses
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.marshalling import EntityCodec, diff
 from mizzle_async.model import EntitySchema
@@ -261,9 +261,25 @@ class TableWrites(Generic[ModelT]):
         return self._patch(codec.encode(old), self._version(old, "patch"), to, timeout)
 
     def _patch(
-        self, old: Item, version: int | None, to: ModelT, timeout: float | None, stored: Item | None = None
+        self,
+        old: Item,
+        version: int | None,
+        to: ModelT,
+        timeout: float | None,
+        stored: Item | None = None,
+        *,
+        as_read: bool = False,
     ) -> UpdateItem[ModelT]:
-        """Return the smallest update from an encoded item to an instance."""
+        """Return the smallest update from an encoded item to an instance.
+
+        Args:
+            old: The instance as it was read, encoded.
+            version: The version to check; None to check none.
+            to: The instance as it shall be.
+            timeout: Seconds for the whole call, or None for the client's.
+            stored: The item as it was read, with all that its class does not declare.
+            as_read: Whether every attribute that changes must still be as ``stored`` has it.
+        """
         schema, codec = self.schema, self._target.codec
         new = codec.encode(to)
         key = codec.key_of_item(old)
@@ -278,11 +294,14 @@ class TableWrites(Generic[ModelT]):
             if before.get(name) != value:
                 codec.check_assigned(name, value)
         difference = diff(codec, before, after, stored)
+        conditions: tuple[Condition[Any], ...] = () if difference.guard is None else (difference.guard,)
+        if as_read and stored is not None:
+            conditions += tuple(self._as_read(name, stored) for name in difference.clauses.top_level_names)
         plain: UpdateItem[ModelT] = UpdateItem(
             self._target,
             key,
             clauses=difference.clauses,
-            conditions=() if difference.guard is None else (difference.guard,),
+            conditions=conditions,
             presence=Presence.PRESENT,
             version=version,
             now=self._now(),
@@ -309,17 +328,14 @@ class TableWrites(Generic[ModelT]):
         schema = self.schema
         # An item from before the entity had a version reads as version 0, and is given one.
         version = None if schema.version is None else getattr(old, schema.version.field)
-        operation = self._patch(self._target.codec.encode(old), version, to, timeout, item)
-        if version is not None:
-            return operation
-        for name in operation.clauses.top_level_names:
-            attribute = schema.by_name.get(name)
-            path = schema.path(name if attribute is None else attribute.field)
-            if name in item:
-                operation = operation.when(path == Encoded(item[name]))
-            else:
-                operation = operation.when(path.not_exists())
-        return operation
+        return self._patch(self._target.codec.encode(old), version, to, timeout, item, as_read=version is None)
+
+    def _as_read(self, name: str, stored: Item) -> Condition[ModelT]:
+        """Return the condition that an attribute is still as it was read."""
+        schema = self.schema
+        attribute = schema.by_name.get(name)
+        path: AttributePath[ModelT, Any] = schema.path(name if attribute is None else attribute.field)
+        return path == Encoded(stored[name]) if name in stored else path.not_exists()
 
     async def modify(
         self,

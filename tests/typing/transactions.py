@@ -104,8 +104,8 @@ async def locking(orders: Table[Order], order: Order) -> None:
     assert_type(await orders.replace(order), Order)
     transactable: Transactable[Order] = orders.insert(order)
     nothing: Transactable[None] = update
-    assert_type(transactable.transacted(), Order)
-    nothing.transacted()
+    assert_type(transactable.sending.transacted(), Order)
+    nothing.sending.transacted()
 
     async def change(current: Order) -> Order:
         return evolve(current, status=Status.PAID)

@@ -20,14 +20,15 @@ def touched(operation: object) -> list[Touched]:
     """Return the partition keys that an operation is about; none for scans, transactions and statements."""
     if not isinstance(operation, Operation):
         return []
-    table: str = operation.target.table
+    target = operation.sending.target
+    table: str = target.table
     if isinstance(operation, BatchWrite):
         return [(entry.target.table, partition_text(entry.identity), float(entry.units)) for entry in operation.entries]
-    name = operation.target.schema.partition_key.name
+    name = target.schema.partition_key.name
     if isinstance(operation, BatchGet):
         return [(table, value_text(key[name]), 1.0) for key in operation.keys]
     if isinstance(operation, GetItem | Write):
-        key: Item = operation.key if isinstance(operation, GetItem) else operation.item_key()
+        key: Item = operation.key if isinstance(operation, GetItem) else operation.sending.item_key()
         return [(table, value_text(key[name]), 1.0)]
     if isinstance(operation, QueryPage):
         return list(_queried(operation.compiled))

@@ -23,10 +23,9 @@ from mizzle_async.limits import (
 )
 from mizzle_async.marshalling import ItemRecords, careful_serializer, check_item_size
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.delete import DeleteItem
-from mizzle_async.operations.writes.presence import Presence
 from mizzle_async.operations.writes.put import PutItem
 from mizzle_async.types import Item, Outcome, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
 
@@ -129,9 +128,9 @@ def operation_entry(operation: object, position: int) -> BatchEntry:
             f"{operation}: BatchWriteItem knows puts and deletes only: send it by `client.send_all(operations)`, or in "
             "`client.transact_write(…)`"
         )
-    use(operation)
-    target: Target[Any] = operation.target
-    if operation.conditions or operation.version is not None or operation.presence is not Presence.ANY:
+    sending = operation.sending
+    target = sending.target
+    if sending.is_conditional:
         raise ExpressionError(
             f"{operation}: BatchWriteItem checks no conditions: send it by `client.send_all(operations)`, or in "
             "`client.transact_write(…)`"
@@ -321,7 +320,7 @@ class BatchGet(Operation[BatchAnswer]):
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
 
-    def from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (rows judge what is expired)
+    def _from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (rows judge what is expired)
         """Return the items, in no order, and the keys that were not looked at."""
         table = self._target.table
         payload = response.payload
@@ -341,15 +340,14 @@ class BatchWrite(Operation[BatchAnswer]):
     entries: Sequence[BatchEntry]
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return that whole items can be written again."""
         return RepeatSafety.IDEMPOTENT
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, put together from its encoded parts."""
-        use(self)
         tables = self._tables()
-        return WireRequest(self.api, _encoded(tables), ", ".join(sorted(tables)), self.safety, None, self.timeout)
+        return WireRequest(self.api, _encoded(tables), ", ".join(sorted(tables)), self._safety, None, self.timeout)
 
     def _tables(self) -> dict[str, list[bytes]]:
         """Return the encoded writes of each table."""
@@ -366,7 +364,7 @@ class BatchWrite(Operation[BatchAnswer]):
         body: WirePayload = orjson.loads(_encoded(self._tables()))
         return body
 
-    def from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (nothing expires)
+    def _from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (nothing expires)
         """Return the writes that were not done, as they were given.
 
         Raises:

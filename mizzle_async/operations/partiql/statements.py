@@ -126,7 +126,7 @@ class ExecuteStatement(Operation[RawPage]):
     next_token: str | None = field(default=None, kw_only=True)
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return whether this may be repeated: an INSERT fails on its own success, an UPDATE may add up."""
         match self.plan.kind:
             case StatementKind.READ:
@@ -136,11 +136,11 @@ class ExecuteStatement(Operation[RawPage]):
             case StatementKind.WRITE:
                 return RepeatSafety.UNSAFE
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        return evolve(super().to_request(), table=table_of(self.plan.text))
+        return evolve(super()._to_request(), table=table_of(self.plan.text))
 
-    def from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
+    def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page; its last key holds the service's token for the next one."""
         payload = response.payload
         items: list[Item] = payload.get("Items") or []
@@ -150,7 +150,7 @@ class ExecuteStatement(Operation[RawPage]):
         read_units = None if consumed is None else consumed.get("CapacityUnits")
         return RawPage(items, last_key, len(items), len(items), read_units)
 
-    def recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
+    def _recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
         if self.plan.kind is StatementKind.INSERT and isinstance(error, ServiceError) and error.ambiguous:
             raise OutcomeUnknownError(
@@ -207,34 +207,34 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
 
     api = "BatchExecuteStatement"
 
-    plans: tuple[StatementPlan[RowT], ...]
+    _plans: tuple[StatementPlan[RowT], ...]
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return whether this may be repeated after a lost answer."""
-        return RepeatSafety.READ if all(plan.is_read for plan in self.plans) else RepeatSafety.UNSAFE
+        return RepeatSafety.READ if all(plan.is_read for plan in self._plans) else RepeatSafety.UNSAFE
 
     @property
-    def settled(self) -> bool:
+    def _settled(self) -> bool:
         """Tell whether there is nothing to send."""
-        return not self.plans
+        return not self._plans
 
-    def result(self) -> tuple[StatementResult[RowT], ...]:
+    def _result(self) -> tuple[StatementResult[RowT], ...]:
         """Return the results of no statement."""
         return ()
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        return evolve(super().to_request(), table=tables_of(self.plans))
+        return evolve(super()._to_request(), table=tables_of(self._plans))
 
-    def from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
+    def _from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
         """Return what became of each statement, in their order."""
         answers: list[WirePayload] = response.payload["Responses"]
         return tuple(
-            self._result(plan, answer, response, now) for plan, answer in zip(self.plans, answers, strict=True)
+            self._result_of(plan, answer, response, now) for plan, answer in zip(self._plans, answers, strict=True)
         )
 
-    def _result(
+    def _result_of(
         self, plan: StatementPlan[RowT], answer: WirePayload, response: WireResponse, now: float
     ) -> StatementResult[RowT]:
         failure = answer.get("Error")
@@ -247,13 +247,13 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
         return StatementResult(None, error)
 
     def _body(self) -> WirePayload:
-        body: WirePayload = {"Statements": [plan.wire(single=True) for plan in self.plans]}
+        body: WirePayload = {"Statements": [plan.wire(single=True) for plan in self._plans]}
         if self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
 
     def __str__(self) -> str:
-        return f"{self.api} of {len(self.plans)}: " + "; ".join(map(str, self.plans))
+        return f"{self.api} of {len(self._plans)}: " + "; ".join(map(str, self._plans))
 
 
 @frozen(eq=False, repr=False)
@@ -265,42 +265,42 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
 
     api = "ExecuteTransaction"
 
-    plans: tuple[StatementPlan[RowT], ...]
-    given: tuple[Any, ...] = field(kw_only=True)
-    token: ClientRequestToken = field(kw_only=True)
+    _plans: tuple[StatementPlan[RowT], ...]
+    _given: tuple[Any, ...] = field(kw_only=True, alias="given")
+    _token: ClientRequestToken = field(kw_only=True, alias="token")
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return that the service recognises a repetition."""
         return RepeatSafety.TOKEN
 
     @property
-    def settled(self) -> bool:
+    def _settled(self) -> bool:
         """Tell whether there is nothing to send."""
-        return not self.plans
+        return not self._plans
 
-    def result(self) -> tuple[RowT | None, ...]:
+    def _result(self) -> tuple[RowT | None, ...]:
         """Return the results of no statement."""
         return ()
 
-    def begin(self, now: float, /) -> None:
+    def _begin(self, now: float, /) -> None:
         """Note a sending.
 
         Raises:
             LimitError: Too long after the first one.
         """
-        self.token.use(now)
+        self._token.use(now)
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        return evolve(super().to_request(), table=tables_of(self.plans), token_age=self.token.age)
+        return evolve(super()._to_request(), table=tables_of(self._plans), token_age=self._token.age)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
+    def _from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
         """Return what each statement returned, in their order; None for writes and where there is no item."""
-        answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self.plans)
-        return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self.plans, answers, strict=True))
+        answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self._plans)
+        return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self._plans, answers, strict=True))
 
-    def recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (as above)
+    def _recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (as above)
         """Raise a cancellation with its reasons tied to the statements, or of writes that the outcome is unknown."""
         if isinstance(error, TransactionCanceledError):
             reasons = [self._reason(error, number, reason) for number, reason in enumerate(error.reasons)]
@@ -311,28 +311,28 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
 
     @property
     def _is_read(self) -> bool:
-        return all(plan.is_read for plan in self.plans)
+        return all(plan.is_read for plan in self._plans)
 
     def _reason(self, error: TransactionCanceledError, number: int, reason: CancellationReason) -> CancellationReason:
         """Return a statement's reason, with what it would have raised alone."""
         alone = None
         if reason.code is not None:
             alone = _statement_error(reason.code, reason.message, reason.item, self._target.load)
-            alone.operation, alone.table = error.operation, table_of(self.plans[number].text)
+            alone.operation, alone.table = error.operation, table_of(self._plans[number].text)
             alone.attempts, alone.request_id = error.attempts, error.request_id
-        return evolve(reason, operation=self.given[number], error=alone)
+        return evolve(reason, operation=self._given[number], error=alone)
 
     def _body(self) -> WirePayload:
         body: WirePayload = {
-            "TransactStatements": [plan.wire() for plan in self.plans],
-            "ClientRequestToken": self.token.value,
+            "TransactStatements": [plan.wire() for plan in self._plans],
+            "ClientRequestToken": self._token.value,
         }
         if self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
 
     def __str__(self) -> str:
-        return f"{self.api} of {len(self.plans)}: " + "; ".join(map(str, self.plans))
+        return f"{self.api} of {len(self._plans)}: " + "; ".join(map(str, self._plans))
 
 
 def _statement_error(code: str, words: str, item: Item | None, load: StoredLoader | None) -> ServiceError:

@@ -12,10 +12,32 @@ from mizzle_async.operations.base import Operation
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.sending import Sending
 from mizzle_async.types import Item, WirePayload, WireResponse
 
 ModelT = TypeVar("ModelT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+class GetSending(Sending[ResultT_co]):
+    """How a get is sent: by itself, or as a part of a transaction."""
+
+    __slots__ = ()
+
+    def from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:
+        """Return the result for an item that a transaction returned.
+
+        Args:
+            item: The item, or None if there was none.
+            now: The time by the client's clock.
+            response: The answer, for an error's context.
+
+        Raises:
+            ItemNotFoundError: From `get_one`, where there is no item.
+            MarshallingError: The item does not fit its class.
+        """
+        result: ResultT_co = self._operation._from_item(item, now, response)  # noqa: SLF001  (its other face)
+        return result
 
 
 @frozen(eq=False, repr=False)
@@ -31,7 +53,12 @@ class GetItem(Operation[ResultT_co]):
     key: Item
     consistent_read: bool = field(default=False, kw_only=True)
     include_expired: bool = field(default=False, kw_only=True)
-    required: bool = field(default=False, kw_only=True)
+    _required: bool = field(default=False, kw_only=True, alias="required")
+
+    @property
+    def sending(self) -> GetSending[ResultT_co]:
+        """How the client sends this operation. Asking for it counts as using the operation."""
+        return GetSending(self)
 
     def _body(self) -> WirePayload:
         target = self._target
@@ -42,22 +69,10 @@ class GetItem(Operation[ResultT_co]):
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
-        """Return the instance, or what stands for none."""
-        return self.from_item(response.payload.get("Item"), now, response)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        return self._from_item(response.payload.get("Item"), now, response)
 
-    def from_item(self, item: Item | None, now: float, response: WireResponse | None = None) -> ResultT_co:
-        """Return the result for an item that a request returned: this one, a batch or a transaction.
-
-        Args:
-            item: The item, or None if there was none.
-            now: The time by the client's clock.
-            response: The answer, for an error's context.
-
-        Raises:
-            ItemNotFoundError: From `get_one`, where there is no item.
-            MarshallingError: The item does not fit its class.
-        """
+    def _from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:
         codec = self._target.codec
         lifetime = None if self.include_expired else codec.schema.time_to_live
         if item is None or (lifetime is not None and is_expired(item.get(lifetime.name), now)):
@@ -65,14 +80,14 @@ class GetItem(Operation[ResultT_co]):
         result: ResultT_co = codec.decode(item)
         return result
 
-    def _absent(self, response: WireResponse | None) -> ResultT_co:
-        if self.required:
+    def _absent(self, response: WireResponse) -> ResultT_co:
+        if self._required:
             raise ItemNotFoundError(
                 f"no {self._target.schema.entity} lies under this key",
                 operation=self.api,
                 table=self._target.table,
-                attempts=response.attempts if response else 0,
-                request_id=response.request_id if response else None,
+                attempts=response.attempts,
+                request_id=response.request_id,
             )
         absent: ResultT_co = None  # type: ignore[assignment]  # `get` makes ResultT_co include None
         return absent
@@ -87,8 +102,7 @@ class GetStored(GetItem[tuple[Item, ModelT]]):
 
     __slots__ = ()
 
-    def from_item(self, item: Item | None, now: float, response: WireResponse | None = None) -> tuple[Item, ModelT]:
-        """Return both."""
-        instance: Any = super().from_item(item, now, response)
+    def _from_item(self, item: Item | None, now: float, response: WireResponse) -> tuple[Item, ModelT]:
+        instance: Any = super()._from_item(item, now, response)
         assert item is not None  # noqa: S101  (a required item that is missing has raised)
         return item, instance

@@ -92,7 +92,7 @@ class ReadPage(Operation[RawPage]):
         advice = None if self.plan is None else self.plan.advice()
         return () if advice is None else (advice,)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
+    def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page."""
         payload = response.payload
         items: list[Any] = payload.get("Items") or []

@@ -113,6 +113,7 @@ def _alone(
     """Return what an action's failed condition is as an error of its operation; None for every other outcome."""
     if not _is_condition(reason):
         return None
+    sending = operation.sending
     context: dict[str, Any] = {
         **call_context(error),
         "code": f"{CONDITION_FAILED}Exception",
@@ -120,10 +121,10 @@ def _alone(
         "table": action.body["TableName"],
     }
     if action.unique is not None:
-        return unique_error(operation.target.schema.entity, action.unique, context)
-    failed = ConditionalCheckFailedError(reason.message, item=reason.item, load=operation.target.load, **context)
+        return unique_error(sending.target.schema.entity, action.unique, context)
+    failed = ConditionalCheckFailedError(reason.message, item=reason.item, load=sending.target.load, **context)
     try:
-        operation.recover(failed, now)
+        sending.recover(failed, now)
     except MizzleError as meant:
         return meant.with_traceback(None)
     return failed

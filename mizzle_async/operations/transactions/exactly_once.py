@@ -39,53 +39,53 @@ class ExactlyOnce(Operation[ResultT_co]):
     api = API
 
     operation: Transactable[ResultT_co]
-    token: ClientRequestToken = field(kw_only=True)
-    actions: tuple[Action, ...] = field(kw_only=True, repr=False)
+    _token: ClientRequestToken = field(kw_only=True, alias="token")
+    _actions: tuple[Action, ...] = field(kw_only=True, alias="actions", repr=False)
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return that the service recognises a repetition."""
         return RepeatSafety.TOKEN
 
     @property
-    def settled(self) -> bool:
+    def _settled(self) -> bool:
         """Tell whether there is nothing to write: then nothing is sent."""
-        return not self.actions
+        return not self._actions
 
-    def result(self) -> ResultT_co:
+    def _result(self) -> ResultT_co:
         """Return what the write gives, once it is applied."""
-        return self.operation.transacted()
+        return self.operation.sending.transacted()
 
-    def begin(self, now: float, /) -> None:
+    def _begin(self, now: float, /) -> None:
         """Note a sending.
 
         Raises:
             LimitError: Too long after the first one.
         """
-        self.token.use(now)
+        self._token.use(now)
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(self._body(), tables_of(self.actions), self.token, self.timeout)
+        return transaction_request(self._body(), tables_of(self._actions), self._token, self.timeout)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the write gives."""
-        return self.result()
+        return self._result()
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+    def _recover(self, error: Exception, now: float, /) -> ResultT_co:
         """Raise what a failure means for the write."""
-        raise_single(error, self.operation, self.actions, now)
+        raise_single(error, self.operation, self._actions, now)
 
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
-        return explain_transaction(self.to_wire(), tables_of(self.actions), self._capacity(), ())
+        return explain_transaction(self.to_wire(), tables_of(self._actions), self._capacity(), ())
 
     def _body(self) -> WirePayload:
-        return transaction_body(self.actions, self.token, report_capacity=self._target.report_capacity)
+        return transaction_body(self._actions, self._token, report_capacity=self._target.report_capacity)
 
     def _capacity(self) -> Capacity:
-        return transaction_capacity(self.operation.action_capacity())
+        return transaction_capacity(self.operation.sending.capacity())
 
     def __str__(self) -> str:
         return f"{self.api}, exactly once: {self.operation}"
@@ -104,10 +104,11 @@ def exactly_once(
     Raises:
         LimitError: It carries more than a transaction may.
     """
-    actions = () if operation.settled else operation.to_actions()
+    sending = operation.sending
+    actions = () if sending.settled else sending.to_actions()
     check_actions([operation], [(operation, action) for action in actions])
     check_size(sum(action.payload_size for action in actions), actions)
-    return ExactlyOnce(operation.target, operation, token=token, actions=actions, timeout=timeout)
+    return ExactlyOnce(sending.target, operation, token=token, actions=actions, timeout=timeout)
 
 
 def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[Action, ...], now: float) -> NoReturn:

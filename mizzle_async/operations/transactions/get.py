@@ -33,30 +33,32 @@ class TransactGet(Operation[ResultT_co]):
     gets: tuple[GetItem[Any], ...]
 
     @property
-    def settled(self) -> bool:
+    def _settled(self) -> bool:
         """Tell whether there is nothing to read: then nothing is sent."""
         return not self.gets
 
-    def result(self) -> ResultT_co:
+    def _result(self) -> ResultT_co:
         """Return the empty tuple of nothing to read."""
         return cast("ResultT_co", ())
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        request = super().to_request()
+        request = super()._to_request()
         return WireRequest(request.operation, request.body, self._tables(), request.safety, None, request.timeout)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+    def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         """Return what each get gives, in their order.
 
         Raises:
             ItemNotFoundError: From a `get_one`, where there is no item.
         """
         answers: list[dict[str, Item]] = response.payload["Responses"]
-        found = [get.from_item(each.get("Item"), now, response) for get, each in zip(self.gets, answers, strict=True)]
-        return cast("ResultT_co", tuple(found))
+        results = [
+            get.sending.from_item(each.get("Item"), now, response) for get, each in zip(self.gets, answers, strict=True)
+        ]
+        return cast("ResultT_co", tuple(results))
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
+    def _recover(self, error: Exception, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Raise a cancellation with its reasons tied to the gets."""
         if isinstance(error, TransactionCanceledError):
             raise canceled_read(error, self.gets)
@@ -70,18 +72,18 @@ class TransactGet(Operation[ResultT_co]):
             table=self._tables(),
             index=None,
             key=None,
-            expressions={f"{number}. Get": get.target.table for number, get in enumerate(self.gets, start=1)},
+            expressions={f"{number}. Get": get.sending.target.table for number, get in enumerate(self.gets, start=1)},
             capacity=self._capacity(),
             warnings=() if self.gets else ("it reads no item: nothing is sent",),
             request=body,
         )
 
     def _tables(self) -> str:
-        return ", ".join(dict.fromkeys(get.target.table for get in self.gets))
+        return ", ".join(dict.fromkeys(get.sending.target.table for get in self.gets))
 
     def _body(self) -> WirePayload:
         body: WirePayload = {
-            "TransactItems": [{"Get": {"TableName": get.target.table, "Key": get.key}} for get in self.gets]
+            "TransactItems": [{"Get": {"TableName": get.sending.target.table, "Key": get.key}} for get in self.gets]
         }
         if self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
@@ -116,10 +118,11 @@ def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None
         if not isinstance(get, GetItem):
             what = str(get) if isinstance(get, Operation) else type(get).__name__
             raise ExpressionError(f"transact_get() takes gets, such as `orders.get(…)`, not {what}")
-        identity = get.target.table, canonical_key(get.key)
+        table: str = get.sending.target.table
+        identity = table, canonical_key(get.key)
         if identity in seen:
             raise ExpressionError(
-                f"two gets of this transaction read the same item of {get.target.table!r}, which DynamoDB refuses: "
+                f"two gets of this transaction read the same item of {table!r}, which DynamoDB refuses: "
                 f"{seen[identity]} and {get}"
             )
         seen[identity] = get

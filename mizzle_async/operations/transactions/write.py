@@ -46,43 +46,43 @@ class TransactWrite(Operation[ResultT_co]):
     api = API
 
     operations: tuple[Transactable[Any], ...]
-    token: ClientRequestToken = field(kw_only=True)
-    actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, repr=False)
+    _token: ClientRequestToken = field(kw_only=True, alias="token")
+    _actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, alias="actions", repr=False)
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return that the service recognises a repetition."""
         return RepeatSafety.TOKEN
 
     @property
-    def settled(self) -> bool:
+    def _settled(self) -> bool:
         """Tell whether there is nothing to write: then nothing is sent."""
-        return not self.actions
+        return not self._actions
 
-    def result(self) -> ResultT_co:
+    def _result(self) -> ResultT_co:
         """Return what the operations give, once all are applied."""
-        return cast("ResultT_co", tuple(operation.transacted() for operation in self.operations))
+        return cast("ResultT_co", tuple(operation.sending.transacted() for operation in self.operations))
 
-    def begin(self, now: float, /) -> None:
+    def _begin(self, now: float, /) -> None:
         """Note a sending.
 
         Raises:
             LimitError: Too long after the first one.
         """
-        self.token.use(now)
+        self._token.use(now)
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
         return transaction_request(
-            self._body(), tables_of([action for _, action in self.actions]), self.token, self.timeout
+            self._body(), tables_of([action for _, action in self._actions]), self._token, self.timeout
         )
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the operations give."""
-        return self.result()
+        return self._result()
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+    def _recover(self, error: Exception, now: float, /) -> ResultT_co:
         """Raise a cancellation with its reasons tied to the operations, or that the outcome is unknown.
 
         Raises:
@@ -90,30 +90,30 @@ class TransactWrite(Operation[ResultT_co]):
             OutcomeUnknownError: Every attempt's answer was lost.
         """
         if isinstance(error, TransactionCanceledError):
-            raise canceled(error, self.operations, self.actions, now)
+            raise canceled(error, self.operations, self._actions, now)
         raise_lost(error)
 
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
         use(self)
-        actions = [action for _, action in self.actions]
+        actions = [action for _, action in self._actions]
         return explain_transaction(self.to_wire(), tables_of(actions), self._capacity(), self._warnings())
 
     def _body(self) -> WirePayload:
         return transaction_body(
-            [action for _, action in self.actions], self.token, report_capacity=self._target.report_capacity
+            [action for _, action in self._actions], self._token, report_capacity=self._target.report_capacity
         )
 
     def _capacity(self) -> Capacity:
-        writing = {id(operation) for operation, _ in self.actions}
-        parts = [operation.action_capacity() for operation in self.operations if id(operation) in writing]
+        writing = {id(operation) for operation, _ in self._actions}
+        parts = [operation.sending.capacity() for operation in self.operations if id(operation) in writing]
         return transaction_capacity(*parts)
 
     def _warnings(self) -> tuple[str, ...]:
-        return ("it has no operation that writes: nothing is sent",) if self.settled else ()
+        return ("it has no operation that writes: nothing is sent",) if self._settled else ()
 
     def __str__(self) -> str:
-        if self.settled:
+        if self._settled:
             return f"{self.api} without actions: nothing is sent"
         return f"{self.api} of {len(self.operations)}: " + "; ".join(map(str, self.operations))
 
@@ -140,7 +140,12 @@ def transact_write(
             raise ExpressionError(_refusal(operation))
     given: tuple[Transactable[Any], ...] = tuple(operations)
     actions = hand_over(
-        [(operation, action) for operation in given if not operation.settled for action in operation.to_actions()]
+        [
+            (operation, action)
+            for operation in given
+            if not operation.sending.settled
+            for action in operation.sending.to_actions()
+        ]
     )
     check_actions(given, actions)
     written = [action for _, action in actions]

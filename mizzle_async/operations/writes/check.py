@@ -17,7 +17,7 @@ ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class CheckItem(Write[ModelT_co, None]):
+class CheckItem(Write[ModelT_co, None, None]):
     """Hold a transaction to a condition on one more item; only `Client.transact_write` can send it.
 
     Cost: as a transactional write of the item: two write units for each KB.
@@ -25,7 +25,7 @@ class CheckItem(Write[ModelT_co, None]):
     """
 
     api = "ConditionCheck"
-    action = "ConditionCheck"
+    _action = "ConditionCheck"
 
     key: Item
 
@@ -44,14 +44,14 @@ class CheckItem(Write[ModelT_co, None]):
             **compiler.finish(),
         }
 
-    def item_key(self) -> Item:
+    def _item_key(self) -> Item:
         """Return the key of the item."""
         return self.key
 
-    def transacted(self) -> None:
+    def _transacted(self) -> None:
         """Return what this gives in a transaction."""
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Refuse to be sent alone.
 
         Raises:
@@ -62,6 +62,6 @@ class CheckItem(Write[ModelT_co, None]):
             f"{self._target.schema.entity}: a check is part of a transaction: `await client.transact_write(check, …)`"
         )
 
-    def action_capacity(self) -> Capacity:
+    def _action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
         return write_capacity(1, at_least=True, note="per KB of the item")

@@ -16,7 +16,7 @@ ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class DeleteItem(Write[ModelT_co, "ModelT_co | None"]):
+class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
     """Delete an item; the result is the deleted instance, or None if there was none. Deleting nothing succeeds.
 
     Cost: one request; a write unit for each KB of the deleted item, one if there was none.
@@ -24,12 +24,12 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None"]):
     """
 
     api = "DeleteItem"
-    action = "Delete"
+    _action = "Delete"
 
     key: Item
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return that a repetition may find nothing, for having succeeded before."""
         return RepeatSafety.GUARDED
 
@@ -46,14 +46,14 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None"]):
     def _finish(self, body: WirePayload) -> None:
         body["ReturnValues"] = "ALL_OLD"
 
-    def item_key(self) -> Item:
+    def _item_key(self) -> Item:
         """Return the key of the item."""
         return self.key
 
-    def transacted(self) -> None:
+    def _transacted(self) -> None:
         """Return what this gives in a transaction, which hands no deleted item back."""
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT_co | None:
+    def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co | None:
         """Return the deleted instance, or None.
 
         Raises:
@@ -75,6 +75,6 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None"]):
         found = living(self._target, item, now)
         return None if found is None else self._decode_answer(found)
 
-    def action_capacity(self) -> Capacity:
+    def _action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
         return write_capacity(1, at_least=True, note="per KB of the deleted item; index writes come on top")

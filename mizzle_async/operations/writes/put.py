@@ -18,7 +18,7 @@ ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class PutItem(Write[ModelT_co, ModelT_co]):
+class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
     """Write a whole item; the result is the instance as stored.
 
     Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
@@ -26,7 +26,7 @@ class PutItem(Write[ModelT_co, ModelT_co]):
     """
 
     api = "PutItem"
-    action = "Put"
+    _action = "Put"
 
     item: Item = field(kw_only=True)
 
@@ -44,15 +44,15 @@ class PutItem(Write[ModelT_co, ModelT_co]):
         if encoded > ITEM_BYTES:
             check_item_size(self.item, self._target.schema.entity)
 
-    def item_key(self) -> Item:
+    def _item_key(self) -> Item:
         """Return the key of the item."""
         return self._target.codec.key_of_item(self.item)
 
-    def transacted(self) -> ModelT_co:
+    def _transacted(self) -> ModelT_co:
         """Return what this gives in a transaction."""
         return self.stored()
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
         return self.stored()
 
@@ -63,8 +63,8 @@ class PutItem(Write[ModelT_co, ModelT_co]):
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode(item)
 
-    def action_capacity(self) -> Capacity:
+    def _action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
-        replaces = self.presence is not Presence.ABSENT
+        replaces = self._presence is not Presence.ABSENT
         note = "more if a larger item is replaced; index writes come on top" if replaces else "index writes come on top"
         return write_capacity(item_size(self.item), at_least=True, note=note)

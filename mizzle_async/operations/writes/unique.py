@@ -14,7 +14,7 @@ from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
 from mizzle_async.expressions import UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
-from mizzle_async.operations.base import derive, use
+from mizzle_async.operations.base import derive, promote, use
 from mizzle_async.operations.explain import Capacity, Explanation, outline
 from mizzle_async.operations.guards import Guards, check_no_guard
 from mizzle_async.operations.transactions.exactly_once import raise_single
@@ -37,78 +37,78 @@ from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest, Wir
 ModelT = TypeVar("ModelT")
 
 
-class _Guarded(Write[Any, Any]):
+class _Guarded(Write[Any, Any, Any]):
     """What the three verbs have in common; it has no slots, so that it can stand before any of them."""
 
     __slots__ = ()
 
     api = API
-    guards: tuple[Action, ...]
-    token: ClientRequestToken
+    _guards: tuple[Action, ...]
+    _token: ClientRequestToken
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return that the service recognises a repetition."""
         return RepeatSafety.TOKEN
 
     def _derived(self, **changes: Any) -> Self:
         # With another condition it is another transaction.
-        return super()._derived(token=request_token(None, self._target.new_token, self), **changes)
+        return super()._derived(_token=request_token(None, self._target.new_token, self), **changes)
 
-    def begin(self, now: float, /) -> None:
+    def _begin(self, now: float, /) -> None:
         """Note a sending.
 
         Raises:
             LimitError: Too long after the first one.
         """
-        self.token.use(now)
+        self._token.use(now)
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded.
 
         Raises:
             LimitError: The item is larger than DynamoDB stores.
         """
         use(self)
-        request = transaction_request(self._body(), self._target.table, self.token, self.timeout)
+        request = transaction_request(self._body(), self._target.table, self._token, self.timeout)
         self._check_size(len(request.body))
         return request
 
-    def to_actions(self) -> tuple[Action, ...]:
+    def _to_actions(self) -> tuple[Action, ...]:
         """Return the item's action, then those of its guard items."""
-        return (*super().to_actions(), *self.guards)
+        return (*super()._to_actions(), *self._guards)
 
-    def action_capacity(self) -> Capacity:
+    def _action_capacity(self) -> Capacity:
         """Return what the item and its guards cost outside of a transaction; a guard is smaller than one KB."""
-        item = super().action_capacity()
-        return evolve(item, write_units=item.write_units + len(self.guards))
+        item = super()._action_capacity()
+        return evolve(item, write_units=item.write_units + len(self._guards))
 
-    def recover(self, error: Exception, now: float, /) -> Any:
+    def _recover(self, error: Exception, now: float, /) -> Any:
         """Raise what a failure means for this verb.
 
         Raises:
             UniqueConstraintError: Another item has the value of a unique attribute.
         """
         if isinstance(error, ConditionalCheckFailedError):
-            return super().recover(error, now)
-        return raise_single(error, self, self.to_actions(), now)
+            return super()._recover(error, now)
+        return raise_single(error, self, self._to_actions(), now)
 
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
         return explain_transaction(self.to_wire(), self._target.table, self._capacity(), ())
 
     def _body(self) -> WirePayload:
-        return transaction_body(self.to_actions(), self.token, report_capacity=self._target.report_capacity)
+        return transaction_body(self._to_actions(), self._token, report_capacity=self._target.report_capacity)
 
     def _capacity(self) -> Capacity:
-        return transaction_capacity(self.action_capacity())
+        return transaction_capacity(self._action_capacity())
 
     def _guarded(self) -> str:
         """Name the unique attributes whose guards are written, each once."""
-        return ", ".join(dict.fromkeys(guard.unique or "" for guard in self.guards))
+        return ", ".join(dict.fromkeys(guard.unique or "" for guard in self._guards))
 
     def __str__(self) -> str:
-        return f"{self.api}: {outline(self.action, self._request())}, with guards of {self._guarded()}"
+        return f"{self.api}: {outline(self._action, self._request())}, with guards of {self._guarded()}"
 
 
 @frozen(eq=False, repr=False)
@@ -118,8 +118,8 @@ class UniquePut(_Guarded, PutItem[ModelT]):
     Cost: one request; twice the write units of the item, and two for each unique attribute that it has.
     """
 
-    guards: tuple[Action, ...] = field(kw_only=True)
-    token: ClientRequestToken = field(kw_only=True)
+    _guards: tuple[Action, ...] = field(kw_only=True, alias="guards")
+    _token: ClientRequestToken = field(kw_only=True, alias="token")
 
 
 @frozen(eq=False, repr=False)
@@ -129,9 +129,9 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
     Cost: one request; twice the write units of the item, and up to four for each unique attribute that changes.
     """
 
-    guards: tuple[Action, ...] = field(kw_only=True)
-    token: ClientRequestToken = field(kw_only=True)
-    sent: Item = field(kw_only=True)
+    _guards: tuple[Action, ...] = field(kw_only=True, alias="guards")
+    _token: ClientRequestToken = field(kw_only=True, alias="token")
+    _sent: Item = field(kw_only=True, alias="sent")
 
     def _with(self, added: UpdateClauses) -> NoReturn:
         use(self)
@@ -140,9 +140,9 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
             f"what was sent, to which {added} could not be added: let the instance that is given as to=… say everything"
         )
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was sent, with its times and its version: a transaction returns no item."""
-        given: ModelT = self._decode(stamped(self._target.codec, self.sent, self.now, self.version))
+        given: ModelT = self._decode(stamped(self._target.codec, self._sent, self._now, self._version))
         return given
 
 
@@ -153,13 +153,13 @@ class UniqueDelete(_Guarded, DeleteItem[ModelT]):
     Cost: one request; twice the write units of the item, and two for each unique attribute that it has.
     """
 
-    guards: tuple[Action, ...] = field(kw_only=True)
-    token: ClientRequestToken = field(kw_only=True)
-    sent: Item = field(kw_only=True)
+    _guards: tuple[Action, ...] = field(kw_only=True, alias="guards")
+    _token: ClientRequestToken = field(kw_only=True, alias="token")
+    _sent: Item = field(kw_only=True, alias="sent")
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (all are asked alike)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was given: a transaction returns no item."""
-        given: ModelT = self._decode(self.sent)
+        given: ModelT = self._decode(self._sent)
         return given
 
 
@@ -170,22 +170,13 @@ def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:
         plain: The insertion of the item alone.
         token: What makes the transaction one.
     """
-    target = plain.target
-    use(plain)
+    sending = plain.sending
+    target = sending.target
     check_no_guard(target.schema, plain.item)
-    guards = Guards(target, target.codec.key_of_item(plain.item), plain.now).added(plain.item)
+    guards = Guards(target, target.codec.key_of_item(plain.item), sending.now).added(plain.item)
     if not guards:
         return derive(plain)
-    return UniquePut(
-        target,
-        timeout=plain.timeout,
-        presence=plain.presence,
-        now=plain.now,
-        write_id=plain.write_id,
-        item=plain.item,
-        guards=guards,
-        token=ClientRequestToken(token),
-    )
+    return promote(plain, UniquePut[ModelT], guards=guards, token=ClientRequestToken(token))
 
 
 def unique_patch(plain: UpdateItem[ModelT], old: Item, new: Item, token: str) -> UpdateItem[ModelT]:
@@ -197,24 +188,15 @@ def unique_patch(plain: UpdateItem[ModelT], old: Item, new: Item, token: str) ->
         new: The item as it shall be.
         token: What makes the transaction one.
     """
-    target = plain.target
-    guards = Guards(target, plain.key, plain.now)
+    sending = plain.sending
+    guards = Guards(sending.target, plain.key, sending.now)
     actions = guards.changed(old, new)
     if not actions:
-        return plain
-    use(plain)
-    return UniqueUpdate(
-        target,
-        plain.key,
-        timeout=plain.timeout,
-        presence=plain.presence,
-        version=plain.version,
-        now=plain.now,
-        conditions=(*guards.held(old), *plain.conditions),
-        write_id=plain.write_id,
-        clauses=plain.clauses,
-        verb=plain.verb,
-        unchanged=plain.unchanged,
+        return derive(plain)
+    return promote(
+        plain,
+        UniqueUpdate[ModelT],
+        conditions=(*guards.held(old), *sending.conditions),
         guards=actions,
         token=ClientRequestToken(token),
         sent=new,
@@ -229,16 +211,12 @@ def unique_delete(plain: DeleteItem[ModelT], item: Item, token: str) -> DeleteIt
         item: The instance, encoded.
         token: What makes the transaction one.
     """
-    target = plain.target
-    guards = Guards(target, plain.key, plain.now)
-    use(plain)
-    return UniqueDelete(
-        target,
-        plain.key,
-        timeout=plain.timeout,
+    sending = plain.sending
+    guards = Guards(sending.target, plain.key, sending.now)
+    return promote(
+        plain,
+        UniqueDelete[ModelT],
         presence=Presence.PRESENT,
-        version=plain.version,
-        now=plain.now,
         conditions=guards.held(item),
         guards=guards.removed(item),
         token=ClientRequestToken(token),

@@ -29,6 +29,7 @@ from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
+StoredT_co = TypeVar("StoredT_co", covariant=True)
 ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
 SummandT = TypeVar("SummandT", bound=Summand)
@@ -37,35 +38,35 @@ _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, C
 
 
 @frozen(eq=False, repr=False)
-class ItemUpdate(Write[ModelT_co, ModelT_co]):
+class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
     """What every verb that sends an UpdateItem has in common."""
 
     api = "UpdateItem"
-    action = "Update"
+    _action = "Update"
 
     key: Item
-    clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True)
-    creates: bool = field(default=False, kw_only=True)
+    _clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True, alias="clauses")
+    _creates: bool = field(default=False, kw_only=True, alias="creates")
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return whether this may be repeated after a lost answer.
 
         The version that is checked makes a second application fail; assignments of values can be repeated; sums,
         appends and list positions cannot. Advancing an unchecked version twice is harmless: it only has to differ.
         """
-        if self.version is not None:
+        if self._version is not None:
             return RepeatSafety.GUARDED
-        return super().safety if self.clauses.is_repeat_safe else RepeatSafety.UNSAFE
+        return super()._safety if self._clauses.is_repeat_safe else RepeatSafety.UNSAFE
 
     @property
     def _revives(self) -> bool:
-        return self.creates
+        return self._creates
 
     def _compile(self) -> WirePayload:
         target = self._target
         clauses = stamp_update(
-            target, self.clauses, self.now, creates=self.creates, version=self.version, write_id=self.write_id
+            target, self._clauses, self._now, creates=self._creates, version=self._version, write_id=self._write_id
         )
         compiler = target.compiler()
         body: WirePayload = {"TableName": target.table, "Key": self.key}
@@ -83,23 +84,23 @@ class ItemUpdate(Write[ModelT_co, ModelT_co]):
         if body:
             body["ReturnValues"] = "ALL_NEW"
 
-    def to_actions(self) -> tuple[Action, ...]:
+    def _to_actions(self) -> tuple[Action, ...]:
         """Return the update as a transaction takes it: as a check where it changes nothing, which Update cannot say."""
-        (action,) = super().to_actions()
+        (action,) = super()._to_actions()
         return (action if "UpdateExpression" in action.body else evolve(action, kind="ConditionCheck"),)
 
-    def item_key(self) -> Item:
+    def _item_key(self) -> Item:
         """Return the key of the item."""
         return self.key
 
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode(item)
 
-    def from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
+    def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
         return self._decode_answer(response.payload["Attributes"])
 
-    def action_capacity(self) -> Capacity:
+    def _action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
         size = item_size(self.key)
         size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
@@ -109,7 +110,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co]):
 
 
 @frozen(eq=False, repr=False)
-class UpdateItem(ItemUpdate[ModelT_co]):
+class UpdateItem(ItemUpdate[ModelT_co, None]):
     """Change one item; the result is the instance as stored afterwards.
 
     Every clause returns a new operation.
@@ -118,8 +119,8 @@ class UpdateItem(ItemUpdate[ModelT_co]):
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
     """
 
-    verb: str = field(default="update", kw_only=True)
-    unchanged: ModelT_co | None = field(default=None, kw_only=True)
+    _verb: str = field(default="update", kw_only=True, alias="verb")
+    _unchanged: ModelT_co | None = field(default=None, kw_only=True, alias="unchanged")
 
     # ── clauses ──
 
@@ -220,7 +221,7 @@ class UpdateItem(ItemUpdate[ModelT_co]):
             check_maintained(schema, added)
         if not all(map(self._is_checked, added.clauses)):
             target.compiler().update(added)
-        return self._derived(clauses=self.clauses.merge(added))
+        return self._derived(_clauses=self._clauses.merge(added))
 
     def _is_checked(self, clause: UpdateClause) -> bool:
         """Tell whether a clause assigns an encoded value to an own attribute, no key: nothing else can be wrong."""
@@ -231,30 +232,30 @@ class UpdateItem(ItemUpdate[ModelT_co]):
     # ── sending ──
 
     @property
-    def settled(self) -> bool:
+    def _settled(self) -> bool:
         """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
-        return self.unchanged is not None and self.clauses.is_empty and not self.conditions
+        return self._unchanged is not None and self._clauses.is_empty and not self._conditions
 
-    def result(self) -> ModelT_co:
+    def _result(self) -> ModelT_co:
         """Return the instance that needs no change."""
-        if self.unchanged is None:
-            return super().result()
-        return self.unchanged
+        if self._unchanged is None:
+            return super()._result()
+        return self._unchanged
 
     def _compile(self) -> WirePayload:
-        if self.clauses.is_empty and self.unchanged is None:
+        if self._clauses.is_empty and self._unchanged is None:
             raise ExpressionError(
-                f"{self._target.schema.entity}: .{self.verb}() needs a clause: .set(), .set_default(), .add(),"
+                f"{self._target.schema.entity}: .{self._verb}() needs a clause: .set(), .set_default(), .add(),"
                 " .remove(), .discard(), .append() or .prepend()"
             )
-        if self.creates:
+        if self._creates:
             self._check_complete()
         return super()._compile()
 
     def _check_complete(self) -> None:
         """Refuse an upsert that could create an item which no read could decode."""
         schema = self._target.schema
-        given = {clause.path.segments[0] for clause in self.clauses.clauses if _gives(clause)}
+        given = {clause.path.segments[0] for clause in self._clauses.clauses if _gives(clause)}
         missing = [name for name in schema.required_fields if schema.by_field[name].name not in given]
         if missing:
             raise ExpressionError(
@@ -262,26 +263,26 @@ class UpdateItem(ItemUpdate[ModelT_co]):
                 f"missing: {', '.join(missing)}. Give them with .set() or .set_default(), or use .update()"
             )
 
-    def transacted(self) -> None:
+    def _transacted(self) -> None:
         """Return what this gives in a transaction, which returns no item."""
 
-    def follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
+    def _follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
         """Return the deletion of an expired item that stands in the way of an upsert, which is then sent again."""
         if self._met_expired(error, now):
             return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
         return None
 
-    def recover(self, error: Exception, now: float, /) -> ModelT_co:
+    def _recover(self, error: Exception, now: float, /) -> ModelT_co:
         """Raise what a failure means; in a transaction, an upsert cannot remove an expired item first."""
         if self._met_expired(error, now) and isinstance(error, ConditionalCheckFailedError) and not error.ambiguous:
             raise_expired(self._target, error)
         if isinstance(error, ValidationError) and not error.ambiguous:
-            raise_unreachable(self._target, error, self.clauses)
-        return super().recover(error, now)
+            raise_unreachable(self._target, error, self._clauses)
+        return super()._recover(error, now)
 
     def _met_expired(self, error: Exception, now: float) -> bool:
         return (
-            self.creates
+            self._creates
             and isinstance(error, ConditionalCheckFailedError)
             and error.item is not None
             and living(self._target, error.item, now) is None
@@ -289,26 +290,26 @@ class UpdateItem(ItemUpdate[ModelT_co]):
 
 
 @frozen(eq=False, repr=False)
-class ReplaceItem(ItemUpdate[ModelT_co]):
+class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
     """Write every declared attribute of an item that must exist; the result is the instance as stored afterwards.
 
     Cost: one request; a write unit for each KB of the larger of the item before and after.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
     """
 
-    sent: Item = field(kw_only=True)
+    _sent: Item = field(kw_only=True, alias="sent")
 
     def _check_size(self, encoded: int) -> None:
         if encoded > ITEM_BYTES:
             schema = self._target.schema
             automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
-            sure = {name: value for name, value in self.sent.items() if name not in automatic}
+            sure = {name: value for name, value in self._sent.items() if name not in automatic}
             check_item_size(sure, schema.entity)
 
-    def transacted(self) -> ModelT_co:
+    def _transacted(self) -> ModelT_co:
         """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
         target = self._target
-        return self._decode(stamped(target.codec, self.sent, self.now, self.version))
+        return self._decode(stamped(target.codec, self._sent, self._now, self._version))
 
 
 class PurgeExpired(DeleteItem[ModelT_co]):
@@ -317,13 +318,13 @@ class PurgeExpired(DeleteItem[ModelT_co]):
     __slots__ = ()
 
     def _condition(self) -> Condition[Any] | None:
-        return expired_condition(self._target, self.now)
+        return expired_condition(self._target, self._now)
 
-    def recover(self, error: Exception, now: float, /) -> ModelT_co | None:
+    def _recover(self, error: Exception, now: float, /) -> ModelT_co | None:
         """Return None where the item is no longer the expired one: somebody wrote it, or it is gone."""
         if isinstance(error, ConditionalCheckFailedError):
             return None
-        return super().recover(error, now)
+        return super()._recover(error, now)
 
 
 def _gives(clause: UpdateClause) -> bool:

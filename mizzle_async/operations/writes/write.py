@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, MarshallingError, ServiceError
 from mizzle_async.expressions import Condition
-from mizzle_async.operations.actions import Action, Transactable
+from mizzle_async.operations.actions import Action, Transactable, WriteSending
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce, exactly_once
@@ -22,11 +22,11 @@ from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
-StoredT = TypeVar("StoredT")
+StoredT_co = TypeVar("StoredT_co", covariant=True)
 
 
 @frozen(eq=False, repr=False)
-class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
+class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, ResultT_co, StoredT_co]):
     """A write of one item.
 
     Attributes:
@@ -38,15 +38,20 @@ class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
             nothing is stored.
     """
 
-    action: ClassVar[str]
+    _action: ClassVar[str]
     """What the write is called inside a transaction: ``Put``, ``Update``, ``Delete`` or ``ConditionCheck``."""
 
-    presence: Presence = field(default=Presence.ANY, kw_only=True)
-    version: int | None = field(default=None, kw_only=True)
-    now: float = field(default=0.0, kw_only=True)
-    conditions: tuple[Condition[ModelT_co], ...] = field(default=(), kw_only=True)
-    write_id: str | None = field(default=None, kw_only=True, repr=False)
+    _presence: Presence = field(default=Presence.ANY, kw_only=True, alias="presence")
+    _version: int | None = field(default=None, kw_only=True, alias="version")
+    _now: float = field(default=0.0, kw_only=True, alias="now")
+    _conditions: tuple[Condition[ModelT_co], ...] = field(default=(), kw_only=True, alias="conditions")
+    _write_id: str | None = field(default=None, kw_only=True, alias="write_id", repr=False)
     _compiled: WirePayload | None = field(default=None, init=False)
+
+    @property
+    def sending(self) -> WriteSending[ResultT_co, StoredT_co]:
+        """How the client sends this operation. Asking for it counts as using the operation."""
+        return WriteSending(self)
 
     def when(self, condition: Condition[ModelT_co], /) -> Self:
         """Write only if a condition is true of the stored item; several are joined by AND.
@@ -58,9 +63,9 @@ class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
             ExpressionError: DynamoDB would refuse it, or it is about another entity.
         """
         use(self)
-        return self._derived(conditions=(*self.conditions, checked(self._target, condition)))
+        return self._derived(_conditions=(*self._conditions, checked(self._target, condition)))
 
-    def exactly_once(self: Transactable[StoredT], *, token: str | None = None) -> ExactlyOnce[StoredT]:
+    def exactly_once(self, *, token: str | None = None) -> ExactlyOnce[StoredT_co]:
         """Return this write as a transaction of its own, which is applied once whatever happens to its answers.
 
         Say it last: the transaction takes no further clauses. Its result is the stored instance for whole-item writes,
@@ -72,11 +77,9 @@ class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
 
         Cost: twice the write units.
         """
-        if isinstance(self, Operation):
-            use(self)
-        own = request_token(token, self.target.new_token, self)
-        timeout: float | None = getattr(self, "timeout", None)
-        return exactly_once(self, own, timeout)
+        use(self)
+        own = request_token(token, self._target.new_token, self)
+        return exactly_once(self, own, self.timeout)
 
     def at_version(self, version: int, /) -> Self:
         """Write only if the stored item has this version, like HTTP's ``If-Match``; else raise `VersionConflictError`.
@@ -90,64 +93,65 @@ class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
         use(self)
         schema = self._target.schema
         expected = check_version(schema, version)
-        if self.presence is Presence.ABSENT:
+        if self._presence is Presence.ABSENT:
             raise ExpressionError(
                 f"{schema.entity}: an insert is for an item that is not there, which has no version: use .replace(), "
                 ".update() or .patch() for one that is"
             )
-        return self._derived(version=expected)
+        return self._derived(_version=expected)
 
-    def to_actions(self) -> tuple[Action, ...]:
-        """Return the write as a transaction takes it."""
-        use(self)
+    @property
+    def _is_conditional(self) -> bool:
+        return bool(self._conditions) or self._version is not None or self._presence is not Presence.ANY
+
+    def _to_actions(self) -> tuple[Action, ...]:
         body = dict(self._request())
         self._check_size(len(orjson.dumps(body)))
-        return (Action(self.action, body, self.item_key()),)
+        return (Action(self._action, body, self._item_key()),)
 
-    def transacted(self) -> Any:
+    def _transacted(self) -> StoredT_co:
         """Return what this gives in a transaction."""
         raise NotImplementedError
 
-    def item_key(self) -> Item:
+    def _item_key(self) -> Item:
         """Return the key of the item."""
         raise NotImplementedError
 
-    def action_capacity(self) -> Capacity:
+    def _action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""
         raise NotImplementedError
 
     @property
-    def safety(self) -> RepeatSafety:
+    def _safety(self) -> RepeatSafety:
         """Return whether this may be repeated after a lost answer."""
         return RepeatSafety.GUARDED if "ConditionExpression" in self._request() else RepeatSafety.IDEMPOTENT
 
-    def to_request(self) -> WireRequest:
+    def _to_request(self) -> WireRequest:
         """Return the wire request, encoded.
 
         Raises:
             LimitError: The item is larger than DynamoDB stores.
         """
-        use(self)
         body = orjson.dumps(self._body())
         self._check_size(len(body))
-        return WireRequest(self.api, body, self._target.table, self.safety, None, self.timeout)
+        return WireRequest(self.api, body, self._target.table, self._safety, None, self.timeout)
 
-    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+    def _recover(self, error: Exception, now: float, /) -> ResultT_co:
         """Raise what a failure means, or return the result where the stored item proves that this was applied."""
         if isinstance(error, ConditionalCheckFailedError):
             verdict = Verdict.REFUSED
             if error.ambiguous:
-                expected = 0 if self.presence is Presence.ABSENT else self.version
-                verdict = judge(self._target.schema, error.item, write_id=self.write_id, expected=expected)
+                expected = 0 if self._presence is Presence.ABSENT else self._version
+                verdict = judge(self._target.schema, error.item, write_id=self._write_id, expected=expected)
             if verdict is Verdict.APPLIED and error.item is not None:
                 return self._applied(error.item)
             raise_condition_failure(
                 self._target,
                 error,
                 now,
-                presence=self.presence,
-                condition=" AND ".join(map(str, self.conditions)),
-                version=self.version,
+                presence=self._presence,
+                condition=" AND ".join(map(str, self._conditions)),
+                version=self._version,
                 certain=verdict is Verdict.REFUSED,
             )
         if isinstance(error, ServiceError) and error.ambiguous:
@@ -174,17 +178,17 @@ class Write(Operation[ResultT_co], Generic[ModelT_co, ResultT_co]):
         return body
 
     def _capacity(self) -> Capacity:
-        return self.action_capacity()
+        return self._action_capacity()
 
     def _condition(self) -> Condition[Any] | None:
-        conditions: tuple[Condition[Any], ...] = self.conditions
-        if self.version is not None:
-            conditions = (version_condition(self._target, self.version), *conditions)
-        if self._revives and (expired := expired_condition(self._target, self.now)) is not None:
+        conditions: tuple[Condition[Any], ...] = self._conditions
+        if self._version is not None:
+            conditions = (version_condition(self._target, self._version), *conditions)
+        if self._revives and (expired := expired_condition(self._target, self._now)) is not None:
             # What an expired item holds must not come back: a first request finds that out, see `UpdateItem.follow_up`.
             conditions = (~expired, *conditions)
             return conditions[0] if len(conditions) == 1 else conditions[0] & _all(conditions[1:])
-        return write_condition(self._target, self.presence, conditions, self.now)
+        return write_condition(self._target, self._presence, conditions, self._now)
 
     @property
     def _revives(self) -> bool:

@@ -148,7 +148,7 @@ def test_batch_shows_what_it_sends():
     rows = Client().table(Row)
     entry = put_entry(rows.target, rows.target.codec.encode(Row(name="a")), None, 0)
     batch = BatchWrite(rows.target, [entry])
-    assert batch.to_wire() == orjson.loads(batch.to_request().body)
+    assert batch.to_wire() == orjson.loads(batch.sending.to_request().body)
     assert batch.to_wire()["RequestItems"]["rows"] == [
         {"PutRequest": {"Item": {"name": {"S": "a"}, "count": {"N": "0"}}}}
     ]

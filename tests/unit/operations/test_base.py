@@ -58,7 +58,7 @@ def test_wire_form_is_a_dict_of_its_own(customers):
 def test_request_carries_what_the_wire_form_shows(customers):
     """The encoded body is the shown one, beside table, safety and the call's timeout."""
     operation = customers.get("c1", timeout=2.5)
-    request = operation.to_request()
+    request = operation.sending.to_request()
     assert orjson.loads(request.body) == operation.to_wire()
     assert (request.operation, request.table, request.safety, request.timeout) == (
         "GetItem",
@@ -113,7 +113,7 @@ def test_unused_operation_warns(customers):
         customers.get("c1")
 
 
-@pytest.mark.parametrize("use", [str, "to_wire", "explain", "to_request", "send", "when"])
+@pytest.mark.parametrize("use", [str, "to_wire", "explain", "sending", "send", "when"])
 def test_used_operation_does_not_warn(customers, use):
     """Showing, explaining, sending and building on count as use."""
     operation = customers.put(Customer(customer_id="c1", name="Ann"))
@@ -121,6 +121,8 @@ def test_used_operation_does_not_warn(customers, use):
         operation.when(Customer.name == "Ann").to_wire()
     elif use == "send":
         operation.send().close()
+    elif use == "sending":
+        operation.sending.to_request()
     elif use is str:
         str(operation)
         operation.to_wire()

@@ -51,10 +51,10 @@ def test_expired_item_is_hidden_from_a_get():
     sessions = Client(clock=lambda: NOW).table(Session)
     response = WireResponse({"Item": {"token": {"S": "t"}, "expires": {"N": str(SECONDS - 1)}}})
     hidden, shown = sessions.get("t"), sessions.get("t", include_expired=True)
-    hidden.to_request()
-    shown.to_request()
-    assert hidden.from_wire(response, NOW) is None
-    assert shown.from_wire(response, NOW).token == "t"
+    hidden.sending.to_request()
+    shown.sending.to_request()
+    assert hidden.sending.from_wire(response, NOW) is None
+    assert shown.sending.from_wire(response, NOW).token == "t"
 
 
 @pytest.mark.parametrize(

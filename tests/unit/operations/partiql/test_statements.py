@@ -186,20 +186,20 @@ def request_of(client, text, *parameters):
 
 def test_what_may_be_repeated(client):
     """Reads may, an INSERT fails on its own success, an UPDATE may add up."""
-    assert request_of(client, "SELECT * FROM t").to_request().safety is RepeatSafety.READ
-    assert request_of(client, "INSERT INTO t VALUE {'a': 1}").to_request().safety is RepeatSafety.GUARDED
-    update = request_of(client, "UPDATE t SET a = a + 1 WHERE b = ?", 1).to_request()
+    assert request_of(client, "SELECT * FROM t").sending.to_request().safety is RepeatSafety.READ
+    assert request_of(client, "INSERT INTO t VALUE {'a': 1}").sending.to_request().safety is RepeatSafety.GUARDED
+    update = request_of(client, "UPDATE t SET a = a + 1 WHERE b = ?", 1).sending.to_request()
     assert (update.safety, update.table) == (RepeatSafety.UNSAFE, "t")
 
 
 def test_insert_after_a_lost_answer(client):
     """An INSERT that finds an item after a lost answer may have found its own; without one it is a plain refusal."""
     operation = request_of(client, "INSERT INTO t VALUE {'a': 1}")
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(OutcomeUnknownError, match="may be this one"):
-        operation.recover(DuplicateItemError("there", ambiguous=True), NOW)
+        operation.sending.recover(DuplicateItemError("there", ambiguous=True), NOW)
     with pytest.raises(DuplicateItemError):
-        operation.recover(DuplicateItemError("there"), NOW)
+        operation.sending.recover(DuplicateItemError("there"), NOW)
 
 
 def test_batch(client):
@@ -207,7 +207,7 @@ def test_batch(client):
     text = "UPDATE t SET a = 1 WHERE b = ?"
     batch = client.execute_batch(*(client.execute(text, number) for number in range(9)), timeout=3.0)
     assert [each["Parameters"] for each in batch.to_wire()["Statements"]] == [[{"N": str(n)}] for n in range(9)]
-    request = batch.to_request()
+    request = batch.sending.to_request()
     assert (request.table, request.safety, request.timeout) == ("t", RepeatSafety.UNSAFE, 3.0)
     codes = [
         "ConditionalCheckFailed",
@@ -220,7 +220,7 @@ def test_batch(client):
         "Strange",
     ]
     answers = [{"Error": {"Code": code, "Message": "words", "Item": {"a": {"N": "1"}}}} for code in codes]
-    results = batch.from_wire(WireResponse({"Responses": [*answers, {"TableName": "t"}]}, "R1", 2), NOW)
+    results = batch.sending.from_wire(WireResponse({"Responses": [*answers, {"TableName": "t"}]}, "R1", 2), NOW)
     kinds = [
         ConditionalCheckFailedError,
         ThrottledError,
@@ -249,14 +249,14 @@ def test_batch_of_reads(client):
         client.execute("SELECT * FROM users WHERE user_id = ?", "_unique#email#S#x", into=User),
         client.execute("SELECT * FROM users WHERE user_id = ?", "c"),
     )
-    assert batch.to_request().safety is RepeatSafety.READ
+    assert batch.sending.to_request().safety is RepeatSafety.READ
     answers = [
         {"Item": {"user_id": {"S": "secret"}}},
         {"Item": {"user_id": {"S": "b"}}},
         {"Item": {"user_id": {"S": "_unique#email#S#x"}}},
         {},
     ]
-    results = batch.from_wire(WireResponse({"Responses": answers}), NOW)
+    results = batch.sending.from_wire(WireResponse({"Responses": answers}), NOW)
     assert [result.row for result in results] == [User(user_id="secret"), {"user_id": "b"}, None, None]
     assert "secret" not in repr(results)
 
@@ -271,8 +271,8 @@ def test_bad_batches(client):
     with pytest.raises(ExpressionError, match="not str"):
         client.execute_batch("SELECT * FROM t")
     empty = client.execute_batch()
-    assert empty.settled
-    assert empty.result() == ()
+    assert empty.sending.settled
+    assert empty.sending.result() == ()
     assert empty.to_wire() == {}
 
 
@@ -286,8 +286,8 @@ def test_transaction(client):
     wire = transaction.to_wire()
     assert wire["ClientRequestToken"] == "mine"
     assert wire["TransactStatements"][1]["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-    assert transaction.to_request().safety is RepeatSafety.TOKEN
-    assert transaction.from_wire(WireResponse({}), NOW) == (None, None)
+    assert transaction.sending.to_request().safety is RepeatSafety.TOKEN
+    assert transaction.sending.from_wire(WireResponse({}), NOW) == (None, None)
     assert str(transaction) == "ExecuteTransaction of 2: PartiQL read of 't'; PartiQL write of 't'"
 
 
@@ -295,9 +295,9 @@ def test_transaction_of_reads(client):
     """A transaction of reads gives the rows."""
     statements = [client.execute("SELECT * FROM users WHERE user_id = ?", key, into=User) for key in "ab"]
     transaction = client.execute_transaction(*statements)
-    transaction.to_request()
+    transaction.sending.to_request()
     answer = {"Responses": [{"Item": {"user_id": {"S": "a"}}}, {}]}
-    assert transaction.from_wire(WireResponse(answer), NOW) == (User(user_id="a"), None)
+    assert transaction.sending.from_wire(WireResponse(answer), NOW) == (User(user_id="a"), None)
 
 
 def test_transaction_failures(client):
@@ -308,7 +308,7 @@ def test_transaction_failures(client):
         client.execute("UPDATE u SET b = 1 WHERE a = ?", 3),
     ]
     transaction = client.execute_transaction(*statements)
-    transaction.to_request()
+    transaction.sending.to_request()
     stored = {"user_id": {"S": "secret"}}
     reasons = [
         CancellationReason(None, "ConditionalCheckFailed", "words", stored),
@@ -316,7 +316,7 @@ def test_transaction_failures(client):
         CancellationReason(None, None),
     ]
     with pytest.raises(TransactionCanceledError) as raised:
-        transaction.recover(TransactionCanceledError("no", reasons=reasons, attempts=2, request_id="R1"), NOW)
+        transaction.sending.recover(TransactionCanceledError("no", reasons=reasons, attempts=2, request_id="R1"), NOW)
     failed, duplicate, fine = raised.value.reasons
     assert [each.operation for each in raised.value.reasons] == statements
     assert [type(each.error) for each in raised.value.reasons] == [
@@ -334,19 +334,19 @@ def test_transaction_failures(client):
     assert [str(each.operation) for each in copied.reasons] == list(map(str, statements))
     assert type(copied.reasons[0].error) is ConditionalCheckFailedError
     with pytest.raises(OutcomeUnknownError):
-        transaction.recover(TransportError("gone", outcome=Outcome.UNKNOWN), NOW)
-    transaction.begin(NOW)
+        transaction.sending.recover(TransportError("gone", outcome=Outcome.UNKNOWN), NOW)
+    transaction.sending.begin(NOW)
     with pytest.raises(LimitError):
-        transaction.begin(NOW + 1_000)
+        transaction.sending.begin(NOW + 1_000)
 
 
 def test_lost_answer_to_a_transaction_that_reads(client):
     """A transaction that only reads has no outcome to be unknown: a lost answer is the transport's error."""
     transaction = client.execute_transaction(client.execute("SELECT * FROM t WHERE a = ?", 1))
-    transaction.to_request()
+    transaction.sending.to_request()
     lost = TransportError("gone", outcome=Outcome.UNKNOWN)
     with pytest.raises(TransportError) as raised:
-        transaction.recover(lost, NOW)
+        transaction.sending.recover(lost, NOW)
     assert raised.value is lost
 
 
@@ -358,8 +358,8 @@ def test_bad_transactions(client):
     with pytest.raises(ExpressionError, match="EXISTS"):
         client.execute_transaction(read, write)
     empty = client.execute_transaction()
-    assert empty.settled
-    assert empty.result() == ()
+    assert empty.sending.settled
+    assert empty.sending.result() == ()
     assert empty.to_wire() == {}
 
 

@@ -28,8 +28,8 @@ def orders():
 
 def answered(operation, payload, now=0.0):
     """Return what an operation makes of an answer."""
-    operation.to_request()
-    return operation.from_wire(WireResponse(payload, "R1", 2), now)
+    operation.sending.to_request()
+    return operation.sending.from_wire(WireResponse(payload, "R1", 2), now)
 
 
 ITEM = {"customer_id": {"S": "c1"}, "number": {"N": "7"}, "status": {"S": "open"}}

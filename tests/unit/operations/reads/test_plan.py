@@ -277,8 +277,8 @@ def test_requests_say_how_their_answers_are_read(orders):
     """Only a page that was asked for in records is parsed into them."""
     plan = orders.query(Order.customer_id == "c1")._plan
     compiled = plan.compile(NOW)
-    assert plan.page(compiled).to_request().parse is None
-    assert plan.page(compiled, records=plan.records).to_request().parse == plan.records.parse
+    assert plan.page(compiled).sending.to_request().parse is None
+    assert plan.page(compiled, records=plan.records).sending.to_request().parse == plan.records.parse
 
 
 def test_projected_row_is_a_tuple_in_the_order_asked(orders):

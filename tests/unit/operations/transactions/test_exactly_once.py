@@ -48,9 +48,9 @@ def canceled(*codes):
 
 def raised_by(operation, error):
     """Return what a failure means for an operation."""
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(Exception) as raised:  # noqa: PT011  (the caller looks at it)
-        operation.recover(error, NOW)
+        operation.sending.recover(error, NOW)
     return raised.value
 
 
@@ -61,9 +61,9 @@ def test_it_is_a_transaction_of_one_action(counters):
     assert list(wire["TransactItems"][0]) == ["Update"]
     assert len(wire["TransactItems"]) == 1
     assert len(wire["ClientRequestToken"]) == 36
-    request = operation.to_request()
+    request = operation.sending.to_request()
     assert (request.operation, request.safety, request.table) == ("TransactWriteItems", RepeatSafety.TOKEN, "counters")
-    assert operation.safety is RepeatSafety.TOKEN
+    assert operation.sending.safety is RepeatSafety.TOKEN
     assert "exactly once: UpdateItem 'counters'" in str(operation)
 
 
@@ -83,22 +83,22 @@ def test_result(counters):
         counters.delete("a").exactly_once(),
     )
     for operation in (put, update, delete):
-        operation.to_request()
-    assert put.from_wire(WireResponse({}), NOW) == Counted(id="a")
-    assert update.from_wire(WireResponse({}), NOW) is None
-    assert delete.from_wire(WireResponse({}), NOW) is None
+        operation.sending.to_request()
+    assert put.sending.from_wire(WireResponse({}), NOW) == Counted(id="a")
+    assert update.sending.from_wire(WireResponse({}), NOW) is None
+    assert delete.sending.from_wire(WireResponse({}), NOW) is None
 
 
 def test_timeout_is_kept(counters):
     """The write's own timeout is the transaction's."""
-    assert counters.update("a", timeout=3.0).add(Counted.count, 1).exactly_once().to_request().timeout == 3.0
+    assert counters.update("a", timeout=3.0).add(Counted.count, 1).exactly_once().sending.to_request().timeout == 3.0
 
 
 def test_nothing_to_do_is_settled(counters):
     """A patch without a difference sends nothing."""
     operation = counters.patch(Counted(id="a"), to=Counted(id="a")).exactly_once()
-    assert operation.settled
-    assert operation.result() is None
+    assert operation.sending.settled
+    assert operation.sending.result() is None
     assert operation.to_wire() == {}
 
 
@@ -134,10 +134,10 @@ def test_token(counters):
     with pytest.raises(LimitError):
         counters.delete("a").exactly_once(token="x" * 37)
     own = counters.delete("a").exactly_once()
-    own.to_request()
-    own.begin(NOW)
+    own.sending.to_request()
+    own.sending.begin(NOW)
     with pytest.raises(LimitError):
-        own.begin(NOW + 1_000)
+        own.sending.begin(NOW + 1_000)
 
 
 def test_it_survives_pickling(counters):

@@ -51,32 +51,32 @@ def test_gets_are_read_together(client, orders):
             {"Get": {"TableName": "readings", "Key": {"number": {"N": "5"}}}},
         ]
     }
-    request = transaction.to_request()
+    request = transaction.sending.to_request()
     assert (request.table, request.safety) == ("orders, readings", RepeatSafety.READ)
 
 
 def test_result_is_what_each_get_gives(client, orders):
     """The result is a tuple in the order of the gets, None where there is no item."""
     transaction = client.transact_get(orders.get("a"), orders.get("b"))
-    transaction.to_request()
+    transaction.sending.to_request()
     answer = {"Responses": [{"Item": {"order_id": {"S": "a"}, "total": {"N": "3"}}}, {}]}
-    assert transaction.from_wire(WireResponse(answer), NOW) == (Order(order_id="a", total=3), None)
+    assert transaction.sending.from_wire(WireResponse(answer), NOW) == (Order(order_id="a", total=3), None)
 
 
 def test_missing_item_of_get_one(client, orders):
     """A `get_one` that finds nothing raises, in a transaction too."""
     transaction = client.transact_get(orders.get_one("a"))
-    transaction.to_request()
+    transaction.sending.to_request()
     with pytest.raises(ItemNotFoundError):
-        transaction.from_wire(WireResponse({"Responses": [{}]}), NOW)
+        transaction.sending.from_wire(WireResponse({"Responses": [{}]}), NOW)
 
 
 def test_nothing_to_read(client):
     """Without gets there is nothing to send, and it says so."""
     transaction = client.transact_get()
-    assert transaction.settled
+    assert transaction.sending.settled
     assert transaction.to_wire() == {}
-    assert transaction.result() == ()
+    assert transaction.sending.result() == ()
     assert "nothing is sent" in str(transaction)
     assert "nothing is sent" in str(transaction.explain())
 
@@ -114,17 +114,17 @@ def test_reasons_are_tied_to_gets(client, orders):
     """A cancelled read says which get was the reason; other errors are themselves."""
     gets = orders.get("a"), orders.get("b")
     transaction = client.transact_get(*gets)
-    transaction.to_request()
+    transaction.sending.to_request()
     reasons = [CancellationReason(None, None), CancellationReason(None, "TransactionConflict", "busy")]
     with pytest.raises(TransactionCanceledError) as raised:
-        transaction.recover(TransactionCanceledError("cancelled", reasons=reasons, request_id="R"), NOW)
+        transaction.sending.recover(TransactionCanceledError("cancelled", reasons=reasons, request_id="R"), NOW)
     assert [(reason.operation, reason.code) for reason in raised.value.reasons] == [
         (gets[0], None),
         (gets[1], "TransactionConflict"),
     ]
     assert raised.value.request_id == "R"
     with pytest.raises(ValidationError):
-        transaction.recover(ValidationError("no"), NOW)
+        transaction.sending.recover(ValidationError("no"), NOW)
 
 
 def test_explain_prices_it(client, orders):

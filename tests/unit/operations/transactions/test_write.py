@@ -90,9 +90,9 @@ FAILED = ("ConditionalCheckFailed", None)
 
 def raised_by(operation, error):
     """Return what a failure means for an operation."""
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(Exception) as raised:  # noqa: PT011  (the caller looks at it)
-        operation.recover(error, NOW)
+        operation.sending.recover(error, NOW)
     return raised.value
 
 
@@ -132,8 +132,8 @@ def test_result_is_stored_instances_and_none(client, orders, stock):
         stock.put(Stock(sku="s9")),
         stock.delete("s2"),
     )
-    transaction.to_request()
-    assert transaction.from_wire(WireResponse({}), NOW) == (
+    transaction.sending.to_request()
+    assert transaction.sending.from_wire(WireResponse({}), NOW) == (
         Order(order_id="o1", version=1),
         None,
         Order(order_id="o2", note="new", version=5),
@@ -148,31 +148,31 @@ def test_token_is_fixed_when_it_is_built(client, stock):
     token = transaction.to_wire()["ClientRequestToken"]
     assert 1 <= len(token) <= 36
     assert transaction.to_wire()["ClientRequestToken"] == token
-    assert transaction.to_request().body == transaction.to_request().body
+    assert transaction.sending.to_request().body == transaction.sending.to_request().body
     assert other.to_wire()["ClientRequestToken"] != token
 
 
 def test_repetition_is_recognised(client, stock):
     """The service recognises a repetition by its token."""
     transaction = client.transact_write(stock.delete("a"))
-    assert transaction.safety is transaction.to_request().safety is RepeatSafety.TOKEN
+    assert transaction.sending.safety is transaction.sending.to_request().safety is RepeatSafety.TOKEN
 
 
 def test_sent_again_within_nine_minutes(client, stock):
     """Within nine minutes of the first sending it may be sent again; later that would be another transaction."""
     transaction = client.transact_write(stock.delete("a"))
-    transaction.begin(NOW)
-    transaction.begin(NOW + CLIENT_REQUEST_TOKEN_SECONDS)
-    transaction.to_request()
+    transaction.sending.begin(NOW)
+    transaction.sending.begin(NOW + CLIENT_REQUEST_TOKEN_SECONDS)
+    transaction.sending.to_request()
     with pytest.raises(LimitError, match="more than 9 minutes ago"):
-        transaction.begin(NOW + CLIENT_REQUEST_TOKEN_SECONDS + 1)
+        transaction.sending.begin(NOW + CLIENT_REQUEST_TOKEN_SECONDS + 1)
 
 
 def test_callers_token(client, stock):
     """A caller's own token is sent as it is, and its age is the caller's business."""
     transaction = client.transact_write(stock.delete("a"), token="order-7")
-    transaction.begin(NOW)
-    transaction.begin(NOW + 10_000)
+    transaction.sending.begin(NOW)
+    transaction.sending.begin(NOW + 10_000)
     assert transaction.to_wire()["ClientRequestToken"] == "order-7"
 
 
@@ -195,22 +195,22 @@ def test_token_that_is_no_text(client, stock):
 def test_age_of_the_token(client, stock):
     """A call that sends a transaction again says for how long its token is known, so that no retry comes too late."""
     transaction = client.transact_write(stock.delete("a"))
-    assert transaction.to_request().token_age == 0
+    assert transaction.sending.to_request().token_age == 0
     for now, age in ((NOW, 0), (NOW + 500, 500), (NOW + 20, 20)):
-        transaction.begin(now)
-        assert transaction.to_request().token_age == age
+        transaction.sending.begin(now)
+        assert transaction.sending.to_request().token_age == age
     given = client.transact_write(stock.delete("a"), token="t")
-    given.begin(NOW)
-    given.begin(NOW + 500)
-    assert given.to_request().token_age == 0
+    given.sending.begin(NOW)
+    given.sending.begin(NOW + 500)
+    assert given.sending.to_request().token_age == 0
 
 
 def test_empty_transaction_sends_nothing(client):
     """Without operations there is nothing to send, and it says so."""
     transaction = client.transact_write()
-    assert transaction.settled
+    assert transaction.sending.settled
     assert transaction.to_wire() == {}
-    assert transaction.result() == ()
+    assert transaction.sending.result() == ()
     assert "nothing is sent" in str(transaction)
     assert "nothing is sent" in str(transaction.explain())
 
@@ -219,9 +219,9 @@ def test_patch_without_difference_adds_no_action(client, stock):
     """A patch that changes nothing adds no action; alone it makes the transaction an empty one."""
     same = stock.patch(Stock(sku="a"), to=Stock(sku="a"))
     alone = client.transact_write(same)
-    assert alone.settled
+    assert alone.sending.settled
     assert alone.to_wire() == {}
-    assert alone.result() == (None,)
+    assert alone.sending.result() == (None,)
     assert len(client.transact_write(same, stock.delete("b")).to_wire()["TransactItems"]) == 1
 
 
@@ -303,7 +303,7 @@ def test_what_is_no_write(client, orders, stock):
 def test_check_alone(orders):
     """A check cannot be awaited: it belongs into a transaction."""
     with pytest.raises(ExpressionError, match="transact_write"):
-        orders.check("o1").when(Order.total == 0).to_request()
+        orders.check("o1").when(Order.total == 0).sending.to_request()
 
 
 def test_check_needs_a_condition(client, orders):
@@ -449,11 +449,12 @@ def test_reported_capacity_is_asked_for(stock):
 def test_it_survives_pickling(client, stock):
     """A pickled transaction is the same transaction: operations, actions and token."""
     transaction = client.transact_write(stock.delete("a"), stock.put(Stock(sku="b")))
-    transaction.begin(NOW)
+    transaction.sending.begin(NOW)
     copied = pickle.loads(pickle.dumps(transaction))
     assert copied.to_wire() == transaction.to_wire()
-    assert copied.token.first_sent == NOW
-    assert copied.result() == (None, Stock(sku="b"))
+    copied.sending.begin(NOW + 60)
+    assert copied.sending.to_request().token_age == 60  # since the first sending of the original
+    assert copied.sending.result() == (None, Stock(sku="b"))
 
 
 def test_reasons_survive_pickling(client, stock):

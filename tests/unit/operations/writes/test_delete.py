@@ -40,8 +40,8 @@ def client():
 
 def answered(operation, payload, *, ambiguous=False):
     """Return what an operation makes of an answer."""
-    operation.to_request()
-    return operation.from_wire(WireResponse(payload, "R1", 2, ambiguous), NOW)
+    operation.sending.to_request()
+    return operation.sending.from_wire(WireResponse(payload, "R1", 2, ambiguous), NOW)
 
 
 def test_wire_form(client):
@@ -76,7 +76,7 @@ def test_expired_item_was_not_there(client):
 def test_nothing_found_after_a_lost_answer_is_unknown(client):
     """Where an earlier attempt may have deleted the item, "there was none" would be a guess."""
     customers = client.table(Customer)
-    assert customers.delete("c1").to_request().safety is RepeatSafety.GUARDED
+    assert customers.delete("c1").sending.to_request().safety is RepeatSafety.GUARDED
     with pytest.raises(OutcomeUnknownError, match="may have deleted the item") as raised:
         answered(customers.delete("c1"), {}, ambiguous=True)
     unknown = raised.value
@@ -91,9 +91,9 @@ def test_item_found_after_a_lost_answer_is_the_deleted_one(client):
 def test_false_condition_without_an_item(client):
     """A delete does not ask for presence: a condition that is false of nothing is a failed condition."""
     operation = client.table(Customer).delete("c1").when(Customer.name == "Ann")
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(ConditionalCheckFailedError) as raised:
-        operation.recover(ConditionalCheckFailedError("false"), NOW)
+        operation.sending.recover(ConditionalCheckFailedError("false"), NOW)
     assert raised.value.item is None
 
 
@@ -104,4 +104,4 @@ def test_check_needs_a_condition_and_a_transaction(client):
         check.to_wire()
     checked = check.when(Customer.name == "Ann")
     with pytest.raises(ExpressionError, match="part of a transaction"):
-        checked.to_request()
+        checked.sending.to_request()

@@ -71,9 +71,9 @@ def failed(item=None, *, ambiguous=False):
 
 def judged(operation, error, now=NOW):
     """Return what a failure means for an operation."""
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(Exception) as raised:  # noqa: PT011  (the caller looks at it)
-        operation.recover(error, now)
+        operation.sending.recover(error, now)
     return raised.value
 
 
@@ -124,17 +124,17 @@ def test_instance_is_taken_as_it_is_when_built(customers):
 def test_result_is_what_is_stored(customers):
     """The result is an instance of its own, equal to what a read would bring."""
     operation = customers.put(ANN)
-    operation.to_request()
-    stored = operation.from_wire(WireResponse({}), NOW)
+    operation.sending.to_request()
+    stored = operation.sending.from_wire(WireResponse({}), NOW)
     assert stored == ANN
     assert stored is not ANN
 
 
 def test_repeating_is_safe(customers):
     """A put may be repeated; with a condition its repetition may fail on its own success."""
-    assert customers.put(ANN).to_request().safety is RepeatSafety.IDEMPOTENT
-    assert customers.insert(ANN).to_request().safety is RepeatSafety.GUARDED
-    assert customers.put(ANN).when(Customer.name == "Bob").to_request().safety is RepeatSafety.GUARDED
+    assert customers.put(ANN).sending.to_request().safety is RepeatSafety.IDEMPOTENT
+    assert customers.insert(ANN).sending.to_request().safety is RepeatSafety.GUARDED
+    assert customers.put(ANN).when(Customer.name == "Bob").sending.to_request().safety is RepeatSafety.GUARDED
 
 
 def test_existing_item_that_is_not_shown_is_the_same_error(customers):
@@ -203,14 +203,14 @@ def test_too_large_item_is_refused(customers):
     """An item above the service's limit is never sent; the message names the largest attribute."""
     operation = customers.put(Customer(customer_id="c1", name="x" * 410_000))
     with pytest.raises(LimitError, match=r"409,600.*'name'"):
-        operation.to_request()
+        operation.sending.to_request()
 
 
 def test_largest_item_is_sent(customers):
     """An item of exactly the limit passes."""
     rest = len("customer_id") + len("c1") + len("name")
     operation = customers.put(Customer(customer_id="c1", name="x" * (409_600 - rest)))
-    assert operation.to_request().body
+    assert operation.sending.to_request().body
 
 
 def test_cost_counts_the_item(customers):
@@ -255,8 +255,8 @@ def test_insert_stamps_both_times(client):
     """A new item is created and updated at the time when the insert was built, whatever the instance says."""
     old = datetime(2000, 1, 1, tzinfo=UTC)
     operation = client.table(Session).insert(Session(token="t", made=old, used=old))
-    operation.to_request()
-    stored = operation.from_wire(WireResponse({}), NOW + 100)
+    operation.sending.to_request()
+    stored = operation.sending.from_wire(WireResponse({}), NOW + 100)
     assert stored.made == stored.used == datetime.fromtimestamp(NOW, UTC)
 
 
@@ -267,8 +267,8 @@ def test_put_keeps_the_creation_time(client):
     sessions = client.table(Session)
     for given, made in ((old, old), (None, now)):
         operation = sessions.put(Session(token="t", made=given))
-        operation.to_request()
-        stored = operation.from_wire(WireResponse({}), NOW)
+        operation.sending.to_request()
+        stored = operation.sending.from_wire(WireResponse({}), NOW)
         assert (stored.made, stored.used) == (made, now)
 
 
@@ -307,4 +307,4 @@ def test_times_follow_the_user_s_hooks():
     )
     replacement = notes.replace(note)
     assert stamp in replacement.to_wire()["ExpressionAttributeValues"].values()
-    assert replacement.transacted().changed == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert replacement.sending.transacted().changed == datetime.fromtimestamp(1_700_000_000, UTC)

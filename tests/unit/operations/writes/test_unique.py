@@ -87,9 +87,9 @@ FAILED = ("ConditionalCheckFailed", None)
 
 def judged(operation, error):
     """Return what a failure means for an operation."""
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(Exception) as raised:  # noqa: PT011  (the caller looks at it)
-        operation.recover(error, NOW)
+        operation.sending.recover(error, NOW)
     return raised.value
 
 
@@ -109,7 +109,7 @@ def test_insert_writes_guards_along(users):
 
 def test_absent_values_have_no_guard(users):
     """What is absent need not be unique: without a value it is the plain insert."""
-    assert users.insert(User(user_id="u1")).to_request().operation == "PutItem"
+    assert users.insert(User(user_id="u1")).sending.to_request().operation == "PutItem"
 
 
 def test_guard_in_a_table_with_a_sort_key(badges):
@@ -184,16 +184,16 @@ def test_patch_that_adds_or_removes_a_value(users):
 
 def test_patch_of_something_else_is_plain(users):
     """A patch that leaves the unique values alone is one UpdateItem; one without a difference is nothing."""
-    assert users.patch(ANN, to=evolve(ANN, name="Anna")).to_request().operation == "UpdateItem"
+    assert users.patch(ANN, to=evolve(ANN, name="Anna")).sending.to_request().operation == "UpdateItem"
     same = users.patch(ANN, to=evolve(ANN))
-    assert same.settled
+    assert same.sending.settled
     assert same.to_wire() == {}
 
 
 def test_equal_numbers_are_one_value(users):
     """1.50 and 1.5 are one number: nothing moves."""
     operation = users.patch(evolve(ANN, number=Decimal("1.50")), to=evolve(ANN, number=Decimal("1.5"), name="x"))
-    assert operation.to_request().operation == "UpdateItem"
+    assert operation.sending.to_request().operation == "UpdateItem"
 
 
 def test_patch_of_the_time_to_live(badges):
@@ -219,10 +219,10 @@ def test_results_are_what_was_sent(users):
     patch = users.patch(ANN, to=evolve(ANN, email="new"))
     delete = users.delete(ANN)
     for operation in (insert, patch, delete):
-        operation.to_request()
-    assert insert.from_wire(WireResponse({}), NOW) == evolve(ANN, version=1)
-    assert patch.from_wire(WireResponse({}), NOW) == evolve(ANN, email="new", version=4)
-    assert delete.from_wire(WireResponse({}), NOW) == ANN
+        operation.sending.to_request()
+    assert insert.sending.from_wire(WireResponse({}), NOW) == evolve(ANN, version=1)
+    assert patch.sending.from_wire(WireResponse({}), NOW) == evolve(ANN, email="new", version=4)
+    assert delete.sending.from_wire(WireResponse({}), NOW) == ANN
 
 
 def test_verbs_that_cannot_know_the_old_value(users):
@@ -314,10 +314,10 @@ def test_a_failed_condition_counts_before_a_conflict(users):
 def test_it_is_recognised_when_repeated(users):
     """The transaction has a token, so repeating it is safe; too late it is refused."""
     operation = users.insert(ANN)
-    assert operation.safety is operation.to_request().safety is RepeatSafety.TOKEN
-    operation.begin(NOW)
+    assert operation.sending.safety is operation.sending.to_request().safety is RepeatSafety.TOKEN
+    operation.sending.begin(NOW)
     with pytest.raises(Exception, match="9 minutes"):
-        operation.begin(NOW + 1_000)
+        operation.sending.begin(NOW + 1_000)
 
 
 def test_conditions_can_be_added(users):
@@ -338,8 +338,8 @@ def test_with_a_condition_it_is_another_transaction(users):
 def test_result_has_the_version_that_was_checked(users):
     """`at_version` is what is checked and advanced, whatever the instance says."""
     patch = users.patch(ANN, to=evolve(ANN, email="new")).at_version(7)
-    patch.to_request()
-    assert patch.from_wire(WireResponse({}), NOW) == evolve(ANN, email="new", version=8)
+    patch.sending.to_request()
+    assert patch.sending.from_wire(WireResponse({}), NOW) == evolve(ANN, email="new", version=8)
 
 
 def test_patch_of_unique_values_takes_no_clauses(users):
@@ -407,7 +407,7 @@ def test_value_that_is_handed_over(client, users):
     }
     assert guard["ConditionExpression"] == "attribute_not_exists(#key) OR #owner = :owner"
     assert guard["ExpressionAttributeValues"] == {":owner": {"M": {"user_id": {"S": "u1"}}}}
-    transaction.to_request()
+    transaction.sending.to_request()
     error = judged(transaction, canceled(FINE, FINE, FAILED, FINE))
     assert [type(reason.error) for reason in error.reasons] == [UniqueConstraintError, type(None)]
 

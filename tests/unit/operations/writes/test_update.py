@@ -85,9 +85,9 @@ def failed(item=None, *, ambiguous=False):
 
 def judged(operation, error):
     """Return what a failure means for an operation."""
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(Exception) as raised:  # noqa: PT011  (the caller looks at it)
-        operation.recover(error, NOW)
+        operation.sending.recover(error, NOW)
     return raised.value
 
 
@@ -154,7 +154,7 @@ def test_containers_are_taken_as_they_are_when_said(orders):
 def test_update_without_a_clause_is_refused(orders):
     """An update that says nothing is a mistake."""
     with pytest.raises(ExpressionError, match=r"\.update\(\) needs a clause"):
-        orders.update(ORDER).to_request()
+        orders.update(ORDER).sending.to_request()
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_wrong_value_is_refused_where_it_is_said(orders):
 def test_result_is_what_is_stored_afterwards(orders):
     """The result is the item that the service returns."""
     operation = orders.update(ORDER).set(Order.status, "paid")
-    operation.to_request()
-    assert operation.from_wire(WireResponse({"Attributes": {**STORED, "st": {"S": "paid"}}}), NOW) == evolve(
+    operation.sending.to_request()
+    assert operation.sending.from_wire(WireResponse({"Attributes": {**STORED, "st": {"S": "paid"}}}), NOW) == evolve(
         ORDER, status="paid"
     )
 
@@ -225,7 +225,7 @@ def test_result_is_what_is_stored_afterwards(orders):
 )
 def test_repeating(orders, build, safety):
     """Assignments may be repeated after a lost answer; what adds up may not."""
-    assert build(orders).to_request().safety is safety
+    assert build(orders).sending.to_request().safety is safety
 
 
 def test_missing_item_is_an_error_of_its_own(orders):
@@ -269,7 +269,7 @@ def test_upsert_must_give_what_is_required(orders, build):
     """A created item must be one that can be read: the message names what is missing."""
     operation = build(orders.upsert(customer_id="c1", order_id="7"))
     with pytest.raises(ExpressionError, match="missing: total"):
-        operation.to_request()
+        operation.sending.to_request()
 
 
 def test_replace_writes_every_declared_attribute(orders):
@@ -315,8 +315,8 @@ def test_patch_without_a_difference_sends_nothing(orders):
     """Two equal states need no request: the result is known."""
     operation = orders.patch(ORDER, to=evolve(ORDER))
     assert operation.to_wire() == {}
-    assert operation.settled
-    assert operation.result() == ORDER
+    assert operation.sending.settled
+    assert operation.sending.result() == ORDER
     assert str(operation) == "UpdateItem 'orders': nothing to send"
     assert str(operation.explain()) == (
         "UpdateItem on 'orders'\n  estimated capacity: none (there is nothing to change, so nothing is sent)"
@@ -326,7 +326,7 @@ def test_patch_without_a_difference_sends_nothing(orders):
 def test_patch_of_nothing_with_a_condition_is_sent(orders):
     """A condition is asked of the service even where nothing is to be changed."""
     operation = orders.patch(ORDER, to=evolve(ORDER)).when(Order.status == "open")
-    assert not operation.settled
+    assert not operation.sending.settled
     assert "UpdateExpression" not in operation.to_wire()
 
 
@@ -382,16 +382,16 @@ def test_expired_item_is_purged_before_an_upsert(client):
     upsert = (
         client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
     )
-    upsert.to_request()
+    upsert.sending.to_request()
     expired = {"token": {"S": "t"}, "user": {"S": "old"}, "expires": {"N": str(SECONDS - 10)}}
-    purge = upsert.follow_up(failed(expired), NOW)
+    purge = upsert.sending.follow_up(failed(expired), NOW)
     wire = purge.to_wire()
     assert purge.api == "DeleteItem"
     assert wire["Key"] == {"token": {"S": "t"}}
     assert wire["ConditionExpression"] == "#expires BETWEEN :expires AND :expires_2"
-    assert purge.recover(failed(expired), NOW) is None
+    assert purge.sending.recover(failed(expired), NOW) is None
     with pytest.raises(ValueError, match="else"):
-        purge.recover(ValueError("something else"), NOW)
+        purge.sending.recover(ValueError("something else"), NOW)
 
 
 def test_nothing_else_is_purged(client):
@@ -399,10 +399,10 @@ def test_nothing_else_is_purged(client):
     upsert = (
         client.table(Session).upsert("t").set(Session.user, "u").set(Session.expires, datetime(2030, 1, 1, tzinfo=UTC))
     )
-    upsert.to_request()
+    upsert.sending.to_request()
     living = {"token": {"S": "t"}, "expires": {"N": str(SECONDS + 10)}}
     for error in (failed(living), failed(), ValueError("else")):
-        assert upsert.follow_up(error, NOW) is None
+        assert upsert.sending.follow_up(error, NOW) is None
 
 
 def test_cost_is_estimated_from_below(orders):

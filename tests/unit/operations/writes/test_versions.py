@@ -79,9 +79,9 @@ def write_id(operation):
 
 def judged(operation, error):
     """Return what a failure means for an operation."""
-    operation.to_request()
+    operation.sending.to_request()
     with pytest.raises(Exception) as raised:  # noqa: PT011  (the caller looks at it)
-        operation.recover(error, NOW)
+        operation.sending.recover(error, NOW)
     return raised.value
 
 
@@ -190,8 +190,8 @@ def test_version_is_not_for_clauses(orders):
 def test_write_id_is_hidden(orders):
     """No model sees the write id, not even one that refuses unknown attributes."""
     operation = orders.get("o")
-    operation.to_request()
-    found = operation.from_wire(WireResponse({"Item": stored(4)}), NOW)
+    operation.sending.to_request()
+    found = operation.sending.from_wire(WireResponse({"Item": stored(4)}), NOW)
     assert found == Order(order_id="o", total=9, version=4)
 
 
@@ -226,9 +226,9 @@ def test_missing_item(orders):
 def test_lost_answer_judged_as_applied(orders, verb):
     """Our write id in the item that made the repetition fail says that the call succeeded: its result is the item."""
     operation = versioned_write(orders, verb)
-    operation.to_request()
+    operation.sending.to_request()
     ours = stored(4, write_id(operation))
-    assert operation.recover(failed(ours, ambiguous=True), NOW) == Order(order_id="o", total=9, version=4)
+    assert operation.sending.recover(failed(ours, ambiguous=True), NOW) == Order(order_id="o", total=9, version=4)
 
 
 @pytest.mark.parametrize("verb", ["update", "replace", "patch", "at_version"])
@@ -250,9 +250,9 @@ def test_lost_answer_that_nothing_judges(orders, verb, item):
 def test_lost_answer_to_an_insert(orders):
     """An insert is judged by the item in its way: ours, another's first version, or nobody knows."""
     operation = orders.insert(Order(order_id="o", total=9))
-    operation.to_request()
+    operation.sending.to_request()
     ours = stored(1, write_id(operation))
-    assert operation.recover(failed(ours, ambiguous=True), NOW) == Order(order_id="o", total=9, version=1)
+    assert operation.sending.recover(failed(ours, ambiguous=True), NOW) == Order(order_id="o", total=9, version=1)
     assert type(judged(operation, failed(stored(1), ambiguous=True))) is ItemExistsError
     assert type(judged(operation, failed(stored(2), ambiguous=True))) is OutcomeUnknownError
 
@@ -260,9 +260,9 @@ def test_lost_answer_to_an_insert(orders):
 def test_lost_answer_to_an_update_of_a_key(orders):
     """Without a version that was checked, only our own write id proves anything."""
     operation = orders.update("o").set(Order.total, 9).when(Order.total == 1)
-    operation.to_request()
+    operation.sending.to_request()
     ours = stored(7, write_id(operation))
-    assert operation.recover(failed(ours, ambiguous=True), NOW) == Order(order_id="o", total=9, version=7)
+    assert operation.sending.recover(failed(ours, ambiguous=True), NOW) == Order(order_id="o", total=9, version=7)
     assert type(judged(operation, failed(stored(7), ambiguous=True))) is OutcomeUnknownError
 
 
@@ -286,10 +286,10 @@ def test_lost_answer_without_a_version(client):
 def test_what_may_be_repeated(orders, client):
     """What checks a version may be repeated; what adds up may not, version or none."""
     for verb in ("update", "replace", "patch", "at_version"):
-        assert versioned_write(orders, verb).to_request().safety is RepeatSafety.GUARDED
-    assert orders.update(READ).add(Order.total, 1).to_request().safety is RepeatSafety.GUARDED
-    assert orders.update("o").add(Order.total, 1).to_request().safety is RepeatSafety.UNSAFE
-    assert client.table(Plain).update("p").add(Plain.total, 1).to_request().safety is RepeatSafety.UNSAFE
+        assert versioned_write(orders, verb).sending.to_request().safety is RepeatSafety.GUARDED
+    assert orders.update(READ).add(Order.total, 1).sending.to_request().safety is RepeatSafety.GUARDED
+    assert orders.update("o").add(Order.total, 1).sending.to_request().safety is RepeatSafety.UNSAFE
+    assert client.table(Plain).update("p").add(Plain.total, 1).sending.to_request().safety is RepeatSafety.UNSAFE
 
 
 def test_clients_can_be_asked_for_ids(client):
@@ -330,6 +330,6 @@ def test_maintained_times(client):
         assert "#made" not in action["ExpressionAttributeNames"]
         assert stamp in action["ExpressionAttributeValues"].values()
     assert "#made = if_not_exists(#made, " in upserted["UpdateExpression"]
-    results = transaction.result()
+    results = transaction.sending.result()
     assert (results[0].made, results[0].changed) == (now, now)
     assert results[2].changed == now

@@ -1,0 +1,94 @@
+"""The sending of an operation, behind the operation's one attribute: what the client asks of it, and no user does."""
+
+# ruff: noqa: SLF001  (this is the other face of the operation, which alone may call these methods)
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from mizzle_async.operations.target import Target
+from mizzle_async.types import RepeatSafety, Sendable, WireRequest, WireResponse
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+_set = object.__setattr__
+
+
+class Sending(Generic[ResultT_co]):
+    """How one operation is sent: its request, and the meaning of the answer or the failure.
+
+    Args:
+        operation: The operation, which counts as used from now on.
+    """
+
+    __slots__ = ("_operation",)
+
+    def __init__(self, operation: object) -> None:
+        _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
+        self._operation: Any = operation
+
+    @property
+    def target(self) -> Target[Any]:
+        """The table that the operation is about."""
+        target: Target[Any] = self._operation._target
+        return target
+
+    @property
+    def safety(self) -> RepeatSafety:
+        """Whether the request may be repeated after a lost answer."""
+        safety: RepeatSafety = self._operation._safety
+        return safety
+
+    @property
+    def settled(self) -> bool:
+        """Whether the result is known without a request; then `result` returns it."""
+        settled: bool = self._operation._settled
+        return settled
+
+    def result(self) -> ResultT_co:
+        """Return the result of a settled operation."""
+        result: ResultT_co = self._operation._result()
+        return result
+
+    def begin(self, now: float, /) -> None:
+        """Note that the operation is about to be sent, before `to_request` is called.
+
+        Args:
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+        self._operation._begin(now)
+
+    def to_request(self) -> WireRequest:
+        """Return the wire request, encoded."""
+        request: WireRequest = self._operation._to_request()
+        return request
+
+    def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Turn the answer into the result.
+
+        Args:
+            response: The checked answer.
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+        result: ResultT_co = self._operation._from_wire(response, now)
+        return result
+
+    def recover(self, error: Exception, now: float, /) -> ResultT_co:
+        """Judge a failure: raise its meaning for this verb, or return the result where it means success.
+
+        Args:
+            error: The failure of the call.
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+        result: ResultT_co = self._operation._recover(error, now)
+        return result
+
+    def follow_up(self, error: Exception, now: float, /) -> Sendable[Any] | None:
+        """Return the operation to send before this one is sent once more, or None where the failure stands.
+
+        Args:
+            error: The failure of the call.
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+        first: Sendable[Any] | None = self._operation._follow_up(error, now)
+        return first
