@@ -1,10 +1,11 @@
-"""Everything that is run on this checkout: `python3 noxfile.py --list` names it, `-s NAME` runs one.
+"""Every command of this checkout: `python3 noxfile.py --list` names them, `-s NAME` runs one.
 
-Needs Python 3.11 or newer and this checkout only. Where nox is not installed, this file makes a private environment
-with it, below `.nox/`, and runs itself there; where it is, `nox -s NAME` does the same. Every session installs from
-`requirements.lock`, hashes checked, just what it needs.
+Needs Python 3.11 or newer on a POSIX system, and this checkout only. Where nox is not installed, this file makes a
+private environment with it, below `.nox/`, and runs itself there; where it is, `nox -s NAME` does the same.
+Every session installs just the packages that it needs, from `requirements.lock`, hashes checked.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,41 +15,67 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 HERE = Path(__file__).resolve().parent
+PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())
+PYTHONS = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["project"]["classifiers"]))
+GROUPS = PROJECT["dependency-groups"] | PROJECT["project"]["optional-dependencies"]
+GROUPS["run"] = PROJECT["project"]["dependencies"]
+
 LOCK = HERE / "requirements.lock"
 ENGINE_LOCKS = HERE / "mizzle_async" / "testing" / "locks"
-PYTHONS = ("3.11", "3.12", "3.13")
+OTHER_LOCKS = HERE / ".ci" / "locks"
+# Other versions to test with, and uv's arguments that choose them. Their locks hold only the entries that differ.
+OTHER_VERSIONS = {
+    "lowest": ["--resolution", "lowest-direct", "--upgrade"],
+    "aiobotocore-3.0": ["--upgrade-package", "aiobotocore==3.0.*"],
+}
+
+INTERPRETERS = HERE / ".nox" / "interpreters"
+EXTRAS = ("cli", "demo", "otel", "cursors", "speed")
 
 
 def wanted(*groups: str) -> set[str]:
     """Return the names of the packages in these extras and groups; `run` stands for our own dependencies."""
-    content = tomllib.loads((HERE / "pyproject.toml").read_text())
-    named = content["dependency-groups"] | content["project"]["optional-dependencies"]
-    named["run"] = content["project"]["dependencies"]
-    return {canonical(line) for group in groups for line in named[group]} - {"mizzle-async"}
+    return {canonical(line) for group in groups for line in GROUPS[group]} - {"mizzle-async"}
 
 
-def locked(names: Iterable[str]) -> str:
-    """Return the part of the lock that these packages need.
+def locked(names: Iterable[str], *others: Path) -> str:
+    """Return the part of the lock that these packages need; entries of the other locks replace its own.
 
-    The lock says of every package what wants it (`# via`), so following it backwards finds all that a package needs.
-    A package too few would not go unnoticed: pip refuses to install what has no hash.
+    The lock names, for every package, the packages that require it (`# via`). Followed backwards, that is everything
+    that a package needs. A missing one would not go unnoticed: pip refuses to install a package without a hash.
     """
-    entries = list(lock_entries())
+    entries: dict[str, list[str]] = {}
+    for file in (LOCK, *others):
+        entries |= lock_entries(file)
+    parents = {name: parents_of("".join(texts)) for name, texts in entries.items()}
     chosen = set(names)
-    while more := {name for name, parents, _ in entries if parents & chosen} - chosen:
+    while more := {name for name in entries if parents[name] & chosen} - chosen:
         chosen |= more
-    return "".join(text for name, _, text in entries if name in chosen)
+    return "".join(text for name in sorted(chosen & entries.keys()) for text in entries[name])
 
 
-def lock_entries() -> Iterator[tuple[str, set[str], str]]:
-    """Yield each entry of the lock: the package's name, the names of those that want it, the text."""
-    for text in re.findall(r"^\w.*\n(?:[ ].*\n)*", LOCK.read_text(), re.MULTILINE):
-        comments = re.findall(r"^ +# (?:via)? *(\S+)", text, re.MULTILINE)
-        yield canonical(text), {canonical(parent) for parent in comments if parent != "via"}, text
+def lock_entries(file: Path) -> dict[str, list[str]]:
+    """Return the entries of a lock by their package; one may have several, for different platforms or Pythons."""
+    entries: dict[str, list[str]] = {}
+    for text in re.findall(r"^\w.*\n(?:[ ].*\n)*", file.read_text(), re.MULTILINE):
+        entries.setdefault(canonical(text), []).append(text)
+    return entries
+
+
+def parents_of(text: str) -> set[str]:
+    """Return the packages that an entry of a lock names as requiring it."""
+    return {canonical(name) for name in re.findall(r"^ +# +(?:via +)?(?!via$)(\S+)$", text, re.MULTILINE)}
+
+
+def same_entry(text: str, ours: str) -> bool:
+    """Say whether our lock's entry can stand for another one: the same hashes, and nothing requires it there only."""
+    hashes = [re.findall(r"^\w.*|^ +--hash.*", entry, re.MULTILINE) for entry in (text, ours)]
+    return hashes[0] == hashes[1] and parents_of(text) <= parents_of(ours)
 
 
 def canonical(requirement: str) -> str:
@@ -56,29 +83,46 @@ def canonical(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
 
 
+def identity(*parts: object) -> str:
+    """Return a short name for these parts and the running interpreter."""
+    return hashlib.sha256(repr((parts, sys.version, sys.base_prefix)).encode()).hexdigest()[:12]
+
+
+def held(lock: Path) -> IO[str]:
+    """Lock a file until it is closed or this process ends; wait, with a message, while another run holds it."""
+    lock.parent.mkdir(exist_ok=True)
+    file = lock.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"noxfile.py: another run in this checkout holds {lock.name}; waiting for its end", flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
 def private_python() -> Path:
     """Return the interpreter of an environment with nox in it, made on first use."""
     requirements = locked(wanted("nox"))
-    identity = hashlib.sha256(f"{requirements}{sys.version}{sys.base_prefix}".encode()).hexdigest()[:12]
-    folder = HERE / ".nox" / f"bootstrap-{identity}"
-    if not folder.exists():
-        if importlib.util.find_spec("ensurepip") is None:
-            sys.exit(
-                "noxfile.py makes itself an environment with Python's own venv and pip, and this Python lacks them.\n"
-                "Install them (Debian and Ubuntu: apt install python3-venv), or install nox, and run this again."
-            )
+    folder = HERE / ".nox" / f"bootstrap-{identity(requirements)}"
+    python = folder / "bin" / "python"
+    with held(HERE / ".nox" / "bootstrap.lock"):
+        if folder.exists():
+            return python
         print("noxfile.py: nox is not installed; making a private environment with it", flush=True)
-        folder.parent.mkdir(exist_ok=True)
-        # Made aside and renamed: two runs at once do not see each other's half.
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="bootstrap-") as scratch:
+        for leftover in folder.parent.glob("bootstrap-*.part"):  # of a run that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="bootstrap-", suffix=".part") as scratch:
             made = Path(scratch) / "environment"
             (Path(scratch) / "requirements.txt").write_text(requirements)
             pip = [made / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([sys.executable, "-m", "venv", made], check=True)
+            if subprocess.run([sys.executable, "-m", "venv", made], check=False).returncode:
+                sys.exit(
+                    "noxfile.py: Python's own venv failed; it said why above. It needs ensurepip and its wheels\n"
+                    "(Debian and Ubuntu: apt install python3-venv). Or install nox, and run this again."
+                )
             subprocess.run([*pip, "install", "--require-hashes", "-r", f"{scratch}/requirements.txt"], check=True)
-            if not folder.exists():
-                made.rename(folder)
-    return folder / "bin" / "python"
+            made.rename(folder)
+    return python
 
 
 if __name__ == "__main__":
@@ -90,16 +134,21 @@ import nox  # there now: either it was installed, or this runs in the private en
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-# nox would reuse an environment that another Python made, and test that one.
-nox.options.envdir = f".nox/{sys.version_info.major}.{sys.version_info.minor}"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "tests"]
+# An environment is used again only by the same interpreter and with the same dependencies. Runs that share
+# environments wait for each other; MIZZLE_LANE gives a run environments of its own.
+ENVIRONMENTS = HERE / ".nox" / (os.environ.get("MIZZLE_LANE", "") + identity(LOCK.read_text(), GROUPS))
+nox.options.envdir = str(ENVIRONMENTS)
+if {"-l", "--list", "--list-sessions"}.isdisjoint(sys.argv):
+    RUN_LOCK = held(ENVIRONMENTS.with_suffix(".lock"))
+os.environ["PATH"] = f"{INTERPRETERS}{os.pathsep}{os.environ['PATH']}"
 
 
-def install(session: nox.Session, *groups: str, package: bool = True) -> None:
+def install(session: nox.Session, *groups: str, package: bool = True, others: Iterable[Path] = ()) -> None:
     """Install extras and groups from the lock and, unless told otherwise, this package as its users get it."""
     requirements = Path(session.create_tmp()) / "requirements.txt"
-    requirements.write_text(locked(wanted(*groups, *(["run", "build"] if package else []))))
+    requirements.write_text(locked(wanted(*groups, *(["run", "build"] if package else [])), *others))
     session.install("--quiet", "--require-hashes", "-r", str(requirements))
     if package:
         session.install("--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", ".")
@@ -115,29 +164,51 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests on this Python, with the coverage gate; arguments after `--` go to pytest, without coverage."""
-    run_tests(session)
-
-
-@nox.session(python=PYTHONS)
-def tests_all(session: nox.Session) -> None:
-    """Run the tests on every supported Python that must be there: 3.11, 3.12 and 3.13."""
-    run_tests(session)
-
-
-def run_tests(session: nox.Session) -> None:
-    """Run pytest on the installed package; all tests measure branches, and are held to the gate in pyproject.toml."""
-    install(session, "cli", "demo", "otel", "cursors", "speed", "test")
-    settings = {
-        "COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"),
-        "PYTHONSAFEPATH": "1",  # the installed package, not the checkout
-    }
+    install(session, *EXTRAS, "test")
     if session.posargs:
-        session.run("pytest", *session.posargs, env=settings)
+        run_pytest(session, *session.posargs)
         return
+    settings = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), "PYTHONSAFEPATH": "1"}
     session.run("coverage", "erase", env=settings)
     session.run("coverage", "run", "-m", "pytest", env=settings)
     session.run("coverage", "combine", "--quiet", env=settings)
     session.run("coverage", "report", env=settings)
+
+
+@nox.session(python=PYTHONS)
+def tests_all(session: nox.Session) -> None:
+    """Run the tests on every supported Python; `-s interpreters` gets those that are not installed."""
+    install(session, *EXTRAS, "test")
+    run_pytest(session, *session.posargs)
+
+
+@nox.session
+@nox.parametrize("versions", list(OTHER_VERSIONS), ids=list(OTHER_VERSIONS))
+def dependencies(session: nox.Session, versions: str) -> None:
+    """Run the tests that depend most on other packages, with the lowest versions and with older aiobotocores."""
+    install(session, *EXTRAS, "test", others=[OTHER_LOCKS / f"{versions}.lock"])
+    sessions = sorted(str(path.relative_to(HERE)) for path in HERE.glob("tests/wire/test_*session*.py"))
+    everything = ["tests/unit"] if versions == "lowest" else ["tests/unit/wire", "tests/unit/handles/test_client.py"]
+    run_pytest(session, *(session.posargs or [*everything, *sessions, "tests/wire/test_credential_keeper.py"]))
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on the installed package, not on the checkout."""
+    session.run("pytest", *arguments, env={"PYTHONSAFEPATH": "1"})
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, check them, and use the wheel as a stranger does: nothing locked, nothing cached."""
+    install(session, "build", "release", "lock", package=False)
+    session.run("python", ".ci/package.py", session.create_tmp())
+
+
+@nox.session
+def interpreters(session: nox.Session) -> None:
+    """Find an interpreter of every supported Python, or unpack Debian's, for `-s tests_all`."""
+    install(session, "interpreters", package=False)
+    session.run("python", ".ci/interpreters.py", str(INTERPRETERS), *PYTHONS)
 
 
 @nox.session
@@ -195,20 +266,36 @@ def benchmarks(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Choose versions anew (`-- --upgrade`, or after a change of dependencies) and write the locks with hashes."""
     install(session, "lock", package=False)
+    scratch = Path(session.create_tmp())
     options = ["--quiet", "--universal", "--generate-hashes", "--python-version", PYTHONS[0], "--no-header"]
-    options += ["--no-emit-index-url", "--no-emit-find-links", *session.posargs]
-    groups = tomllib.loads((HERE / "pyproject.toml").read_text())["dependency-groups"]
-    named = [option for group in groups for option in ("--group", group)]
-    session.run("uv", "pip", "compile", *options, "--all-extras", *named, "pyproject.toml", "--output-file", str(LOCK))
+    options += ["--no-emit-index-url", "--no-emit-find-links"]
+
+    def compile_lock(target: Path, *arguments: str) -> None:
+        session.run("uv", "pip", "compile", *options, *arguments, "--output-file", str(target))
+
+    groups = [option for group in PROJECT["dependency-groups"] for option in ("--group", group)]
+    compile_lock(LOCK, "--all-extras", *groups, *session.posargs, "pyproject.toml")
     for engine_lock in sorted(ENGINE_LOCKS.glob("*.lock")):
-        source = Path(session.create_tmp()) / "name.in"
+        source = scratch / "name.in"
         source.write_text(f"{engine_lock.stem}\n")
-        session.run("uv", "pip", "compile", *options, "--no-annotate", str(source), "--output-file", str(engine_lock))
+        compile_lock(engine_lock, "--no-annotate", *session.posargs, str(source))
+    for name, choice in OTHER_VERSIONS.items():
+        whole = scratch / f"{name}.lock"
+        shutil.copy(LOCK, whole)
+        compile_lock(whole, "--all-extras", "--group", "build", "--group", "test", *choice, "pyproject.toml")
+        entries = lock_entries(LOCK)
+        different = [
+            text
+            for package, texts in lock_entries(whole).items()
+            for text in texts
+            if not any(same_entry(text, other) for other in entries.get(package, []))
+        ]
+        (OTHER_LOCKS / f"{name}.lock").write_text("".join(different))
 
 
 @nox.session(default=False, venv_backend="none")
 def clean(session: nox.Session) -> None:
-    """Remove what the sessions made in this checkout; the engines in the user's cache stay."""
+    """Remove everything that the sessions made in this checkout; the engines in the user's cache stay."""
     for path in (".nox", ".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "dist"):
         shutil.rmtree(HERE / path, ignore_errors=True)
     session.log("removed; the engines' cache is kept (mizzle-async local --help says where it is)")
