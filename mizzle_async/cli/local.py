@@ -1,6 +1,9 @@
 """`mizzle-async local`: run an engine by hand."""
 
+import contextlib
+import logging
 import signal
+from collections.abc import Generator
 from typing import get_args
 
 import click
@@ -13,7 +16,7 @@ from mizzle_async.testing.engines import EngineError, EngineName, start_engine
     help="Run a DynamoDB engine on this machine until Ctrl-C: on 127.0.0.1 only, everything in memory.",
     epilog=(
         "The first run downloads the engine into the cache: the folder in MIZZLE_ASYNC_CACHE, else mizzle_async in"
-        " the user's cache folder. Standard output is what a shell needs to use the engine."
+        " the user's cache folder. Standard output holds the variables that point a shell at the engine."
     ),
 )
 @click.option(
@@ -29,7 +32,9 @@ def local(name: EngineName, port: int | None) -> None:
     """Run until interrupted; SIGTERM counts as an interruption, so that the engine is stopped in order."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with start_engine(name, port=port) as engine:
+        with _steps_shown():
+            running = start_engine(name, port=port)
+        with running as engine:
             click.echo(f"{engine.name} {engine.version} listens at {engine.endpoint_url}; Ctrl-C ends it", err=True)
             for variable, value in engine.environment.items():
                 click.echo(f"export {variable}={value}")
@@ -38,3 +43,25 @@ def local(name: EngineName, port: int | None) -> None:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
+
+
+class _Steps(logging.Handler):
+    """Write each step of an engine's start to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one step."""
+        click.echo(f"{record.getMessage()} …", err=True)
+
+
+@contextlib.contextmanager
+def _steps_shown() -> Generator[None]:
+    """Show the steps of the engines meanwhile: the first start on a machine downloads for a minute."""
+    log = logging.getLogger("mizzle_async.testing")
+    handler, level = _Steps(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

@@ -1,9 +1,8 @@
-"""The folder that keeps what engines are made of, safe for any number of processes that fill it at once.
+"""The cache folder of the engines, safe for any number of processes that fill it at once.
 
-Knows files and locks only: what is built in it is the caller's.
+This module knows files and locks only; the callers build the entries.
 """
 
-import fcntl
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Name the folder: `MIZZLE_ASYNC_CACHE`, else the user's cache folder as the platform has it.
+    """Return the cache folder: `MIZZLE_ASYNC_CACHE`, else a folder in the platform's cache folder of the user.
 
     Returns:
         An absolute path; the folder may not exist yet.
@@ -22,7 +21,7 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("MIZZLE_ASYNC_CACHE"):
         return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a relative path is to be ignored.
+    # The XDG specification: ignore a relative path.
     if Path(base).is_absolute():
         return Path(base) / "mizzle_async"
     if sys.platform == "darwin":
@@ -31,14 +30,14 @@ def cache_folder() -> Path:
 
 
 def cached(name: str, build: Callable[[Path], None]) -> Path:
-    """Return the entry `name`, built once: whoever comes second waits for the first.
+    """Return the entry `name`; build it if it does not exist. Other processes wait for the one that builds.
 
     Args:
-        name: The entry's name, which must change with its content: an entry is never rebuilt.
-        build: Makes the entry at the path it is given, which does not exist yet.
+        name: The entry's name. It must change with the entry's content: an entry is never rebuilt.
+        build: Makes the entry at its argument, a path that does not exist yet.
 
     Returns:
-        The entry's path. Whatever is there is complete: it appears by a rename.
+        The entry's path. An entry appears by a rename, so it is always complete.
     """
     folder = cache_folder()
     entry = folder / name
@@ -59,14 +58,16 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Generator[None]:
-    """Hold an exclusive lock that the kernel drops with the process, however that ends."""
+    """Hold an exclusive lock; the kernel releases it when the process ends, also by a signal."""
+    import fcntl  # noqa: PLC0415  (POSIX only: on Windows this module must still import)
+
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        # The file stays: removing it would let a third process lock another file of the same name.
+        # The file stays. If it were removed, a third process could lock another file of the same name.
         yield
 
 
 def _remove_leftovers(folder: Path, name: str) -> None:
-    """Remove what a killed builder left; under the lock, nobody else builds this entry."""
+    """Remove the scratch folders of killed builders. Call it under the lock: no other process builds this entry."""
     for leftover in folder.glob(f".{name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)

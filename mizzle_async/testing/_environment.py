@@ -5,6 +5,7 @@ An engine's packages cannot be dependencies of ours: ministack pins a botocore t
 
 import hashlib
 import importlib.util
+import logging
 import os
 import re
 import subprocess
@@ -19,6 +20,8 @@ from mizzle_async.testing._cache import cached
 from mizzle_async.testing._errors import EngineError
 
 LOCKS = Path(__file__).parent / "locks"
+
+log = logging.getLogger("mizzle_async.testing")
 
 # Settings that would send the packages elsewhere than into the environment that is being made.
 MISLEADING_SETTINGS = frozenset(
@@ -58,6 +61,7 @@ def build_environment(name: str, folder: Path) -> None:
             f"cannot install {name}: this Python has neither pip nor ensurepip."
             " Install one of them; on Debian and Ubuntu: apt install python3-venv"
         )
+    log.info("installing %s %s from the package index, once on this machine", name, locked_version(name))
     venv.create(folder, symlinks=True, with_pip=not pip_here)
     # Our own pip installs into the new environment where it can: seconds faster than giving it a pip of its own.
     python = str(interpreter(folder))

@@ -1,3 +1,4 @@
+import logging
 import signal
 import subprocess
 import sys
@@ -56,6 +57,21 @@ def test_engine_runs_until_interrupted(run):
     assert result.stderr == "embedded 1.0 listens at http://127.0.0.1:4711; Ctrl-C ends it\nstopped\n"
     assert asked == {"name": "embedded", "port": None}
     assert engine.stopped
+
+
+def test_start_shows_its_steps(monkeypatch):
+    """Each step of the start is a line of standard error while it lasts; afterwards the log is as it was."""
+    log = logging.getLogger("mizzle_async.testing")
+    before = (log.level, list(log.handlers))
+
+    def start(_name, port):
+        log.info("installing %s", f"an engine for port {port}")
+        raise EngineError("no network")
+
+    monkeypatch.setattr(module, "start_engine", start)
+    result = CliRunner().invoke(module.local, ["--port", "8000"])
+    assert result.stderr == "installing an engine for port 8000 …\nError: no network\n"
+    assert (log.level, list(log.handlers)) == before
 
 
 def test_engine_and_port_can_be_chosen(run):

@@ -53,6 +53,17 @@ def test_environment_is_made_once_with_hashes_checked(commands, tmp_path, monkey
     assert "PIP_TARGET" not in options["environment"]
 
 
+def test_installing_is_logged_once(commands, tmp_path, monkeypatch, caplog):
+    """The log says what is being installed while it is, and nothing when it is there."""
+    monkeypatch.setenv("MIZZLE_ASYNC_CACHE", str(tmp_path))
+    with caplog.at_level("INFO", "mizzle_async.testing"):
+        module.environment("ministack")
+        module.environment("ministack")
+    version = module.locked_version("ministack")
+    assert caplog.messages == [f"installing ministack {version} from the package index, once on this machine"]
+    assert len(commands) == 1
+
+
 def test_pip_of_the_environment_is_used_where_we_have_none(commands, tmp_path, monkeypatch):
     """Without a pip here, the environment gets one of its own."""
     made = []
