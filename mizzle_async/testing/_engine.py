@@ -135,8 +135,8 @@ class Engine(ABC):
                 raise EngineError(f"{self!r} is running already")
             if not hasattr(os, "killpg"):
                 raise EngineError(
-                    f"{self.name} needs a POSIX system to start and stop its processes: run it in WSL or in a container,"
-                    " and give the client its address as endpoint_url"
+                    f"{self.name} needs a POSIX system to start and stop its processes:"
+                    " run it in WSL or in a container, and give the client its address as endpoint_url"
                 )
             attempts = START_ATTEMPTS if self._wanted_port is None else 1
             while True:

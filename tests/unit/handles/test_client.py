@@ -22,8 +22,10 @@ from mizzle_async import (
     SortKey,
     entity,
 )
+from mizzle_async.handles import client as client_module
 from mizzle_async.operations import CursorCodec
 from mizzle_async.testing.stub import StubCaller
+from mizzle_async.wire import pipeline as pipeline_module
 
 
 @entity("customers")
@@ -126,15 +128,27 @@ async def test_failed_opening_can_be_tried_again():
     assert repr(client) == "<Client new>"
 
 
-async def test_closing_while_opening_wins():
+async def test_closing_while_opening_wins(monkeypatch):
     """A client that is closed while it opens is closed, and what was opened is closed too."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    pipelines = []
+
+    async def open_pipeline(settings):
+        asked.set()
+        await go_on.wait()
+        pipelines.append(await pipeline_module.open_pipeline(settings))
+        return pipelines[0]
+
+    monkeypatch.setattr(client_module, "open_pipeline", open_pipeline)
     client = Client(credentials=("a", "b"), region_name="x", endpoint_url="http://127.0.0.1:1")
     opening = asyncio.create_task(client.open())
-    await asyncio.sleep(0)
+    await asked.wait()
     await client.aclose()
+    go_on.set()
     with pytest.raises(ClientStateError, match="closed while"):
         await opening
     assert repr(client) == "<Client closed>"
+    assert repr(pipelines[0]).startswith("<Pipeline closed,")
 
 
 async def test_client_that_is_dropped_open_warns():

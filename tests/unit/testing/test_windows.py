@@ -16,9 +16,10 @@ SIMULATION = """
     for name in ("fcntl", "grp", "pwd", "resource", "termios", "tty"):
         sys.modules.pop(name, None)
     sys.meta_path.insert(0, Absent())
-    for module, names in ((os, "killpg pread register_at_fork"), (select, "poll epoll"), (signal, "SIGHUP SIGKILL")):
-        for name in names.split():
-            delattr(module, name)
+    for name in ("fork", "killpg", "pread", "register_at_fork"):
+        delattr(os, name)
+    for module, name in ((select, "poll"), (select, "epoll"), (signal, "SIGHUP"), (signal, "SIGKILL")):
+        delattr(module, name)
 """
 
 
