@@ -17,6 +17,9 @@ from mizzle_async.values import Value
 ModelT = TypeVar("ModelT")
 StoredLoader = Callable[[type[Any], Item], Any]
 
+_FIRST_CLIENT_ERROR = 400
+_FIRST_SERVER_ERROR = 500
+
 
 def _rebuild(cls: type[MizzleError], message: str, state: Mapping[str, Any]) -> MizzleError:
     """Make an error again from its pickled parts, whatever its constructor asks for."""
@@ -134,6 +137,23 @@ class TransportError(MizzleError):
 
 class CorruptResponseError(TransportError):
     """An answer that is not DynamoDB's: a redirect, a page of HTML, a cut body, a wrong checksum, too many bytes."""
+
+
+class ProxyError(TransportError):
+    """The HTTP proxy on the way to the service cannot be reached, or refuses to pass the request on.
+
+    Attributes:
+        status: The HTTP status with which the proxy refused; 0 where it cannot be reached.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.status = status
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the proxy refuses the request as it is, so that sending it again is in vain."""
+        return _FIRST_CLIENT_ERROR <= self.status < _FIRST_SERVER_ERROR
 
 
 class PoolTimeoutError(TransportError, TimeoutError):

@@ -31,6 +31,7 @@ from mizzle_async.errors import (
     CorruptResponseError,
     MizzleError,
     PoolTimeoutError,
+    ProxyError,
     RetryClass,
     TransportError,
 )
@@ -249,7 +250,7 @@ class Pipeline:
             call.ambiguous = True
             if not may_repeat(request.safety):
                 raise error
-        if isinstance(error, PoolTimeoutError):
+        if isinstance(error, PoolTimeoutError) or (isinstance(error, ProxyError) and error.is_refusal):
             raise error
         if exchange is not None and exchange.stale and not call.fresh and not call.expired:
             # The server closed an idle connection as it was reused: that says nothing about the service, and costs

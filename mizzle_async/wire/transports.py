@@ -1,4 +1,4 @@
-"""Which transport carries an endpoint's requests: our own pool, or aiobotocore's HTTP session through proxies."""
+"""Which transport carries an endpoint's requests: our own pool, or another through HTTP proxies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.pool.config import PoolStatistics
 from mizzle_async.wire.pool.pool import ConnectionPool
-from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.session import Session
 from mizzle_async.wire.settings import WireSettings
 
@@ -24,17 +23,16 @@ class Transports:
         self._given = settings.transport
         self._session = session
         self._pool = ConnectionPool(settings.pool, tls=session.tls)
-        self._fallback: FallbackTransport | None = None
+        self._fallback: Transport | None = None
 
     def to(self, endpoint: Endpoint) -> Transport:
         """Return what carries requests to an endpoint."""
         if self._given is not None:
             return self._given
-        options = self._session.fallback_options(endpoint)
-        if options is None:
+        if not self._session.is_proxied(endpoint):
             return self._pool
         if self._fallback is None:
-            self._fallback = FallbackTransport(options)
+            self._fallback = self._session.proxied_transport()
         return self._fallback
 
     async def warm_up(self, endpoint: Endpoint) -> None:

@@ -1,4 +1,4 @@
-"""The scenarios once more, unchanged: on uvloop, and through aiobotocore's HTTP session instead of our connections."""
+"""The scenarios once more, unchanged: on uvloop, and through a proxy instead of over our own connections."""
 
 import os
 import subprocess

@@ -212,7 +212,7 @@ def test_a_host_without_proxy_is_told_from_its_neighbour(monkeypatch):
     async def main():
         session = await open_session(WireSettings(region_name="eu-west-1", credentials=ACCOUNT))
         hosts = ("111122223333.ddb.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.amazonaws.com")
-        proxied = [session.fallback_options(Endpoint("https", host, 443)) is not None for host in hosts]
+        proxied = [session.is_proxied(Endpoint("https", host, 443)) for host in hosts]
         await session.aclose()
         return proxied
 
@@ -483,7 +483,9 @@ def test_a_given_transport_carries_everything():
         assert "Recorder" in repr(pipeline._transports)
         with pytest.raises(errors.ClientStateError, match="opens no TLS"):
             pipeline._session.tls()
-        assert pipeline._session.fallback_options(transport.exchanges[0].endpoint) is None
+        with pytest.raises(errors.ClientStateError, match="uses no proxy"):
+            pipeline._session.proxied_transport()
+        assert not pipeline._session.is_proxied(transport.exchanges[0].endpoint)
         await pipeline.warm_up()
         await pipeline.aclose()
         return transport

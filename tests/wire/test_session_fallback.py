@@ -1,10 +1,13 @@
-"""Proxies: aiobotocore's HTTP session carries the same calls, with the same outcomes."""
+"""Proxies: another transport carries the same calls, with the same outcomes, and trusts the same authorities."""
 
 import asyncio
 import contextlib
-import gc
 import logging
+import pickle
+import traceback
+from base64 import b64encode
 
+import certifi
 import orjson
 import pytest
 from aiobotocore.config import AioConfig
@@ -18,8 +21,10 @@ from mizzle_async.types import Outcome, RepeatSafety, WireRequest
 from mizzle_async.wire.exchange import Endpoint, Exchange
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.pool.pool import ConnectionPool
+from mizzle_async.wire.pool.tls import make_tls_context
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.session.fallback import FallbackTransport
+from mizzle_async.wire.session.session import open_session
 from mizzle_async.wire.settings import WireSettings
 
 ITEM = Reply({"Item": {"a": {"S": "b"}}})
@@ -32,6 +37,11 @@ def no_proxies(monkeypatch):
     """Hide the machine's own proxies."""
     for name in PROXY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+def direct(options=None, *, tls=make_tls_context, **more):
+    """Return the transport as it goes without a proxy."""
+    return FallbackTransport(options or {}, tls=tls, proxy_tls=tls, **more)
 
 
 def request(safety=RepeatSafety.READ, *, timeout=None):
@@ -95,6 +105,27 @@ async def test_no_proxy_is_honoured(monkeypatch):
         assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "db.localhost"])
+async def test_this_machine_is_never_asked_through_a_proxy(monkeypatch, host):
+    """Clear text is permitted to this machine because it does not leave it: no proxy of the environment gets it."""
+    async with ScriptedServer([ITEM]) as server, ScriptedServer(then=ITEM) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        settings = WireSettings(
+            endpoint_url=f"http://{host}:{server.endpoint.port}",
+            region_name="a",
+            credentials=("AKID", "secret", "token"),
+        )
+        session = await open_session(settings)
+        assert not session.is_proxied(Endpoint("http", host, server.endpoint.port))
+        await session.aclose()
+        if host == "127.0.0.1":
+            pipeline = await open_pipeline(settings)
+            await pipeline.call(request())
+            await pipeline.aclose()
+            assert len(server.requests) == 1
+        assert proxy.log == []
+
+
 async def test_a_proxy_for_another_scheme_is_not_used(monkeypatch):
     """``HTTPS_PROXY`` says nothing about ``http://``."""
     async with ScriptedServer([ITEM]) as server:
@@ -146,9 +177,11 @@ async def test_failures_end_as_they_do_without_a_proxy(monkeypatch, safety, fail
         Reply(b"", checksum="absent"),
         ITEM.cut_at(len(ITEM.encode()) - 3),
         Reply({}, 201),
+        Reply.raw(b"HTTP/2.0 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}"),
+        Reply.raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-amz-crc32: 1\r\nx-amz-crc32: 2745614147\r\n\r\n{}"),
         Reply.raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
     ],
-    ids=["checksum", "empty", "cut", "created", "another protocol"],
+    ids=["checksum", "empty", "cut", "created", "another version", "two checksums", "another protocol"],
 )
 async def test_a_corrupt_answer_is_never_a_result(monkeypatch, corrupt):
     """Answers are checked behind proxies too."""
@@ -162,7 +195,7 @@ async def test_an_answer_that_is_too_large_is_refused():
     """No more is read of an answer than one may have, and its connection is closed."""
     endless = Reply({"a": "x" * 100_000}).cut_at(60_000, Ending.HANG)
     async with ScriptedServer([endless], then=ITEM) as server:
-        transport = FallbackTransport({}, max_answer_bytes=50_000)
+        transport = direct(max_answer_bytes=50_000)
         exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
         with pytest.raises(errors.CorruptResponseError, match="more than an answer may have") as caught:
             await transport.exchange(exchange)
@@ -221,40 +254,6 @@ async def test_deadlines_hold(monkeypatch):
         assert caught.value.__cause__.outcome is Outcome.UNKNOWN
 
 
-async def test_a_caller_in_a_hurry_does_not_keep_others_from_a_session(monkeypatch):
-    """Opening the way through a proxy takes longer than some calls have; they leave it to those who come later."""
-    async with ScriptedServer(then=ITEM) as proxy, behind(proxy, monkeypatch) as pipeline:
-        for _ in range(3):
-            with pytest.raises(errors.DeadlineExceededError) as caught:
-                await pipeline.call(request(RepeatSafety.UNSAFE, timeout=1e-4))
-            assert caught.value.outcome is Outcome.NOT_SENT
-        (session,) = pipeline._transports._fallback._sessions.values()
-        (opening,) = session._opening.values()
-        await pipeline.call(request())
-        assert opening.done()
-        assert session._opening == {}
-        assert len(proxy.requests) == 1
-
-
-async def test_an_opening_that_fails_when_everybody_has_left_is_not_reported(caplog):
-    """What nobody waits for any more fails in silence, and is tried anew by the next call, which is told."""
-    transport = FallbackTransport({"verify": "/nowhere.pem"})
-    exchange = Exchange(Endpoint("https", "127.0.0.1", 9), [], b"")
-    call = asyncio.ensure_future(transport.exchange(exchange))
-    while not transport._sessions or not transport._sessions[False]._opening:  # noqa: ASYNC110  (it has no event)
-        await asyncio.sleep(0)
-    (opening,) = transport._sessions[False]._opening.values()
-    call.cancel()
-    await asyncio.wait({call, opening})
-    del call, opening
-    gc.collect()
-    with pytest.raises(errors.TransportError, match="FileNotFoundError") as caught:
-        await transport.exchange(exchange)
-    assert caught.value.outcome is Outcome.NOT_SENT
-    await transport.aclose()
-    assert "never retrieved" not in caplog.text
-
-
 async def test_cancelled_calls_mix_no_answers(monkeypatch):
     """After a storm of cancellations every call still gets its own answer."""
     started = asyncio.Event()
@@ -292,6 +291,111 @@ async def test_a_proxy_that_is_away_was_not_reached(monkeypatch):
         assert "dynamodb.example" in str(caught.value)
 
 
+REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+AUTHORIZATION = f"Basic {b64encode(b'user:CANARY word').decode()}"
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
+
+def everything_about(error):
+    """Write all that an error report could show of an error: text, repr, pickle, and every cause and context."""
+    shown, seen = [], []
+    while error is not None and error not in seen:
+        seen.append(error)
+        attributes = getattr(error, "__dict__", {})
+        shown += [
+            str(error),
+            repr(error),
+            repr(error.args),
+            repr(attributes),
+            "".join(traceback.format_exception(error)),
+        ]
+        if isinstance(error, errors.MizzleError):
+            shown.append(pickle.dumps(error).decode("latin-1"))
+        error = error.__cause__ or error.__context__
+    return "\n".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "says"),
+    [
+        ("http", REFUSED, "it refuses its user and password"),
+        ("https", REFUSED, "it refuses its user and password"),
+        ("https", FORBIDDEN, "refused to pass the request on (HTTP 403)"),
+    ],
+    ids=["http", "https", "forbidden"],
+)
+async def test_a_proxy_that_refuses_is_named_and_not_asked_again(monkeypatch, scheme, answer, says):
+    """A proxy's refusal is about its settings: one attempt, an error that names it, and no password in any part."""
+    heads = []
+
+    async def refuse(reader, writer):
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1") as server:
+        name = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("AWS_CA_BUNDLE", certifi.where())
+        monkeypatch.setenv(f"{scheme}_proxy".upper(), f"http://user:CANARY%20word@{name}")
+        settings = WireSettings(
+            endpoint_url=f"{scheme}://dynamodb.example:8000",
+            allow_http=True,
+            region_name="a",
+            credentials=("AKCANARY", "CANARY", "CANARYTOKEN"),
+        )
+        pipeline = await open_pipeline(settings)
+        with pytest.raises(errors.ProxyError) as caught:
+            await pipeline.call(request(RepeatSafety.UNSAFE))
+        await pipeline.aclose()
+    error = caught.value
+    assert (error.attempts, error.outcome, error.is_refusal) == (1, Outcome.NOT_SENT, True)
+    assert f"the proxy {name} refused" in str(error)
+    assert says in str(error)
+    (head,) = heads
+    assert f"Proxy-Authorization: {AUTHORIZATION}\r\n" in head
+    shown = everything_about(error)
+    assert "CANARY" not in shown
+    assert AUTHORIZATION.partition(" ")[2] not in shown
+
+
+@pytest.mark.parametrize("failure", ["away", "cut", "nonsense", "certificate"])
+async def test_no_failure_behind_a_proxy_shows_its_password(monkeypatch, failure):
+    """Whatever fails, neither the proxy's password nor the request's token is in the error or its causes."""
+    replies = {"cut": Reply.close(), "nonsense": Reply.raw(b"SSH-2.0-CANARY\r\n")}
+    async with ScriptedServer(then=replies.get(failure, ITEM)) as proxy:
+        url = proxy.url
+        if failure == "certificate":
+            url = url.replace("http://", "https://")
+        if failure == "away":
+            await proxy.__aexit__(None, None, None)
+        monkeypatch.setenv("HTTP_PROXY", url.replace("://", "://user:CANARY@"))
+        settings = WireSettings(
+            endpoint_url=FAR,
+            allow_http=True,
+            region_name="a",
+            credentials=("AKCANARY", "CANARY", "CANARYTOKEN"),
+            retry=RetryPolicy.no_backoff(),
+        )
+        pipeline = await open_pipeline(settings)
+        with pytest.raises(errors.TransportError) as caught:
+            await pipeline.call(request())
+        await pipeline.aclose()
+    assert "CANARY" not in everything_about(caught.value)
+    assert url.partition("://")[2] in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["socks5://user:CANARY@127.0.0.1:9", "http://127.0.0.1:CANARY", "http://user:CANARY@"])
+async def test_a_proxy_that_cannot_be_used_is_said_at_opening(monkeypatch, url):
+    """A proxy of another kind, or a URL that is none, is an error of the configuration, without its password."""
+    monkeypatch.setenv("HTTP_PROXY", url)
+    with pytest.raises(errors.ClientStateError, match="proxy") as caught:
+        await open_pipeline(
+            WireSettings(endpoint_url=FAR, allow_http=True, region_name="a", credentials=("AKID", "secret"))
+        )
+    assert "CANARY" not in everything_about(caught.value)
+
+
 async def test_table_operations_use_the_proxy_too(monkeypatch):
     """The control plane goes the same way."""
     async with ScriptedServer([Reply({"TableNames": ["orders"]})]) as proxy, behind(proxy, monkeypatch) as pipeline:
@@ -301,30 +405,20 @@ async def test_table_operations_use_the_proxy_too(monkeypatch):
     assert proxy.opened == 1
 
 
-async def test_a_client_certificate_is_left_to_aiobotocore():
-    """Our connections present no certificate: a session that is configured to do so is carried by aiobotocore."""
-    session = AioSession()
-    session.set_default_client_config(AioConfig(client_cert="/nowhere.pem"))
-    session.set_credentials("AKID", "secret")
-    pipeline = await open_pipeline(
-        WireSettings(endpoint_url="http://127.0.0.1:9", region_name="eu-west-1", session=session)
-    )
-    assert pipeline._session.fallback_options(Endpoint("http", "127.0.0.1", 9))["client_cert"] == "/nowhere.pem"
-    await pipeline.aclose()
-
-
 async def test_tls_is_verified():
     """A certificate of an unknown authority is refused before anything is sent; a known one is accepted."""
     with LocalAuthority() as authority:
         async with ScriptedServer(then=ITEM, tls=authority.server_context()) as server:
             exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
-            trusting = FallbackTransport({"verify": authority.ca_bundle, "timeout": (3, None)})
+            trusting = direct(tls=lambda: make_tls_context(authority.ca_bundle))
             assert (await trusting.exchange(exchange)).payload == ITEM.payload
             assert exchange.phase is Outcome.ANSWERED
             await trusting.aclose()
-            doubting = FallbackTransport({"verify": True, "timeout": (3, None)})
+            doubting = direct()
             exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
-            with pytest.raises(errors.TransportError) as caught:
+            with pytest.raises(
+                errors.TransportError, match=r"not trusted: .*Trusted: the system's .*AWS_CA_BUNDLE"
+            ) as caught:
                 await doubting.exchange(exchange)
             await doubting.aclose()
             assert caught.value.outcome is exchange.phase is Outcome.NOT_SENT
@@ -354,13 +448,14 @@ async def test_a_tunnel_to_an_encrypted_endpoint(monkeypatch):
     script = [ITEM, Reply.error("InternalServerError", status=500)]
     with LocalAuthority() as authority:
         monkeypatch.setenv("AWS_CA_BUNDLE", authority.ca_bundle)
+        context = authority.server_context(["dynamodb.example"])
         async with (
             await asyncio.start_server(tunnel, "127.0.0.1") as proxy,
-            ScriptedServer(script, then=ITEM, tls=authority.server_context()) as server,
+            ScriptedServer(script, then=ITEM, tls=context) as server,
         ):
             monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
             settings = WireSettings(
-                endpoint_url=server.url,
+                endpoint_url=f"https://dynamodb.example:{server.endpoint.port}",
                 region_name="eu-west-1",
                 credentials=("AKID", "secret", "token"),
                 retry=RetryPolicy.no_backoff(),
@@ -372,7 +467,7 @@ async def test_a_tunnel_to_an_encrypted_endpoint(monkeypatch):
         assert [response.payload for response in responses] == [ITEM.payload] * 3
         assert [response.attempts for response in responses] == [1, 2, 1]
         assert len(server.requests) == 4
-        assert all(head.startswith(b"CONNECT localhost:") for head in seen)
+        assert all(head.startswith(b"CONNECT dynamodb.example:") for head in seen)
         assert not any(b"token" in head or b"orders" in head for head in seen)
 
 
@@ -395,8 +490,8 @@ async def test_secrets_stay_out_of_every_log(monkeypatch, caplog):
 
 async def test_closing_refuses_what_comes_later():
     """A closed transport says so, and its repr names it."""
-    transport = FallbackTransport({})
-    assert repr(transport) == "<FallbackTransport over aiobotocore's HTTP session>"
+    transport = direct()
+    assert repr(transport) == "<FallbackTransport over aiohttp>"
     await transport.aclose()
     with pytest.raises(errors.ClientStateError, match="closed"):
         await transport.exchange(Exchange(Endpoint("http", "127.0.0.1", 9), [], b""))

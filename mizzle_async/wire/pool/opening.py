@@ -16,6 +16,7 @@ from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.pool.addresses import Addresses
 from mizzle_async.wire.pool.connection import RECEIVE_BUFFER_BYTES, Connection
+from mizzle_async.wire.pool.tls import distrust
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """How long one address may take before the next is tried beside it (RFC 8305)."""
@@ -72,7 +73,7 @@ class Opener:
         except TimeoutError:
             reason = f"no answer within connect_timeout={self._connect_timeout:g} s"
         except ssl.SSLCertVerificationError as error:
-            reason = f"its certificate is not trusted: {error.verify_message}"
+            reason = distrust(error, self._tls)
         except ssl.SSLError as error:
             reason = f"TLS could not be established ({error.reason or error})"
         except OSError as error:

@@ -36,8 +36,10 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ClientStateError(f"not an endpoint: {error}") from None
+    except ValueError:
+        raise ClientStateError(
+            "not an endpoint: the URL's port is no number from 1 to 65535, or its IPv6 address is none"
+        ) from None
     if "@" in parts.netloc or parts.query or parts.fragment:
         # They may hold a secret: the URL is not shown.
         raise ClientStateError("not an endpoint: a URL of nothing but scheme, host, port and path is asked for")

@@ -1,40 +1,54 @@
-"""The second transport: aiobotocore's own HTTP session, for what our connection does not do (HTTP proxies).
+"""The second transport: aiohttp's client session, for what our own connections do not do (HTTP proxies).
 
-Not its client: nothing of botocore's parsing or retrying happens here. Redirects are not followed, although aiohttp
-would.
+It takes proxies, time limits and connector arguments from aiobotocore's configuration, and the TLS context of the
+client's own connections, so that both transports trust the same authorities. Redirects are not followed, cookies are
+not kept.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+import ssl
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Final
 
-from mizzle_async.errors import ClientStateError, CorruptResponseError, TransportError
-from mizzle_async.types import Outcome, ParseAnswer
+from mizzle_async.errors import ClientStateError, CorruptResponseError, ProxyError, TransportError
+from mizzle_async.types import Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Exchange
 from mizzle_async.wire.framing import MAX_ANSWER_BYTES
+from mizzle_async.wire.pool.tls import distrust
+from mizzle_async.wire.session.proxies import Proxy, proxy_for
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_current: ContextVar[Exchange] = ContextVar("mizzle_async_exchange")
-"""The exchange whose connection aiohttp is looking for, in this task."""
+_PROXY_AUTHENTICATION_REQUIRED: Final = 407
+_VERSIONS: Final = ((1, 0), (1, 1))
+_HTTPX_ONLY: Final = frozenset({"pool_timeout", "ssl_context", "write_timeout"})
+"""Connector arguments of aiobotocore that are not aiohttp's, or that have been seen to already."""
 
 
 class FallbackTransport:
-    """Carries exchanges through aiobotocore's HTTP session.
+    """Carries exchanges through aiohttp's client session.
 
     Args:
-        options: What aiobotocore gives to its HTTP session: ``proxies``, ``verify``, ``client_cert``,
-            ``max_pool_connections``, ….
+        options: The options of aiobotocore's HTTP session: ``proxies``, ``timeout``, ``max_pool_connections`` and
+            ``connector_args`` are used.
+        tls: Returns the TLS context of the service's endpoints. Called for ``https`` endpoints only.
+        proxy_tls: Returns the TLS context of ``https://`` proxies.
         max_answer_bytes: The largest answer that is believed.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._options = dict(options)
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        tls: Callable[[], ssl.SSLContext],
+        proxy_tls: Callable[[], ssl.SSLContext],
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._options = options
+        self._tls = tls
+        self._proxy_tls = proxy_tls
         self._max_answer_bytes = max_answer_bytes
         self._sessions: dict[bool, Any] = {}
         self._closed = False
@@ -44,57 +58,96 @@ class FallbackTransport:
         """Send one request and check its answer.
 
         Raises:
-            TransportError: No trustworthy answer came; its outcome says whether the request may have arrived.
-            ClientStateError: It is closed.
+            TransportError: No trustworthy answer came. Its outcome says whether the request may have arrived.
+            ProxyError: The proxy cannot be reached, or refuses.
+            ClientStateError: The transport is closed.
         """
         from aiohttp import ClientError
-        from botocore.awsrequest import AWSPreparedRequest
-        from botocore.exceptions import BotoCoreError
 
         if self._closed:
-            raise ClientStateError("the client is closed: open a new one")
+            raise ClientStateError("the client is closed: open it again")
         session = self._sessions.get(exchange.fresh)
         if session is None:
             session = await self._enter(fresh=exchange.fresh)
-        endpoint = exchange.endpoint
-        url = f"{endpoint.scheme}://{endpoint.authority}{endpoint.path}"
-        request = AWSPreparedRequest("POST", url, dict(exchange.headers), exchange.body, stream_output=True)
-        token = _current.set(exchange)
+        proxy = proxy_for(exchange.endpoint, self._options.get("proxies"))
         try:
-            response = await session.send(request)
-            exchange.stale = False
-            answer = await self._judge(response, exchange.parse)
-        except (BotoCoreError, ClientError, OSError) as error:
-            exchange.stale = exchange.stale and _ended_silently(error)
-            # Not by the error's type: aiobotocore says "could not connect" for failures after the request had left,
-            # too.
-            raise TransportError(
-                f"no answer from {endpoint.authority}: {type(_origin(error)).__name__}", outcome=exchange.phase
-            ) from error
-        finally:
-            _current.reset(token)
-        exchange.phase = Outcome.ANSWERED
-        return answer
+            async with session.request(**self._request(exchange, proxy)) as response:
+                exchange.stale = False
+                answer = await self._judge(response, exchange, proxy)
+        except (ClientError, OSError) as error:
+            failure = self._failure(error, exchange, proxy)
+        else:
+            exchange.phase = Outcome.ANSWERED
+            return answer
+        # Raised out here, so that aiohttp's error is not its context: that one shows headers and URLs.
+        raise failure
+
+    def _request(self, exchange: Exchange, proxy: Proxy | None) -> dict[str, Any]:
+        """Return what aiohttp is told about one request."""
+        from yarl import URL
+
+        endpoint = exchange.endpoint
+        request: dict[str, Any] = {
+            "method": "POST",
+            "url": URL(f"{endpoint.scheme}://{endpoint.authority}{endpoint.path}", encoded=True),
+            "headers": dict(exchange.headers),
+            "data": exchange.body,
+            "allow_redirects": False,
+            "trace_request_ctx": exchange,
+        }
+        if endpoint.scheme == "https":
+            request["ssl"] = self._tls()
+        if proxy is not None:
+            request["proxy"] = proxy.url
+            if proxy.authorization is not None:
+                # It stands in the request itself, or in the one that asks for a tunnel, which the service never sees.
+                place = "proxy_headers" if endpoint.scheme == "https" else "headers"
+                request.setdefault(place, {})["Proxy-Authorization"] = proxy.authorization
+        return request
 
     async def _enter(self, *, fresh: bool) -> Any:
         """Open one of the two sessions; it suspends nowhere, so that no second caller comes in between."""
-        options = self._options
-        if fresh:
-            # Its connections carry one request each.
-            given = dict(options.get("connector_args") or {}) | {"force_close": True}
-            given.pop("keepalive_timeout", None)
-            options = options | {"connector_args": given}
-        self._sessions[fresh] = await self._open.enter_async_context(_session_class()(**options))
-        return self._sessions[fresh]
+        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
-    async def _judge(self, response: Any, parse: ParseAnswer | None) -> Answer:
+        timeout = self._options.get("timeout")
+        connect_timeout = timeout[0] if isinstance(timeout, list | tuple) else timeout
+        session = ClientSession(
+            connector=self._connector(fresh=fresh),
+            timeout=ClientTimeout(total=None, sock_connect=connect_timeout),
+            skip_auto_headers={"Accept", "Content-Type"},
+            auto_decompress=False,
+            cookie_jar=DummyCookieJar(),
+            trace_configs=[_trace_config()],
+        )
+        self._sessions[fresh] = await self._open.enter_async_context(session)
+        return session
+
+    def _connector(self, *, fresh: bool) -> Any:
+        """Make a connector; the connections of one for fresh requests carry one request each."""
+        arguments = {
+            name: value
+            for name, value in (self._options.get("connector_args") or {}).items()
+            if name not in _HTTPX_ONLY
+        }
+        if fresh or arguments.get("force_close"):
+            arguments["force_close"] = True
+            arguments.pop("keepalive_timeout", None)
+        return _connector_class()(
+            limit=self._options.get("max_pool_connections") or 0, proxy_tls=self._proxy_tls, **arguments
+        )
+
+    async def _judge(self, response: Any, exchange: Exchange, proxy: Proxy | None) -> Answer:
         """Read an answer and check it; where that ends before the answer does, the connection is closed."""
         try:
-            body = await self._read(response.raw.content)
-            return check_answer(response.status_code, response.headers, body, parse)
+            if proxy is None or response.status != _PROXY_AUTHENTICATION_REQUIRED:
+                headers = _headers(response)
+                return check_answer(response.status, headers, await self._read(response.content), exchange.parse)
         except BaseException:
-            response.raw.close()
+            response.close()
             raise
+        response.close()
+        exchange.phase = Outcome.NOT_SENT
+        raise _refusal(proxy, response.status)
 
     async def _read(self, content: Any) -> bytes:
         """Read a body, and no more of it than an answer may have."""
@@ -108,90 +161,135 @@ class FallbackTransport:
             parts.append(part)
         return b"".join(parts)
 
+    def _failure(self, error: Exception, exchange: Exchange, proxy: Proxy | None) -> TransportError:
+        """Translate an error of aiohttp. By its phase, not by its type, it is known whether the request had left."""
+        from aiohttp import (
+            ClientConnectorCertificateError,
+            ClientHttpProxyError,
+            ClientOSError,
+            ServerDisconnectedError,
+        )
+
+        exchange.stale = exchange.stale and isinstance(error, ClientOSError | ServerDisconnectedError)
+        if isinstance(error, ClientHttpProxyError) and proxy is not None:
+            return _refusal(proxy, error.status)
+        cause = _clean(error)
+        authority = exchange.endpoint.authority
+        refused = cause if isinstance(error, ClientConnectorCertificateError) else None
+        if proxy is not None and _is_about_proxy(error, proxy):
+            reason = _words(cause) if refused is None else distrust(refused, self._proxy_tls())
+            text = f"no connection to {authority}: its proxy {proxy.name} cannot be reached ({reason})"
+            failure: TransportError = ProxyError(text, outcome=exchange.phase)
+        elif refused is not None:
+            failure = TransportError(
+                f"no connection to {authority}: {distrust(refused, self._tls())}", outcome=exchange.phase
+            )
+        else:
+            way = "" if proxy is None else f" through the proxy {proxy.name}"
+            failure = TransportError(f"no answer from {authority}{way}: {type(error).__name__}", outcome=exchange.phase)
+        failure.__cause__ = cause
+        return failure
+
     async def aclose(self) -> None:
         """Close every connection."""
         self._closed = True
         await self._open.aclose()
 
     def __repr__(self) -> str:
-        return "<FallbackTransport over aiobotocore's HTTP session>"
+        return "<FallbackTransport over aiohttp>"
 
 
-def _look_at(opening: asyncio.Task[Any]) -> None:
-    """See a failure that nobody may be left to hear of, so that it is not reported as forgotten."""
-    if not opening.cancelled():
-        opening.exception()
+def _headers(response: Any) -> dict[str, str]:
+    """Return lower-case names to values; a repeated name is a list, as over our own connections.
+
+    Raises:
+        CorruptResponseError: The answer is of another version than HTTP/1.0 and 1.1.
+    """
+    version = tuple(response.version or ())
+    if version not in _VERSIONS:
+        raise CorruptResponseError("corrupt answer: its status line is not HTTP/1.1", outcome=Outcome.UNKNOWN)
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
 
 
-def _origin(error: Exception) -> object:
-    """Find what aiohttp said, inside what botocore made of it."""
-    return getattr(error, "kwargs", {}).get("error", error)
+def _refusal(proxy: Proxy, status: int) -> ProxyError:
+    """Build the error of a proxy that answered in the service's place."""
+    remedy = ""
+    if status == _PROXY_AUTHENTICATION_REQUIRED:
+        asked = "refuses its user and password" if proxy.authorization is not None else "asks for a user and a password"
+        remedy = f": it {asked}, which are part of its URL in HTTPS_PROXY, HTTP_PROXY or the session's configuration"
+    return ProxyError(
+        f"the proxy {proxy.name} refused to pass the request on (HTTP {status}){remedy}",
+        outcome=Outcome.NOT_SENT,
+        status=status,
+    )
 
 
-def _ended_silently(error: Exception) -> bool:
-    """Tell an end of the connection from every other failure."""
-    from aiohttp import ClientOSError, ServerDisconnectedError
+def _is_about_proxy(error: Exception, proxy: Proxy) -> bool:
+    """Return whether an error is about the connection to the proxy, not about the tunnel through it."""
+    from aiohttp import ClientConnectorError, ClientProxyConnectionError
 
-    return isinstance(_origin(error), ClientOSError | ServerDisconnectedError)
+    if isinstance(error, ClientConnectorError):
+        return isinstance(error, ClientProxyConnectionError) or f"{error.host}:{error.port}" == proxy.name
+    return False
 
 
-async def _mark_sent(*_: object) -> None:
+def _clean(error: Exception) -> Any:
+    """Return an error's cause without URLs and headers: aiohttp's own errors show the request's, in text and repr."""
+    from aiohttp import ClientConnectorCertificateError, ClientConnectorError
+
+    if isinstance(error, ClientConnectorCertificateError):
+        return error.certificate_error
+    if isinstance(error, ClientConnectorError):
+        return error.os_error
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, error.strerror)
+    status = getattr(error, "status", None)
+    return ConnectionError(f"{type(error).__name__} (HTTP {status})" if status else type(error).__name__)
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+async def _mark_sent(_session: object, context: SimpleNamespace, _parameters: object) -> None:
     """Note that a connection was found, so that from here on the request may arrive."""
-    _current.get().phase = Outcome.UNKNOWN
+    context.trace_request_ctx.phase = Outcome.UNKNOWN
 
 
-async def _mark_reused(*_: object) -> None:
+async def _mark_reused(_session: object, context: SimpleNamespace, _parameters: object) -> None:
     """Note as well that it has served before: where it ends without an answer, it was stale."""
-    await _mark_sent()
-    _current.get().stale = True
+    context.trace_request_ctx.phase = Outcome.UNKNOWN
+    context.trace_request_ctx.stale = True
 
 
-def _session_class() -> type[Any]:
-    """Make the subclass of aiobotocore's HTTP session, whose module is imported only when a client opens."""
-    from aiobotocore.httpsession import AIOHTTPSession
+def _trace_config() -> Any:
     from aiohttp import TraceConfig
 
-    class HttpSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore ships no types
-        """An aiobotocore HTTP session that follows no redirect and tells when a request may have left."""
-
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            self._opening: dict[str | None, asyncio.Task[Any]] = {}
-
-        async def _get_session(self, proxy_url: str | None) -> Any:
-            session = (self._sessions or {}).get(proxy_url)
-            if session is None:
-                opening = self._opening.get(proxy_url)
-                if opening is None:
-                    opening = self._opening[proxy_url] = asyncio.ensure_future(self._open(proxy_url))
-                    opening.add_done_callback(_look_at)
-                # Opening reads the certificate authorities. A caller whose time is up leaves, and those who come later
-                # need not begin anew: `wait` cancels nothing.
-                await asyncio.wait({opening})
-                session = opening.result()
-            return _NoRedirects(session)
-
-        async def _open(self, proxy_url: str | None) -> Any:
-            try:
-                session = await super()._get_session(proxy_url)
-            finally:
-                del self._opening[proxy_url]
-            trace = TraceConfig()
-            trace.on_connection_create_end.append(_mark_sent)
-            trace.on_connection_reuseconn.append(_mark_reused)
-            trace.freeze()
-            session.trace_configs.append(trace)
-            return session
-
-    return HttpSession
+    trace = TraceConfig()
+    trace.on_connection_create_end.append(_mark_sent)
+    trace.on_connection_reuseconn.append(_mark_reused)
+    return trace
 
 
-class _NoRedirects:
-    """An aiohttp session whose requests follow no redirect: that would carry items to any host."""
+def _connector_class() -> type[Any]:
+    """Make the connector's class; aiohttp is imported only where a client needs it."""
+    from aiohttp import TCPConnector
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    class Connector(TCPConnector):
+        """A connector that takes another TLS context to an ``https://`` proxy than through it."""
 
-    async def request(self, *arguments: Any, **options: Any) -> Any:
-        """Send a request as aiobotocore asks, but never a second one."""
-        return await self._session.request(*arguments, allow_redirects=False, **options)
+        def __init__(self, *, proxy_tls: Callable[[], ssl.SSLContext], **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self._proxy_tls = proxy_tls
+
+        def _update_proxy_auth_header_and_build_proxy_req(self, req: Any) -> Any:
+            request = super()._update_proxy_auth_header_and_build_proxy_req(req)
+            if req.proxy.scheme == "https":
+                request._ssl = self._proxy_tls()  # noqa: SLF001  (aiohttp takes one context for both)
+            return request
+
+    return Connector

@@ -18,13 +18,15 @@ from importlib import import_module
 from typing import Any, Final, Protocol
 
 from mizzle_async.errors import ClientStateError, ValidationError
-from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool.tls import make_tls_context
+from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.session.adapter import ControlCall, HttpSessionAdapter, control_call
 from mizzle_async.wire.session.credentials import AiobotocoreSource, CredentialKeeper, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
+from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.loader import shared_loader
+from mizzle_async.wire.session.proxies import proxy_for
 from mizzle_async.wire.session.static import StaticSession
+from mizzle_async.wire.session.trust import endpoint_tls, proxy_tls
 from mizzle_async.wire.settings import WireSettings, check_setting
 
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
@@ -46,8 +48,12 @@ class Session(Protocol):
         """Resolve where an operation goes, with the credentials that serve now."""
         ...
 
-    def fallback_options(self, endpoint: Endpoint, /) -> Mapping[str, Any] | None:
-        """Return what aiobotocore's HTTP session needs to reach an endpoint, or None where our own connections do."""
+    def is_proxied(self, endpoint: Endpoint, /) -> bool:
+        """Return whether an endpoint is reached through an HTTP proxy, which our own connections do not do."""
+        ...
+
+    def proxied_transport(self) -> Transport:
+        """Make a transport for the endpoints that are reached through a proxy."""
         ...
 
     def tls(self) -> ssl.SSLContext:
@@ -72,6 +78,7 @@ class AiobotocoreSession:
         endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with what aiobotocore found out)
         self._options: Mapping[str, Any] = endpoint.http_session.options
         self._tls: ssl.SSLContext | None = None
+        self._to_proxies: ssl.SSLContext | None = None
         self.credentials = credentials
         self.region_name: str = client.meta.region_name
         self.user_agent = user_agent
@@ -104,28 +111,33 @@ class AiobotocoreSession:
         region = context.get("signing", {}).get("region") or self.region_name
         return Destination(parse_endpoint(url, allow_http=self._allow_http), region)
 
-    def fallback_options(self, endpoint: Endpoint) -> Mapping[str, Any] | None:
-        """Ask aiobotocore's options for a proxy or a client certificate, which our connections do not do."""
-        from botocore.utils import should_bypass_proxies
+    def is_proxied(self, endpoint: Endpoint) -> bool:
+        """Ask the proxies of the environment and of the session's configuration."""
+        return proxy_for(endpoint, self._options.get("proxies")) is not None
 
-        url = f"{endpoint.scheme}://{endpoint.authority}"
-        proxied = endpoint.scheme in (self._options.get("proxies") or {}) and not should_bypass_proxies(url)
-        return self._options if proxied or self._options.get("client_cert") else None
+    def proxied_transport(self) -> FallbackTransport:
+        """Make a transport that trusts the same authorities as our own connections."""
+        return FallbackTransport(self._options, tls=self.tls, proxy_tls=self._proxy_tls)
 
     async def load_tls(self) -> None:
         """Load the certificate authorities, in a thread."""
-        verify = self._options.get("verify")
-        bundle = verify if isinstance(verify, str) else None
-        try:
-            self._tls = await asyncio.to_thread(_tls_context, bundle)
-        except OSError as error:
-            raise ClientStateError(f"the certificate authorities in {bundle} cannot be read: {error}") from error
+        await asyncio.to_thread(self.tls)
 
     def tls(self) -> ssl.SSLContext:
-        """Return the TLS context that was loaded when the client opened."""
+        """Return the TLS context for endpoints: made when the client opened, or now.
+
+        Raises:
+            ClientStateError: A file of authorities, or of a client certificate, cannot be read.
+        """
         if self._tls is None:
-            self._tls = make_tls_context()
+            self._tls = endpoint_tls(self._options)
         return self._tls
+
+    def _proxy_tls(self) -> ssl.SSLContext:
+        """Return the TLS context for ``https://`` proxies, which never see the endpoint's client certificate."""
+        if self._to_proxies is None:
+            self._to_proxies = proxy_tls(self._options)
+        return self._to_proxies
 
     async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
         """Let aiobotocore serialise and parse, and our pipeline send."""
@@ -180,8 +192,13 @@ async def open_session(settings: WireSettings) -> Session:
     )
     destination = await session.destination("GetItem", "")
     logger.debug("DynamoDB in %s, at %s", destination.region, destination.endpoint.authority)
-    if destination.endpoint.scheme == "https":
-        await session.load_tls()
+    try:
+        session.is_proxied(destination.endpoint)  # an unusable proxy is found here, not by the first call
+        if destination.endpoint.scheme == "https":
+            await session.load_tls()
+    except BaseException:
+        await session.aclose()
+        raise
     return session
 
 
@@ -231,12 +248,6 @@ def _builtin_handlers() -> Any:
     handlers = AioHierarchicalEmitter()
     AioSession(event_hooks=handlers)
     return handlers
-
-
-@lru_cache(maxsize=4)
-def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Share a TLS context between clients: it is never changed once made, and takes tens of milliseconds to make."""
-    return make_tls_context(ca_bundle)
 
 
 async def _client(prepared: _Prepared, settings: WireSettings) -> Any:

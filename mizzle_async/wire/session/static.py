@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mizzle_async.errors import ClientStateError
-from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, parse_endpoint
@@ -35,9 +35,14 @@ class StaticSession:
         del operation, table
         return self._destination
 
-    def fallback_options(self, endpoint: Endpoint) -> None:
-        """Say that no proxy is known."""
+    def is_proxied(self, endpoint: Endpoint) -> bool:
+        """Return False: no proxy is known."""
         del endpoint
+        return False
+
+    def proxied_transport(self) -> Transport:
+        """Refuse: nothing is opened here."""
+        raise ClientStateError("a client with a transport of its own uses no proxy")
 
     def tls(self) -> ssl.SSLContext:
         """Refuse: nothing is opened here."""
