@@ -1,4 +1,4 @@
-"""One exception tree by cause, and what is known about each of DynamoDB's error codes.
+"""One exception tree by cause.
 
 Everything derives from `MizzleError`. No message contains the value of an attribute. Every error can be pickled.
 """
@@ -6,7 +6,6 @@ Everything derives from `MizzleError`. No message contains the value of an attri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -443,73 +442,3 @@ class UnawaitedOperationWarning(MizzleWarning, RuntimeWarning):
 
 for _warning in (MizzleWarning, UnindexedFilterWarning, ItemCollectionLimitWarning, UnawaitedOperationWarning):
     _warning.__module__ = "mizzle_async"
-
-
-class RetryClass(Enum):
-    """What the retry layer does about a code."""
-
-    NEVER = "never"
-    TRANSIENT = "transient"
-    """The service failed: retried where repeating is safe."""
-
-    THROTTLED = "throttled"
-    """Not applied, for its rate: retried after a longer pause."""
-
-    CONFLICT = "conflict"
-    """Not applied, for another writer: retried after a short pause."""
-
-    IN_PROGRESS = "in progress"
-    """The same transaction is at work: retried over five seconds."""
-
-    EXPIRED_CREDENTIALS = "expired credentials"
-    """Retried once, after a refresh."""
-
-    CLOCK = "clock"
-    """Retried once, with the server's clock."""
-
-    REASONS = "reasons"
-    """A cancelled transaction: its reasons decide."""
-
-
-CODES: Mapping[str, tuple[type[ServiceError], RetryClass]] = {
-    "AccessDeniedException": (AccessDeniedError, RetryClass.NEVER),
-    "ConditionalCheckFailedException": (ConditionalCheckFailedError, RetryClass.NEVER),
-    "DuplicateItem": (DuplicateItemError, RetryClass.NEVER),  # DynamoDB Local's name for it
-    "DuplicateItemException": (DuplicateItemError, RetryClass.NEVER),
-    "ExpiredToken": (ExpiredTokenError, RetryClass.EXPIRED_CREDENTIALS),
-    "ExpiredTokenException": (ExpiredTokenError, RetryClass.EXPIRED_CREDENTIALS),
-    "IdempotentParameterMismatchException": (IdempotentParameterMismatchError, RetryClass.NEVER),
-    "IncompleteSignature": (IncompleteSignatureError, RetryClass.NEVER),
-    "IncompleteSignatureException": (IncompleteSignatureError, RetryClass.NEVER),
-    "InternalFailure": (InternalServerError, RetryClass.TRANSIENT),
-    "InternalServerError": (InternalServerError, RetryClass.TRANSIENT),
-    "InternalServerErrorException": (InternalServerError, RetryClass.TRANSIENT),
-    "InvalidSignatureException": (InvalidSignatureError, RetryClass.CLOCK),
-    "ItemCollectionSizeLimitExceededException": (ItemCollectionSizeLimitExceededError, RetryClass.NEVER),
-    "LimitExceededException": (LimitExceededError, RetryClass.THROTTLED),
-    "MissingAuthenticationToken": (MissingAuthenticationTokenError, RetryClass.NEVER),
-    "MissingAuthenticationTokenException": (MissingAuthenticationTokenError, RetryClass.NEVER),
-    "ProvisionedThroughputExceededException": (ThrottledError, RetryClass.THROTTLED),
-    "ReplicatedWriteConflictException": (ReplicatedWriteConflictError, RetryClass.CONFLICT),
-    "RequestEntityTooLarge": (RequestTooLargeError, RetryClass.NEVER),
-    "RequestExpired": (InvalidSignatureError, RetryClass.CLOCK),
-    "RequestLimitExceeded": (ThrottledError, RetryClass.THROTTLED),
-    "RequestTimeTooSkewed": (InvalidSignatureError, RetryClass.CLOCK),
-    "ResourceInUseException": (ResourceInUseError, RetryClass.NEVER),
-    "ResourceNotFoundException": (ResourceNotFoundError, RetryClass.NEVER),
-    "SerializationException": (SerializationError, RetryClass.NEVER),
-    "ServiceUnavailable": (ServiceUnavailableError, RetryClass.TRANSIENT),
-    "ServiceUnavailableException": (ServiceUnavailableError, RetryClass.TRANSIENT),
-    "Throttling": (ThrottledError, RetryClass.THROTTLED),
-    "ThrottlingException": (ThrottledError, RetryClass.THROTTLED),
-    "TransactionCanceledException": (TransactionCanceledError, RetryClass.REASONS),
-    "TransactionConflictException": (TransactionConflictError, RetryClass.CONFLICT),
-    "TransactionInProgressException": (TransactionInProgressError, RetryClass.IN_PROGRESS),
-    "UnknownOperationException": (UnknownOperationError, RetryClass.NEVER),
-    "UnrecognizedClientException": (UnrecognizedClientError, RetryClass.NEVER),
-    "ValidationException": (ValidationError, RetryClass.NEVER),
-}
-"""Code → the class that is raised, and what the retry layer does; an unknown code is a plain `ServiceError`."""
-
-RETRIED_CANCELLATION_CODES = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""A cancelled transaction is retried only if every reason that is not ``None`` is one of these."""

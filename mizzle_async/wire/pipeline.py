@@ -26,13 +26,13 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NoReturn
 
+from mizzle_async.codes import RetryClass
 from mizzle_async.errors import (
     ClientStateError,
     CorruptResponseError,
     MizzleError,
     PoolTimeoutError,
     ProxyError,
-    RetryClass,
     TransportError,
 )
 from mizzle_async.limits import CLIENT_REQUEST_TOKEN_SECONDS

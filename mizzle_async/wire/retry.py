@@ -12,12 +12,10 @@ from typing import Any, Final, Self
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
+from mizzle_async.codes import CODES, RETRIED_CANCELLATION_CODES, RetryClass
 from mizzle_async.errors import (
-    CODES,
-    RETRIED_CANCELLATION_CODES,
     InternalServerError,
     RequestTooLargeError,
-    RetryClass,
     ServiceError,
     ServiceUnavailableError,
     ThrottledError,

@@ -29,7 +29,7 @@ BELOW = {
 }
 
 # Rooms of modules that have no folder: the rest of the top level is composition.
-ROOMS = {"": "public"} | dict.fromkeys(("types", "limits", "errors", "values"), "vocabulary")
+ROOMS = {"": "public"} | dict.fromkeys(("codes", "types", "limits", "errors", "values"), "vocabulary")
 
 LATE_FOREIGN = ("wire.session", "integrations", "cli", "testing")
 LATE_OWN = ("cli",)

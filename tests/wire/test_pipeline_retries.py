@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 
 from mizzle_async import errors
+from mizzle_async.codes import CODES
 from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
@@ -111,7 +112,7 @@ def test_what_was_certainly_not_applied_is_sent_again(safety, refusal):
 def test_what_would_be_refused_again_is_not_sent_again(safety, code):
     """A refusal that will not pass by itself is raised after one request, with the service's words and all it said."""
     error, server, _, _ = play([Reply.error(code, "the service's words", Extra=1)], request(safety))
-    assert type(error) is errors.CODES.get(code, (errors.ServiceError,))[0]
+    assert type(error) is CODES.get(code, (errors.ServiceError,))[0]
     assert (error.code, error.status, error.attempts, error.ambiguous) == (code, 400, 1, False)
     assert (error.operation, error.table, error.request_id) == ("GetItem", "orders", "REQUEST00000001")
     assert error.payload["Extra"] == 1

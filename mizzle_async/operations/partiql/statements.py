@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
+from mizzle_async.codes import CODES
 from mizzle_async.errors import (
-    CODES,
     CancellationReason,
     ConditionalCheckFailedError,
     ExpressionError,

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from mizzle_async.errors import CODES, ClientStateError, RetryClass, TransportError
+from mizzle_async.codes import CODES, RetryClass
+from mizzle_async.errors import ClientStateError, TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mizzle_async import errors
-from mizzle_async.errors import RetryClass
+from mizzle_async.codes import CODES, RetryClass
 from mizzle_async.types import RepeatSafety
 from mizzle_async.wire.exchange import Answer
 from mizzle_async.wire.retry import (
@@ -109,7 +109,7 @@ def test_the_quota_stays_within_its_bounds(steps):
     assert repr(quota) == f"<RetryQuota {quota.tokens} of 100>"
 
 
-@pytest.mark.parametrize(("code", "known"), errors.CODES.items())
+@pytest.mark.parametrize(("code", "known"), CODES.items())
 def test_every_known_code_is_judged_by_the_table(code, known):
     """A known code decides, whatever the status is."""
     error, kind = known
