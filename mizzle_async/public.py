@@ -19,7 +19,7 @@ from mizzle_async.expressions import (
     SortKeyPath,
 )
 from mizzle_async.flow.pace import Throughput
-from mizzle_async.flow.report import BatchReport, UndoneWrite
+from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
 from mizzle_async.handles.query import ProjectedQuery, Query
@@ -137,6 +137,7 @@ __all__ = [
     "Transactable",
     "UndoneWrite",
     "UpdateItem",
+    "WorkStoppedError",
     "Writer",
     "asdict",
     "attribute",

@@ -1,6 +1,7 @@
 """State files: how far a load, an export or a rewrite has come, so that a killed one goes on from there.
 
-A state file is JSON, and is replaced as a whole: whatever happens, it is the old one or the new one.
+A state file is JSON, and is replaced as a whole: at any moment it is the old one or the new one. It holds keys, so that
+only its owner may read it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TextIO, TypeAlias, TypeVar
+
+from attrs import define, frozen
 
 from mizzle_async.errors import ResumeError
 from mizzle_async.operations import WRITE_CHUNK, BatchEntry
@@ -21,17 +25,21 @@ from mizzle_async.operations import WRITE_CHUNK, BatchEntry
 StateT = TypeVar("StateT")
 
 FORMAT: Final = 1
+"""The format of state files. Later versions have added members that earlier ones pass over."""
+
+_DIGEST_BYTES: Final = 16
+_DIGESTS: Final = 1 << 8 * _DIGEST_BYTES
 
 StatePath: TypeAlias = "str | os.PathLike[str]"
-"""Where a state file is."""
+"""The path of a state file."""
 
 
 class StateFile:
     """One state file.
 
     Args:
-        path: Where it is.
-        about: What it must be about: written into it, and compared when it is read.
+        path: Its path.
+        about: Names its work: written into it, and compared when it is read.
     """
 
     def __init__(self, path: StatePath, about: dict[str, Any]) -> None:
@@ -45,10 +53,10 @@ class StateFile:
         """Return the state, or None where there is no file.
 
         Args:
-            parse: Makes what is returned of what is in the file.
+            parse: Makes the state of the file's content.
 
         Raises:
-            ResumeError: The file is no state file, or one of other work, or it could not be written.
+            ResumeError: The file is not a state file, or one of other work, or it could not be written.
         """
         try:
             content = self._path.read_bytes()
@@ -89,32 +97,124 @@ class StateFile:
                 return
             self._written = number
             scratch = self._path.with_name(f"{self._path.name}.new")
-            with scratch.open("w", encoding="utf-8") as file:
+            with _open_anew(scratch) as file:
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(self._path)
 
 
+def _open_anew(path: Path) -> TextIO:
+    """Open a new file for writing, which only its owner may read. A link or a file that lies there is removed first.
+
+    The name is predictable: in a folder that others may write to, a link could lie there, and its target would be
+    overwritten.
+    """
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")
+
+
 class Run:
     """Consecutive items of an input.
 
     Attributes:
-        left: How many of them are not settled.
-        end: The position after the last of them.
-        digest: The digest of the input up to there; empty while the run is being read.
+        start: The position of the first of them.
+        identities: The identity of each.
+        settled: A bit for each settled item, the first one's lowest.
+        digest: The digest of the input up to the last of them; empty while the run is being read.
     """
 
-    __slots__ = ("digest", "end", "left")
+    __slots__ = ("digest", "identities", "settled", "start")
 
-    def __init__(self, left: int, end: int, digest: str = "") -> None:
-        self.left: int = left
-        self.end: int = end
-        self.digest: str = digest
+    def __init__(self, start: int) -> None:
+        self.start: int = start
+        self.identities: list[bytes] = []
+        self.settled: int = 0
+        self.digest: str = ""
+
+    @property
+    def end(self) -> int:
+        """Return the position after the last item that was read."""
+        return self.start + len(self.identities)
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether the run was read and all of its items are settled."""
+        return bool(self.digest) and self.settled == (1 << len(self.identities)) - 1
+
+    def settled_items(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the position and the identity of each settled item, in order."""
+        for number, identity in enumerate(self.identities):
+            if self.settled >> number & 1:
+                yield self.start + number, identity
+
+
+@define(eq=False, repr=False)
+class SettledRange:
+    """Settled items behind one that is not.
+
+    Attributes:
+        start: The position of the first of them.
+        end: The position after the last of them.
+        digest: The sum of their digests: a part of them can be taken away.
+    """
+
+    start: int
+    end: int
+    digest: int = 0
+
+    def add(self, position: int, identity: bytes) -> None:
+        """Take the next item in."""
+        self.end = position + 1
+        self.digest = (self.digest + _item_digest(position, identity)) % _DIGESTS
+
+    def pass_over(self, position: int, identity: bytes) -> None:
+        """Take the first item out.
+
+        Raises:
+            ResumeError: It was the last one, and the items were not those of the range.
+        """
+        self.start = position + 1
+        self.digest = (self.digest - _item_digest(position, identity)) % _DIGESTS
+        if self.start == self.end and self.digest:
+            raise _other_input(self.end)
+
+
+@frozen(eq=False, repr=False)
+class LoadPosition:
+    """How much of an input is settled, as a state file has it.
+
+    Attributes:
+        done: Items that are settled from the beginning without a gap.
+        digest: The digest of the input up to there.
+        beyond: Settled items behind the gap, in order.
+    """
+
+    done: int = 0
+    digest: str = ""
+    beyond: tuple[SettledRange, ...] = ()
+
+    @classmethod
+    def parse(cls, state: dict[str, Any]) -> LoadPosition:
+        """Return the position that a state file has; files of older versions know no items behind the gap.
+
+        Raises:
+            TypeError: A value has the wrong type.
+            ValueError: The ranges are in no order.
+        """
+        done, digest = state["done"], state["digest"]
+        if not (isinstance(done, int) and isinstance(digest, str)):
+            raise TypeError
+        beyond = tuple(SettledRange(start, end, int(sum_, 16)) for start, end, sum_ in state.get("beyond", ()))
+        bounds = [done, *(bound for each in beyond for bound in (each.start, each.end))]
+        if bounds != sorted(bounds):
+            raise ValueError
+        return cls(done, digest, beyond)
 
 
 class LoadState:
-    """How much of an input is settled, from its beginning without a gap.
+    """Which items of an input are settled: written, or passed to ``on_error``.
 
     The input is recognised by the keys of its items in their order.
 
@@ -131,72 +231,85 @@ class LoadState:
         self._hash = hashlib.blake2b(digest_size=16)
         self._seen = 0
         self._runs: deque[Run] = deque()
-        self.skip: int
-        self.skip, self._expected = file.read(_done) or (0, "")
-        self._done = self.skip
-        self._digest = self._expected
+        self._before = file.read(LoadPosition.parse) or LoadPosition()
+        self._beyond = deque(self._before.beyond)
+        self._done, self._digest = self._before.done, self._before.digest
 
     def saw(self, entry: BatchEntry | None) -> bool:
-        """Hear of the next item of the input.
+        """Take note of the next item of the input.
 
         Args:
-            entry: Its write; None for one that cannot be written.
+            entry: Its write; None for an item that cannot be written.
 
         Returns:
-            Whether it must be written: an earlier run has done what comes before.
+            Whether it is to be written: not if an earlier run has settled it.
 
         Raises:
-            ResumeError: The input is another one than that run's.
+            ResumeError: The input is not the one of that run.
         """
-        self._hash.update(repr(None if entry is None else entry.identity).encode())
+        identity = repr(None if entry is None else entry.identity).encode()
+        position, before = self._seen, self._before
+        self._hash.update(identity)
         self._seen += 1
-        if self._seen <= self.skip:
-            if self._seen == self.skip and self._hash.hexdigest() != self._expected:
-                raise ResumeError(
-                    f"the first {self.skip:,} items of the input are not those that were loaded before: resume with "
-                    "the same input in the same order, or remove the state file to begin anew"
-                )
+        if self._seen <= before.done:
+            if self._seen == before.done and self._hash.hexdigest() != before.digest:
+                raise _other_input(before.done)
             return False
         if not self._runs or self._runs[-1].digest:
-            self._runs.append(Run(WRITE_CHUNK, self._seen - 1 + WRITE_CHUNK))
+            self._runs.append(Run(position))
         run = self._runs[-1]
-        if self._seen == run.end:
+        run.identities.append(identity)
+        if len(run.identities) == WRITE_CHUNK:
             run.digest = self._hash.hexdigest()
+        if self._beyond and self._beyond[0].start == position:
+            self._pass_over(position, identity)
+            self.settle(run, position)
+            return False
         if entry is not None:
             entry.run = run
-        else:
-            self.settle(run)
         return True
 
-    def settle(self, run: Run) -> None:
-        """Hear that an item is written, or will never be."""
-        run.left -= 1
-        if not run.left:
-            runs = self._runs
-            while runs and not runs[0].left and runs[0].digest:
-                first = runs.popleft()
-                self._done, self._digest = first.end, first.digest
+    def _pass_over(self, position: int, identity: bytes) -> None:
+        """Take an item out of those that an earlier run has settled behind its gap."""
+        first = self._beyond[0]
+        first.pass_over(position, identity)
+        if first.start == first.end:
+            self._beyond.popleft()
+
+    def settle_last(self) -> None:
+        """Take note that the item that was seen last will never be written."""
+        self.settle(self._runs[-1], self._seen - 1)
+
+    def settle(self, run: Run, position: int) -> None:
+        """Take note that an item is written, or never will be."""
+        run.settled |= 1 << (position - run.start)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Move the end of what is settled without a gap."""
+        runs = self._runs
+        while runs and runs[0].is_settled:
+            first = runs.popleft()
+            self._done, self._digest = first.end, first.digest
 
     def ended(self) -> None:
-        """Hear that the input is at its end.
+        """Take note that the input is at its end.
 
         Raises:
-            ResumeError: It is shorter than what was loaded before.
+            ResumeError: It is shorter than the input that was loaded before.
         """
-        if self._seen < self.skip:
+        before = self._beyond[-1].end if self._beyond else self._before.done
+        if self._seen < before:
             raise ResumeError(
-                f"the input has {self._seen:,} items, and {self.skip:,} of it were loaded before: resume with the same "
-                "input, or remove the state file to begin anew"
+                f"the input has {self._seen:,} items, and item number {before:,} was loaded before: resume with the "
+                "same input, or remove the state file to begin anew"
             )
         if self._runs and not self._runs[-1].digest:
-            run = self._runs[-1]
-            missing = run.end - self._seen
-            run.end, run.digest = self._seen, self._hash.hexdigest()
-            run.left -= missing - 1
-            self.settle(run)
+            self._runs[-1].digest = self._hash.hexdigest()
+            self._advance()
 
     async def batch_done(self) -> None:
-        """Write a checkpoint where one is due."""
+        """Write a checkpoint if one is due."""
         self._batches += 1
         if self._batches % self._every == 0 and not self._saving:
             self._saving = True
@@ -210,12 +323,30 @@ class LoadState:
         self._file.write(self._state(complete=complete))
 
     def _state(self, *, complete: bool) -> dict[str, Any]:
-        return {"done": self._done, "digest": self._digest, "complete": complete}
+        state: dict[str, Any] = {"done": self._done, "digest": self._digest, "complete": complete}
+        beyond = [*self._settled_behind_the_gap(), *self._beyond]
+        if beyond:
+            state["beyond"] = [[each.start, each.end, f"{each.digest:032x}"] for each in beyond]
+        return state
+
+    def _settled_behind_the_gap(self) -> list[SettledRange]:
+        """Return the settled items of this run that have an unsettled one before them."""
+        ranges: list[SettledRange] = []
+        for position, identity in chain.from_iterable(run.settled_items() for run in self._runs):
+            if not ranges or ranges[-1].end != position:
+                ranges.append(SettledRange(position, position))
+            ranges[-1].add(position, identity)
+        return ranges
 
 
-def _done(state: dict[str, Any]) -> tuple[int, str]:
-    """Return how much of an input is settled, and its digest."""
-    done, digest = state["done"], state["digest"]
-    if not isinstance(done, int) or not isinstance(digest, str):
-        raise TypeError
-    return done, digest
+def _item_digest(position: int, identity: bytes) -> int:
+    """Return the digest of one item at its place."""
+    content = b"%d:%b" % (position, identity)
+    return int.from_bytes(hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest(), "big")
+
+
+def _other_input(items: int) -> ResumeError:
+    return ResumeError(
+        f"the first {items:,} items of the input are not those that were loaded before: resume with the same input in "
+        "the same order, or remove the state file to begin anew"
+    )

@@ -134,11 +134,17 @@ def load(
         try:
             await engine.run(feed, short=short)
         finally:
+            report.not_taken = 0 if feed.ended else _not_taken(source, report.taken)
             if state is not None and not isinstance(engine.foreign, ResumeError):
                 state.save(complete=engine.error is None)
         return settled(engine, verb)
 
     return BulkWork(f"{verb} of {table!r}", report, work)
+
+
+def _not_taken(source: Source, taken: int) -> int | None:
+    """Return how many items of a source were not taken, if it has a length."""
+    return max(len(source) - taken, 0) if isinstance(source, Sized) else None
 
 
 def settled(engine: WriteEngine, verb: str) -> BatchReport:
@@ -156,6 +162,15 @@ def settled(engine: WriteEngine, verb: str) -> BatchReport:
     return report
 
 
+def _end_for(engine: WriteEngine, error: Exception) -> None:
+    """End a load for an error of its source. What was taken of it is still written, unless it is another input."""
+    engine.raise_foreign(error)
+    if isinstance(error, ResumeError):
+        engine.halt(error)
+    else:
+        engine.close_input(error)
+
+
 class _Refusal:
     """Takes note of items that cannot be encoded."""
 
@@ -164,16 +179,17 @@ class _Refusal:
         self._kind: UndoneKind = kind
         self._table = table
 
-    def __call__(self, given: Any, position: int, error: Exception) -> None:
-        engine = self._engine
-        if engine.state is not None and not engine.state.saw(None):
+    def __call__(self, item: Any, position: int, error: Exception) -> None:
+        engine, state = self._engine, self._engine.state
+        if state is not None and not state.saw(None):
             engine.report.skipped += 1
             return
         if not isinstance(error, MizzleError):  # a hook of the user's converter
-            told = MarshallingError(f"the item cannot be encoded: {type(error).__name__}", table=self._table)
-            told.__cause__ = error
-            error = told
-        engine.refuse(UndoneWrite(self._kind, self._table, given, error, position))
+            wrapped = MarshallingError(f"the item cannot be encoded: {type(error).__name__}", table=self._table)
+            wrapped.__cause__ = error
+            error = wrapped
+        if engine.refuse(UndoneWrite(self._kind, self._table, item, error, position)) and state is not None:
+            state.settle_last()
 
 
 class _SyncFeed:
@@ -217,7 +233,7 @@ class _SyncFeed:
                 if position - first < wanted:
                     self._end()
         except Exception as error:  # noqa: BLE001  (the source's own, or another input: the caller sees it as it is)
-            engine.stop_for(error)
+            _end_for(engine, error)
         finally:
             packer.add(entries)
             report.taken = position
@@ -263,7 +279,7 @@ class _AsyncFeed:
                         self._check_end()
                     engine.wake()
                 except Exception as error:  # noqa: BLE001  (the source's own, or another input)
-                    engine.stop_for(error)
+                    _end_for(engine, error)
                 if passed == WRITE_CHUNK:  # nothing but what was done before, or is no good: others have their turn
                     passed = 0
                     await asyncio.sleep(0)
@@ -273,7 +289,7 @@ class _AsyncFeed:
             if self._engine.state is not None:
                 self._engine.state.ended()
         except ResumeError as error:
-            self._engine.stop_for(error)
+            _end_for(self._engine, error)
 
     def _take(self, given: Any) -> bool:
         """Encode an item; tell whether there is anything to write."""

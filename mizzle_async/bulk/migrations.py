@@ -171,10 +171,11 @@ class Migration(Generic[ModelT]):
         ends = clock() + (owner.timeout if self._options.timeout is None else self._options.timeout)
         attempt = 0
         while True:
+            round_ = self._lanes.round
             try:
                 await operation
             except ThrottledError:
-                self._lanes.slowed()
+                self._lanes.slowed(round_)
                 attempt += 1
                 pause = jittered(attempt, owner.random())
                 if clock() + pause + LAST_SECONDS > ends:

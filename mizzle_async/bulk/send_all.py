@@ -103,6 +103,7 @@ class _Lot(Generic[ResultT]):
 
     async def _send(self, operation: Operation[ResultT]) -> None:
         await self._lanes.enter()
+        round_ = self._lanes.round
         try:
             outcome: OperationOutcome[ResultT] = OperationOutcome(await self._owner.send(operation))
         except Exception as error:  # noqa: BLE001  (it is the outcome)
@@ -110,7 +111,7 @@ class _Lot(Generic[ResultT]):
         finally:
             self._lanes.leave()
         if isinstance(outcome.error, ThrottledError):
-            self._lanes.slowed()
+            self._lanes.slowed(round_)
         else:
             self._lanes.succeeded()
         self.outcomes.append((operation, outcome))

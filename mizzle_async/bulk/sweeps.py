@@ -152,8 +152,8 @@ class Pages:
         page = await source.next()
         if page is not None:
             self._report.evaluated += page.scanned
-            self._report.requests += 1
-            self._report.consumed_capacity += page.read_units or 0.0
+            self._report.read_requests += 1
+            self._report.read_units += page.read_units or 0.0
         return page
 
 

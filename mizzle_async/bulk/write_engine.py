@@ -1,14 +1,15 @@
 """The engine of all batch writes: lanes that take packed requests, send them until they are done, and account for each.
 
-Every write that it was given ends in exactly one place of the report, however the work ends: done, failed, unknown,
+Every write that the engine takes ends in exactly one place of the report, however the work ends: done, failed, unknown,
 rejected, skipped. No task is made for a single item.
 """
 
 from __future__ import annotations
 
 import asyncio
-from asyncio import CancelledError, get_running_loop
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable
+from itertools import chain
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from mizzle_async.bulk.checkpoints import LoadState
@@ -24,17 +25,18 @@ from mizzle_async.errors import (
     TransportError,
     ValidationError,
 )
-from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.flow.pace import Lanes, Limiters
 from mizzle_async.flow.ports import PacingPort
-from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.flow.repeat import RepeatedBatch
+from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError, may_be_applied
 from mizzle_async.flow.tasks import run_lanes
-from mizzle_async.operations import WRITE_CHUNK, BatchEntry, BatchWrite, WritePacker, use
+from mizzle_async.operations import WRITE_CHUNK, BatchAnswer, BatchEntry, BatchWrite, WritePacker, use
 
 OnUndone: TypeAlias = Literal["raise"] | Callable[[UndoneWrite], object]
-"""What happens to an item that cannot be written: the work stops and raises, or it goes to a function."""
+"""The fate of an item that cannot be written: the work stops and raises, or a function takes the item."""
 
 Progress: TypeAlias = Callable[[BatchReport], object]
-"""What hears of progress: called with the report as it grows, after every request; it must be quick."""
+"""Called with the report as it grows, after every request. It must be quick."""
 
 MOST_HELD: Final = 1_000
 """Writes that may wait for an earlier one to their item before no more of the input is read."""
@@ -44,7 +46,7 @@ _ITEM_ERRORS = (MarshallingError, LimitError, ValidationError, ItemCollectionSiz
 
 
 class Feed(Protocol):
-    """Where writes come from."""
+    """A source of writes."""
 
     @property
     def ended(self) -> bool:
@@ -57,7 +59,7 @@ class Feed(Protocol):
         ...
 
     def pull(self) -> Coroutine[Any, Any, None] | None:
-        """Bring more writes to the engine, at once, or by what is returned."""
+        """Bring more writes to the engine, at once or by the coroutine that is returned."""
         ...
 
 
@@ -66,13 +68,13 @@ class WriteEngine:
 
     Args:
         owner: The client.
-        report: What is filled in.
+        report: The report to be filled in.
         concurrency: Requests under way at most.
-        timeout: Seconds for each batch, from its first sending; None for the client's.
-        limiters: What holds requests back.
-        on_error: What happens to an item that cannot be written.
-        progress: What hears of progress.
-        state: What remembers how far the input is settled.
+        timeout: Seconds until the next item of a batch is accepted; None for the client's.
+        limiters: Hold requests back.
+        on_error: The fate of an item that cannot be written.
+        progress: Called after every request.
+        state: Remembers how far the input is settled.
     """
 
     def __init__(
@@ -91,12 +93,14 @@ class WriteEngine:
         self.packer: WritePacker = WritePacker()
         self.state = state
         self.error: BaseException | None = None
-        """What stopped the work."""
+        """The first error. No more of the input is taken then."""
+        self.is_halted = False
+        """Whether nothing is sent that is not under way."""
         self.foreign: BaseException | None = None
-        """What the caller's own code raised: its source, or a function that it gave."""
+        """The error that the caller's own code raised: its source, or a callback."""
         self.owner = owner
         self.timeout: float = owner.timeout if timeout is None else timeout
-        self.lanes: Lanes = Lanes(concurrency)
+        self.lanes: Lanes = Lanes(concurrency, WRITE_CHUNK)
         self.limiters: Limiters = limiters or Limiters()
         self._concurrency = concurrency
         self._on_error = on_error
@@ -108,7 +112,7 @@ class WriteEngine:
         """Write everything that the feed brings.
 
         Args:
-            feed: Where writes come from.
+            feed: The source of writes.
             short: Whether one request will do, so that no task is worth it.
 
         Raises:
@@ -120,32 +124,38 @@ class WriteEngine:
             else:
                 await run_lanes(self._lane(feed) for _ in range(self._concurrency))
         except BaseException as error:
-            self.stop(error)
+            self.halt(error)
             raise
         finally:
             self.drain()
 
     def drain(self) -> None:
-        """Account for what was never sent."""
+        """Account for writes that were never sent."""
         for entry in self.packer.drain():
-            self.undone(entry, self.error or CancelledError(), uncertain=False)
+            self.never_sent(entry, uncertain=False)
 
-    def stop(self, error: BaseException) -> None:
-        """Send nothing that is not under way: something went wrong."""
+    # ── ending early ──
+
+    def close_input(self, error: BaseException) -> None:
+        """Take no more of the input for an error that is about one item; writes that were taken are still sent."""
         if self.error is None:
             self.error = error
             self._freed.set()
             if self._puller is not None and self._puller is not asyncio.current_task():
                 self._puller.cancel()
 
-    def stop_for(self, error: BaseException) -> None:
-        """Stop for an error that is not about an item, and that the caller will see as it is."""
+    def halt(self, error: BaseException) -> None:
+        """Take no more of the input, and send nothing that is not under way."""
+        self.is_halted = True
+        self.close_input(error)
+
+    def raise_foreign(self, error: BaseException) -> None:
+        """Keep an error of the caller's own code, to be raised as it is when the lanes have ended."""
         if self.foreign is None:
             self.foreign = error
-        self.stop(error)
 
     def wake(self) -> None:
-        """Let lanes look again: something came, or the feed ended."""
+        """Make lanes look again: something came, or the feed ended."""
         self._freed.set()
 
     async def wait(self) -> None:
@@ -158,35 +168,27 @@ class WriteEngine:
     async def _lane(self, feed: Feed) -> None:
         while entries := await self._next(feed):
             try:
-                await self.lanes.enter()
-            except BaseException as error:
-                for entry in entries:
-                    self.undone(entry, error, uncertain=False)
-                raise
-            try:
-                if self.error is None:
-                    await Delivery(self, entries).run()
-                else:  # something went wrong while this waited for its turn
-                    for entry in entries:
-                        self.undone(entry, self.error, uncertain=False)
+                await _WriteBatch(self, entries).run()
             finally:
-                self.lanes.leave()
                 self._freed.set()
             if self.state is not None:
                 try:
                     await self.state.batch_done()
                 except OSError as error:  # work that could not be resumed is not gone on with
-                    self.stop_for(error)
+                    self.raise_foreign(error)
+                    self.halt(error)
 
     async def _next(self, feed: Feed) -> list[BatchEntry]:
         """Return the writes of the next request, or none at the end."""
         packer = self.packer
-        while self.error is None:
-            if packer.ready >= WRITE_CHUNK or (packer.ready and (feed.flushes or packer.held >= MOST_HELD)):
+        while not self.is_halted:
+            ended = feed.ended or self.error is not None
+            flushes = ended or feed.flushes or packer.held >= MOST_HELD
+            if packer.ready >= WRITE_CHUNK or (packer.ready and flushes):
                 return packer.take()
-            if feed.ended and not packer.held:
+            if ended and not packer.held:
                 return []
-            if feed.ended or packer.held >= MOST_HELD:
+            if ended or packer.held >= MOST_HELD:
                 await self.wait()
                 continue
             before = packer.ready
@@ -211,10 +213,15 @@ class WriteEngine:
             if own:
                 self._puller = None
 
-    # ── what became of each ──
+    # ── accounting ──
 
     def done(self, todo: list[BatchEntry], left: list[BatchEntry]) -> None:
-        """Hear that a request was answered: what of it is done, and what is left."""
+        """Account for the writes that a request did.
+
+        Args:
+            todo: All of its writes.
+            left: The unprocessed ones among them.
+        """
         done: Iterable[BatchEntry] = todo
         if left:
             remaining = set(map(id, left))
@@ -223,151 +230,126 @@ class WriteEngine:
         self.packer.finish(done)
         if self.state is not None:
             for entry in done:
-                self.state.settle(entry.run)
+                self.state.settle(entry.run, entry.position)
 
-    def give_up(self, entries: list[BatchEntry], error: BaseException, *, uncertain: bool) -> None:
-        """Hear that writes will not be sent again."""
-        self.packer.finish(entries)
-        for entry in entries:
-            self.undone(entry, error, uncertain=uncertain)
-        self.show()
+    def never_sent(self, entry: BatchEntry, *, uncertain: bool) -> None:
+        """Account for a write that was taken and is not sent, or not sent again, because the work has stopped."""
+        cause = self.error or CancelledError()
+        error = WorkStoppedError.for_cause(cause, entry.target.table) if isinstance(cause, Exception) else cause
+        self.undone(entry, error, uncertain=uncertain)
 
     def undone(self, entry: BatchEntry, error: BaseException, *, uncertain: bool) -> None:
-        """Note that a write was not done."""
+        """Account for a write that was not done."""
         undone = UndoneWrite(entry.kind, entry.target.table, entry.given, error, entry.position, uncertain)
-        if not self.reject(undone):
-            self.report.note(undone)
-            self.stop(error)
+        if not self.refuse(undone):
+            if not isinstance(error, _ITEM_ERRORS):
+                self.halt(error)
         elif self.state is not None:
-            self.state.settle(entry.run)
+            self.state.settle(entry.run, entry.position)
 
-    def reject(self, undone: UndoneWrite) -> bool:
-        """Hand an item that will never fit to whoever wants to hear of it; tell whether somebody does."""
+    def refuse(self, undone: UndoneWrite) -> bool:
+        """Pass an item that can never be written to ``on_error``, or note it. Return whether it was passed on."""
         if isinstance(self._on_error, str) or not isinstance(undone.error, _ITEM_ERRORS):
+            self.report.note(undone)
+            self.close_input(undone.error)
             return False
         self.report.rejected += 1
         self._call(self._on_error, undone)
         return True
 
-    def refuse(self, undone: UndoneWrite) -> None:
-        """Hear of an item that cannot be encoded."""
-        if not self.reject(undone):
-            self.report.note(undone)
-            self.stop(undone.error)
-
     def show(self) -> None:
-        """Tell whoever listens how far the work is."""
+        """Call the progress function, if there is one."""
         if self._progress is not None:
             self._call(self._progress, self.report)
 
     def _call(self, function: Callable[[Any], object], argument: Any) -> None:
-        """Call a function of the user's; if it fails, the work stops, and nothing gets lost for it."""
+        """Call a function of the caller's; if it fails, the work stops, and nothing gets lost for it."""
         try:
             function(argument)
         except Exception as error:  # noqa: BLE001  (raised to the caller when the lanes have ended)
-            self.stop_for(error)
+            self.raise_foreign(error)
+            self.halt(error)
 
 
-class Delivery:
-    """One batch under way: sent until it is done, refused for good, or out of time.
-
-    Args:
-        engine: Whose batch it is.
-        entries: Its writes.
-    """
-
-    __slots__ = ("_attempt", "_ends", "_engine", "_in_flight", "_parts", "_uncertain")
+class _WriteBatch(RepeatedBatch[BatchEntry]):
+    """Up to 25 writes, of any tables."""
 
     def __init__(self, engine: WriteEngine, entries: list[BatchEntry]) -> None:
+        super().__init__(engine.owner, engine.lanes, engine.limiters, engine.timeout, entries)
         self._engine = engine
-        self._parts = [entries]
-        self._ends = -1.0
-        self._attempt = 0
         self._in_flight = False
-        self._uncertain = False
+        self._doubtful = set[int]()
+        """The ids of entries of which a request may have been applied without an answer."""
 
     async def run(self) -> None:
-        """Send it; whatever happens, the engine hears what became of every write."""
+        """Send the batch; the engine accounts for every write."""
         engine = self._engine
         try:
-            while self._parts:
-                pause = self._judge(*await self._send(self._parts[-1]))
-                if pause > 0:
-                    await engine.owner.pause(pause)
+            await super().run()
         except BaseException as error:
-            engine.stop(error)
+            engine.halt(error)
             for part in reversed(self._parts):
                 for entry in part:
-                    engine.undone(entry, error, uncertain=self._uncertain or self._in_flight)
+                    engine.undone(entry, error, uncertain=self._in_flight or id(entry) in self._doubtful)
                 self._in_flight = False  # one request was under way: that of the last part
             raise
+        for entry in chain.from_iterable(reversed(self._parts)):  # the work was stopped meanwhile
+            engine.never_sent(entry, uncertain=id(entry) in self._doubtful)
 
-    async def _send(self, todo: list[BatchEntry]) -> tuple[list[BatchEntry], MizzleError | None]:
-        """Send one request; return what it left, and why, if it failed as a whole."""
-        engine = self._engine
-        limiters, report = engine.limiters, engine.report
-        clock = get_running_loop().time
-        estimate, taken = 0.0, []
-        if limiters:
-            estimate = float(sum(entry.units for entry in todo))
-            taken = await limiters.admit(estimate)
-        if self._ends < 0:
-            remaining = engine.timeout  # exactly that: calls of one timeout share a timer
-            self._ends = clock() + remaining
-        else:
-            remaining = max(self._ends - clock(), 0.001)
-        operation = BatchWrite(todo[0].target, todo, timeout=remaining)
+    def stopped(self) -> bool:
+        """Return whether the engine was halted."""
+        return self._engine.is_halted
+
+    def estimate(self, todo: list[BatchEntry]) -> float:
+        """Return the write units by the sizes of the items."""
+        return float(sum(entry.units for entry in todo))
+
+    async def send(self, todo: list[BatchEntry], timeout: float) -> BatchAnswer:
+        """Send one request."""
+        operation = BatchWrite(todo[0].target, todo, timeout=timeout)
         use(operation)  # a client that is closed never sends it
         self._in_flight = True
-        report.requests += 1
+        self._engine.report.write_requests += 1
         try:
-            answer = await engine.owner.send(operation)
+            answer = await self._engine.owner.send(operation)
         except MizzleError as error:
             self._in_flight = False
-            self._uncertain = self._uncertain or may_be_applied(error)
-            return todo, error
+            if may_be_applied(error):
+                self._doubtful.update(map(id, todo))
+            raise
         self._in_flight = False
-        self._uncertain = self._uncertain or answer.ambiguous
-        report.consumed_capacity += answer.units or 0.0
-        limiters.settle(taken, estimate, answer.units)
-        engine.done(todo, answer.unprocessed)
-        return answer.unprocessed, None
+        return answer
 
-    def _judge(self, left: list[BatchEntry], failure: MizzleError | None) -> float:
-        """Decide what becomes of what is left; return the pause before the next request."""
+    def accepted(self, todo: list[BatchEntry], answer: BatchAnswer) -> None:
+        """Account for the writes that were done."""
         engine = self._engine
-        todo = self._parts.pop()
-        if not left:
-            engine.lanes.succeeded()
+        engine.report.write_units += answer.units or 0.0
+        if answer.ambiguous:
+            self._doubtful.update(map(id, answer.unprocessed))
+        engine.done(todo, answer.unprocessed)
+        if not answer.unprocessed:
             engine.show()
-            return 0.0
-        if isinstance(failure, ValidationError) and len(left) > 1:
-            # One of them is wrong, and the service refused all: the halves tell which.
-            middle = len(left) // 2
-            self._parts += [left[middle:], left[:middle]]
-            return 0.0
-        self._attempt = self._attempt + 1 if len(left) == len(todo) else 1
-        remaining = self._ends - get_running_loop().time()
-        if remaining < LAST_SECONDS or (failure is not None and not _is_repeated(failure)):
-            engine.give_up(left, failure or self._too_late(), uncertain=self._uncertain)
-            return 0.0
-        self._parts.append(left)
+
+    def unprocessed(self, left: list[BatchEntry], failure: MizzleError | None) -> None:
+        """Count writes that are sent again."""
+        engine = self._engine
         if failure is None:
             engine.report.unprocessed += len(left)
-        if failure is None or isinstance(failure, ThrottledError):
-            engine.lanes.slowed()
         engine.show()
-        return min(jittered(self._attempt, engine.owner.random()), remaining / 2)
 
-    def _too_late(self) -> MizzleError:
-        seconds = self._engine.timeout
-        return DeadlineExceededError(
-            f"the service left it unprocessed for {seconds:g} seconds: give more time, `timeout=…`, or fewer units a "
-            "second, `write_units_per_second=…`",
-            timeout=seconds,
-        )
+    def give_up(self, left: list[BatchEntry], failure: MizzleError | None) -> None:
+        """Account for writes that are not sent again."""
+        engine = self._engine
+        error = failure or self.too_late()
+        engine.packer.finish(left)
+        for entry in left:
+            engine.undone(entry, error, uncertain=id(entry) in self._doubtful)
+        engine.show()
 
+    def repeats(self, failure: MizzleError) -> bool:
+        """Return whether a batch that failed for this is sent again: writes of whole items may be."""
+        return isinstance(failure, _REPEATED) and not isinstance(failure, DeadlineExceededError)
 
-def _is_repeated(error: MizzleError) -> bool:
-    """Tell whether a batch that failed for this is sent again while it has time: writes of whole items may be."""
-    return isinstance(error, _REPEATED) and not isinstance(error, DeadlineExceededError)
+    def splits(self, failure: MizzleError) -> bool:
+        """Return whether the service refused all writes because one of them is wrong."""
+        return isinstance(failure, ValidationError)

@@ -128,9 +128,8 @@ def _add(report: BatchReport, part: BatchReport) -> None:
     """Count a part in; what it took and read is counted by who reads."""
     report.written += part.written
     report.rejected += part.rejected
-    report.requests += part.requests
     report.unprocessed += part.unprocessed
-    report.consumed_capacity += part.consumed_capacity
+    report.count_consumption(part)
     report.failed += part.failed
     report.unknown += part.unknown
 

@@ -150,8 +150,10 @@ def report_numbers(report: BatchReport, rejected: int, done: str) -> dict[str, A
         "failed": len(report.failed),
         "unknown": len(report.unknown),
         "evaluated": report.evaluated,
-        "consumed_capacity": report.consumed_capacity,
-        "requests": report.requests,
+        "read_units": report.read_units,
+        "write_units": report.write_units,
+        "read_requests": report.read_requests,
+        "write_requests": report.write_requests,
         "unprocessed": report.unprocessed,
     }
 

@@ -181,25 +181,38 @@ def rate_limiter(units_per_second: float | None, pause: Pause) -> RateLimiter | 
 
 
 class Lanes:
-    """How many requests may be under way at once: one more for each round without throttling, half after one with.
+    """How many requests may be under way at once, and how many entries each of them may have.
+
+    A round of requests without throttling makes room for one more. A round with throttling halves the number, and where
+    it is one already, the entries of a request. Those grow first when the throttling ends.
 
     Args:
-        most: Never more than these; it begins with them.
+        limit: Requests under way at most; it begins with them.
+        size: Entries of a request at most.
     """
 
-    __slots__ = ("_active", "_limit", "_most", "_waiting", "throttled")
+    __slots__ = ("_active", "_full_size", "_limit", "_maximum", "_waiting", "round", "size")
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._limit = float(most)
+    def __init__(self, limit: int, size: int = 1) -> None:
+        self._maximum = limit
+        self._limit = float(limit)
+        self._full_size = size
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self.throttled: int = 0
+        self.size: int = size
+        """Entries that a request may have now."""
+        self.round: int = 0
+        """How often the service throttled: requests of one round that are throttled together count once."""
 
     @property
     def limit(self) -> int:
         """Return how many may be under way now."""
         return int(self._limit)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Return whether more are under way than may be."""
+        return self._active > int(self._limit)
 
     async def enter(self) -> None:
         """Wait for a place."""
@@ -220,15 +233,26 @@ class Lanes:
         self._wake()
 
     def succeeded(self) -> None:
-        """Hear that a request was not throttled: a whole round of them makes room for one more."""
-        if self._limit < self._most:
-            self._limit = min(float(self._most), self._limit + 1.0 / self._limit)
+        """Count a request that was not throttled."""
+        if self.size < self._full_size:
+            self.size = min(self._full_size, 2 * self.size)
+        elif self._limit < self._maximum:
+            self._limit = min(float(self._maximum), self._limit + 1.0 / self._limit)
             self._wake()
 
-    def slowed(self) -> None:
-        """Hear that the service refused something for its rate."""
-        self.throttled += 1
-        self._limit = max(1.0, self._limit / 2)
+    def slowed(self, round_: int) -> None:
+        """Count a request that was throttled.
+
+        Args:
+            round_: `round`, when the request was sent.
+        """
+        if round_ < self.round:  # it was sent before the others were made fewer
+            return
+        self.round += 1
+        if self._limit > 1:
+            self._limit = max(1.0, self._limit / 2)
+        else:
+            self.size = max(1, self.size // 2)
 
     def _wake(self) -> None:
         free = int(self._limit) - self._active
@@ -239,4 +263,4 @@ class Lanes:
                 free -= 1
 
     def __repr__(self) -> str:
-        return f"<Lanes {self._active} of {int(self._limit)}, at most {self._most}>"
+        return f"<Lanes {self._active} of {int(self._limit)}, at most {self._maximum}>"

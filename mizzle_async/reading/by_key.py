@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
-from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.errors import MizzleError, ThrottledError
+from mizzle_async.flow.pace import Lanes, Limiters
 from mizzle_async.flow.ports import PacingPort
+from mizzle_async.flow.repeat import RepeatedBatch
 from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.tasks import drop, run_together
 from mizzle_async.flow.work import Pending
 from mizzle_async.marshalling import ItemRecords
-from mizzle_async.operations import GET_CHUNK, BatchGet, Target, check_timeout, use
+from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Target, check_timeout, use
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -51,11 +53,11 @@ class BatchReader:
     """Reads chunks of keys, each until it is done or its time is up."""
 
     def __init__(self, owner: PacingPort, target: Target[Any], settings: ReadSettings) -> None:
-        self._owner = owner
-        self._target = target
-        self._settings = settings
-        self._timeout = owner.timeout if settings.timeout is None else settings.timeout
-        self.lanes: Lanes = Lanes(settings.concurrency)
+        self.owner = owner
+        self.target = target
+        self.settings = settings
+        self.timeout: float = owner.timeout if settings.timeout is None else settings.timeout
+        self.lanes: Lanes = Lanes(settings.concurrency, GET_CHUNK)
         self.report: BatchReport = BatchReport()
 
     async def read(self, keys: Sequence[Item]) -> list[Item]:
@@ -65,75 +67,74 @@ class BatchReader:
             BatchError: Some keys were left unprocessed until the time was up; the report names them.
             MizzleError: The service refused the request.
         """
-        found: list[Item] = []
-        await self.read_into(keys, found)
-        return found
+        items: list[Item] = []
+        await self.read_into(keys, items)
+        return items
 
-    async def read_into(self, keys: Sequence[Item], found: list[Item]) -> None:
-        """Read up to a hundred items into a list, which has what was read even if not all was.
+    async def read_into(self, keys: Sequence[Item], items: list[Item]) -> None:
+        """Read up to a hundred items into a list, which has those that were read even if not all were.
 
         Raises:
             BatchError: Some keys were left unprocessed until the time was up; the report names them.
             MizzleError: The service refused the request.
         """
-        report = self.report
-        limiters = self._settings.limiters
-        consistent = self._settings.consistent_read
-        clock = asyncio.get_running_loop().time
-        ends = None
-        unread = list(keys)
-        attempt = 0
-        while True:
-            estimate = len(unread) * (1.0 if consistent else 0.5)
-            taken = await limiters.admit(estimate) if limiters else []
-            if ends is None:
-                remaining = self._timeout  # exactly that: calls of one timeout share a timer
-                ends = clock() + remaining
-            else:
-                remaining = max(ends - clock(), 0.001)
-            operation = BatchGet(
-                self._target,
-                tuple(unread),
-                consistent_read=consistent,
-                report_capacity=bool(limiters),
-                timeout=remaining,
-                records=self._settings.records,
-            )
-            use(operation)  # a client that is closed never sends it
-            failure: ThrottledError | None = None
-            left: list[Item] = unread
-            try:
-                answer = await self._owner.send(operation)
-            except ThrottledError as error:  # all were refused for their rate
-                failure = error
-            else:
-                limiters.settle(taken, estimate, answer.units)
-                report.consumed_capacity += answer.units or 0.0
-                found += answer.items
-                left = answer.unprocessed
-            report.requests += 1
-            if not left:
-                self.lanes.succeeded()
-                report.written += len(keys)
-                return
-            report.unprocessed += len(left)
-            attempt = attempt + 1 if len(left) == len(unread) else 1
-            unread = left
-            remaining = ends - clock()
-            if remaining < LAST_SECONDS:
-                report.written += len(keys) - len(left)
-                raise self._left(left, failure)
-            if failure is not None or attempt > 1:
-                self.lanes.slowed()
-            await self._owner.pause(min(jittered(attempt, self._owner.random()), remaining / 2))
+        await _KeyBatch(self, keys, items).run()
 
-    def _left(self, keys: list[Item], failure: MizzleError | None) -> MizzleError:
-        error = failure or DeadlineExceededError(
-            f"the service left keys unprocessed for {self._timeout:g} seconds", timeout=self._timeout
+
+class _KeyBatch(RepeatedBatch[Item]):
+    """Up to a hundred keys of one table."""
+
+    def __init__(self, reader: BatchReader, keys: Sequence[Item], items: list[Item]) -> None:
+        super().__init__(reader.owner, reader.lanes, reader.settings.limiters, reader.timeout, list(keys))
+        self._reader = reader
+        self._items = items
+
+    def estimate(self, todo: list[Item]) -> float:
+        """Return the read units of small items."""
+        return len(todo) * (1.0 if self._reader.settings.consistent_read else 0.5)
+
+    def send(self, todo: list[Item], timeout: float) -> Awaitable[BatchAnswer]:
+        """Send one request."""
+        settings = self._reader.settings
+        operation = BatchGet(
+            self._reader.target,
+            tuple(todo),
+            consistent_read=settings.consistent_read,
+            report_capacity=bool(settings.limiters),
+            timeout=timeout,
+            records=settings.records,
         )
-        for key in keys:
-            self.report.note(UndoneWrite("get", self._target.table, key, error))
-        return self.report.to_error("get_many")
+        use(operation)  # a client that is closed never sends it
+        self._reader.report.read_requests += 1
+        return self._reader.owner.send(operation)
+
+    def accepted(self, todo: list[Item], answer: BatchAnswer) -> None:
+        """Keep the items."""
+        report = self._reader.report
+        report.read_units += answer.units or 0.0
+        report.written += len(todo) - len(answer.unprocessed)
+        self._items += answer.items
+
+    def unprocessed(self, left: list[Item], failure: MizzleError | None) -> None:  # noqa: ARG002  (both are sent again)
+        """Count keys that are sent again."""
+        self._reader.report.unprocessed += len(left)
+
+    def repeats(self, failure: MizzleError) -> bool:
+        """Return whether the service throttles: it refused all keys for their rate."""
+        return isinstance(failure, ThrottledError)
+
+    def throttled(self, failure: MizzleError | None, attempt: int) -> bool:
+        """Return whether keys were left for their rate: the first time it may be for the size of the answer."""
+        return failure is not None or attempt > 1
+
+    def give_up(self, left: list[Item], failure: MizzleError | None) -> None:
+        """Raise the error of the keys that were not read."""
+        if failure is not None and not self.repeats(failure):
+            raise failure
+        report, error = self._reader.report, failure or self.too_late()
+        for key in (*left, *chain.from_iterable(reversed(self._parts))):
+            report.note(UndoneWrite("get", self._reader.target.table, key, error))
+        raise report.to_error("get_many")
 
 
 async def read_items(
@@ -186,11 +187,7 @@ async def read_rows(
 
         async def lane() -> None:
             for start in chunks:
-                await reader.lanes.enter()
-                try:
-                    await read(wanted[start : start + GET_CHUNK])
-                finally:
-                    reader.lanes.leave()
+                await read(wanted[start : start + GET_CHUNK])
 
         await run_together([lane() for _ in range(min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))])
     return list(map(rows.get, names))

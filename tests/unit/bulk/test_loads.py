@@ -19,6 +19,7 @@ from mizzle_async import (
     TransportError,
     UnawaitedOperationWarning,
     ValidationError,
+    WorkStoppedError,
     attribute,
     entity,
 )
@@ -76,14 +77,15 @@ def test_puts_are_packed_by_25(table, count, sizes):
     """A load sends as few requests as DynamoDB allows, and says how much it wrote and what that cost."""
     report = with_client(table, lambda client: client.table(Row).put_many(iter(rows(count))).send())
     assert sorted(table.sizes, reverse=True) == sizes
-    assert (report.written, report.taken, report.requests, report.consumed_capacity) == (
+    assert (report.written, report.taken, report.write_requests, report.write_units) == (
         count,
         count,
         len(sizes),
         float(count),
     )
     assert len(table.items) == count
-    assert str(report) == f"{count} written, {count:.1f} units"
+    assert (report.read_requests, report.read_units) == (0, 0.0)
+    assert str(report) == f"{count} written" + (f", {count:.1f} write units" if count else "")
 
 
 def test_large_items_are_packed_by_size(table):
@@ -236,6 +238,124 @@ def test_endless_refusal_ends_at_the_deadline(table, refused):
     assert {undone.position for undone in report.failed} == set(range(50))
     assert next(source).number == 50
     assert not table.items
+
+
+class Bucket:
+    """A table that takes so many items a second, and saves none up."""
+
+    def __init__(self, items_per_second):
+        self._rate = items_per_second
+        self._filled = 1.0
+        self._at = None
+
+    def leave(self, _number, entries):
+        """Return the entries that are too many now; refuse the request where all are."""
+        now = asyncio.get_running_loop().time()
+        self._filled = min(1.0, self._filled + (now - (now if self._at is None else self._at)) * self._rate)
+        self._at = now
+        if self._filled < 1.0:
+            raise ThrottledError("too fast")
+        self._filled -= 1.0
+        return entries[1:]
+
+
+@pytest.mark.parametrize("items_per_second", [1.0, 0.2])
+def test_load_into_a_slow_table_goes_on_while_it_makes_progress(table, items_per_second):
+    """A table of one unit a second takes 200 items in its own time: the time of a batch begins anew with each item."""
+    table.leave = Bucket(items_per_second).leave
+
+    async def use(client):
+        await client.table(Row).put_many(rows(200))
+        return asyncio.get_running_loop().time()
+
+    seconds = with_client(table, use)
+    assert len(table.items) == 200
+    assert seconds < 2 * 200 / items_per_second
+
+
+def test_load_into_a_slow_table_sends_few_requests_in_vain(table):
+    """While the service throttles, lanes stop starting batches and requests shrink: few items are sent in vain."""
+    table.leave = Bucket(1.0).leave
+    with_client(table, lambda client: client.table(Row).put_many(rows(200)).send())
+    assert sum(table.sizes) < 2 * len(table.sizes)
+    assert len(table.sizes) < 10 * 200
+
+
+def test_get_many_from_a_slow_table_goes_on_while_it_makes_progress(table):
+    """The time of a batch of keys begins anew with each item that is read."""
+    with_client(table, lambda client: client.table(Row).put_many(rows(60)).send())
+    table.leave = Bucket(0.5).leave
+
+    async def use(client):
+        return await client.table(Row).get_many([client.table(Row).key(name="a", number=n) for n in range(60)])
+
+    assert with_client(table, use) == rows(60)
+
+
+def test_waiting_for_units_is_not_waiting_for_the_service(table):
+    """The time of a batch stands still while its own limit in units holds it back."""
+    refused = []
+
+    def leave(number, entries):
+        if number % 2:
+            refused.append(number)
+            return entries[1:]
+        return []
+
+    table.leave = leave
+
+    async def use(client):
+        return await client.table(Row).put_many(rows(60), write_units_per_second=1.0, concurrency=2, timeout=5.0)
+
+    assert with_client(table, use).written == 60
+    assert refused
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_good_items_around_a_bad_one_are_written(table, is_async):
+    """A bad item stops the load after what was taken is written; the report has it alone, and counts what is left."""
+    items = [*rows(2), Row(name="", number=9), *rows(5)[3:]]
+
+    async def source():
+        for item in items:
+            yield item
+
+    async def use(client):
+        with pytest.raises(BatchError) as caught:
+            await client.table(Row).put_many(source() if is_async else items)
+        return caught.value
+
+    error = with_client(table, use)
+    report = error.report
+    assert len(table.items) == report.written == 2
+    assert [(undone.position, type(undone.error)) for undone in report.failed] == [(2, LimitError)]
+    assert report.taken == 3
+    assert ("2 not taken" in str(error)) is not is_async
+
+
+def test_what_was_never_sent_has_an_error_of_its_own(table):
+    """Items that were taken and not sent, because the work stopped for others, say so, and not the others' reason."""
+
+    def leave(number, entries):
+        if number == 1:
+            raise ResourceNotFoundError("no such table", code="ResourceNotFoundException")
+        return entries
+
+    table.leave = leave
+
+    async def use(client):
+        repeated = [Row(name="a", number=number % 20) for number in range(60)]
+        with pytest.raises(BatchError) as caught:
+            await client.table(Row).put_many(repeated, concurrency=1)
+        return caught.value.report
+
+    report = with_client(table, use)
+    kinds = {undone.position: type(undone.error) for undone in report.failed}
+    assert {kinds[position] for position in range(20)} == {ResourceNotFoundError}
+    stopped = [undone for undone in report.failed if isinstance(undone.error, WorkStoppedError)]
+    assert stopped
+    assert len(stopped) == report.taken - 20
+    assert "the work had stopped for ResourceNotFoundError: no such table" in str(stopped[0].error)
 
 
 def test_lost_answers_are_unknown(table):
@@ -408,7 +528,7 @@ def test_load_is_awaited_once_and_not_forgotten(table):
         await load
         with pytest.raises(ClientStateError, match="awaited before"):
             await load
-        assert repr(load) == "<put_many of 'rows': 3 written, 3.0 units>"
+        assert repr(load) == "<put_many of 'rows': 3 written, 3.0 write units>"
         with pytest.warns(UnawaitedOperationWarning, match="put_many of 'rows'"):
             client.table(Row).put_many([])  # dropped, and so warns, at once
         for wrong in (bool, list):

@@ -30,6 +30,13 @@ def load(table, source, state, **options):
     return run_virtual(main())
 
 
+def holding_back(*numbers):
+    """Return a table's refusal of these items."""
+    return lambda _number, entries: [
+        entry for entry in entries if entry["PutRequest"]["Item"]["number"]["N"] in numbers
+    ]
+
+
 class Killed(BaseException):
     """Stands for a process that ends."""
 
@@ -193,20 +200,108 @@ def test_rejected_items_are_settled(table, tmp_path):
     assert (again.skipped, again.written, again.rejected, len(rejected)) == (60, 0, 0, 2)
 
 
-def test_failure_holds_the_checkpoint_back(table, tmp_path):
-    """What failed is tried again by the next run, with all that came after it."""
+def test_only_what_failed_is_tried_again(table, tmp_path):
+    """The state keeps the items that are settled behind one that failed: the next run writes that one alone."""
     state = tmp_path / "state.json"
-
-    def leave(_number, entries):
-        return [entry for entry in entries if entry["PutRequest"]["Item"]["number"]["N"] == "30"]
-
-    table.leave = leave
+    table.leave = holding_back("30")
     with pytest.raises(BatchError):
         load(table, iter(rows(500)), state, timeout=1.0)
     assert json.loads(state.read_text())["done"] == 25
-    table.leave = lambda _number, _entries: []
-    assert load(table, iter(rows(500)), state).skipped == 25
+    table.leave = holding_back()
+    table.batches.clear()
+    assert load(table, iter(rows(500)), state).skipped == 499
+    assert table.sizes == [1]
     assert len(table.items) == 500
+    assert "beyond" not in json.loads(state.read_text())
+
+
+def test_state_that_is_interrupted_again_forgets_nothing(table, tmp_path):
+    """A run that ends before it has come to what an earlier one settled keeps that in the state."""
+    state = tmp_path / "state.json"
+    table.leave = holding_back("10", "200", "203")
+    for _ in range(3):
+        with pytest.raises(BatchError):
+            load(table, iter(rows(300)), state, timeout=1.0, concurrency=1)
+    table.leave = holding_back("10")
+    with pytest.raises(BatchError):
+        load(table, iter(rows(300)), state, timeout=1.0)
+    table.leave = holding_back()
+    table.batches.clear()
+    assert load(table, iter(rows(300)), state).written == 1
+    assert len(table.items) == 300
+
+
+def test_item_that_stopped_a_load_is_tried_again(table, tmp_path):
+    """A bad item that was not passed to `on_error` is not settled: mended, it is written by the next run."""
+    state = tmp_path / "state.json"
+    mended = rows(60)
+    for position in (24, 30):
+        broken = [*mended]
+        broken[position] = Row(name="", number=position)
+        table.items.clear()
+        state.unlink(missing_ok=True)
+        with pytest.raises(BatchError):
+            load(table, iter(broken), state)
+        assert len(table.items) == position
+        report = load(table, iter(mended), state)
+        assert (report.skipped, report.written) == (position, 60 - position)
+
+
+def test_other_items_behind_the_gap_are_refused(table, tmp_path):
+    """An input that differs where an earlier run has settled items behind its gap is refused; a shorter one also."""
+    state = tmp_path / "state.json"
+    table.leave = holding_back("30")
+    with pytest.raises(BatchError):
+        load(table, iter(rows(100)), state, timeout=1.0)
+    saved = state.read_text()
+    other = rows(100)
+    other[60] = Row(name="b", number=60)
+    table.leave = holding_back()
+    for source in (other, rows(40)):
+        state.write_text(saved)
+        with pytest.raises(ResumeError, match=r"items of the input|the input has"):
+            load(table, iter(source), state)
+        assert len(table.items) <= 100
+        assert ("rows", "b", "60") not in table.items
+
+
+def test_state_of_an_older_version_is_read(table, tmp_path):
+    """A state without items behind the gap, as versions before 0.2 wrote it, is gone on from."""
+    state = tmp_path / "state.json"
+    table.leave = holding_back("30")
+    with pytest.raises(BatchError):
+        load(table, iter(rows(100)), state, timeout=1.0)
+    content = json.loads(state.read_text())
+    del content["beyond"]
+    state.write_text(json.dumps(content))
+    table.leave = holding_back()
+    assert load(table, iter(rows(100)), state).skipped == 25
+
+
+@pytest.mark.parametrize(
+    "beyond", [[[10, 5, "00"]], [[0, 5, "00"]], [[30, 40, "x"]], [[30, 40]], 7, [["30", 40, "00"]]]
+)
+def test_damaged_ranges_are_refused(table, tmp_path, beyond):
+    """Ranges that are none are refused before anything is read."""
+    state = tmp_path / "state.json"
+    load(table, rows(25), state)
+    content = json.loads(state.read_text()) | {"beyond": beyond}
+    state.write_text(json.dumps(content))
+    table.items.clear()
+    with pytest.raises(ResumeError, match="damaged"):
+        load(table, rows(60), state)
+    assert not table.items
+
+
+def test_state_is_written_to_a_new_file_of_its_owner(table, tmp_path):
+    """A link that lies where the state is written first is not followed, and nobody else may read the state."""
+    state, victim = tmp_path / "state.json", tmp_path / "victim"
+    victim.write_text("precious")
+    state.with_name("state.json.new").symlink_to(victim)
+    load(table, rows(10), state)
+    assert victim.read_text() == "precious"
+    assert json.loads(state.read_text())["complete"]
+    assert state.stat().st_mode & 0o777 == 0o600
 
 
 def test_load_stops_at_the_first_checkpoint_that_cannot_be_written(table, tmp_path):
