@@ -37,6 +37,7 @@ from mizzle_async.marshalling.shapes.hooks import HookRegistry
 from mizzle_async.marshalling.shapes.open_values import HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shards import Sharding, sharding_of
+from mizzle_async.marshalling.shared_items import SharedItems
 from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.model.scalars.temporal import from_epoch
@@ -62,6 +63,7 @@ class EntityCodec(Generic[ModelT]):
             key's.
         key_of: Returns the key of an instance.
         sharding: How the partition key is spread over several partitions, or None where it is not.
+        shared: What the items have beside their attributes in a table that several entities share; None elsewhere.
         hooked: The attributes that the user's hooks store, by their stored names.
         identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
@@ -83,6 +85,7 @@ class EntityCodec(Generic[ModelT]):
         "key_of",
         "schema",
         "sharding",
+        "shared",
     )
 
     schema: EntitySchema
@@ -127,6 +130,13 @@ class EntityCodec(Generic[ModelT]):
             self.decode = self.sharding.decoder(functions.decode)
             self.encode_key = self.sharding.key_encoder(functions.encode_key)
             self.key_of = self.sharding.encoder(functions.key_of)
+        self.shared: SharedItems | None = None
+        if schema.shared is not None and self._shape is not None:
+            shared = self.shared = SharedItems(schema, self._shape, functions.encode, functions.decode, self.hooked)
+            self.encode = shared.encode
+            self.decode = shared.decode
+            self.encode_key = shared.encode_key
+            self.key_of = shared.key_of
         self._limits = index_key_limits(schema)
         self.encode_new = limited_encoder(self.encode, self._limits)
         self.identify = key_identifier(schema)
@@ -147,7 +157,7 @@ class EntityCodec(Generic[ModelT]):
         make = self._make_serializer
         if make is None:
             make = careful_serializer(self.encode_new, self.identify)
-            if self._shape is not None and self.sharding is None:
+            if self._shape is not None and self.sharding is None and self.shared is None:
                 make = serializer_maker(self.schema, self._shape, self._limits, self.identify, make)
             self._make_serializer = make
         return make(wrap)
@@ -156,7 +166,8 @@ class EntityCodec(Generic[ModelT]):
     def records(self) -> ItemRecords | None:
         """The lighter form of items in answers that hold many, made when first asked for; None where there is none."""
         shape = self._shape
-        if self._records is None and shape is not None and self.sharding is None and fits_records(shape):
+        is_plain = self.sharding is None and self.shared is None
+        if self._records is None and shape is not None and is_plain and fits_records(shape):
             self._records = item_records(self.schema, shape, self.decode, self.identify)
         return self._records
 

@@ -2,7 +2,14 @@
 
 from mizzle_async.model.attributes import Attribute, PartitionKey, SortKey, attribute
 from mizzle_async.model.entities import asdict, document, entity, evolve
-from mizzle_async.model.indexes import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex, find_index, indexes_of
+from mizzle_async.model.indexes import (
+    GlobalSecondaryIndex,
+    LocalSecondaryIndex,
+    SecondaryIndex,
+    find_index,
+    indexes_of,
+    mappings_of,
+)
 from mizzle_async.model.key_types import scalar_code
 from mizzle_async.model.mapping import dict_schema, map_class
 from mizzle_async.model.path_types import is_required, type_at
@@ -18,6 +25,9 @@ from mizzle_async.model.schema import (
     is_entity,
     schema_of,
 )
+from mizzle_async.model.shared.mappings import IndexMapping
+from mizzle_async.model.shared.tables import SharedIndex, SharedKeys, SharedTable
+from mizzle_async.model.shared.templates import KeyTemplate, key_template
 from mizzle_async.model.usage import UsageCheck
 
 __all__ = [
@@ -27,11 +37,16 @@ __all__ = [
     "DocumentSchema",
     "EntitySchema",
     "GlobalSecondaryIndex",
+    "IndexMapping",
+    "KeyTemplate",
     "LocalSecondaryIndex",
     "PartitionKey",
     "Role",
     "ScalarCode",
     "SecondaryIndex",
+    "SharedIndex",
+    "SharedKeys",
+    "SharedTable",
     "SortKey",
     "UnknownAttributes",
     "UsageCheck",
@@ -48,7 +63,9 @@ __all__ = [
     "is_document",
     "is_entity",
     "is_required",
+    "key_template",
     "map_class",
+    "mappings_of",
     "scalar_code",
     "schema_of",
     "type_at",

@@ -94,12 +94,14 @@ class AttributeOptions(Value):
         datetime_format: How datetimes are stored; None where that was not said.
         roles: The roles, of which an attribute may have one.
         shards: Over how many partitions the partition key is spread.
+        key_only: Whether it is stored in the key of a shared table alone.
     """
 
     name: str | None = None
     datetime_format: DatetimeFormat | None = None
     roles: tuple[Role, ...] = ()
     shards: int | None = None
+    key_only: bool = False
 
 
 NO_OPTIONS: Final = AttributeOptions()
@@ -141,6 +143,7 @@ def attribute(
     unique: bool = False,
     role: Role | None = None,
     shards: int | None = None,
+    key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
 ) -> AttributeDefault[ValueT]: ...
@@ -157,6 +160,7 @@ def attribute(
     unique: bool = False,
     role: Role | None = None,
     shards: int | None = None,
+    key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
 ) -> AttributeDefault[ValueT]: ...
@@ -172,6 +176,7 @@ def attribute(
     unique: bool = False,
     role: Role | None = None,
     shards: int | None = None,
+    key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
 ) -> Any: ...
@@ -188,6 +193,7 @@ def attribute(
     unique: bool = False,
     role: Role | None = None,
     shards: int | None = None,
+    key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -206,6 +212,7 @@ def attribute(
         role: Another role than these: an object with methods that are called when items are made, put or updated.
         shards: Spread the partition key over this many partitions, by a suffix that the sort key decides: for a key
             that is too hot for one. Queries read all of them, and merge.
+        key_only: Store a part of a shared table's key in that key alone, and read it from there.
         validator: attrs' validator or validators.
         converter: attrs' converter.
 
@@ -228,6 +235,7 @@ def attribute(
         datetime_format=datetime_format,
         roles=(*(one for one in ROLES if by_keyword[one.keyword]), *(() if role is None else (role,))),
         shards=shards,
+        key_only=key_only,
     )
     return attrs.field(
         default=default,

@@ -93,6 +93,7 @@ class Declaration:
             datetime_format="epoch" if isinstance(role, TimeToLive) else options.datetime_format,
             role=role,
             shards=options.shards,
+            key_only=options.key_only,
         )
 
     def _check_type(self, annotation: Any) -> None:

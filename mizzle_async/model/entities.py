@@ -21,12 +21,21 @@ from mizzle_async.model.attributes import METADATA_KEY, AttributeDescriptor, att
 from mizzle_async.model.declarations import ROLE_OF_ANNOTATION, Declaration, declare, declare_plain
 from mizzle_async.model.schema import (
     SCHEMA_ATTRIBUTE,
+    AttributeSchema,
     DocumentSchema,
     EntitySchema,
     UnknownAttributes,
     path_class,
 )
-from mizzle_async.model.structure import check_keys, check_names, check_no_keys, check_options
+from mizzle_async.model.shared.entities import (
+    SharedDeclaration,
+    check_shared,
+    declare_shared,
+    shared_keys,
+    stored_keys,
+)
+from mizzle_async.model.shared.tables import SharedTable
+from mizzle_async.model.structure import check_key_names, check_keys, check_names, check_no_keys, check_options
 
 ModelT = TypeVar("ModelT")
 
@@ -37,15 +46,22 @@ class DeclaredClass:
     Attributes:
         cls: The class.
         table: Its table; None for a document.
+        shared: How it was put into a shared table, if it was.
         unknown: What reading does about attributes that are not declared.
         declarations: By name in Python, inherited ones first.
     """
 
-    __slots__ = ("_schema", "cls", "declarations", "table", "unknown")
+    __slots__ = ("_schema", "cls", "declarations", "shared", "table", "unknown")
 
     def __init__(
-        self, cls: type[Any], table: str | None, unknown: UnknownAttributes, declarations: dict[str, Declaration]
+        self,
+        cls: type[Any],
+        table: str | None,
+        unknown: UnknownAttributes,
+        declarations: dict[str, Declaration],
+        shared: SharedDeclaration | None = None,
     ) -> None:
+        self.shared: SharedDeclaration | None = shared
         self.cls: type[Any] = cls
         self.table: str | None = table
         self.unknown: UnknownAttributes = unknown
@@ -72,6 +88,8 @@ class DeclaredClass:
             name = self.cls.__name__
             if self.table is None:
                 self._schema = DocumentSchema(self.cls, name, attributes, unknown=self.unknown)
+            elif self.shared is not None:
+                self._schema = self._shared_schema(self.shared, attributes)
             else:
                 keys = {attribute.key: attribute for attribute in attributes if attribute.key is not None}
                 self._schema = EntitySchema(
@@ -87,30 +105,83 @@ class DeclaredClass:
                 declaration.namespace.forget_frames()
         return self._schema
 
+    def _shared_schema(self, declared: SharedDeclaration, attributes: tuple[AttributeSchema, ...]) -> EntitySchema:
+        keys, parted = shared_keys(self.cls, declared, attributes)
+        partition_key, *sort_key = stored_keys(declared.table)
+        declared.table.register(keys)
+        return EntitySchema(
+            self.cls,
+            self.cls.__name__,
+            parted,
+            unknown=self.unknown,
+            table=declared.table.name,
+            partition_key=partition_key,
+            sort_key=next(iter(sort_key), None),
+            shared=keys,
+        )
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(attribute,))
+
+@overload
 def entity(
     table: str, *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
+) -> Callable[[type[ModelT]], type[ModelT]]: ...
+@overload
+def entity(
+    table: SharedTable,
+    *,
+    partition_key: str | None = None,
+    sort_key: str | None = None,
+    type_name: str | tuple[str, ...] | None = None,
+    frozen: bool = False,
+    unknown: UnknownAttributes = "ignore",
+) -> Callable[[type[ModelT]], type[ModelT]]: ...
+@dataclass_transform(kw_only_default=True, field_specifiers=(attribute,))
+def entity(
+    table: str | SharedTable,
+    *,
+    partition_key: str | None = None,
+    sort_key: str | None = None,
+    type_name: str | tuple[str, ...] | None = None,
+    frozen: bool = False,
+    unknown: UnknownAttributes = "ignore",
 ) -> Callable[[type[ModelT]], type[ModelT]]:
     """Make a class the type of a table's items: a keyword-only attrs class whose attributes give paths.
 
     Args:
-        table: The DynamoDB table's name; ``Client(table_prefix=…, table_names=…)`` adapts it to a deployment.
+        table: The DynamoDB table's name, or the `SharedTable` of several entities;
+            ``Client(table_prefix=…, table_names=…)`` adapts it to a deployment.
+        partition_key: For a shared table: the format of the partition key, ``"CUSTOMER#{customer_id}"``. Without it the
+            class has the keys of the entity that it inherits from.
+        sort_key: For a shared table that has one: the format of the sort key.
+        type_name: For a shared table: the entity's name in the type attribute, instead of the class's name. Of a tuple
+            the first is written, and all are read.
         frozen: Whether instances are immutable, and hashable where their values are.
         unknown: What reading does about stored attributes that the class does not declare: ``"ignore"`` or ``"raise"``.
 
     Raises:
-        ModelError: If the class's structure is wrong: keys, names, roles, defaults.
+        ModelError: If the class's structure is wrong: keys, names, roles, defaults, or formats of keys.
     """
     given: Any = table
-    if not isinstance(given, str) or not given:
-        raise ModelError('@entity takes the table\'s name: write `@entity("orders")` above the class')
+    if isinstance(given, str) and given:
+        if (partition_key, sort_key, type_name) != (None, None, None):
+            raise ModelError(
+                f"@entity({table!r}): partition_key=, sort_key= and type_name= are for a SharedTable: "
+                "annotate the keys of a table of one entity with PartitionKey and SortKey"
+            )
+    elif not isinstance(given, SharedTable):
+        raise ModelError(
+            '@entity takes the table\'s name: write `@entity("orders")` above the class, or give it a SharedTable'
+        )
     if unknown not in {"ignore", "raise"}:
         raise ModelError(f'@entity({table!r}): unknown= is "ignore" or "raise"')
 
     def decorate(cls: type[ModelT]) -> type[ModelT]:
         frame = sys._getframe(1)  # noqa: SLF001  (as attrs and typing do)
-        built: type[ModelT] = _build(cls, table, unknown, frame, frozen=frozen)
+        if isinstance(table, SharedTable):
+            shared = declare_shared(cls, table, partition_key, sort_key, type_name)
+            built: type[ModelT] = _build(cls, table.name, unknown, frame, frozen=frozen, shared=shared)
+        else:
+            built = _build(cls, table, unknown, frame, frozen=frozen)
         return built
 
     return decorate
@@ -171,7 +242,15 @@ def asdict(instance: Any, /) -> dict[str, Any]:
     return attrs.asdict(instance)
 
 
-def _build(cls: Any, table: str | None, unknown: UnknownAttributes, frame: FrameType, *, frozen: bool) -> Any:
+def _build(
+    cls: Any,
+    table: str | None,
+    unknown: UnknownAttributes,
+    frame: FrameType,
+    *,
+    frozen: bool,
+    shared: SharedDeclaration | None = None,
+) -> Any:
     if not isinstance(cls, type):
         raise ModelError(f"@entity and @document decorate classes, not {type(cls).__name__}")
     if SCHEMA_ATTRIBUTE in vars(cls):
@@ -189,9 +268,12 @@ def _build(cls: Any, table: str | None, unknown: UnknownAttributes, frame: Frame
     check_options(name, declarations.values())
     if table is None:
         check_no_keys(declarations.values())
+    elif shared is not None:
+        check_key_names(declarations.values())
+        check_shared(name, shared, declarations)
     else:
         check_keys(name, declarations.values())
-    source = DeclaredClass(cls, table, unknown, declarations)
+    source = DeclaredClass(cls, table, unknown, declarations, shared)
     setattr(cls, SCHEMA_ATTRIBUTE, source)
     for declaration in declarations.values():
         kind = path_class(declaration.key)

@@ -15,6 +15,7 @@ from mizzle_async.expressions import (
     AttributePath,
     CompositePartitionKeyPath,
     CompositeSortKeyPath,
+    Condition,
     PartitionKeyPath,
     SortKeyPath,
 )
@@ -28,12 +29,17 @@ from mizzle_async.model.index_checks import (
     projected_names,
 )
 from mizzle_async.model.schema import EntitySchema, is_entity, schema_of
+from mizzle_async.model.shared.mappings import IndexMapping, make_mapping
+from mizzle_async.model.shared.tables import SharedIndex
+from mizzle_async.model.shared.templates import KeyTemplate
 
 EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
 PartitionT = TypeVar("PartitionT")
 SortT = TypeVar("SortT")
 # The constructor's own: what stands in `self` there may not be the class's.
 OwnerT = TypeVar("OwnerT")
+FullT = TypeVar("FullT")
+LeadingT = TypeVar("LeadingT")
 P = TypeVar("P")
 S = TypeVar("S")
 P1 = TypeVar("P1")
@@ -78,6 +84,9 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
 
     is_local: ClassVar[bool]
 
+    mapping: IndexMapping | None = None
+    """How an entity fills an index of its shared table; None for an index of the entity's own."""
+
     def __init__(self, name: str, key: KeyPaths, sort_paths: KeyPaths, projection: Projection) -> None:
         """Check and register the index.
 
@@ -93,10 +102,18 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
         check_key_paths(name, self.owner, key)
         self.sort_paths: KeyPaths = tuple(_of_index(path, self) for path in sort_paths)
         self.projection: Literal["all", "keys_only"] | tuple[str, ...] = projected_names(name, self.owner, projection)
+        self._register()
+
+    def _register(self) -> None:
         if isinstance(self.owner, type):
             # A class keeps its own: one inherited under the same name is replaced for this class only.
             registry: dict[str, SecondaryIndex[Any, Any, Any]] = vars(self.owner).get(INDEXES_ATTRIBUTE) or {}
-            setattr(self.owner, INDEXES_ATTRIBUTE, {**registry, name: self})
+            setattr(self.owner, INDEXES_ATTRIBUTE, {**registry, self._registered: self})
+
+    @property
+    def _registered(self) -> str:
+        """The name that its class keeps it under: an entity may fill one shared index in several ways."""
+        return self.name if self.mapping is None else self.mapping.identity
 
     @property
     @abstractmethod
@@ -107,9 +124,10 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
     @property
     def partition_key(self) -> PartitionKeyPath[EntityT_contra, PartitionT]:
         """The path of its partition key; of several attributes, to be compared with a tuple."""
-        first, *more = self.partition_paths
-        if more:
-            return CompositePartitionKeyPath(self.owner, (), index=self, parts=(first, *more))
+        paths = self.partition_paths
+        if len(paths) != 1:
+            return CompositePartitionKeyPath(self.owner, (), index=self, parts=paths)
+        (first,) = paths
         return PartitionKeyPath(self.owner, first.segments, index=self, labels=first.labels)
 
     @property
@@ -119,15 +137,18 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
         Raises:
             ModelError: If it has none.
         """
-        if not self.sort_paths:
+        paths = self.sort_paths
+        if not paths and (self.mapping is None or len(self.mapping.formats) == 1):
             raise ModelError(f"index {self.name!r} has no sort key: query it by its partition_key alone")
-        first, *more = self.sort_paths
-        if more:
-            return CompositeSortKeyPath(self.owner, (), index=self, parts=(first, *more))
+        if len(paths) != 1:
+            return CompositeSortKeyPath(self.owner, (), index=self, parts=paths)
+        (first,) = paths
         return SortKeyPath(self.owner, first.segments, index=self, labels=first.labels)
 
     def key_names(self) -> tuple[str, ...]:
         """Return the stored names of its key attributes, partition key first."""
+        if self.mapping is not None:
+            return self.mapping.index.key_names
         return tuple(str(path.segments[0]) for path in (*self.partition_paths, *self.sort_paths))
 
     def held_names(self, schema: EntitySchema) -> frozenset[str] | None:
@@ -148,7 +169,7 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
     def __reduce__(self) -> Any:
         """Pickle by entity and name, so that an index stays the same object."""
         if isinstance(self.owner, type):
-            return find_index, (self.owner, self.name)
+            return find_index, (self.owner, self._registered)
         return object.__reduce__(self)
 
 
@@ -343,11 +364,54 @@ class GlobalSecondaryIndex(SecondaryIndex[EntityT_contra, PartitionT, SortT]):
         sort_key: Paths4[OwnerT, S1, S2, S3, S4],
         projection: Projection = "all",
     ) -> None: ...
-    def __init__(self, name: str, *, partition_key: Any, sort_key: Any = None, projection: Projection = "all") -> None:
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[OwnerT, P1, Never],
+        name: SharedIndex,
+        /,
+        *,
+        partition_key: KeyTemplate[OwnerT, P1, LeadingT],
+        where: Condition[OwnerT] | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: GlobalSecondaryIndex[OwnerT, P1, S1],
+        name: SharedIndex,
+        /,
+        *,
+        partition_key: KeyTemplate[OwnerT, P1, LeadingT],
+        sort_key: KeyTemplate[OwnerT, FullT, S1],
+        where: Condition[OwnerT] | None = None,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str | SharedIndex,
+        *,
+        partition_key: Any,
+        sort_key: Any = None,
+        projection: Projection = "all",
+        where: Any = None,
+    ) -> None:
+        if isinstance(name, SharedIndex):
+            self._fill(make_mapping(name, partition_key, sort_key, where, common_owner))
+            return
+        if where is not None:
+            raise ModelError(f"index {name!r}: where= is for an index of a SharedTable, whose keys the library writes")
         partition_paths = key_paths(name, "partition_key", partition_key)
         sort_paths = () if sort_key is None else key_paths(name, "sort_key", sort_key)
         super().__init__(name, (*partition_paths, *sort_paths), sort_paths, projection)
         self._partition_paths = tuple(_of_index(path, self) for path in partition_paths)
+
+    def _fill(self, mapping: IndexMapping) -> None:
+        """Become how an entity fills an index of its shared table."""
+        self.name = mapping.index.name
+        self.owner = mapping.owner
+        self.mapping = mapping
+        self.projection = mapping.index.projection
+        partition, *sort = mapping.templates
+        self._partition_paths = tuple(_of_index(path, self) for path in partition.paths)
+        self.sort_paths = tuple(_of_index(path, self) for template in sort for path in template.paths)
+        self._register()
 
     @property
     def partition_paths(self) -> KeyPaths:
@@ -411,6 +475,11 @@ def indexes_of(cls: type[Any]) -> tuple[SecondaryIndex[Any, Any, Any], ...]:
     return tuple(found.values())
 
 
+def mappings_of(cls: type[Any]) -> tuple[IndexMapping, ...]:
+    """Return how an entity fills the indexes of its shared table."""
+    return tuple(index.mapping for index in indexes_of(cls) if index.mapping is not None)
+
+
 def find_index(cls: type[Any], name: str) -> SecondaryIndex[Any, Any, Any]:
     """Return a class's index by name.
 
@@ -418,7 +487,7 @@ def find_index(cls: type[Any], name: str) -> SecondaryIndex[Any, Any, Any]:
         ModelError: If it has none of that name.
     """
     for index in indexes_of(cls):
-        if index.name == name:
+        if name in {index.name, index.mapping.identity if index.mapping else ""}:
             return index
     raise ModelError(f"{cls.__name__} has no index {name!r}")
 

@@ -15,6 +15,7 @@ from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
 from mizzle_async.model.roles import CreatedAt, Role, TimeToLive, Unique, UpdatedAt, Version
 from mizzle_async.model.scalars import DatetimeFormat
+from mizzle_async.model.shared.tables import SharedKeys
 from mizzle_async.values import Record, Value
 
 UnknownAttributes: TypeAlias = Literal["ignore", "raise"]
@@ -41,6 +42,8 @@ class AttributeSchema(Value):
         datetime_format: How its datetimes are stored; None where not said, which means ``"iso"``.
         role: What the library does about it by itself; None for nothing.
         shards: Over how many partitions the partition key is spread.
+        part: Which key of a shared table it is a part of, if one.
+        key_only: Whether it is stored in that key alone.
     """
 
     field: str
@@ -53,6 +56,8 @@ class AttributeSchema(Value):
     datetime_format: DatetimeFormat | None = None
     role: Role | None = None
     shards: int | None = None
+    part: KeyRole | None = None
+    key_only: bool = False
 
     @property
     def has_default(self) -> bool:
@@ -105,21 +110,31 @@ class EntitySchema(DocumentSchema):
         table: The table's name, before any prefix or replacement.
         partition_key: The partition key's attribute.
         sort_key: The sort key's attribute, if the table has one.
+        shared: How the items are kept in a table that several entities share, where they are. Then partition key and
+            sort key are the stored texts, which are no attributes of the class.
     """
 
     table: str = field(kw_only=True)
     partition_key: AttributeSchema = field(kw_only=True)
     sort_key: AttributeSchema | None = field(default=None, kw_only=True)
+    shared: SharedKeys | None = field(default=None, kw_only=True)
 
     @cached_property
-    def key_attributes(self) -> tuple[AttributeSchema, ...]:
-        """The attributes of the key, partition key first."""
+    def stored_keys(self) -> tuple[AttributeSchema, ...]:
+        """The keys as the table has them, partition key first."""
         return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
 
     @cached_property
+    def key_attributes(self) -> tuple[AttributeSchema, ...]:
+        """The attributes that make the key, those of the partition key first."""
+        if self.shared is not None:
+            return tuple(self.by_field[name] for name in self.shared.fields)
+        return self.stored_keys
+
+    @cached_property
     def key_names(self) -> tuple[str, ...]:
-        """The stored names of the key attributes."""
-        return tuple(attribute.name for attribute in self.key_attributes)
+        """The stored names of the table's keys, partition key first."""
+        return tuple(attribute.name for attribute in self.stored_keys)
 
     @cached_property
     def role_attributes(self) -> tuple[tuple[Role, AttributeSchema], ...]:
@@ -161,7 +176,7 @@ class EntitySchema(DocumentSchema):
         return tuple(
             attribute.field
             for attribute in self.attributes
-            if attribute.required and attribute.key is None and not attribute.is_automatic
+            if attribute.required and not attribute.key and not attribute.part and not attribute.is_automatic
         )
 
     @property
@@ -176,7 +191,7 @@ class EntitySchema(DocumentSchema):
 
     def owns(self, owner: Any) -> bool:
         """Whether paths of ``owner`` are about these items: of the class itself, or of one it inherits from."""
-        if owner is self.owner:
+        if owner is self.owner or (self.shared is not None and owner is self.shared.table):
             return True
         if isinstance(owner, type):
             return not self.is_open and issubclass(self.cls, owner)
@@ -201,7 +216,7 @@ class EntitySchema(DocumentSchema):
             if self.is_open:
                 return AttributePath(self.owner, (name,))
             raise ExpressionError(f"{self.entity} has no attribute {name!r}; it has {', '.join(self.by_field)}")
-        kind = path_class(attribute.key)
+        kind = path_class(attribute.key or attribute.part)
         return kind(self.owner, (attribute.name,), labels=(attribute.field,))
 
     @property

@@ -59,11 +59,11 @@ def check_keys(model: str, declarations: Collection[Declaration]) -> None:
     Raises:
         ModelError: If there is no partition key, two of one kind, or one that cannot be one.
     """
+    check_key_names(declarations)
     keys: dict[KeyRole, Declaration] = {}
     for declaration in declarations:
         if declaration.key is None:
             continue
-        _check_key(declaration)
         other = keys.setdefault(declaration.key, declaration)
         if other is not declaration:
             word = KEY_WORDS[declaration.key]
@@ -120,12 +120,18 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
         _check_default(declaration)
 
 
-def _check_key(declaration: Declaration) -> None:
-    if declaration.field in KEY_OPTION_NAMES:
-        raise ModelError(
-            f"{declaration.where}: get(…) and the other verbs have an option of that name: "
-            f'rename the attribute and keep the stored name, `attribute(name="{declaration.name}")`'
-        )
+def check_key_names(declarations: Collection[Declaration]) -> None:
+    """Check that no key attribute has the name of an option of the verbs that take keys by name.
+
+    Raises:
+        ModelError: One has.
+    """
+    for declaration in declarations:
+        if declaration.key is not None and declaration.field in KEY_OPTION_NAMES:
+            raise ModelError(
+                f"{declaration.where}: get(…) and the other verbs have an option of that name: "
+                f'rename the attribute and keep the stored name, `attribute(name="{declaration.name}")`'
+            )
 
 
 def check_shards(where: str, shards: Any) -> None:

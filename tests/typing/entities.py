@@ -113,5 +113,5 @@ class Bad:
     names: Attribute[list[str]] = attribute(factory=set)  # type: ignore[arg-type]
 
 
-entity(Order)  # type: ignore[arg-type]
-entity("x", unknown="warn")  # type: ignore[arg-type]
+entity(Order)  # type: ignore[call-overload]
+entity("x", unknown="warn")  # type: ignore[call-overload]

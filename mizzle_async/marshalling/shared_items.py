@@ -1,0 +1,332 @@
+"""Items of shared tables: keys, type and index keys are written beside the attributes, and checked against them.
+
+The common case is generated for each entity; whatever is unusual, or wrong, is done again by the careful functions
+here, which say what does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+from mizzle_async.errors import LimitError, MarshallingError, ModelError
+from mizzle_async.expressions import Condition
+from mizzle_async.expressions.names import text_bytes
+from mizzle_async.limits import PARTITION_KEY_BYTES, SORT_KEY_BYTES
+from mizzle_async.marshalling.entities import known_key, refuse_key_names
+from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
+from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shared_source import SharedSource
+from mizzle_async.model import EntitySchema, IndexMapping, SharedKeys, mappings_of
+from mizzle_async.model.scalars.misfit import Misfit
+from mizzle_async.model.shared.conditions import fields_of, holds
+from mizzle_async.model.shared.formats import KeyFormat
+from mizzle_async.model.shared.texts import read_key, write_key, write_part
+from mizzle_async.types import AttributeValue, Item
+from mizzle_async.values import Record
+
+KEY_LIMITS: Final = (PARTITION_KEY_BYTES, SORT_KEY_BYTES)
+KEY_WORDS: Final = ("partition key", "sort key")
+
+
+@frozen(eq=False, repr=False)
+class WrittenKey(Record):
+    """One key attribute of an index that the library writes.
+
+    Attributes:
+        name: Its stored name.
+        ways: The formats that it may have, each with the condition of an item that has it.
+        limit: How many bytes it may have.
+    """
+
+    name: str
+    ways: tuple[tuple[KeyFormat, Condition[Any] | None], ...]
+    limit: int
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The attributes that it is made of and depends on, by name in Python."""
+        names = [name for form, where in self.ways for name in (*form.fields, *fields_of(where))]
+        return tuple(dict.fromkeys(names))
+
+    def text(self, entity: str, values: Mapping[str, Any]) -> str | None:
+        """Return its text for an item's values, None where the item has none.
+
+        Raises:
+            ModelError: The item fills the index in two ways.
+            MarshallingError: A value does not fit.
+            LimitError: The text is too long.
+        """
+        forms = [
+            form
+            for form, where in self.ways
+            if (where is None or holds(where, values)) and all(values[field] is not None for field in form.fields)
+        ]
+        if len(forms) > 1:
+            raise ModelError(
+                f"{entity}: this item would have two keys {self.name!r}: where= of its indexes must exclude each other"
+            )
+        return checked_key(entity, self.name, write_key(forms[0], values), self.limit) if forms else None
+
+
+def written_keys(keys: SharedKeys, mappings: tuple[IndexMapping, ...]) -> tuple[WrittenKey, ...]:
+    """Return the index key attributes that the library writes for an entity, in the order of its indexes."""
+    ways: dict[str, list[tuple[KeyFormat, Condition[Any] | None]]] = {}
+    limits: dict[str, int] = {}
+    for mapping in mappings:
+        several = sum(other.index is mapping.index for other in mappings) > 1
+        for position, (name, form) in enumerate(zip(mapping.index.key_names, mapping.formats, strict=True)):
+            if name in keys.table.key_names:
+                continue
+            where = mapping.where if position == 0 or several else None
+            if (form, where) not in ways.setdefault(name, []):
+                ways[name].append((form, where))
+            limits[name] = min(limits.get(name, PARTITION_KEY_BYTES), KEY_LIMITS[position])
+    return tuple(WrittenKey(name, tuple(each), limits[name]) for name, each in ways.items())
+
+
+def checked_key(entity: str, name: str, text: str, limit: int) -> str:
+    """Return a key's text.
+
+    Raises:
+        LimitError: It has more bytes than the service takes.
+    """
+    if len(text) * 4 > limit and text_bytes(text) > limit:
+        raise LimitError(
+            f"{entity}: its key {name!r} would have {text_bytes(text):,} bytes, and the limit is {limit:,}"
+        )
+    return text
+
+
+class SharedItems:
+    """Writes and checks what an entity of a shared table has beside its attributes.
+
+    Attributes:
+        schema: The entity's.
+        keys: Its keys in the table.
+    """
+
+    def __init__(
+        self,
+        schema: EntitySchema,
+        shape: ClassShape,
+        encode: Callable[[Any], Item],
+        decode: Callable[[Item], Any],
+        hooked: frozenset[str],
+    ) -> None:
+        """Take the functions of the entity's own attributes.
+
+        Args:
+            schema: The entity's.
+            shape: How its instances are stored.
+            encode: Returns the attributes of an instance.
+            decode: Returns the instance of an item's attributes.
+            hooked: The attributes that the user's converter stores, by stored name.
+        """
+        assert schema.shared is not None  # noqa: S101  (made for entities of shared tables only)
+        self.schema: Final = schema
+        self.keys: Final[SharedKeys] = schema.shared
+        self._shape = shape
+        self._encode = encode
+        self._decode = decode
+        self._hooked = hooked
+        self._type: AttributeValue = {"S": self.keys.type_names[0]}
+        self._key_only = tuple(each.name for each in schema.attributes if each.key_only)
+        self._written: tuple[WrittenKey, ...] | None = None
+        self._fast_encode: Callable[[Any], Item] | None = None
+        self._fast_decode: Callable[[Item], Any] | None = None
+
+    @property
+    def written(self) -> tuple[WrittenKey, ...]:
+        """The index key attributes that the library writes. After the first look the entity takes no more indexes."""
+        found = self._written
+        if found is None:
+            self.keys.table.seal(self.schema.cls)
+            found = self._written = written_keys(self.keys, mappings_of(self.schema.cls))
+        return found
+
+    @property
+    def added_names(self) -> frozenset[str]:
+        """The stored names of everything that is not an attribute of the class."""
+        table = self.keys.table
+        index_keys = (name for index in table.indexes.values() for name in index.key_names)
+        kind = () if table.type_attribute is None else (table.type_attribute,)
+        return frozenset((*table.key_names, *kind, *index_keys))
+
+    # ── keys ──
+
+    def encode_key(self, values: Mapping[str, Any]) -> Item:
+        """Return the key of values by Python name.
+
+        Raises:
+            ExpressionError: They are not exactly the key's.
+            MarshallingError: A value does not fit.
+        """
+        if values.keys() != set(self.keys.fields):
+            refuse_key_names(self.schema, values)
+        return self._key(values)
+
+    def key_of(self, instance: Any) -> Item:
+        """Return the key of an instance.
+
+        Raises:
+            MarshallingError: A value does not fit.
+        """
+        return self._key(vars(instance))
+
+    def _key(self, values: Mapping[str, Any]) -> Item:
+        names = self.keys.table.key_names
+        texts = [write_key(form, values) for form in self.keys.formats]
+        for name, text, limit in zip(names, texts, KEY_LIMITS, strict=False):
+            checked_key(self.schema.entity, name, text, limit)
+        return {name: {"S": text} for name, text in zip(names, texts, strict=True)}
+
+    def parts_of(self, values: Mapping[str, Any]) -> Item:
+        """Return the parts of a key as they are stored beside it, from values by Python name."""
+        parts: Item = {}
+        for name in self.keys.fields:
+            attribute = self.schema.by_field[name]
+            if not attribute.key_only:
+                parts[attribute.name] = self._shape.by_name[name].shape.encode(values[name], ATTRIBUTE_LEVELS)
+        return parts
+
+    def values_of_key(self, key: Item) -> dict[str, Any]:
+        """Return the values that a stored key has, by name in Python: those that it has whole.
+
+        Raises:
+            MarshallingError: The key has another format.
+        """
+        values: dict[str, Any] = {}
+        for name, form in zip(self.keys.table.key_names, self.keys.formats, strict=True):
+            where = f"{self.schema.entity}.{name}"
+            stored = key.get(name, {}).get("S")
+            if not isinstance(stored, str):
+                raise MarshallingError(f"{where}: expected a key of the format {form.text}, found none", path=where)
+            for field, value in read_key(form, stored, where).items():
+                if values.setdefault(field, value) != value:
+                    raise MarshallingError(f"{where}: {field} has two values in one key", path=where)
+        return values
+
+    # ── writing ──
+
+    @property
+    def type_item(self) -> Item:
+        """The type attribute as it is stored; empty where the table has none."""
+        name = self.keys.table.type_attribute
+        return {} if name is None else {name: self._type}
+
+    def encode(self, instance: Any) -> Item:
+        """Return the item of an instance: keys, type, attributes and index keys."""
+        fast = self._fast_encode
+        if fast is None:
+            fast = self._fast_encode = self._compiled()[0]
+        return fast(instance)
+
+    def encode_carefully(self, instance: Any) -> Item:
+        """Return the item of an instance, or raise the error that says what does not fit."""
+        attributes = self._encode(instance)
+        values = vars(instance)
+        item = {**self._key(values), **self.type_item, **attributes}
+        for name in self._key_only:
+            item.pop(name, None)
+        item.update(self.index_keys(values))
+        return item
+
+    def index_keys(self, values: Mapping[str, Any]) -> Item:
+        """Return the index key attributes of an item's values by Python name; an absent one is left out.
+
+        Raises:
+            ModelError: The item fills an index in two ways.
+            MarshallingError: A value does not fit.
+            LimitError: A key is too long.
+        """
+        keys: Item = {}
+        for written in self.written:
+            text = written.text(self.schema.entity, values)
+            if text is not None:
+                keys[written.name] = {"S": text}
+        return keys
+
+    # ── reading ──
+
+    def decode(self, item: Item) -> Any:
+        """Return the instance of an item."""
+        fast = self._fast_decode
+        if fast is None:
+            fast = self._fast_decode = self._compiled()[1]
+        return fast(item)
+
+    def decode_carefully(self, item: Item) -> Any:
+        """Return the instance of an item, or raise the error that says what does not fit.
+
+        Raises:
+            MarshallingError: The item is of another entity, its key has another form, or disagrees with an attribute.
+        """
+        self._check_type(item)
+        known = known_key(self.schema, item)
+        try:
+            values = self.values_of_key(item)
+            attributes = self._with_parts(item, values)
+        except MarshallingError as error:
+            raise MarshallingError(error.message, path=error.path, key=known) from None
+        instance = self._decode(attributes)
+        self._check_key(item, instance, known)
+        return instance
+
+    def _check_type(self, item: Item) -> None:
+        name = self.keys.table.type_attribute
+        stored = None if name is None else item.get(name)
+        if stored is None or stored.get("S") in self.keys.type_names:
+            return
+        where = f"{self.schema.entity}.{name}"
+        expected = " or ".join(map(repr, self.keys.type_names))
+        raise MarshallingError(
+            f"{where}: expected an item of type {expected}, found one of another type",
+            path=where,
+            key=known_key(self.schema, item),
+        )
+
+    def _with_parts(self, item: Item, values: Mapping[str, Any]) -> Item:
+        """Return an item's attributes without what the table adds, and with parts that its key alone has."""
+        added = self.added_names
+        attributes = {name: stored for name, stored in item.items() if name not in added}
+        for field, value in values.items():
+            attribute = self.schema.by_field[field]
+            if attribute.name not in attributes:
+                try:
+                    stored = self._shape.by_name[field].shape.encode(value, ATTRIBUTE_LEVELS)
+                except Misfit as misfit:
+                    raise misfit.at_field(field).to_error(self.schema.entity) from None
+                attributes[attribute.name] = stored
+        return attributes
+
+    def _check_key(self, item: Item, instance: Any, known: Item) -> None:
+        values = vars(instance)
+        for name, form in zip(self.keys.table.key_names, self.keys.formats, strict=True):
+            stored = item[name]["S"]
+            if write_key(form, values) == stored:
+                continue
+            match = form.pattern.fullmatch(stored)
+            groups = match.groups() if match is not None else ()
+            part = next(
+                (
+                    part
+                    for part, group in zip(form.parts, groups, strict=False)
+                    if write_part(part, values[part.field]) != group
+                ),
+                None,
+            )
+            where = f"{self.schema.entity}.{name if part is None else part.field}"
+            raise MarshallingError(
+                f"{where}: the attribute and its part of the key {name!r} disagree", path=where, key=known
+            )
+
+    # ── generated functions ──
+
+    def _compiled(self) -> tuple[Callable[[Any], Item], Callable[[Item], Any]]:
+        source = SharedSource(self.schema, self._hooked, KEY_LIMITS)
+        return source.compile(
+            self.written, (self._encode, self._decode), (self.encode_carefully, self.decode_carefully)
+        )

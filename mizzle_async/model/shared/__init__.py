@@ -1,0 +1,1 @@
+"""Tables that several entities share: their key formats, templates and indexes."""
