@@ -209,6 +209,14 @@ class SendingSteps(Protocol[ResultT_co]):
         """Return the operation to send before this one is sent once more, or None where the failure stands."""
         ...
 
+    def look(self, error: Exception, /) -> Sendable[Any] | None:
+        """Return the read that `revised` takes the result of, or None where it takes none."""
+        ...
+
+    def revised(self, error: Exception, item: Any, now: float, /) -> Sendable[ResultT_co] | None:
+        """Return the operation to send in place of this one, which failed, or None where the failure stands."""
+        ...
+
 
 class Caller(Protocol):
     """The I/O stack as the composition layer sees it."""

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Self, TypeVar, cast, overload
 from attrs import evolve
 
 from mizzle_async.errors import ClientStateError, MizzleError, ModelError, StoredLoader
+from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
 from mizzle_async.flow.pace import RateLimiter, Throughput, rate_limiter
 from mizzle_async.handles.client_bulk import BulkVerbs
 from mizzle_async.handles.client_tables import TableAdministration
@@ -42,8 +43,6 @@ from mizzle_async.wire.settings import CredentialsLike, WireSettings, check_sett
 
 ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
-
-_MOST_FOLLOW_UPS = 3
 
 
 class Client(TableAdministration, Transactions, Statements, BulkVerbs):
@@ -331,21 +330,23 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             return sending.result()
         sending.begin(self._clock())
         request = sending.to_request()
-        follow_ups = 0
+        ends = asyncio.get_running_loop().time() + (self.timeout if request.timeout is None else request.timeout)
+        failures = 0
         while True:
             try:
                 response = await pipeline.call(request)
             except MizzleError as error:
-                now = self._clock()
-                follow_up = sending.follow_up(error, now) if follow_ups < _MOST_FOLLOW_UPS else None
-                if follow_up is None:
-                    return sending.recover(error, now)
+                failures += 1
+                again = None
+                if failures <= FOLLOW_UPS:
+                    again = await follow_up(self, operation, request, error, ends)
+                if again is None:
+                    return operation.sending.recover(error, self._clock())
+                operation, request = again
             else:
                 if self._heat is not None:
                     self._heat.observe(operation, response.payload)
-                return sending.from_wire(response, self._clock())
-            follow_ups += 1
-            await self.send(follow_up)
+                return operation.sending.from_wire(response, self._clock())
 
     async def control(
         self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None

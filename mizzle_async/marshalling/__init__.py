@@ -2,6 +2,7 @@
 
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff, value_at
+from mizzle_async.marshalling.merging import Overtaken
 from mizzle_async.marshalling.path_values import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
@@ -9,6 +10,7 @@ from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
 from mizzle_async.marshalling.timestamps import encode_timestamp
+from mizzle_async.marshalling.undeclared import keep_undeclared, members_guard
 
 __all__ = [
     "Difference",
@@ -16,6 +18,7 @@ __all__ = [
     "ItemRecord",
     "ItemRecords",
     "Marshaller",
+    "Overtaken",
     "StoredValue",
     "canonical_key",
     "careful_serializer",
@@ -27,6 +30,8 @@ __all__ = [
     "item_from_plain",
     "item_of",
     "item_size",
+    "keep_undeclared",
+    "members_guard",
     "parse_json",
     "plain_item",
     "plain_value",

@@ -305,6 +305,19 @@ class EntityCodec(Generic[ModelT]):
         """
         return self._operands.assumed(segments, documents, held=held)
 
+    def target_at(self, segments: Segments, documents: Documents = ()) -> Field | Shape:
+        """Return how the values at a path are stored.
+
+        Args:
+            segments: Stored names and positions.
+            documents: Which classes the path came from.
+        """
+        return self._operands.find(segments, documents)
+
+    def tag_at(self, segments: Segments, stored: AttributeValue) -> tuple[str, AttributeValue] | None:
+        """Return the member that names the class of a stored value, with its value; None outside unions of classes."""
+        return self._operands.tag_of(segments, stored)
+
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
         """Whether the change of the value at a path may be told by what changed inside it; else it is replaced."""
         return self._operands.changes_inside(segments, old, new)

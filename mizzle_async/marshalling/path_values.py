@@ -173,6 +173,22 @@ class Operands:
         shape = shape.shape if isinstance(shape, Field) else shape
         return shape.build() if isinstance(shape, SetShape) else None
 
+    def tag_of(self, segments: Segments, stored: AttributeValue) -> tuple[str, AttributeValue] | None:
+        """Return the member that names the class of a stored value, with its value; None outside unions of classes.
+
+        Args:
+            segments: Stored names and positions.
+            stored: The value at that path.
+        """
+        target = self.find(segments)
+        shape = target.shape if isinstance(target, Field) else target
+        shape = shape.inner if isinstance(shape, OptionalShape) else shape
+        if isinstance(shape, UnionShape):
+            shape = next((member for member in shape.members if not member.tags.isdisjoint(stored)), shape)
+        if not isinstance(shape, TaggedUnionShape) or "M" not in stored:
+            return None
+        return shape.attribute, stored["M"][shape.attribute]
+
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
         """Whether the change of a value may be told by what changed inside it; else the value is replaced.
 
@@ -200,6 +216,49 @@ def _member(shape: Shape, segment: str | int, document: Any) -> Field | Shape | 
             return shape.member(segment)
     found = (_member(candidate, segment, document) for candidate in candidates)
     return next((one for one in found if one is not None), None)
+
+
+def concrete_shape(target: Field | Shape, stored: AttributeValue) -> Shape | None:
+    """Return the shape of a stored value: of a union its member, by descriptor or by tag; None if it is of none.
+
+    Args:
+        target: How values are stored there.
+        stored: The value.
+    """
+    shape = target.shape if isinstance(target, Field) else target
+    match shape:
+        case OptionalShape():
+            return concrete_shape(shape.inner, stored)
+        case UnionShape():
+            member = next((member for member in shape.members if not member.tags.isdisjoint(stored)), None)
+            return None if member is None else concrete_shape(member, stored)
+        case TaggedUnionShape():
+            payload: Any = stored.get("M", {})
+            tag: Any = payload.get(shape.attribute, {}).get("S")
+            return shape.classes.get(tag)
+        case _:
+            return None if shape.tags.isdisjoint(stored) else shape
+
+
+def inner_target(shape: Shape, segment: str | int) -> Field | Shape:
+    """Return how the values one step inside a concrete shape are stored: by value, where nothing is declared."""
+    return _member(shape, segment, None) or ANY
+
+
+def stored_form(target: Field | Shape, stored: AttributeValue | None) -> AttributeValue | None:
+    """Return a stored value as its class writes it: the form that the encoding of a decoded instance has.
+
+    Args:
+        target: How the value is stored.
+        stored: The value, or None where nothing is stored.
+
+    Raises:
+        Misfit: It does not fit the target.
+    """
+    if not isinstance(target, Field):
+        return None if stored is None else target.encode(target.decode(stored), ATTRIBUTE_LEVELS)
+    value = target.assumed() if stored is None else target.converted(target.decode(stored))
+    return None if value is None and not target.optional else target.encode(value, ATTRIBUTE_LEVELS)
 
 
 def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> bool:

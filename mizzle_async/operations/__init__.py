@@ -2,7 +2,7 @@
 
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.arguments import check_timeout
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.batches.requests import (
     GET_CHUNK,
     WRITE_CHUNK,
@@ -33,7 +33,7 @@ from mizzle_async.operations.partiql.statements import (
 )
 from mizzle_async.operations.partiql.text import identifier, table_of
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
-from mizzle_async.operations.reads.get import GetItem, GetStored
+from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
 from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
 from mizzle_async.operations.reads.options import OnError, ReadOptions
 from mizzle_async.operations.reads.page import RawPage, ReadPage
@@ -46,11 +46,12 @@ from mizzle_async.operations.transactions.tokens import ClientRequestToken
 from mizzle_async.operations.transactions.write import TransactWrite, transact_write
 from mizzle_async.operations.writes.check import CheckItem
 from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.patching import Patch
 from mizzle_async.operations.writes.presence import Presence
 from mizzle_async.operations.writes.put import PutItem
 from mizzle_async.operations.writes.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.writes.unique import refuse_unique, unique_delete, unique_insert, unique_patch
-from mizzle_async.operations.writes.update import ReplaceItem, UpdateItem
+from mizzle_async.operations.writes.update import ReplaceItem, UpdateItem, replacing
 
 __all__ = [
     "GET_CHUNK",
@@ -75,6 +76,7 @@ __all__ = [
     "ExecuteTransaction",
     "Explanation",
     "GetItem",
+    "GetRaw",
     "GetStored",
     "Key",
     "KeyLike",
@@ -82,6 +84,7 @@ __all__ = [
     "Missing",
     "OnError",
     "Operation",
+    "Patch",
     "Presence",
     "PutItem",
     "RawPage",
@@ -104,6 +107,7 @@ __all__ = [
     "check_timeout",
     "cursor_secret",
     "delete_entry",
+    "derive",
     "derived_key",
     "entity_identity",
     "execute_batch",
@@ -120,6 +124,7 @@ __all__ = [
     "query_digest",
     "query_index",
     "refuse_unique",
+    "replacing",
     "resolve_key",
     "spread_partitions",
     "stamp_new",

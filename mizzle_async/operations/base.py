@@ -125,6 +125,12 @@ class Operation(Generic[ResultT_co]):
     def _follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:  # noqa: ARG002  (as above)
         return None
 
+    def _look(self, error: Exception, /) -> Operation[Any] | None:  # noqa: ARG002  (as above)
+        return None
+
+    def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ResultT_co] | None:  # noqa: ARG002  (as above)
+        return None
+
     def _body(self) -> WirePayload:
         raise NotImplementedError
 

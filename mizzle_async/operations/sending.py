@@ -92,3 +92,23 @@ class Sending(Generic[ResultT_co]):
         """
         first: Sendable[Any] | None = self._operation._follow_up(error, now)
         return first
+
+    def look(self, error: Exception, /) -> Sendable[Any] | None:
+        """Return the read whose result `revised` takes, or None where it takes none.
+
+        Args:
+            error: The failure of the call.
+        """
+        read: Sendable[Any] | None = self._operation._look(error)
+        return read
+
+    def revised(self, error: Exception, item: Any, now: float, /) -> Sendable[ResultT_co] | None:
+        """Return the operation to send in place of this one, which failed, or None where the failure stands.
+
+        Args:
+            error: The failure of the call.
+            item: The result of the read that `look` returned, or None.
+            now: The time in seconds since the epoch, by the client's clock.
+        """
+        revised: Sendable[ResultT_co] | None = self._operation._revised(error, item, now)
+        return revised

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, cast
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, Condition, UpdateClauses
+from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.marshalling import EntityCodec, diff
+from mizzle_async.marshalling import Difference, EntityCodec, Overtaken, diff, members_guard
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
     MISSING,
@@ -20,6 +20,7 @@ from mizzle_async.operations import (
     GetStored,
     KeyLike,
     Missing,
+    Patch,
     Presence,
     PutItem,
     ReplaceItem,
@@ -30,6 +31,7 @@ from mizzle_async.operations import (
     check_timeout,
     is_stamped,
     refuse_unique,
+    replacing,
     resolve_key,
     stamp_new,
     stamp_put,
@@ -139,6 +141,9 @@ class TableWrites(Generic[ModelT]):
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
         """Write every declared attribute of an item that must exist; those that the class does not declare survive.
 
+        Undeclared members of documents inside it survive too: in maps and documents those under the same name, in lists
+        those of the element that is equal, or else at the same position.
+
         Args:
             item: The instance; it is not changed.
             timeout: Seconds for the whole call, or None for the client's.
@@ -147,23 +152,23 @@ class TableWrites(Generic[ModelT]):
             ExpressionError: The entity has unique attributes or declares none, or the instance was never stored.
             MarshallingError: The item does not fit its class.
             ItemNotFoundError: Awaited: there is no such item.
-            VersionConflictError: Awaited: somebody wrote the item since the instance was read.
+            VersionConflictError: Awaited: another writer changed the item since the instance was read.
 
-        Cost: one request; a write unit for each KB of the larger of the item before and after.
+        Cost: one request; a write unit for each KB of the larger of the item before and after. One more where stored
+            documents have other members than the new ones.
         """
         schema = self.schema
         refuse_unique(schema, "replace()", ".patch(old, to=new)")
         if schema.is_open:
             raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
         encoded = self._target.codec.encode_new(item)
-        clauses = UpdateClauses()
-        for attribute in schema.attributes:
-            if attribute.key is None and not attribute.is_automatic:
-                clauses = clauses.set(schema.path(attribute.field), Encoded(encoded.get(attribute.name)))
+        guard = members_guard(self._target.codec, encoded)
         return ReplaceItem(
             self._target,
             self._target.codec.key_of(item),
-            clauses=clauses,
+            clauses=replacing(schema, encoded),
+            guard=None if guard is None else guard.condition,
+            guard_is_exact=guard is None or guard.is_exact,
             presence=Presence.PRESENT,
             version=self._version(item, "replace"),
             now=self._now(),
@@ -232,11 +237,15 @@ class TableWrites(Generic[ModelT]):
     def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
         """Turn one state of an item into another by the smallest update; where they are equal, nothing is sent.
 
-        What others changed meanwhile elsewhere in the item stays, unless the entity has a version, which is checked.
+        No other writer's change is lost in silence. Other attributes, entries of maps, members of documents and
+        elements of a top-level set keep the changes of others. A list, a nested set or another value with parts that
+        must be written whole is written only if it still is what was read, and a change inside a union of classes only
+        if the class still is the same. Single values are assigned: of two writers of one the later one wins. Members
+        that no class declares survive, in lists of documents too. Where the entity has a version, that is checked.
 
         Args:
             old: The instance as it was read.
-            to: The instance as it shall be.
+            to: The new state.
             timeout: Seconds for the whole call, or None for the client's.
 
         Raises:
@@ -244,13 +253,13 @@ class TableWrites(Generic[ModelT]):
                 never stored.
             MarshallingError: One of them does not fit its class.
             ItemNotFoundError: Awaited: there is no such item.
-            VersionConflictError: Awaited: somebody wrote the item since it was read.
+            VersionConflictError: Awaited: another writer changed the item since it was read.
             UniqueConstraintError: Awaited: another item has the value of a unique attribute.
-            ConditionalCheckFailedError: Awaited: somebody else changed a list that is appended to, or a set that is
-                replaced.
+            ConditionalCheckFailedError: Awaited: another writer changed a value that the patch would overwrite.
 
         Cost: one request; a write unit for each KB of the larger of the item before and after. With unique attributes
-            twice that, and up to four units for each one that changes.
+            twice that, and up to four units for each one that changes. Where a value that is written whole is stored in
+            another form than the class gives it (undeclared members, a default that is not stored), one more request.
         """
         schema, codec = self.schema, self._target.codec
         if old is to:
@@ -293,15 +302,18 @@ class TableWrites(Generic[ModelT]):
         for name, value in after.items():
             if before.get(name) != value:
                 codec.check_assigned(name, value)
-        difference = diff(codec, before, after, stored)
-        conditions: tuple[Condition[Any], ...] = () if difference.guard is None else (difference.guard,)
+        difference = _difference(codec, before, after, stored)
+        conditions: tuple[Condition[Any], ...] = ()
         if as_read and stored is not None:
-            conditions += tuple(self._as_read(name, stored) for name in difference.clauses.top_level_names)
+            conditions = tuple(self._as_read(name, stored) for name in difference.clauses.top_level_names)
+        guarded = stored is None  # else the version, or the values of whole attributes, are checked
         plain: UpdateItem[ModelT] = UpdateItem(
             self._target,
             key,
             clauses=difference.clauses,
             conditions=conditions,
+            guard=difference.guard if guarded else None,
+            patch=Patch(before, after, difference) if guarded else None,
             presence=Presence.PRESENT,
             version=version,
             now=self._now(),
@@ -454,3 +466,11 @@ class TableWrites(Generic[ModelT]):
     def _write_id(self) -> str | None:
         """Return what a versioned item stores beside its version; None where there is none."""
         return None if self.schema.version is None else self._owner.new_write_id()
+
+
+def _difference(codec: EntityCodec[Any], before: Item, after: Item, stored: Item | None) -> Difference:
+    """Return the difference of two items; of what is stored, where that encodes to the first one."""
+    try:
+        return diff(codec, before, after, stored)
+    except Overtaken:  # a default or a hook of the caller's gives another value each time
+        return diff(codec, before, after)

@@ -97,6 +97,16 @@ class GetItem(Operation[ResultT_co]):
         return read_capacity(1, consistent=self.consistent_read, at_least=True, note=each)
 
 
+class GetRaw(GetItem[Item | None]):
+    """Read one item as it is stored, expired or not; the result is None where there is none."""
+
+    __slots__ = ()
+
+    def _from_item(self, item: Item | None, now: float, response: WireResponse) -> Item | None:
+        del now, response
+        return item
+
+
 class GetStored(GetItem[tuple[Item, ModelT]]):
     """Read one item that must be there; the result is the item as it is stored, and the instance."""
 

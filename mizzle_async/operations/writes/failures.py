@@ -96,6 +96,14 @@ def raise_condition_failure(
     raise _translated(error, target, item, ConditionalCheckFailedError, f"{entity}: {text}; nothing was written")
 
 
+_MISFITS = ("document path", "incorrect data type")
+
+
+def is_misfit(error: ValidationError) -> bool:
+    """Tell whether the service refused an update for what is stored: a missing parent, or a value of another type."""
+    return any(words in error.message for words in _MISFITS)
+
+
 def raise_unreachable(target: Target[Any], error: ValidationError, clauses: UpdateClauses) -> NoReturn:
     """Raise which places an update could not change or read, where the service says only that there are some.
 

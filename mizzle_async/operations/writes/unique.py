@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
-from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError
+from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, TransactionCanceledError
 from mizzle_async.expressions import UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
@@ -102,6 +102,13 @@ class _Guarded(Write[Any, Any, Any]):
 
     def _capacity(self) -> Capacity:
         return transaction_capacity(self._action_capacity())
+
+    def _refused_item(self, error: Exception, now: float) -> Item | None:
+        own = error.reasons[0] if isinstance(error, TransactionCanceledError) and error.reasons else None
+        if own is not None and own.item is not None:
+            error = ConditionalCheckFailedError(own.message, item=own.item)
+        item: Item | None = super()._refused_item(error, now)  # type: ignore[misc]  # of the updates among its heirs
+        return item
 
     def _guarded(self) -> str:
         """Name the unique attributes whose guards are written, each once."""

@@ -8,23 +8,25 @@ from typing import Any, Self, TypeVar, overload
 
 from attrs import evolve, field, frozen
 
-from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ValidationError
+from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ServiceError, ValidationError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
 from mizzle_async.limits import ITEM_BYTES
-from mizzle_async.marshalling import check_item_size, item_size, value_size
-from mizzle_async.model import is_required
+from mizzle_async.marshalling import Overtaken, check_item_size, item_size, keep_undeclared, value_size
+from mizzle_async.model import EntitySchema, is_required
 from mizzle_async.operations.actions import Action
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.key import MISSING
+from mizzle_async.operations.reads.get import GetRaw
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.writes.delete import DeleteItem
-from mizzle_async.operations.writes.failures import living, raise_expired, raise_unreachable
+from mizzle_async.operations.writes.failures import is_misfit, living, raise_expired, raise_unreachable
+from mizzle_async.operations.writes.patching import Patch, raise_overtaken, same_condition
 from mizzle_async.operations.writes.presence import expired_condition
-from mizzle_async.operations.writes.stamps import check_maintained, stamp_update, stamped
+from mizzle_async.operations.writes.stamps import check_maintained, item_version, stamp_update, stamped
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
@@ -47,6 +49,20 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
     key: Item
     _clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True, alias="clauses")
     _creates: bool = field(default=False, kw_only=True, alias="creates")
+    _guard: Condition[Any] | None = field(default=None, kw_only=True, alias="guard", repr=False)
+
+    @property
+    def _asked(self) -> tuple[Condition[Any], ...]:
+        return self._conditions if self._guard is None else (self._guard, *self._conditions)
+
+    def _refused_item(self, error: Exception, now: float) -> Item | None:
+        """Return the stored item that made the condition false, where this update may be built anew from it."""
+        if not isinstance(error, ConditionalCheckFailedError) or error.ambiguous:
+            return None
+        item = living(self._target, error.item, now)
+        if item is None or self._version is None:
+            return item
+        return item if item_version(self._target.schema, item) == str(self._version) else None
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -121,6 +137,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
 
     _verb: str = field(default="update", kw_only=True, alias="verb")
     _unchanged: ModelT_co | None = field(default=None, kw_only=True, alias="unchanged")
+    _patch: Patch | None = field(default=None, kw_only=True, alias="patch", repr=False)
 
     # ── clauses ──
 
@@ -272,11 +289,44 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
         return None
 
+    def _look(self, error: Exception, /) -> Operation[Any] | None:
+        """Return the read of the stored item, where the service says only that an update does not fit it."""
+        if self._patch is not None and isinstance(error, ValidationError) and not error.ambiguous and is_misfit(error):
+            return GetRaw(self._target, self.key, consistent_read=True)
+        return None
+
+    def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ModelT_co] | None:
+        """Return the update that fits the stored item, where this one does not.
+
+        Raises:
+            ConditionalCheckFailedError: Another writer changed a value that a patch would overwrite.
+        """
+        if self._patch is None or not isinstance(error, ServiceError):
+            return None
+        stored = self._refused_item(error, now)
+        if stored is None and isinstance(error, ValidationError):
+            stored = living(self._target, item, now)
+        return None if stored is None else self._patched(self._patch, stored, error)
+
+    def _patched(self, patch: Patch, stored: Item, error: ServiceError) -> Self | None:
+        """Return this patch as an update of the item that is stored, None where it is that already."""
+        try:
+            other = patch.against(self._target, stored)
+        except Overtaken:
+            raise_overtaken(self._target, error, stored, self._verb)
+        if other is None:
+            return None
+        own = self._clauses.clauses[len(patch.difference.clauses.clauses) :]
+        clauses = other.difference.clauses.merge(UpdateClauses(own))
+        return self._derived(_clauses=clauses, _guard=other.difference.guard, _patch=other)
+
     def _recover(self, error: Exception, now: float, /) -> ModelT_co:
         """Raise what a failure means; in a transaction, an upsert cannot remove an expired item first."""
         if self._met_expired(error, now) and isinstance(error, ConditionalCheckFailedError) and not error.ambiguous:
             raise_expired(self._target, error)
         if isinstance(error, ValidationError) and not error.ambiguous:
+            if self._patch is not None and is_misfit(error):
+                raise_overtaken(self._target, error, None, self._verb)
             raise_unreachable(self._target, error, self._clauses)
         return super()._recover(error, now)
 
@@ -298,6 +348,28 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
     """
 
     _sent: Item = field(kw_only=True, alias="sent")
+    _guard_is_exact: bool = field(default=True, kw_only=True, alias="guard_is_exact", repr=False)
+
+    def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ModelT_co] | None:
+        """Return the replacement that keeps the undeclared members of the stored documents."""
+        del item
+        stored = None if self._guard is None else self._refused_item(error, now)
+        if stored is None:
+            return None
+        kept, guard = keep_undeclared(self._target.codec, self._sent, stored)
+        if same_condition(guard, self._guard):
+            return None
+        return self._derived(_clauses=replacing(self._target.schema, kept), _guard=guard)
+
+    def _to_actions(self) -> tuple[Action, ...]:
+        """Return the replacement as a transaction takes it.
+
+        A transaction cannot be built anew from what is stored: its condition is the one that an item without
+        undeclared members fulfils, where that is not too long.
+        """
+        if self._guard is not None and not self._guard_is_exact:
+            return derive(self, _guard=None, _guard_is_exact=True).sending.to_actions()
+        return super()._to_actions()
 
     def _check_size(self, encoded: int) -> None:
         if encoded > ITEM_BYTES:
@@ -325,6 +397,20 @@ class PurgeExpired(DeleteItem[ModelT_co]):
         if isinstance(error, ConditionalCheckFailedError):
             return None
         return super()._recover(error, now)
+
+
+def replacing(schema: EntitySchema, item: Item) -> UpdateClauses:
+    """Return the clauses that assign every declared attribute of an item, or remove it.
+
+    Args:
+        schema: The entity's.
+        item: The new item, encoded.
+    """
+    clauses = UpdateClauses()
+    for attribute in schema.attributes:
+        if attribute.key is None and not attribute.is_automatic:
+            clauses = clauses.set(schema.path(attribute.field), Encoded(item.get(attribute.name)))
+    return clauses
 
 
 def _gives(clause: UpdateClause) -> bool:

@@ -102,7 +102,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
 
     @property
     def _is_conditional(self) -> bool:
-        return bool(self._conditions) or self._version is not None or self._presence is not Presence.ANY
+        return bool(self._asked) or self._version is not None or self._presence is not Presence.ANY
 
     def _to_actions(self) -> tuple[Action, ...]:
         body = dict(self._request())
@@ -150,7 +150,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
                 error,
                 now,
                 presence=self._presence,
-                condition=" AND ".join(map(str, self._conditions)),
+                condition=" AND ".join(map(str, self._asked)),
                 version=self._version,
                 certain=verdict is Verdict.REFUSED,
             )
@@ -180,8 +180,13 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
     def _capacity(self) -> Capacity:
         return self._action_capacity()
 
+    @property
+    def _asked(self) -> tuple[Condition[Any], ...]:
+        """Return the conditions of the caller, and those that the write itself must hold to."""
+        return self._conditions
+
     def _condition(self) -> Condition[Any] | None:
-        conditions: tuple[Condition[Any], ...] = self._conditions
+        conditions = self._asked
         if self._version is not None:
             conditions = (version_condition(self._target, self._version), *conditions)
         if self._revives and (expired := expired_condition(self._target, self._now)) is not None:

@@ -1,0 +1,80 @@
+"""The second look of `patch` and `replace`: their updates, built anew from the item that made a condition false."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from attrs import frozen
+
+from mizzle_async.errors import ConditionalCheckFailedError, ServiceError
+from mizzle_async.expressions import Condition
+from mizzle_async.marshalling import Difference, StoredValue, diff
+from mizzle_async.operations.error_context import answer_context
+from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.types import Item
+
+
+@frozen(eq=False, repr=False)
+class Patch:
+    """What a patch turns into what.
+
+    Attributes:
+        before: The old instance, encoded, without what the library maintains.
+        after: The new one, likewise.
+        difference: The update that is sent.
+    """
+
+    before: Item
+    after: Item
+    difference: Difference
+
+    def against(self, target: Target[Any], stored: Item) -> Patch | None:
+        """Return the patch as an update of the item that is stored; None where that is the same update.
+
+        Args:
+            target: The table.
+            stored: The item.
+
+        Raises:
+            Overtaken: Another writer changed what the patch would replace.
+        """
+        difference = diff(target.codec, self.before, self.after, stored)
+        if _text(difference.guard) == _text(self.difference.guard):
+            return None
+        return Patch(self.before, self.after, difference)
+
+
+def same_condition(first: Condition[Any] | None, second: Condition[Any] | None) -> bool:
+    """Tell whether two conditions of the library's own are the same, values included."""
+    return _text(first) == _text(second)
+
+
+def raise_overtaken(target: Target[Any], error: ServiceError, item: Item | None, verb: str) -> NoReturn:
+    """Raise that another writer changed what a patch or a replacement would overwrite.
+
+    Args:
+        target: The table.
+        error: The service's refusal.
+        item: The stored item, where it is known.
+        verb: The verb that the caller called.
+
+    Raises:
+        ConditionalCheckFailedError: Always.
+    """
+    raise ConditionalCheckFailedError(
+        f"{target.schema.entity}: another writer changed what this {verb} would overwrite; nothing was written. Read "
+        "the item again, and repeat the change",
+        item=item,
+        load=target.load,
+        **answer_context(error),
+    ) from error
+
+
+def _text(condition: Condition[Any] | None) -> str:
+    return "" if condition is None else condition.describe(_show)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, StoredValue):
+        return repr(value.stored)
+    return repr(value.value) if isinstance(value, Encoded) else repr(value)
