@@ -1,18 +1,16 @@
-"""Run the first page's Python on an embedded engine: `python .ci/first_page.py PAGE`.
+"""Run a page's Python from its first line: `python .ci/first_page.py PAGE`.
 
-Needs this package and nothing else: it stops at the first block that imports another library. Blocks may await.
+Needs this package and nothing else: it stops at the first block that imports another library. Blocks may await; the
+page starts an engine of its own.
 """
 
 import ast
 import asyncio
 import inspect
-import os
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
-
-from mizzle_async.testing import EmbeddedEngine
 
 
 def programs(page: Path) -> list[str]:
@@ -47,15 +45,11 @@ async def execute(page: Path) -> int:
         result = eval(compiled, module.__dict__)  # noqa: S307 - the code is our own page
         if inspect.iscoroutine(result):
             await result
-    if client := module.__dict__.get("client"):
-        await client.aclose()
+    await module.__dict__["client"].aclose()
+    module.__dict__["engine"].stop()
     return len(codes)
 
 
 if __name__ == "__main__":
-    with EmbeddedEngine() as engine:
-        os.environ.update(engine.environment)
-        count = asyncio.run(execute(Path(sys.argv[1])))
-    if count == 0:
-        sys.exit(f"{sys.argv[1]} has no block of Python that needs this package only")
+    count = asyncio.run(execute(Path(sys.argv[1])))
     print(f"{count} blocks of {sys.argv[1]} ran")

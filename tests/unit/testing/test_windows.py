@@ -48,3 +48,33 @@ def test_testing_imports_without_posix_and_its_engines_refuse_with_advice():
         "embedded needs a POSIX system to start and stop its processes",
         "dynamodb-local needs a POSIX system to start and stop its processes",
     ]
+
+
+def test_calls_need_no_posix():
+    """A client calls, and calls again on the connection that has idled, where POSIX is absent."""
+    output = run(
+        """
+        import asyncio
+        from mizzle_async import Attribute, Client, PartitionKey, entity
+        from mizzle_async.testing import Reply, ScriptedServer
+
+        @entity("notes")
+        class Note:
+            id: PartitionKey[str]
+            text: Attribute[str]
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            clock = loop.time
+            async with ScriptedServer(then=Reply({"Item": {"id": {"S": "a"}, "text": {"S": "b"}}})) as server:
+                async with Client(endpoint_url=server.url, region_name="x", credentials=("a", "b")) as client:
+                    for number in range(3):
+                        loop.time = lambda idle=number: clock() + idle
+                        note = await client.table(Note).get(id="a")
+                        print(note.text)
+                print(len({request.connection for request in server.requests}), "connection")
+
+        asyncio.run(main())
+        """
+    )
+    assert output.splitlines() == ["b", "b", "b", "1 connection"]
