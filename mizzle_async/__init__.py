@@ -123,10 +123,12 @@ from mizzle_async.public import (
     Writer,
     asdict,
     attribute,
+    configure_converter,
     document,
     entity,
     evolve,
     identifier,
+    make_converter,
     parameter,
 )
 
@@ -251,9 +253,11 @@ __all__ = [
     "Writer",
     "asdict",
     "attribute",
+    "configure_converter",
     "document",
     "entity",
     "evolve",
     "identifier",
+    "make_converter",
     "parameter",
 ]

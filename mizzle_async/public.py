@@ -26,6 +26,7 @@ from mizzle_async.handles.query import ProjectedQuery, Query
 from mizzle_async.handles.statement import Statement, parameter
 from mizzle_async.handles.table import Table
 from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
+from mizzle_async.marshalling import configure_converter, make_converter
 from mizzle_async.model import (
     Attribute,
     GlobalSecondaryIndex,
@@ -141,10 +142,12 @@ __all__ = [
     "Writer",
     "asdict",
     "attribute",
+    "configure_converter",
     "document",
     "entity",
     "evolve",
     "identifier",
+    "make_converter",
     "parameter",
 ]
 

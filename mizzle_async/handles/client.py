@@ -29,7 +29,7 @@ from mizzle_async.handles.client_transactions import Transactions
 from mizzle_async.handles.statement import Statements
 from mizzle_async.handles.table import Table
 from mizzle_async.instruments.heat import Heat, HeatReport
-from mizzle_async.marshalling import EntityCodec, Marshaller
+from mizzle_async.marshalling import EntityCodec, marshaller_of
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
 from mizzle_async.types import Caller, Instrument, Item, Sendable
@@ -123,7 +123,7 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             allow_http=allow_http,
             transport=transport,
         )
-        self._marshaller = Marshaller(converter)
+        self._marshaller = marshaller_of(converter)
         self._cursors = CursorCodec(cursor_secret(cursor_key), max_age=cursor_max_age)
         self._table_prefix = table_prefix
         self._table_names = dict(table_names or {})

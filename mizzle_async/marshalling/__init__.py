@@ -5,6 +5,7 @@ from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.merging import Overtaken
 from mizzle_async.marshalling.path_values import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
+from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
@@ -23,6 +24,7 @@ __all__ = [
     "canonical_key",
     "careful_serializer",
     "check_item_size",
+    "configure_converter",
     "decode_any",
     "diff",
     "encode_any",
@@ -31,6 +33,8 @@ __all__ = [
     "item_of",
     "item_size",
     "keep_undeclared",
+    "make_converter",
+    "marshaller_of",
     "members_guard",
     "parse_json",
     "plain_item",

@@ -8,7 +8,7 @@ calling one costs no dispatch.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
@@ -33,18 +33,16 @@ from mizzle_async.marshalling.serialize import (
 )
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
-from mizzle_async.marshalling.shapes.hooks import HookRegistry
-from mizzle_async.marshalling.shapes.open_values import HookShape, OptionalShape
+from mizzle_async.marshalling.shapes.hooks import HookSource, NoHooks
+from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shards import Sharding, sharding_of
 from mizzle_async.marshalling.shared_items import SharedItems
+from mizzle_async.marshalling.standalone import Standalone
 from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.model.scalars.temporal import from_epoch
 from mizzle_async.types import AttributeValue, Item
-
-if TYPE_CHECKING:
-    from cattrs import BaseConverter
 
 ModelT = TypeVar("ModelT")
 
@@ -327,23 +325,25 @@ class EntityCodec(Generic[ModelT]):
 
 
 def _is_hooked(member: Field | Shape) -> bool:
-    """Tell whether the user's hooks say how an attribute is stored."""
+    """Return whether the user's hooks alone say how an attribute is stored."""
     shape = member.shape if isinstance(member, Field) else member
-    return isinstance(shape.inner if isinstance(shape, OptionalShape) else shape, HookShape)
+    shape = shape.inner if isinstance(shape, OptionalShape) else shape
+    return isinstance(shape, HookShape) and isinstance(shape.of, AnyShape)
 
 
 class Marshaller:
     """Makes codecs, with the hooks of one converter; a codec is made once.
 
     Args:
-        converter: The user's cattrs converter: its hooks win over the library's. None for no hooks.
+        hooks: The user's hooks, which win over the library's.
     """
 
-    __slots__ = ("_codecs", "_resolver")
+    __slots__ = ("_codecs", "_resolver", "_standalone")
 
-    def __init__(self, converter: BaseConverter | None = None) -> None:
-        self._resolver = Resolver(HookRegistry(converter))
+    def __init__(self, hooks: HookSource | None = None) -> None:
+        self._resolver = Resolver(NoHooks() if hooks is None else hooks)
         self._codecs: dict[EntitySchema, EntityCodec[Any]] = {}
+        self._standalone: dict[Any, Standalone] = {}
 
     def codec(self, schema: EntitySchema) -> EntityCodec[Any]:
         """Return the codec of an entity.
@@ -352,12 +352,26 @@ class Marshaller:
             schema: The entity's.
 
         Raises:
-            ModelError: The type of an attribute cannot be mapped; the message says what to write instead.
+            ModelError: If the type of an attribute cannot be mapped; the message says what to write instead.
         """
         codec = self._codecs.get(schema)
         if codec is None:
             codec = self._codecs[schema] = EntityCodec(schema, self._resolver)
         return codec
+
+    def standalone(self, target: Any) -> Standalone:
+        """Return the functions of a type outside of any entity.
+
+        Args:
+            target: The type.
+
+        Raises:
+            ModelError: If it cannot be mapped.
+        """
+        functions = self._standalone.get(target)
+        if functions is None:
+            functions = self._standalone[target] = Standalone(target, self._resolver)
+        return functions
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {len(self._codecs)} codecs>"

@@ -86,7 +86,8 @@ def entity_functions(schema: EntitySchema, shape: ClassShape) -> CodecFunctions:
         # The careful call stands outside the `except`, so that what went wrong first is not shown as its context.
         second_try = [f"return {program.bind(carefully, 'carefully')}({parameter})"]
         body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", *second_try]
-        program.add(f"def {name}({parameter}):\n{indented(body)}")
+        # cattrs gives the type beside the value.
+        program.add(f"def {name}({parameter}, _target=None):\n{indented(body)}")
     compiled = program.compile()
     return CodecFunctions(*(compiled[name] for name, *_ in functions))
 

@@ -72,7 +72,9 @@ def key_shape(attribute: AttributeSchema, shape: Shape, where: str) -> Shape:
     role, limit = f"a {attribute.key} key", key_limit(attribute)
     if isinstance(shape, Scalar) and shape.tag in ELEMENT_TAGS:
         return sized(shape, limit, role)
-    if isinstance(shape, AnyShape | HookShape):
+    if isinstance(shape, HookShape) and isinstance(shape.of, Scalar) and shape.of.tag in ELEMENT_TAGS:
+        return HookShape(shape.python, shape.target, shape.hooks, None, of=sized(shape.of, limit, role))
+    if isinstance(shape, AnyShape) or (isinstance(shape, HookShape) and isinstance(shape.of, AnyShape)):
         return OpenKeyShape(shape, role, limit)
     raise ModelError(
         f"{where}: {role} is one text, number or binary, not {shape.python}: write str, int, Decimal or bytes"

@@ -44,7 +44,7 @@ from mizzle_async.marshalling.shapes.construct import Construction, refusal_to_b
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
-from mizzle_async.marshalling.shapes.hooks import HookRegistry
+from mizzle_async.marshalling.shapes.hooks import HookSource, UserHooks
 from mizzle_async.marshalling.shapes.members import class_members, is_class_with_members, substitute, type_arguments
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, scalar_for
@@ -52,7 +52,7 @@ from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS, OpenSetShape, Sca
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unite import unite
 from mizzle_async.model import AttributeSchema, is_document
-from mizzle_async.model.annotations import type_name
+from mizzle_async.model.annotations import type_name, without_none
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 NONES: Final = frozenset({None, type(None)})
@@ -106,8 +106,8 @@ class Resolver:
 
     __slots__ = ("_classes", "hooks")
 
-    def __init__(self, hooks: HookRegistry) -> None:
-        self.hooks: Final[HookRegistry] = hooks
+    def __init__(self, hooks: HookSource) -> None:
+        self.hooks: Final[HookSource] = hooks
         self._classes: dict[Any, ClassShape] = {}
 
     def attribute(self, schema: AttributeSchema, where: str) -> Shape:
@@ -116,7 +116,15 @@ class Resolver:
         Raises:
             ModelError: Its type cannot be mapped.
         """
-        return self.shape(schema.type, Place(where, schema.storage_format))
+        shape = self.shape(schema.storage_type, Place(where, schema.storage_format))
+        if schema.encode is None:
+            return shape
+        hooks = UserHooks(schema.encode, schema.decode)
+        optional = isinstance(shape, OptionalShape)
+        inner = shape.inner if isinstance(shape, OptionalShape) else shape
+        python = " | ".join(type_name(member) for member in without_none(schema.type))
+        encoded = HookShape(python, None, hooks, None, of=inner)
+        return OptionalShape(encoded) if optional else encoded
 
     def shape(self, annotation: Any, place: Place) -> Shape:
         """Return how values of a type are stored.

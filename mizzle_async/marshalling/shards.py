@@ -89,7 +89,11 @@ class Sharding(Value):
 
     def decoder(self, decode: Callable[[Item], Any]) -> Callable[[Item], Any]:
         """Return a decoder that takes it off."""
-        return lambda item: decode(self.collect(item))
+
+        def decode_collected(item: Item, _target: Any = None) -> Any:
+            return decode(self.collect(item))
+
+        return decode_collected
 
     def key_encoder(self, encode_key: Callable[[Mapping[str, Any]], Item]) -> Callable[[Mapping[str, Any]], Item]:
         """Return an encoder of keys that puts the suffix on."""
@@ -111,7 +115,7 @@ def sharding_of(schema: EntitySchema) -> Sharding | None:
             f"{where}: shards= takes an entity with a sort key, which says where an item lies: without one, every item "
             "has a partition key of its own already"
         )
-    if scalar_code(partition.type, partition.storage_format) != "S":
+    if scalar_code(partition.storage_type, partition.storage_format) != "S":
         raise ModelError(f"{where}: shards= puts a suffix on the key, so it must be stored as text: write str")
     if schema.unique:
         raise ModelError(f"{where}: an entity with unique attributes cannot have shards=")

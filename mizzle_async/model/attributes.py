@@ -95,6 +95,9 @@ class AttributeOptions(Value):
         roles: The roles, of which an attribute may have one.
         shards: Over how many partitions the partition key is spread.
         key_only: Whether it is stored in the key of a shared table alone.
+        encode: Makes a value of type ``stored_as`` of the attribute's; None where it is stored by its own type.
+        decode: Makes the attribute's value of one of type ``stored_as``.
+        stored_as: The type of the stored value; None for a value that is stored by what it is.
     """
 
     name: str | None = None
@@ -102,6 +105,9 @@ class AttributeOptions(Value):
     roles: tuple[Role, ...] = ()
     shards: int | None = None
     key_only: bool = False
+    encode: Callable[[Any], Any] | None = None
+    decode: Callable[[Any], Any] | None = None
+    stored_as: Any = None
 
 
 NO_OPTIONS: Final = AttributeOptions()
@@ -146,6 +152,9 @@ def attribute(
     key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
+    encode: Callable[[Any], Any] | None = None,
+    decode: Callable[[Any], Any] | None = None,
+    stored_as: Any = None,
 ) -> AttributeDefault[ValueT]: ...
 @overload
 def attribute(
@@ -163,6 +172,9 @@ def attribute(
     key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
+    encode: Callable[[Any], Any] | None = None,
+    decode: Callable[[Any], Any] | None = None,
+    stored_as: Any = None,
 ) -> AttributeDefault[ValueT]: ...
 @overload
 def attribute(
@@ -179,6 +191,9 @@ def attribute(
     key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
+    encode: Callable[[Any], Any] | None = None,
+    decode: Callable[[Any], Any] | None = None,
+    stored_as: Any = None,
 ) -> Any: ...
 def attribute(
     *,
@@ -196,6 +211,9 @@ def attribute(
     key_only: bool = False,
     validator: Validator | Sequence[Validator] | None = None,
     converter: Callable[[Any], Any] | None = None,
+    encode: Callable[[Any], Any] | None = None,
+    decode: Callable[[Any], Any] | None = None,
+    stored_as: Any = None,
 ) -> Any:
     """Describe an attribute: its default, its stored name and its role.
 
@@ -215,14 +233,21 @@ def attribute(
         key_only: Store a part of a shared table's key in that key alone, and read it from there.
         validator: attrs' validator or validators.
         converter: attrs' converter.
+        encode: Makes what is stored of a value, for an attribute that is stored in a way of its own: a function that
+            returns a value of the type ``stored_as``. ``decode`` must undo it.
+        decode: Makes the value of what is stored.
+        stored_as: The type of what ``encode`` returns: it decides how that is stored, whether the attribute can be a
+            key, and what expressions may do with it. Without it the result is stored by what it is.
 
     Raises:
-        ModelError: If it has both a default and a factory.
+        ModelError: If it has both a default and a factory, or only one of ``encode`` and ``decode``.
     """
     if factory is not None:
         if default is not NOTHING:
             raise ModelError("attribute() takes `default=` or `factory=`, not both")
         default = attrs.Factory(factory)
+    if (encode is None) is not (decode is None) or (encode is None and stored_as is not None):
+        raise ModelError("attribute() takes `encode=` and `decode=` together, and `stored_as=` only with them")
     by_keyword = {
         "version": version,
         "time_to_live": time_to_live,
@@ -236,6 +261,9 @@ def attribute(
         roles=(*(one for one in ROLES if by_keyword[one.keyword]), *(() if role is None else (role,))),
         shards=shards,
         key_only=key_only,
+        encode=encode,
+        decode=decode,
+        stored_as=stored_as,
     )
     return attrs.field(
         default=default,

@@ -81,8 +81,7 @@ class Declaration:
         options = self.options
         role = next(iter(options.roles), None)
         optional = admits_none(annotation)
-        self._check_type(annotation)
-        return AttributeSchema(
+        schema = AttributeSchema(
             field=self.field,
             name=self.name,
             type=annotation,
@@ -94,10 +93,15 @@ class Declaration:
             role=role,
             shards=options.shards,
             key_only=options.key_only,
+            encode=options.encode,
+            decode=options.decode,
+            stored_as=options.stored_as,
         )
+        self._check_type(schema)
+        return schema
 
-    def _check_type(self, annotation: Any) -> None:
-        options = self.options
+    def _check_type(self, schema: AttributeSchema) -> None:
+        options, annotation = self.options, schema.storage_type
         name = type_name(annotation)
         if self.key is not None:
             check_key_type(self.where, annotation, KEY_WORDS[self.key])

@@ -82,7 +82,7 @@ def check_key_paths(name: str, owner: Any, paths: KeyPaths) -> None:
             raise ModelError(f"index {name!r}: the name of {path} is longer than {KEY_ATTRIBUTE_NAME_BYTES} bytes")
         attribute = None if schema is None else schema.by_name.get(stored)
         if attribute is not None:
-            check_scalar_type(str(path), attribute.type, f"key of index {name!r}")
+            check_scalar_type(str(path), attribute.storage_type, f"key of index {name!r}")
 
 
 def projected_names(name: str, owner: Any, projection: Any) -> Literal["all", "keys_only"] | tuple[str, ...]:

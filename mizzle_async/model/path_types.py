@@ -47,7 +47,7 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
     attribute = schema.by_name.get(str(segments[0]))
     if attribute is None:
         return Any
-    candidates: tuple[Any, ...] = (attribute.type,)
+    candidates: tuple[Any, ...] = (attribute.storage_type,)
     documents = dict(path.documents)
     for depth, segment in enumerate(segments[1:], start=1):
         document = documents.get(depth)
@@ -117,7 +117,7 @@ def _member(kind: type[Any], name: str, document: Any) -> Iterator[Any]:
     if SCHEMA_ATTRIBUTE in vars(kind):
         attribute = document_schema_of(kind).by_name.get(name)
         if attribute is not None:
-            yield attribute.type
+            yield attribute.storage_type
         elif document is None:
             yield Any
     else:

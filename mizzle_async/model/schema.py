@@ -5,9 +5,9 @@ The rooms above read these and never the classes' annotations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeAlias, get_origin
+from typing import Any, Literal, Optional, Protocol, TypeAlias, get_origin
 
 from attrs import NOTHING, Factory, field, frozen, has
 
@@ -44,6 +44,9 @@ class AttributeSchema(Value):
         shards: Over how many partitions the partition key is spread.
         part: Which key of a shared table it is a part of, if one.
         key_only: Whether it is stored in that key alone.
+        encode: Makes what is stored of a value; None where it is stored by its type.
+        decode: Makes a value of what is stored.
+        stored_as: The type of what ``encode`` returns; None where that is stored by what it is.
     """
 
     field: str
@@ -58,6 +61,17 @@ class AttributeSchema(Value):
     shards: int | None = None
     part: KeyRole | None = None
     key_only: bool = False
+    encode: Callable[[Any], Any] | None = None
+    decode: Callable[[Any], Any] | None = None
+    stored_as: Any = None
+
+    @property
+    def storage_type(self) -> Any:
+        """The type that decides how it is stored: its own, unless it is encoded in a way of its own."""
+        if self.encode is None:
+            return self.type
+        stored_as = Any if self.stored_as is None else self.stored_as
+        return Optional[stored_as] if self.optional else stored_as  # noqa: UP045  (it may be no class)
 
     @property
     def has_default(self) -> bool:

@@ -113,6 +113,8 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
                 raise ModelError(f"{model}: {other.field} and {declaration.field} are both {role.keyword}: keep one")
         if options.datetime_format is not None and options.datetime_format not in DATETIME_FORMATS:
             raise ModelError(f"{where}: datetime_format is one of {', '.join(DATETIME_FORMATS)}")
+        if options.encode is not None:
+            _check_encoded(declaration)
         if options.shards is not None:
             if declaration.key != "partition":
                 raise ModelError(f"{where}: shards= spreads a partition key: take it off this attribute")
@@ -132,6 +134,15 @@ def check_key_names(declarations: Collection[Declaration]) -> None:
                 f"{declaration.where}: get(…) and the other verbs have an option of that name: "
                 f'rename the attribute and keep the stored name, `attribute(name="{declaration.name}")`'
             )
+
+
+def _check_encoded(declaration: Declaration) -> None:
+    """Check that an attribute with functions of its own has no role whose values the library makes itself."""
+    role = next((role for role in declaration.options.roles if role.is_automatic or role.needs_time), None)
+    if role is not None:
+        raise ModelError(
+            f"{declaration.where}: {role.keyword} is stored in the library's own way: leave encode= and decode= out"
+        )
 
 
 def check_shards(where: str, shards: Any) -> None:

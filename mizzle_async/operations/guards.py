@@ -55,7 +55,7 @@ def check_reserved(schema: EntitySchema) -> None:
                 'give it another name, `attribute(name="…")`'
             )
     partition_key = schema.partition_key
-    if schema.unique and scalar_code(partition_key.type, partition_key.storage_format) not in {"S", None}:
+    if schema.unique and scalar_code(partition_key.storage_type, partition_key.storage_format) not in {"S", None}:
         raise ModelError(
             f"{schema.entity}.{schema.unique[0].field} is unique: that takes guard items in the same table, whose keys "
             f"are text, but the partition key {partition_key.field} is not. Make it `PartitionKey[str]`, or take "

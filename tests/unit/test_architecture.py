@@ -31,7 +31,7 @@ BELOW = {
 # Rooms of modules that have no folder: the rest of the top level is composition.
 ROOMS = {"": "public"} | dict.fromkeys(("codes", "types", "limits", "errors", "values"), "vocabulary")
 
-LATE_FOREIGN = ("wire.session", "integrations", "cli", "testing")
+LATE_FOREIGN = ("wire.session", "integrations", "cli", "testing", "marshalling.preconf")
 LATE_OWN = ("cli",)
 
 # A foreign library, and the only modules that may import it.

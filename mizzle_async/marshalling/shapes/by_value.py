@@ -22,7 +22,14 @@ from mizzle_async.types import AttributeValue
 ATTRIBUTE_LEVELS: Final = NESTING_LEVELS - 1
 """How deep a top-level attribute may nest: the item itself is the first level."""
 
+PLAIN_ADVICE: Final = "hooks that are composed of others take those of a plain cattrs.Converter()"
 ADVICE: Final = "declare the attribute's type, or convert it"
+
+
+class EncodedValue(dict[str, Any]):
+    """An attribute value that a converter gave: it is not stored by value once more."""
+
+    __slots__ = ()
 
 
 def too_deep() -> LimitMisfit:
@@ -182,6 +189,8 @@ _ENCODERS: Final[Mapping[type, Encoder]] = {
 
 def _encode_kin(value: Any, levels: int) -> AttributeValue:
     """Encode an instance of a subclass (a StrEnum member, a defaultdict, a named tuple) as its base."""
+    if isinstance(value, EncodedValue):
+        raise Misfit("a plain value", "one that is encoded already", PLAIN_ADVICE)
     for kind, encode in _ENCODERS.items():
         if isinstance(value, kind):
             return encode(value, levels)

@@ -47,64 +47,85 @@ class AnyShape(Shape):
 
 
 class HookShape(Shape):
-    """A type that the user's converter has hooks for; they speak plain values, which are stored by value.
+    """A type with functions of the user's: a converter's hooks, or those of one attribute.
 
     Attributes:
         python: The type as messages name it.
-        target: The type.
+        target: The type, which a structure hook is given as well; None for an attribute's function, which is not.
         hooks: The user's; where one is missing, ``ours`` does it.
-        ours: How the library would store it, or None if it cannot.
+        ours: How the library would store the type, or None if it cannot.
+        of: How the plain values of the user's functions are stored.
     """
 
-    def __init__(self, python: str, target: Any, hooks: UserHooks, ours: Shape | None) -> None:
+    def __init__(
+        self, python: str, target: Any, hooks: UserHooks, ours: Shape | None, *, of: Shape | None = None
+    ) -> None:
         self.python = python
         self.target = target
         self.hooks = hooks
         self.ours = ours
+        self.of: Shape = AnyShape() if of is None else of
+
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
+        return self.of.tags
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
         unstructure = self.hooks.unstructure
         if unstructure is None:
             assert self.ours is not None  # noqa: S101  (the resolver refuses a type that lacks both)
             return self.ours.encode(value, levels)
-        return encode_value(_ask_user(unstructure, "unstructure hook", self.python, value), levels)
+        return self.of.encode(_ask_user(unstructure, self._called("unstructure hook", "encode"), value), levels)
 
     def decode(self, stored: AttributeValue) -> Any:
         structure = self.hooks.structure
         if structure is None:
             assert self.ours is not None  # noqa: S101  (as above)
             return self.ours.decode(stored)
-        return _ask_user(structure, "structure hook", self.python, decode_value(stored), self.target)
+        arguments = () if self.target is None else (self.target,)
+        return _ask_user(structure, self._called("structure hook", "decode"), self.of.decode(stored), *arguments)
+
+    def _called(self, hook: str, option: str) -> str:
+        return f"{option}= of {self.python}" if self.target is None else f"{hook} of {self.python}"
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         if self.hooks.unstructure is None and self.ours is not None:
             return self.ours.encode_source(program, value, levels)
+        hook, plain = program.bind(self.hooks.unstructure, "unstructure"), program.fresh()
+        return f"({plain} := {hook}({value}), {self.of.encode_source(program, plain, levels)})[1]"
+
+    def payload_parts(self, program: Program, value: str, levels: Levels, *, as_json: bool) -> tuple[str, str] | None:
+        if self.hooks.unstructure is None:
+            return None
+        plain = program.fresh()
+        parts = self.of.payload_parts(program, plain, levels, as_json=as_json)
+        if parts is None:
+            return None
+        tag, payload = parts
         hook = program.bind(self.hooks.unstructure, "unstructure")
-        return f"{program.bind(encode_value, 'encode')}({hook}({value}), {levels})"
+        return tag, f"({plain} := {hook}({value}), {payload})[1]"
 
     def decode_source(self, program: Program, stored: str) -> str:
         if self.hooks.structure is None and self.ours is not None:
             return self.ours.decode_source(program, stored)
-        hook, target = program.bind(self.hooks.structure, "structure"), program.bind(self.target, "target")
-        return f"{hook}({program.bind(decode_value, 'decode')}({stored}), {target})"
+        hook, plain = program.bind(self.hooks.structure, "structure"), self.of.decode_source(program, stored)
+        return f"{hook}({plain})" if self.target is None else f"{hook}({plain}, {program.bind(self.target, 'target')})"
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
-        del above
-        return None
+        return self.of.depth(above)
 
     def member(self, segment: str | int) -> Shape | None:
-        del segment
-        return AnyShape()
+        return self.of.member(segment)
 
     def element(self) -> Shape | None:
-        return AnyShape()
+        return self.of.element()
 
 
-def _ask_user(hook: Callable[..., Any], kind: str, python: str, *arguments: Any) -> Any:
+def _ask_user(hook: Callable[..., Any], called: str, *arguments: Any) -> Any:
     try:
         return hook(*arguments)
     except Exception as error:
-        raise Misfit(f"what the {kind} of {python} takes", type(error).__name__) from error
+        raise Misfit(f"what the {called} takes", type(error).__name__) from error
 
 
 class OptionalShape(Shape):

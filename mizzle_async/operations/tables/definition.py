@@ -170,7 +170,7 @@ def _type_of(schema: EntitySchema, name: str, hooked: Container[str]) -> str:
     attribute: AttributeSchema | None = schema.by_name.get(name)
     if attribute is None:
         raise ModelError(f"{schema.entity} does not declare {name!r}, so its type as a key is not known")
-    code = scalar_code(attribute.type, attribute.storage_format)
+    code = scalar_code(attribute.storage_type, attribute.storage_format)
     if code is None or name in hooked:
         raise ModelError(
             f"{schema.entity}.{attribute.field} is part of a key, and only the converter knows how"

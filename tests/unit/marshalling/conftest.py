@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mizzle_async.marshalling import EntityCodec, Marshaller
+from mizzle_async.marshalling import EntityCodec, marshaller_of
 from mizzle_async.model import Attribute, PartitionKey, attribute, entity, schema_of
 
 
@@ -29,7 +29,7 @@ class Stored:
 
     def __init__(self, kind: Any, converter: Any = None, **options: Any) -> None:
         self.model = make_model(kind, **options)
-        self.codec: EntityCodec[Any] = Marshaller(converter).codec(schema_of(self.model))
+        self.codec: EntityCodec[Any] = marshaller_of(converter).codec(schema_of(self.model))
 
     def write(self, value: Any) -> Any:
         """Return the stored value of an instance's attribute, None where it is absent."""
@@ -53,6 +53,6 @@ def codec_of() -> Callable[..., EntityCodec[Any]]:
 
     def make(model: Any, converter: Any = None) -> EntityCodec[Any]:
         schema = schema_of(model) if isinstance(model, type) else model
-        return Marshaller(converter).codec(schema)
+        return marshaller_of(converter).codec(schema)
 
     return make

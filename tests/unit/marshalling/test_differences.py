@@ -9,7 +9,7 @@ import pytest
 
 from mizzle_async import ExpressionError
 from mizzle_async.expressions import Compiler
-from mizzle_async.marshalling import Difference, EntityCodec, Marshaller, diff
+from mizzle_async.marshalling import Difference, EntityCodec, Marshaller, diff, marshaller_of
 from mizzle_async.model import (
     Attribute,
     PartitionKey,
@@ -296,7 +296,7 @@ def test_what_hooks_made_is_replaced():
     converter = cattrs.Converter()
     converter.register_unstructure_hook(Money, vars)
     converter.register_structure_hook(Money, lambda value, _: Money(**value))
-    codec = Marshaller(converter).codec(schema_of(Purse))
+    codec = marshaller_of(converter).codec(schema_of(Purse))
     old = codec.encode(Purse(id="1", money=Money(1, "EUR"), several=[Money(1, "EUR")]))
     new = codec.encode(Purse(id="1", money=Money(2, "EUR"), several=[Money(1, "EUR"), Money(2, "EUR")]))
     update, guard, _ = compiled(codec, diff(codec, old, new))

@@ -10,7 +10,7 @@ import pytest
 
 from mizzle_async import LimitError, MarshallingError
 from mizzle_async.expressions import AttributePath, Compiler, Facet, UpdateClauses
-from mizzle_async.marshalling import EntityCodec, Marshaller, StoredValue, encode_timestamp
+from mizzle_async.marshalling import EntityCodec, Marshaller, StoredValue, encode_timestamp, marshaller_of
 from mizzle_async.model import Attribute, PartitionKey, SortKey, attribute, dict_schema, document, entity, schema_of
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -257,7 +257,7 @@ def test_timestamps_follow_the_user_s_hooks():
     converter = cattrs.Converter()
     converter.register_unstructure_hook(datetime, lambda moment: moment.year)
     converter.register_structure_hook(datetime, lambda year, _: datetime(year, 1, 1, tzinfo=UTC))
-    codec = Marshaller(converter).codec(schema_of(Order))
+    codec = marshaller_of(converter).codec(schema_of(Order))
     assert codec.encode_timestamp(codec.schema.by_field["placed_at"], 1769860800.0) == {"N": "2026"}
 
 

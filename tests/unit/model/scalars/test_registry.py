@@ -15,7 +15,7 @@ from mizzle_async import ExpressionError, MarshallingError, ModelError
 from mizzle_async.expressions import Compiler, Use
 from mizzle_async.marshalling import Marshaller
 from mizzle_async.marshalling.resolve import Place, Resolver
-from mizzle_async.marshalling.shapes.hooks import HookRegistry
+from mizzle_async.marshalling.shapes.hooks import NoHooks
 from mizzle_async.marshalling.shapes.scalars import scalar_of
 from mizzle_async.marshalling.shapes.unions import UnionShape
 from mizzle_async.model import (
@@ -89,7 +89,7 @@ def test_every_table_is_read_from_the_row(row):
         type_at(schema, schema.path("value")["inside"])
     for kind in row.exact_types:
         assert scalar_type(kind, row.datetime_format) is row
-    assert Resolver(HookRegistry(None)).shape(row.python, Place("Thing.value", row.datetime_format)) is scalar_of(row)
+    assert Resolver(NoHooks()).shape(row.python, Place("Thing.value", row.datetime_format)) is scalar_of(row)
 
 
 @pytest.mark.parametrize("row", ROWS)
