@@ -35,6 +35,7 @@ class MizzleError(Exception):
         message: What happened and what to do, without the context that ``str`` adds.
         operation: The API's name, such as ``PutItem``; None outside a call.
         table: The table or tables.
+        entity: The entity or entities; None where the error is about none.
         attempts: Requests sent; 0 when none was.
         request_id: The service's own, for AWS support.
     """
@@ -45,6 +46,7 @@ class MizzleError(Exception):
         *,
         operation: str | None = None,
         table: str | None = None,
+        entity: str | None = None,
         attempts: int = 0,
         request_id: str | None = None,
     ) -> None:
@@ -52,6 +54,7 @@ class MizzleError(Exception):
         self.message = message
         self.operation = operation
         self.table = table
+        self.entity = entity
         self.attempts = attempts
         self.request_id = request_id
 
@@ -63,7 +66,8 @@ class MizzleError(Exception):
 
     def __str__(self) -> str:
         """Say what happened, then where."""
-        where = [part for part in (self.operation, f"table {self.table!r}" if self.table else None) if part]
+        entity = self.entity if self.entity and self.entity not in self.message and self.entity != self.table else None
+        where = [part for part in (self.operation, entity, f"table {self.table!r}" if self.table else None) if part]
         if self.attempts:
             where.append("1 attempt" if self.attempts == 1 else f"{self.attempts} attempts")
         if self.request_id:
@@ -135,7 +139,11 @@ class TransportError(MizzleError):
 
 
 class CorruptResponseError(TransportError):
-    """An answer that is not DynamoDB's: a redirect, a page of HTML, a cut body, a wrong checksum, too many bytes."""
+    """An answer that is not DynamoDB's, or not to what was asked; its connection is closed.
+
+    A redirect, a page of HTML, a cut body, a wrong checksum, too many bytes; JSON of another shape than the operation
+    answers in, an item under another key than the one asked for, a last key that was answered before.
+    """
 
 
 class ProxyError(TransportError):

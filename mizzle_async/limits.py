@@ -71,6 +71,10 @@ INDEX_KEY_ATTRIBUTES: Final = 4
 
 SCAN_SEGMENTS: Final = 1_000_000
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+PAGE_BYTES: Final = 1024 * 1024
+"""What a query or a scan reads for one page, before the filter."""
+
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 READ_UNIT_BYTES: Final = 4_096
 WRITE_UNIT_BYTES: Final = 1_024

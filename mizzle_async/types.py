@@ -65,7 +65,13 @@ class Outcome(Enum):
 
 
 ParseAnswer: TypeAlias = Callable[[bytes], Any]
-"""Reads JSON, and raises `ValueError` where it is none; an operation may know a lighter form for its answer."""
+"""Reads the JSON of an answer of success, perhaps into a lighter form, and checks that it can be the answer.
+
+It raises `ValueError` for what is not JSON, and `CorruptResponseError` for what cannot be the answer.
+"""
+
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+"""The largest answer of any operation: the service reads at most 16 MB for one; JSON adds names, types and base64."""
 
 
 @transient(eq=False, repr=False)
@@ -80,7 +86,8 @@ class WireRequest(Value):
         index: The index it reads, for throttle state.
         timeout: Seconds for the whole call; ``None`` means the client's.
         token_age: Seconds since an earlier call first sent its client request token.
-        parse: Reads the JSON of an answer of success; None for orjson.
+        parse: Reads the JSON of an answer of success, and checks it; None for orjson alone.
+        answer_bytes: The largest answer that is believed.
     """
 
     operation: str
@@ -91,6 +98,7 @@ class WireRequest(Value):
     timeout: float | None = None
     token_age: float = 0.0
     parse: ParseAnswer | None = field(default=None, repr=False)
+    answer_bytes: int = MAX_ANSWER_BYTES
 
 
 @transient(eq=False, repr=False)
@@ -102,12 +110,15 @@ class WireResponse(Value):
         request_id: The service's own, for support; empty when it sent none.
         attempts: How many requests were sent.
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
+        distrust: Closes the connection that carried the answer, where what it holds turns out to be no answer; None
+            where no connection of ours did.
     """
 
     payload: WirePayload = field(repr=False)
     request_id: str = ""
     attempts: int = 1
     ambiguous: bool = False
+    distrust: Callable[[], None] | None = field(default=None, repr=False)
 
 
 @frozen(eq=False, repr=False)
@@ -179,6 +190,11 @@ class Sendable(Protocol[ResultT_co]):
 
 class SendingSteps(Protocol[ResultT_co]):
     """The steps by which an operation is sent. All of them are pure."""
+
+    @property
+    def entity_names(self) -> str | None:
+        """The entity, or the entities, that the operation is about, for errors."""
+        ...
 
     @property
     def settled(self) -> bool:

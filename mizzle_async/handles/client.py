@@ -32,6 +32,7 @@ from mizzle_async.instruments.heat import Heat, HeatReport
 from mizzle_async.marshalling import EntityCodec, marshaller_of
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Cipher, CursorCodec, cursor_secret
+from mizzle_async.operations.interpretation import raise_failure, result_of
 from mizzle_async.types import Caller, Instrument, Item, Sendable
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.exchange import Transport
@@ -341,12 +342,12 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
                 if failures <= FOLLOW_UPS:
                     again = await follow_up(self, operation, request, error, ends)
                 if again is None:
-                    return operation.sending.recover(error, self._clock())
+                    return raise_failure(operation.sending, request, error, self._clock())
                 operation, request = again
             else:
                 if self._heat is not None:
                     self._heat.observe(operation, response.payload)
-                return operation.sending.from_wire(response, self._clock())
+                return result_of(operation.sending, request, response, self._clock())
 
     async def control(
         self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None

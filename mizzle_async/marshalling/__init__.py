@@ -12,6 +12,7 @@ from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
 from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.marshalling.undeclared import keep_undeclared, members_guard
+from mizzle_async.marshalling.wellformed import malformed_path
 
 __all__ = [
     "Difference",
@@ -34,6 +35,7 @@ __all__ = [
     "item_size",
     "keep_undeclared",
     "make_converter",
+    "malformed_path",
     "marshaller_of",
     "members_guard",
     "parse_json",

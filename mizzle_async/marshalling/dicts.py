@@ -11,6 +11,7 @@ from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS, decode_entries, decode_value, encode_entries
 from mizzle_async.marshalling.shapes.open_values import AnyShape
 from mizzle_async.marshalling.shapes.shape import Shape
+from mizzle_async.marshalling.wellformed import NO_ITEM, unreadable
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, not_a
 from mizzle_async.types import AttributeValue, Item
@@ -72,12 +73,15 @@ class DictFunctions:
 
     def decode(self, item: Item) -> dict[str, Any]:
         """Return the dict of an item."""
+        found: Exception
         try:
             return decode_entries(item)
-        except Misfit:
-            pass
-        found = next(misfit for misfit in map(_misfit_of, item.items()) if misfit is not None)
-        raise found.to_error(self.schema.entity, known_key(self.schema, item))
+        except NO_ITEM as error:  # whatever stands there may be no item
+            found = error
+        answered: Any = item  # it need not be one
+        entries = answered.items() if isinstance(answered, dict) else ()
+        misfits = (misfit for misfit in map(_misfit_of, entries) if misfit is not None)
+        raise unreadable(self.schema.entity, next(misfits, found), known_key(self.schema, item))
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
         """Return the key of exactly the key attributes."""
@@ -138,4 +142,6 @@ def _misfit_of(entry: tuple[str, AttributeValue]) -> Misfit | None:
         decode_value(stored)
     except Misfit as misfit:
         return misfit.at_entry(name)
+    except NO_ITEM:  # whatever stands there is no attribute value
+        return Misfit("an attribute value", "something else").at_entry(name)
     return None

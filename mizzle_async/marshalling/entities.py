@@ -18,6 +18,7 @@ from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape
 from mizzle_async.marshalling.shapes.members import type_arguments
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.sizes import canonical_key
+from mizzle_async.marshalling.wellformed import NO_ITEM, unreadable
 from mizzle_async.model import EntitySchema
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.types import Item
@@ -122,11 +123,12 @@ class CarefulFunctions:
 
     def decode(self, item: Item) -> Any:
         """Return the instance of an item, or say what does not fit; the error has the item's key."""
+        found: Exception
         try:
             return self.shape.decode_fields(item)
-        except Misfit as misfit:
-            found = misfit
-        raise found.to_error(self.schema.entity, known_key(self.schema, item)) from found.__cause__
+        except NO_ITEM as error:  # whatever stands there may be no item
+            found = error
+        raise unreadable(self.schema.entity, found, known_key(self.schema, item))
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
         """Return the key of values by Python name, or say what does not fit."""
@@ -177,19 +179,21 @@ def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
     def by_one(item: Item) -> Hashable:
         try:
             stored = item[first]
-        except KeyError:
-            return tuple(key_of_item(schema, item))  # which says what is missing
-        return stored["S"] if "S" in stored else canonical_key({first: stored})
+            return stored["S"] if "S" in stored else canonical_key({first: stored})
+        except NO_ITEM as error:  # whatever stands there may be no item
+            key_of_item(schema, item)  # which says what is missing
+            raise unreadable(schema.entity, error) from None
 
     def by_two(item: Item) -> Hashable:
         try:
             stored, other = item[first], item[last]
-        except KeyError:
-            return tuple(key_of_item(schema, item))  # which says what is missing
-        return (
-            stored["S"] if "S" in stored else canonical_key({first: stored}),
-            other["S"] if "S" in other else canonical_key({last: other}),
-        )
+            return (
+                stored["S"] if "S" in stored else canonical_key({first: stored}),
+                other["S"] if "S" in other else canonical_key({last: other}),
+            )
+        except NO_ITEM as error:  # whatever stands there may be no item
+            key_of_item(schema, item)  # which says what is missing
+            raise unreadable(schema.entity, error) from None
 
     return by_one if first == last else by_two
 
@@ -208,21 +212,21 @@ def keys_identifier(
     def all_by_one(items: Sequence[Item]) -> list[Hashable]:
         try:
             return [item[first]["S"] for item in items]
-        except KeyError:
+        except (KeyError, TypeError):
             return [identify(item) for item in items]
 
     def all_by_two(items: Sequence[Item]) -> list[Hashable]:
         try:
             return [(item[first]["S"], item[last]["S"]) for item in items]
-        except KeyError:
+        except (KeyError, TypeError):
             return [identify(item) for item in items]
 
     return all_by_one if first == last else all_by_two
 
 
-def known_key(schema: EntitySchema, item: Item) -> Item:
-    """Return those key attributes that an item has, for an error about it."""
-    return {name: item[name] for name in schema.key_names if name in item}
+def known_key(schema: EntitySchema, item: Any) -> Item:
+    """Return those key attributes that an item has, for an error about it; none of what is no item."""
+    return {name: item[name] for name in schema.key_names if name in item} if isinstance(item, dict) else {}
 
 
 def key_of_item(schema: EntitySchema, item: Item) -> Item:
@@ -235,5 +239,7 @@ def key_of_item(schema: EntitySchema, item: Item) -> Item:
         return {name: item[name] for name in schema.key_names}
     except KeyError:
         missing = next(name for name in schema.key_names if name not in item)
+    except TypeError as error:
+        raise unreadable(schema.entity, error) from error
     path = f"{schema.entity}.{missing}"
     raise MarshallingError(f"{path}: expected a key attribute, found no such attribute", path=path)

@@ -19,6 +19,7 @@ from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
+from mizzle_async.marshalling.wellformed import NO_ITEM
 from mizzle_async.model.scalars.binary import write_bytes, write_str
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 from mizzle_async.types import AttributeValue
@@ -151,6 +152,9 @@ class Operands:
             return target.converted(value) if isinstance(target, Field) else value
         except Misfit as misfit:
             found = misfit
+        except NO_ITEM as error:  # whatever stands there may be no attribute value
+            found = Misfit("an attribute value", "something else")
+            found.__cause__ = error
         for segment in reversed(segments[1:]):
             found = found.at_position(segment) if isinstance(segment, int) else found.at_entry(segment)
         first = self.members.get(str(segments[0]))

@@ -16,11 +16,12 @@ import orjson
 from attrs import field, fields, frozen
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
+from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, check_consumed, mismatch
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.sending import Sending
 from mizzle_async.operations.target import Target
-from mizzle_async.types import MYPY, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import MYPY, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OperationT = TypeVar("OperationT", bound="Operation[Any]")
@@ -48,6 +49,9 @@ class Operation(Generic[ResultT_co]):
 
     api: ClassVar[str]
     """The API's name, such as ``GetItem``."""
+
+    _answer_bytes: ClassVar[int] = ITEM_ANSWER_BYTES
+    """The largest answer that is believed."""
 
     _target: Target[Any]
     timeout: float | None = field(default=None, kw_only=True, validator=_check_timeout)
@@ -92,6 +96,11 @@ class Operation(Generic[ResultT_co]):
     # ── what each verb fills in; `Sending` explains the first of them ──
 
     @property
+    def _entity_names(self) -> str | None:
+        """Return the entity, or the entities, that this is about, for errors; None where none is known."""
+        return self._target.schema.entity
+
+    @property
     def _safety(self) -> RepeatSafety:
         return RepeatSafety.READ
 
@@ -113,8 +122,29 @@ class Operation(Generic[ResultT_co]):
             self._safety,
             self._index(),
             self.timeout,
-            parse=self._parse(),
+            parse=self._parse,
+            answer_bytes=self._answer_bytes,
         )
+
+    def _parse(self, body: bytes, /) -> WirePayload:
+        """Read the JSON of an answer of success, and check that it can be the answer to this request.
+
+        Raises:
+            ValueError: It is not JSON.
+            CorruptResponseError: It is of the wrong shape, or about something else than was asked.
+        """
+        payload = self._json(body)
+        if type(payload) is not dict:
+            raise mismatch("a 200 whose JSON is not an object")
+        try:
+            if "ConsumedCapacity" in payload:
+                check_consumed(payload)
+            self._check(payload)
+        except MizzleError:
+            raise
+        except Exception as error:
+            raise mismatch(f"{self.api} does not answer in this shape ({type(error).__name__})") from error
+        return payload
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         raise NotImplementedError
@@ -137,8 +167,15 @@ class Operation(Generic[ResultT_co]):
     def _index(self) -> str | None:
         return None
 
-    def _parse(self) -> ParseAnswer | None:
-        return None
+    def _json(self, body: bytes) -> Any:
+        """Read JSON; an operation may know a lighter form for what it is answered."""
+        return orjson.loads(body)
+
+    def _check(self, payload: WirePayload) -> None:
+        """Refuse an answer that cannot be the answer to this request.
+
+        Whatever else this raises says the same, so that no shape needs to be foreseen.
+        """
 
     def _capacity(self) -> Capacity:
         return Capacity()

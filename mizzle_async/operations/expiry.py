@@ -25,7 +25,11 @@ def expiry_bounds(now: float) -> tuple[AttributeValue, AttributeValue]:
 
 def is_expired(value: AttributeValue | None, now: float) -> bool:
     """Tell whether an item is expired at ``now``, by its stored time to live; None where it has none."""
-    if value is None or "N" not in value:
+    if value is None:
+        return False
+    try:
+        expires = float(value["N"])
+    except (KeyError, TypeError, ValueError):  # of another type, or no attribute value: whoever reads the item says so
         return False
     latest = floor(now)
-    return latest - IGNORED_AFTER_SECONDS <= float(value["N"]) <= latest
+    return latest - IGNORED_AFTER_SECONDS <= expires <= latest

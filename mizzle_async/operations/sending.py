@@ -34,6 +34,12 @@ class Sending(Generic[ResultT_co]):
         return target
 
     @property
+    def entity_names(self) -> str | None:
+        """The entity, or the entities, that the operation is about, for errors; None where none is known."""
+        names: str | None = self._operation._entity_names
+        return names
+
+    @property
     def safety(self) -> RepeatSafety:
         """Whether the request may be repeated after a lost answer."""
         safety: RepeatSafety = self._operation._safety

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import orjson
 
-from mizzle_async.errors import CorruptResponseError
+from mizzle_async.errors import CorruptResponseError, MizzleError
 from mizzle_async.types import Outcome, ParseAnswer
 from mizzle_async.wire.exchange import Answer
 
@@ -31,14 +31,15 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes, parse: Pa
         status: The HTTP status.
         headers: Lower-case names to values.
         body: The whole body, with transfer encoding removed.
-        parse: Reads the JSON of a 200; None for orjson.
+        parse: Reads the JSON of a 200, and checks that it can be the answer to its request; None for orjson alone.
 
     Returns:
         The answer, its error code extracted.
 
     Raises:
         CorruptResponseError: A redirect, compressed data nobody asked for, a wrong ``x-amz-crc32``, or a 200 that is
-            not a JSON object. Its outcome is ``UNKNOWN``: whoever sent this, the request may have been applied.
+            not a JSON object, or not the answer to its request. Its outcome is ``UNKNOWN``: whoever sent this, the
+            request may have been applied.
     """
     checksum = headers.get("x-amz-crc32")
     if checksum is not None and checksum != (right := str(crc32(body))) and checksum.strip() != right:
@@ -53,6 +54,8 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes, parse: Pa
             return Answer(status, headers, {})
         try:
             payload = orjson.loads(body) if parse is None else parse(body)
+        except MizzleError:
+            raise
         except ValueError:
             raise _refusal(f"a 200 whose {len(body)} bytes are not JSON") from None
         if type(payload) is not dict:

@@ -6,12 +6,12 @@ Neither knows operations, retries or deadlines: a call's deadline reaches a tran
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, overload
 
 from attrs import define, field, frozen
 
-from mizzle_async.types import Outcome, ParseAnswer, WirePayload
+from mizzle_async.types import MAX_ANSWER_BYTES, Outcome, ParseAnswer, WirePayload
 from mizzle_async.values import Value, transient
 
 
@@ -77,7 +77,8 @@ class Exchange:
         fresh: Asks for a connection that has not served before.
         stale: Set by the transport where the server closed a connection, that had served before, without a byte of an
             answer: usually it was idle for too long.
-        parse: Reads the JSON of an answer of success; None for orjson.
+        parse: Reads the JSON of an answer of success, and checks it; None for orjson alone.
+        answer_bytes: The largest answer that is believed.
     """
 
     endpoint: Endpoint
@@ -87,6 +88,7 @@ class Exchange:
     fresh: bool = False
     stale: bool = False
     parse: ParseAnswer | None = field(default=None, repr=False)
+    answer_bytes: int = MAX_ANSWER_BYTES
 
 
 @transient(eq=False, repr=False)
@@ -98,12 +100,14 @@ class Answer(Value):
         headers: Lower-case names to values.
         payload: The parsed body; empty where an error status came without JSON.
         code: The service's error code without namespace, from the body or the header; empty where there is none.
+        distrust: Closes the connection that carried it, once that carries nothing; None where the transport cannot.
     """
 
     status: int
     headers: Mapping[str, str]
     payload: WirePayload = field(repr=False)
     code: str = ""
+    distrust: Callable[[], None] | None = field(default=None, repr=False)
 
 
 class Transport(Protocol):

@@ -14,12 +14,10 @@ from typing import Final, TypeAlias
 
 import httptools
 
+from mizzle_async.types import MAX_ANSWER_BYTES
+
 RawAnswer: TypeAlias = tuple[int, dict[str, str], bytes]
 """A whole answer before it is checked: status, lower-case names to values, body."""
-
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""The largest answer that is believed. The service reads at most 16 MB for one answer; JSON adds names, types and
-base64 to that."""
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """The largest status line and headers, interim answers included; the service's own take a few hundred bytes."""
@@ -104,6 +102,7 @@ class AnswerReader:
         max_answer_bytes: The largest answer that is believed.
 
     Attributes:
+        max_answer_bytes: The same; each answer may have another limit.
         received: Bytes of the answer so far.
         keeps_alive: Whether the connection may carry another exchange after the last answer.
     """
@@ -113,16 +112,16 @@ class AnswerReader:
         "_head",
         "_head_complete",
         "_headers",
-        "_max_answer_bytes",
         "_parser",
         "_parts",
         "_refusal",
         "keeps_alive",
+        "max_answer_bytes",
         "received",
     )
 
     def __init__(self, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._max_answer_bytes = max_answer_bytes
+        self.max_answer_bytes: int = max_answer_bytes
         self._parser = httptools.HttpResponseParser(self)
         self._answer: RawAnswer | None = None
         self._head = b""
@@ -246,5 +245,5 @@ class AnswerReader:
             return
         announced = self._headers.get("content-length", "")
         size = max(self.received, int(announced) if announced.isdecimal() else 0)
-        if size > self._max_answer_bytes + MAX_HEAD_BYTES:
-            raise FramingError(f"{size} bytes are more than an answer may have ({self._max_answer_bytes})")
+        if size > self.max_answer_bytes + MAX_HEAD_BYTES:
+            raise FramingError(f"{size} bytes are more than this answer may have ({self.max_answer_bytes})")

@@ -222,7 +222,15 @@ class Pipeline:
         body = call.request.body
         call.signed_at = int(self._wall_clock() + self._clock_offset)
         headers = route.signer.sign(body, call.signed_at)
-        return Exchange(route.endpoint, headers, body, fresh=call.fresh, parse=call.request.parse)
+        request = call.request
+        return Exchange(
+            route.endpoint,
+            headers,
+            body,
+            fresh=call.fresh,
+            parse=request.parse,
+            answer_bytes=request.answer_bytes,
+        )
 
     def _sign_again(self, call: Call, route: Route) -> Exchange:
         """Prepare the second request of a hedged read."""
@@ -240,7 +248,8 @@ class Pipeline:
             self._throttles.succeeded(call.request.table, call.request.index)
         if self._instruments or logger.isEnabledFor(logging.DEBUG):
             self._observe(call, None, answer)
-        return WireResponse(answer.payload, answer.headers.get("x-amzn-requestid", ""), call.attempts, call.ambiguous)
+        identity = answer.headers.get("x-amzn-requestid", "")
+        return WireResponse(answer.payload, identity, call.attempts, call.ambiguous, answer.distrust)
 
     def _after_error(self, call: Call, error: TransportError) -> float:
         """Return the pause before the next attempt, or raise what ends the call."""

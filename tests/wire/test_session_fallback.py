@@ -197,7 +197,7 @@ async def test_an_answer_that_is_too_large_is_refused():
     async with ScriptedServer([endless], then=ITEM) as server:
         transport = direct(max_answer_bytes=50_000)
         exchange = Exchange(server.endpoint, [("host", server.endpoint.authority)], b"{}")
-        with pytest.raises(errors.CorruptResponseError, match="more than an answer may have") as caught:
+        with pytest.raises(errors.CorruptResponseError, match="more than this answer may have") as caught:
             await transport.exchange(exchange)
         assert caught.value.outcome is exchange.phase is Outcome.UNKNOWN
         await server.until(lambda: server.open == 0)

@@ -281,6 +281,13 @@ def decode_any(stored: AttributeValue) -> Any:
         return decode_value(stored)
     except Misfit as misfit:
         found = misfit
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):  # whatever stands there is no attribute value
         found = Misfit("an attribute value", "something else")
     raise found.to_error("value")

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import CorruptResponseError, ExpressionError
+from mizzle_async.errors import ExpressionError
 from mizzle_async.limits import (
     BATCH_GET_KEYS,
     BATCH_WRITE_ITEMS,
@@ -23,11 +23,12 @@ from mizzle_async.limits import (
 )
 from mizzle_async.marshalling import ItemRecords, careful_serializer, check_item_size
 from mizzle_async.model import EntitySchema
+from mizzle_async.operations.answers import check_items, check_key, check_results, mismatch
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.delete import DeleteItem
 from mizzle_async.operations.writes.put import PutItem
-from mizzle_async.types import Item, Outcome, ParseAnswer, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import MAX_ANSWER_BYTES, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 GET_CHUNK: Final = BATCH_GET_KEYS
 WRITE_CHUNK: Final = BATCH_WRITE_ITEMS
@@ -302,14 +303,29 @@ class BatchGet(Operation[BatchAnswer]):
     """
 
     api = "BatchGetItem"
+    _answer_bytes = MAX_ANSWER_BYTES
 
     keys: tuple[Item, ...]
     consistent_read: bool = field(default=False, kw_only=True)
     report_capacity: bool = field(default=False, kw_only=True)
     records: ItemRecords | None = field(default=None, kw_only=True)
 
-    def _parse(self) -> ParseAnswer | None:
-        return None if self.records is None else self.records.parse
+    def _json(self, body: bytes) -> Any:
+        return super()._json(body) if self.records is None else self.records.parse(body)
+
+    def _check(self, payload: WirePayload) -> None:
+        table = self._target.table
+        responses, unprocessed = payload.get("Responses", {}), payload.get("UnprocessedKeys", {})
+        if not responses.keys() | unprocessed.keys() <= {table}:
+            raise mismatch("it is about a table that was not asked for")
+        check_items(responses.get(table, []), None if self.records is None else self.records.cls)
+        if not responses and not unprocessed:
+            check_results(payload, "Responses", "UnprocessedKeys")
+        if unprocessed:
+            identify = self._target.codec.identify
+            asked = {identify(key): key for key in self.keys}
+            for key in unprocessed[table]["Keys"]:
+                check_key(asked[identify(key)], key)
 
     def _body(self) -> WirePayload:
         entry: WirePayload = {"Keys": list(self.keys)}
@@ -336,6 +352,7 @@ class BatchWrite(Operation[BatchAnswer]):
     """
 
     api = "BatchWriteItem"
+    _answer_bytes = MAX_ANSWER_BYTES
 
     entries: Sequence[BatchEntry]
 
@@ -347,7 +364,23 @@ class BatchWrite(Operation[BatchAnswer]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, put together from its encoded parts."""
         tables = self._tables()
-        return WireRequest(self.api, _encoded(tables), ", ".join(sorted(tables)), self._safety, None, self.timeout)
+        return WireRequest(
+            self.api,
+            _encoded(tables),
+            ", ".join(sorted(tables)),
+            self._safety,
+            None,
+            self.timeout,
+            parse=self._parse,
+            answer_bytes=self._answer_bytes,
+        )
+
+    def _check(self, payload: WirePayload) -> None:
+        left = payload.get("UnprocessedItems")
+        if left:
+            self._matched(left)
+        elif payload:
+            check_results(payload, "UnprocessedItems")
 
     def _tables(self) -> dict[str, list[bytes]]:
         """Return the encoded writes of each table."""
@@ -365,18 +398,18 @@ class BatchWrite(Operation[BatchAnswer]):
         return body
 
     def _from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (nothing expires)
-        """Return the writes that were not done, as they were given.
-
-        Raises:
-            CorruptResponseError: The answer lists a write that was never asked for.
-        """
+        """Return the writes that were not done, as they were given."""
         payload = response.payload
         left = payload.get("UnprocessedItems")
         unprocessed = self._matched(left) if left else []
         return BatchAnswer([], unprocessed, consumed_units(payload), response.ambiguous)
 
     def _matched(self, left: dict[str, list[WirePayload]]) -> list[BatchEntry]:
-        """Find the writes that came back: the service answers them in an order of its own, numbers normalised."""
+        """Find the writes that came back: the service answers them in an order of its own, numbers normalised.
+
+        Raises:
+            CorruptResponseError: The answer lists a write that was never asked for.
+        """
         asked = {entry.identity: entry for entry in self.entries}
         identify: dict[str, Callable[[Item], Hashable]] = {
             entry.target.table: entry.target.codec.identify for entry in self.entries
@@ -389,12 +422,7 @@ class BatchWrite(Operation[BatchAnswer]):
                     item: Item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
                     found.append(asked.pop((table, identify[table](item))))
         except (KeyError, TypeError) as error:
-            raise CorruptResponseError(
-                "the answer lists a write as unprocessed that was not asked for",
-                outcome=Outcome.UNKNOWN,
-                operation=self.api,
-                table=", ".join(sorted(self._tables())),
-            ) from error
+            raise mismatch("it lists a write as unprocessed that was not asked for") from error
         return found
 
 

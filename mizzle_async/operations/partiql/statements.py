@@ -25,6 +25,7 @@ from mizzle_async.errors import (
     ValidationError,
 )
 from mizzle_async.limits import PARTIQL_BATCH_STATEMENTS, TRANSACTION_ACTIONS
+from mizzle_async.operations.answers import PAGE_ANSWER_BYTES, check_items, check_results, mismatch
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
@@ -34,7 +35,15 @@ from mizzle_async.operations.target import Target
 from mizzle_async.operations.transactions.cancellations import NOTHING_READ, NOTHING_WRITTEN, cancellation
 from mizzle_async.operations.transactions.request import raise_lost
 from mizzle_async.operations.transactions.tokens import ClientRequestToken, request_token
-from mizzle_async.types import AttributeValue, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import (
+    MAX_ANSWER_BYTES,
+    AttributeValue,
+    Item,
+    RepeatSafety,
+    WirePayload,
+    WireRequest,
+    WireResponse,
+)
 from mizzle_async.values import Record
 
 RowT = TypeVar("RowT")
@@ -120,10 +129,15 @@ class ExecuteStatement(Operation[RawPage]):
     """
 
     api = "ExecuteStatement"
+    _answer_bytes = PAGE_ANSWER_BYTES
 
     plan: StatementPlan[Any]
     limit: int | None = field(default=None, kw_only=True)
     next_token: str | None = field(default=None, kw_only=True)
+
+    @property
+    def _entity_names(self) -> None:
+        """Return None: a statement names tables."""
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -139,6 +153,15 @@ class ExecuteStatement(Operation[RawPage]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         return evolve(super()._to_request(), table=table_of(self.plan.text))
+
+    def _check(self, payload: WirePayload) -> None:
+        items, token = payload.get("Items"), payload.get("NextToken")
+        if items is None:
+            check_results(payload, "NextToken")
+        else:
+            check_items(items, None)
+        if token is not None and (type(token) is not str or token == self.next_token):
+            raise mismatch("its token for the next page is none, or the one before: reading would never end")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page; its last key holds the service's token for the next one."""
@@ -206,8 +229,13 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
     """
 
     api = "BatchExecuteStatement"
+    _answer_bytes = MAX_ANSWER_BYTES
 
     _plans: tuple[StatementPlan[RowT], ...]
+
+    @property
+    def _entity_names(self) -> None:
+        """Return None: a statement names tables."""
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -226,6 +254,9 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         return evolve(super()._to_request(), table=tables_of(self._plans))
+
+    def _check(self, payload: WirePayload) -> None:
+        check_responses(payload["Responses"], self._plans)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
         """Return what became of each statement, in their order."""
@@ -264,10 +295,15 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
     """
 
     api = "ExecuteTransaction"
+    _answer_bytes = MAX_ANSWER_BYTES
 
     _plans: tuple[StatementPlan[RowT], ...]
     _given: tuple[Any, ...] = field(kw_only=True, alias="given")
     _token: ClientRequestToken = field(kw_only=True, alias="token")
+
+    @property
+    def _entity_names(self) -> None:
+        """Return None: a statement names tables."""
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -294,6 +330,13 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         return evolve(super()._to_request(), table=tables_of(self._plans), token_age=self._token.age)
+
+    def _check(self, payload: WirePayload) -> None:
+        answers = payload.get("Responses")
+        if answers:
+            check_responses(answers, self._plans)
+        elif payload:
+            check_results(payload, "Responses")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
         """Return what each statement returned, in their order; None for writes and where there is no item."""
@@ -341,6 +384,17 @@ def _statement_error(code: str, words: str, item: Item | None, load: StoredLoade
     if issubclass(kind, ConditionalCheckFailedError):
         return kind(f"{code}: {words}", code=code, item=item, load=load)
     return kind(f"{code}: {words}", code=code)
+
+
+def check_responses(answers: Sequence[WirePayload], plans: Sequence[StatementPlan[Any]]) -> None:
+    """Refuse another number of answers than of statements, and what is neither an item nor an error."""
+    if len(answers) != len(plans):
+        raise mismatch(f"{len(answers)} results were answered to {len(plans)} statements")
+    for answer in answers:
+        error = answer.get("Error")
+        check_items([each for each in (answer.get("Item"), error) if each is not None], None)
+        if error is not None and not isinstance(error.get("Code"), str):
+            raise mismatch("the error of a statement has no code")
 
 
 def tables_of(plans: Sequence[StatementPlan[Any]]) -> str:

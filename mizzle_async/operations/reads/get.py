@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import ItemNotFoundError
 from mizzle_async.limits import READ_UNIT_BYTES
+from mizzle_async.operations.answers import check_key, check_results
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.expiry import is_expired
@@ -69,7 +70,15 @@ class GetItem(Operation[ResultT_co]):
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
 
+    def _check(self, payload: WirePayload) -> None:
+        item = payload.get("Item")
+        if item is not None:
+            check_key(self.key, item)
+        elif payload:
+            check_results(payload)
+
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
+        """Return the instance, or what stands for none."""
         return self._from_item(response.payload.get("Item"), now, response)
 
     def _from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:

@@ -7,9 +7,17 @@ from typing import Any, Protocol
 from attrs import evolve, field, frozen
 
 from mizzle_async.marshalling import ItemRecords
+from mizzle_async.operations.answers import (
+    PAGE_ANSWER_BYTES,
+    check_items,
+    check_key,
+    check_position,
+    equalities,
+    mismatch,
+)
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.types import Item, ParseAnswer, WirePayload, WireResponse
+from mizzle_async.types import AttributeValue, Item, WirePayload, WireResponse
 from mizzle_async.values import Record
 
 
@@ -61,6 +69,8 @@ class ReadPage(Operation[RawPage]):
     consistent.
     """
 
+    _answer_bytes = PAGE_ANSWER_BYTES
+
     compiled: WirePayload
     start_key: Item | None = field(default=None, kw_only=True)
     limit: int | None = field(default=None, kw_only=True)
@@ -82,8 +92,21 @@ class ReadPage(Operation[RawPage]):
         index: str | None = self.compiled.get("IndexName")
         return index
 
-    def _parse(self) -> ParseAnswer | None:
-        return None if self.records is None else self.records.parse
+    def _json(self, body: bytes) -> Any:
+        return super()._json(body) if self.records is None else self.records.parse(body)
+
+    def _check(self, payload: WirePayload) -> None:
+        items: Any = payload.get("Items")
+        count, scanned = payload.get("Count"), payload.get("ScannedCount", 0)
+        if items is not None:
+            check_items(items, None if self.records is None else self.records.cls)
+            if count is not None and count != len(items):
+                raise mismatch(f"it counts {count} items, and lists {len(items)}")
+        elif type(count) is not int:
+            raise mismatch("it neither lists nor counts items")
+        if not isinstance(scanned, int):
+            raise mismatch("what it counts is no number")
+        check_position(payload.get("LastEvaluatedKey"), self.start_key)
 
     def _capacity(self) -> Capacity:
         return Capacity() if self.plan is None else self.plan.capacity()
@@ -115,6 +138,21 @@ class QueryPage(ReadPage):
     __slots__ = ()
 
     api = "Query"
+
+    def _check(self, payload: WirePayload) -> None:
+        super()._check(payload)
+        items: list[Any] = payload.get("Items") or []
+        if items:
+            # An answer is of one query: the first item and the last one tell whose.
+            for name, value in equalities(self.compiled):
+                for item in (items[0], items[-1]):
+                    check_key({name: value}, {name: self._stored(item, name)})
+
+    def _stored(self, item: Any, name: str) -> AttributeValue:
+        stored = self._target.codec.stored(item, name)
+        if stored is None:
+            raise mismatch(f"an item lacks {name!r}, by which it was asked for")
+        return stored
 
 
 class ScanPage(ReadPage):

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
+from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.transactions.cancellations import canceled
@@ -67,7 +68,10 @@ class ExactlyOnce(Operation[ResultT_co]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(self._body(), tables_of(self._actions), self._token, self.timeout)
+        return transaction_request(self._body(), tables_of(self._actions), self._token, self.timeout, self._parse)
+
+    def _check(self, payload: WirePayload) -> None:
+        check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the write gives."""

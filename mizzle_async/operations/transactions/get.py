@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceledError
 from mizzle_async.limits import TRANSACTION_ACTIONS
 from mizzle_async.marshalling import canonical_key
+from mizzle_async.operations.answers import check_key, mismatch
 from mizzle_async.operations.base import Operation, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.reads.get import GetItem
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.transactions.cancellations import canceled_read
-from mizzle_async.types import Item, WirePayload, WireRequest, WireResponse
+from mizzle_async.operations.transactions.request import names_of
+from mizzle_async.types import MAX_ANSWER_BYTES, Item, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
@@ -29,8 +31,14 @@ class TransactGet(Operation[ResultT_co]):
     """
 
     api = "TransactGetItems"
+    _answer_bytes = MAX_ANSWER_BYTES
 
     gets: tuple[GetItem[Any], ...]
+
+    @property
+    def _entity_names(self) -> str:
+        """Return the entities, each once."""
+        return names_of(self.gets)
 
     @property
     def _settled(self) -> bool:
@@ -43,8 +51,16 @@ class TransactGet(Operation[ResultT_co]):
 
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
-        request = super()._to_request()
-        return WireRequest(request.operation, request.body, self._tables(), request.safety, None, request.timeout)
+        return evolve(super()._to_request(), table=self._tables())
+
+    def _check(self, payload: WirePayload) -> None:
+        answers = payload["Responses"]
+        if len(answers) != len(self.gets):
+            raise mismatch(f"{len(answers)} items were answered to {len(self.gets)} gets")
+        for get, answer in zip(self.gets, answers, strict=True):
+            item = answer.get("Item")
+            if item is not None:
+                check_key(get.key, item)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         """Return what each get gives, in their order.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
 
 import orjson
 
@@ -18,7 +18,7 @@ from mizzle_async.operations.actions import Action
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity, Explanation, explain_request, show_item
 from mizzle_async.operations.transactions.tokens import ClientRequestToken
-from mizzle_async.types import Outcome, RepeatSafety, WirePayload, WireRequest
+from mizzle_async.types import Outcome, ParseAnswer, RepeatSafety, WirePayload, WireRequest
 
 API = "TransactWriteItems"
 
@@ -40,14 +40,21 @@ def transaction_body(actions: Sequence[Action], token: ClientRequestToken, *, re
     return body
 
 
-def transaction_request(body: WirePayload, table: str, token: ClientRequestToken, timeout: float | None) -> WireRequest:
+def transaction_request(
+    body: WirePayload, table: str, token: ClientRequestToken, timeout: float | None, parse: ParseAnswer
+) -> WireRequest:
     """Return the wire request."""
-    return WireRequest(API, orjson.dumps(body), table, RepeatSafety.TOKEN, None, timeout, token.age)
+    return WireRequest(API, orjson.dumps(body), table, RepeatSafety.TOKEN, None, timeout, token.age, parse)
 
 
 def tables_of(actions: Sequence[Action]) -> str:
     """Return the tables for messages, each once."""
     return ", ".join(dict.fromkeys(action.body["TableName"] for action in actions))
+
+
+def names_of(operations: Iterable[Any]) -> str:
+    """Return the entities that operations are about, for messages, each once."""
+    return ", ".join(dict.fromkeys(operation.target.schema.entity for operation in operations))
 
 
 def transaction_capacity(*parts: Capacity) -> Capacity:

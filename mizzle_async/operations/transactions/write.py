@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
+from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.base import Operation, use, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.guards import hand_over
@@ -19,6 +20,7 @@ from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
 from mizzle_async.operations.transactions.request import (
     API,
     explain_transaction,
+    names_of,
     raise_lost,
     tables_of,
     transaction_body,
@@ -50,6 +52,11 @@ class TransactWrite(Operation[ResultT_co]):
     _actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, alias="actions", repr=False)
 
     @property
+    def _entity_names(self) -> str:
+        """Return the entities, each once."""
+        return names_of(self.operations)
+
+    @property
     def _safety(self) -> RepeatSafety:
         """Return that the service recognises a repetition."""
         return RepeatSafety.TOKEN
@@ -75,8 +82,11 @@ class TransactWrite(Operation[ResultT_co]):
         """Return the wire request, encoded."""
         use(self)
         return transaction_request(
-            self._body(), tables_of([action for _, action in self._actions]), self._token, self.timeout
+            self._body(), tables_of([action for _, action in self._actions]), self._token, self.timeout, self._parse
         )
+
+    def _check(self, payload: WirePayload) -> None:
+        check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
         """Return what the operations give."""

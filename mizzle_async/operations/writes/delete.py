@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from mizzle_async.operations.answers import check_key, check_results
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.failures import living, raise_unknown
@@ -52,6 +53,13 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
 
     def _transacted(self) -> None:
         """Return what this gives in a transaction, which hands no deleted item back."""
+
+    def _check(self, payload: WirePayload) -> None:
+        item = payload.get("Attributes")
+        if item:
+            check_key(self.key, item)
+        elif payload:
+            check_results(payload, "Attributes")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co | None:
         """Return the deleted instance, or None.

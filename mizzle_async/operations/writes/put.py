@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size
+from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.presence import Presence
@@ -51,6 +52,10 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
     def _transacted(self) -> ModelT_co:
         """Return what this gives in a transaction."""
         return self.stored()
+
+    def _check(self, payload: WirePayload) -> None:
+        if payload:
+            check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""

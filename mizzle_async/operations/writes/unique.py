@@ -14,6 +14,7 @@ from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, Tr
 from mizzle_async.expressions import UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
+from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.base import derive, promote, use
 from mizzle_async.operations.explain import Capacity, Explanation, outline
 from mizzle_async.operations.guards import Guards, check_no_guard
@@ -70,9 +71,12 @@ class _Guarded(Write[Any, Any, Any]):
             LimitError: The item is larger than DynamoDB stores.
         """
         use(self)
-        request = transaction_request(self._body(), self._target.table, self._token, self.timeout)
+        request = transaction_request(self._body(), self._target.table, self._token, self.timeout, self._parse)
         self._check_size(len(request.body))
         return request
+
+    def _check(self, payload: WirePayload) -> None:
+        check_results(payload)
 
     def _to_actions(self) -> tuple[Action, ...]:
         """Return the item's action, then those of its guard items."""

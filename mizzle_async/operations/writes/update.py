@@ -16,6 +16,7 @@ from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import Overtaken, check_item_size, item_size, keep_undeclared, value_size
 from mizzle_async.model import EntitySchema, is_required
 from mizzle_async.operations.actions import Action
+from mizzle_async.operations.answers import check_key
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
@@ -111,6 +112,9 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode(item)
+
+    def _check(self, payload: WirePayload) -> None:
+        check_key(self.key, payload["Attributes"])
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""

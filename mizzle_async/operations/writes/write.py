@@ -134,7 +134,16 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """
         body = orjson.dumps(self._body())
         self._check_size(len(body))
-        return WireRequest(self.api, body, self._target.table, self._safety, None, self.timeout)
+        return WireRequest(
+            self.api,
+            body,
+            self._target.table,
+            self._safety,
+            None,
+            self.timeout,
+            parse=self._parse,
+            answer_bytes=self._answer_bytes,
+        )
 
     def _recover(self, error: Exception, now: float, /) -> ResultT_co:
         """Raise what a failure means, or return the result where the stored item proves that this was applied."""

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from mizzle_async.errors import CorruptResponseError, MizzleError, TransportError
-from mizzle_async.types import Outcome
+from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.exchange import Exchange, HeaderLines
-from mizzle_async.wire.framing import MAX_ANSWER_BYTES, AnswerReader, FramingError, RawAnswer, read_usual
+from mizzle_async.wire.framing import AnswerReader, FramingError, RawAnswer, read_usual
 
 RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 """Bytes that are read from a socket at once, as by asyncio's own transports."""
@@ -27,7 +27,7 @@ class Connection(asyncio.BufferedProtocol):
     Args:
         loop: The event loop it lives on.
         on_lost: Called once, when its socket is closed for any reason.
-        max_answer_bytes: The largest answer that is believed.
+        max_answer_bytes: The largest answer that is believed, of any operation; each exchange has a limit of its own.
         receive_buffer: Where the socket's bytes are read into. All connections of one loop may share it, because they
             are consumed before the read returns.
 
@@ -153,6 +153,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._waiter is not None:
             self._fail(self._unanswered(f"{reason} before the answer came"))
 
+    def distrust(self) -> None:
+        """Close the connection once it carries nothing: an answer that came on it turned out to be none."""
+        self.retired = True
+        if self._waiter is None:
+            self.abort()
+
     def is_silent(self, now: float) -> bool:
         """Return whether nothing has moved on a connection whose patience has passed.
 
@@ -261,7 +267,9 @@ class Connection(asyncio.BufferedProtocol):
         """Read what is not one whole answer with the usual head."""
         reader = self._reader
         if reader is None:
-            reader = self._reader = AnswerReader(self._max_answer_bytes)
+            reader = self._reader = AnswerReader()
+        exchange, limit = self._exchange, self._max_answer_bytes
+        reader.max_answer_bytes = limit if exchange is None else min(limit, exchange.answer_bytes)
         try:
             answer = reader.feed(data)
         except FramingError as error:

@@ -17,10 +17,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from mizzle_async.codes import CODES, RetryClass
 from mizzle_async.errors import ClientStateError, TransportError
-from mizzle_async.types import Outcome
+from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
-from mizzle_async.wire.framing import MAX_ANSWER_BYTES, RawAnswer
+from mizzle_async.wire.framing import RawAnswer
 from mizzle_async.wire.pool.addresses import Addresses, Resolve
 from mizzle_async.wire.pool.config import PoolConfig, PoolStatistics
 from mizzle_async.wire.pool.connection import Connection
@@ -119,6 +119,9 @@ class ConnectionPool:
             # Whoever answers so may go on doing so: the next call gets another connection, and perhaps another host.
             # And whoever finds a request too large need not have read it all.
             connection.reusable = False
+        if isinstance(answer, Answer):
+            # The object is this call's own: its class is frozen for everything else.
+            object.__setattr__(answer, "distrust", connection.distrust)
         host.release(connection)
         return answer
 

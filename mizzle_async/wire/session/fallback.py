@@ -14,10 +14,9 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from mizzle_async.errors import ClientStateError, CorruptResponseError, ProxyError, TransportError
-from mizzle_async.types import Outcome
+from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Exchange
-from mizzle_async.wire.framing import MAX_ANSWER_BYTES
 from mizzle_async.wire.pool.tls import distrust
 from mizzle_async.wire.session.proxies import Proxy, proxy_for
 
@@ -141,7 +140,8 @@ class FallbackTransport:
         try:
             if proxy is None or response.status != _PROXY_AUTHENTICATION_REQUIRED:
                 headers = _headers(response)
-                return check_answer(response.status, headers, await self._read(response.content), exchange.parse)
+                body = await self._read(response.content, min(self._max_answer_bytes, exchange.answer_bytes))
+                return check_answer(response.status, headers, body, exchange.parse)
         except BaseException:
             response.close()
             raise
@@ -149,14 +149,14 @@ class FallbackTransport:
         exchange.phase = Outcome.NOT_SENT
         raise _refusal(proxy, response.status)
 
-    async def _read(self, content: Any) -> bytes:
+    async def _read(self, content: Any, limit: int) -> bytes:
         """Read a body, and no more of it than an answer may have."""
         parts: list[bytes] = []
         size = 0
         async for part in content.iter_any():
             size += len(part)
-            if size > self._max_answer_bytes:
-                text = f"{size} bytes are more than an answer may have ({self._max_answer_bytes})"
+            if size > limit:
+                text = f"{size} bytes are more than this answer may have ({limit})"
                 raise CorruptResponseError(f"corrupt answer: {text}", outcome=Outcome.UNKNOWN)
             parts.append(part)
         return b"".join(parts)

@@ -294,7 +294,7 @@ async def test_capacity_is_asked_for_where_somebody_listens():
     class Listener:
         def call_finished(self, call: Any) -> None: ...
 
-    caller = stub(GetItem={}, Query={})
+    caller = stub(GetItem={}, Query={"Items": []})
     async with Client(caller=caller, instrument=Listener()) as client:
         await client.table(Customer).get("c1")
         await client.table(Customer).query(Customer.customer_id == "c1").all()

@@ -268,7 +268,7 @@ def test_an_answer_that_is_too_large_is_refused(run, to, large):
     pool = ConnectionPool(max_answer_bytes=100_000)
     ((error, _), (second, _)), server = run(play(to, large, ANSWER, pool=pool))
     assert isinstance(error, CorruptResponseError)
-    assert "more than an answer may have (100000)" in str(error)
+    assert "more than this answer may have (100000)" in str(error)
     assert second.payload == ITEM
     assert server.opened == 2
 

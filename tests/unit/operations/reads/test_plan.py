@@ -1,6 +1,7 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from mizzle_async import (
@@ -277,8 +278,11 @@ def test_requests_say_how_their_answers_are_read(orders):
     """Only a page that was asked for in records is parsed into them."""
     plan = orders.query(Order.customer_id == "c1")._plan
     compiled = plan.compile(NOW)
-    assert plan.page(compiled).sending.to_request().parse is None
-    assert plan.page(compiled, records=plan.records).sending.to_request().parse == plan.records.parse
+    order = Order(customer_id="c1", order_id="o1", status="open", total=5)
+    body = orjson.dumps({"Items": [plan.target.codec.encode(order)], "Count": 1})
+    in_dicts, in_records = plan.page(compiled).sending, plan.page(compiled, records=plan.records).sending
+    assert type(in_dicts.to_request().parse(body)["Items"][0]) is dict
+    assert type(in_records.to_request().parse(body)["Items"][0]) is plan.records.cls
 
 
 def test_projected_row_is_a_tuple_in_the_order_asked(orders):

@@ -1,0 +1,111 @@
+"""Checks that the JSON of an answer can be the answer to its request, while its connection carries nothing else.
+
+A checksum proves bytes, not whose they are: a middlebox that repeats one answer shifts every later one by one. So each
+operation compares what it asked with what it was answered, before the connection is used again. A mismatch is a
+`CorruptResponseError`, after which the pipeline closes the connection and repeats what may be repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from mizzle_async.errors import CorruptResponseError
+from mizzle_async.limits import ITEM_BYTES, PAGE_BYTES
+from mizzle_async.marshalling import canonical_key
+from mizzle_async.types import AttributeValue, Item, Outcome, WirePayload
+
+JSON_EXPANSION: Final = 9
+"""The JSON bytes that one byte of an item may take: an empty text in a list counts one byte, and is ``{"S":""},``."""
+
+ITEM_ANSWER_BYTES: Final = JSON_EXPANSION * ITEM_BYTES + 64 * 1024
+"""The largest answer about one item."""
+
+PAGE_ANSWER_BYTES: Final = JSON_EXPANSION * (PAGE_BYTES + ITEM_BYTES) + 64 * 1024
+"""The largest page: the service stops after the item with which it has read 1 MB."""
+
+RESULTS: Final = frozenset(
+    {"Attributes", "Count", "Item", "Items", "NextToken", "Responses", "Table", "TableNames", "UnprocessedItems"}
+    | {"UnprocessedKeys"}
+)
+"""The members of answers that only some operations have."""
+
+_EQUALITY: Final = re.compile(r"(#\w+) = (:\w+)")
+
+
+def mismatch(reason: str) -> CorruptResponseError:
+    """Return the error of an answer that cannot be the answer to its request."""
+    return CorruptResponseError(f"corrupt answer: {reason}", outcome=Outcome.UNKNOWN)
+
+
+def check_results(payload: WirePayload, *own: str) -> None:
+    """Refuse an answer that has a result, but only those of other operations.
+
+    Args:
+        payload: The answer.
+        own: The results that the operation may have.
+    """
+    foreign = RESULTS.intersection(payload).difference(own)
+    if foreign:
+        raise mismatch(f"{', '.join(sorted(foreign))} belongs to another operation")
+
+
+def check_key(asked: Item, item: Item) -> None:
+    """Refuse an item that lies under another key than the one that was asked for.
+
+    Args:
+        asked: The key in the request.
+        item: The item, or those of its attributes that were answered.
+    """
+    for name, value in asked.items():
+        stored = item[name]
+        if stored != value and canonical_key({name: stored}) != canonical_key({name: value}):
+            raise mismatch(f"it is about another item: its {name!r} is not what was asked for")
+
+
+def check_consumed(payload: WirePayload) -> None:
+    """Refuse consumed capacity that is no number, of one table or of each of several."""
+    consumed: Any = payload.get("ConsumedCapacity")
+    if consumed is not None:
+        for each in consumed if type(consumed) is list else (consumed,):
+            if not isinstance(each.get("CapacityUnits") or 0.0, int | float):
+                raise mismatch("its consumed capacity is no number")
+
+
+def check_items(items: Iterable[Any], record: type[Any] | None) -> None:
+    """Refuse a list of items that holds something else.
+
+    Args:
+        items: What the answer lists.
+        record: The class of items that were read into records, and so are checked.
+    """
+    if type(items) is not list or not {dict, record}.issuperset(map(type, items)):
+        raise mismatch("it lists something else than items")
+
+
+def check_position(last: Any, start: Item | None) -> None:
+    """Refuse a last key that is no key, or the one after which this page was to begin: reading would never end.
+
+    Args:
+        last: The answer's ``LastEvaluatedKey``.
+        start: The request's ``ExclusiveStartKey``.
+    """
+    if not last:
+        return
+    for value in last.values():
+        ((tag, payload),) = value.items()
+        if tag not in {"S", "N", "B"} or type(payload) is not str:
+            raise mismatch("its last key is no key")
+    if start is not None and canonical_key(last) == canonical_key(start):
+        raise mismatch("the same last key was answered twice, so that reading would never end")
+
+
+def equalities(compiled: WirePayload) -> list[tuple[str, AttributeValue]]:
+    """Return the attributes that a query's key condition binds to one value, by stored name.
+
+    Args:
+        compiled: The request, its condition compiled.
+    """
+    names, values = compiled["ExpressionAttributeNames"], compiled["ExpressionAttributeValues"]
+    return [(names[name], values[value]) for name, value in _EQUALITY.findall(compiled["KeyConditionExpression"])]

@@ -1,0 +1,119 @@
+"""The boundary at which answers are interpreted: what leaves it is a result, or an error that says where.
+
+An operation has refused every answer that cannot be the answer to its request. What is left are values inside
+items: they are read here, or later by whoever reads rows. Where one is no attribute value, the answer is corrupt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from mizzle_async.errors import CorruptResponseError, MarshallingError, MizzleError, OutcomeUnknownError
+from mizzle_async.marshalling import malformed_path
+from mizzle_async.operations.answers import mismatch
+from mizzle_async.types import RepeatSafety, SendingSteps, WirePayload, WireRequest, WireResponse
+
+ResultT = TypeVar("ResultT")
+
+
+def result_of(sending: SendingSteps[ResultT], request: WireRequest, response: WireResponse, now: float) -> ResultT:
+    """Return the result of an operation that was answered.
+
+    Args:
+        sending: The operation that was sent.
+        request: As it was sent.
+        response: The answer.
+        now: The time by the client's clock.
+
+    Raises:
+        CorruptResponseError: The answer holds what is no attribute value; its connection is closed.
+        OutcomeUnknownError: The same, of a write that must not simply be sent again.
+        MizzleError: As the operation says.
+    """
+    try:
+        return sending.from_wire(response, now)
+    except Exception as error:
+        found: MizzleError = as_corrupt(error, malformed_in(response.payload))
+        if isinstance(found, CorruptResponseError):
+            if response.distrust is not None:
+                response.distrust()
+            if request.safety in {RepeatSafety.UNSAFE, RepeatSafety.GUARDED}:
+                unknown = OutcomeUnknownError(
+                    f"{request.operation} may or may not have been applied: its answer is corrupt. Read the item before"
+                    " deciding"
+                )
+                unknown.__cause__ = found
+                found = unknown
+        locate(found, sending, request)
+        found.attempts = found.attempts or response.attempts
+        found.request_id = found.request_id or response.request_id or None
+        if found is error:
+            raise
+        raise found from found.__cause__
+
+
+def raise_failure(sending: SendingSteps[ResultT], request: WireRequest, error: MizzleError, now: float) -> ResultT:
+    """Raise what a failed call means for its operation, or return the result where the failure means success.
+
+    Args:
+        sending: The operation that was sent.
+        request: As it was sent.
+        error: How the call ended.
+        now: The time by the client's clock.
+
+    Raises:
+        MizzleError: As the operation says.
+    """
+    try:
+        return sending.recover(error, now)
+    except MizzleError as found:
+        locate(found, sending, request)
+        raise
+    except Exception as foreign:
+        corrupt = as_corrupt(foreign, None)
+        locate(corrupt, sending, request)
+        corrupt.attempts, corrupt.request_id = error.attempts, error.request_id
+        raise corrupt from foreign
+
+
+def as_corrupt(error: Exception, malformed: str | None) -> MizzleError:
+    """Return the error that an answer's interpretation ends in.
+
+    Args:
+        error: What was raised.
+        malformed: The path of what is no attribute value; None where everything is one.
+    """
+    if isinstance(error, MarshallingError) and malformed is not None:
+        corrupt = mismatch(f"{error.path.partition('.')[0]}{malformed} holds something that is no attribute value")
+        corrupt.__cause__ = error
+        return corrupt
+    if isinstance(error, MizzleError):
+        return error
+    corrupt = mismatch(f"it cannot be read ({type(error).__name__})")
+    corrupt.__cause__ = error
+    return corrupt
+
+
+def malformed_in(payload: WirePayload) -> str | None:
+    """Return the path of the first value in an answer's items that is no attribute value; None where all are."""
+    return next((path for path in map(malformed_path, _items(payload)) if path is not None), None)
+
+
+def _items(payload: WirePayload) -> Iterator[Any]:
+    """Yield whatever stands in an answer where items do."""
+    for name in ("Item", "Attributes"):
+        if payload.get(name) is not None:
+            yield payload[name]
+    yield from payload.get("Items") or ()
+    responses: Any = payload.get("Responses") or ()
+    for each in responses if isinstance(responses, list) else ():
+        if isinstance(each, dict) and each.get("Item") is not None:
+            yield each["Item"]
+
+
+def locate(error: MizzleError, sending: SendingSteps[Any], request: WireRequest) -> None:
+    """Say in an error which call it is about, as far as it does not say so itself."""
+    error.operation = error.operation or request.operation
+    error.table = error.table or request.table
+    error.entity = error.entity or sending.entity_names
