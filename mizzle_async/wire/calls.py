@@ -23,18 +23,26 @@ class Route:
         endpoint: Where they go.
         signer: Signs them.
         transport: Carries them.
-        credentials: What they are signed with.
+        credentials: Sign them.
+        patience: Seconds of silence that the first attempt of a call with the client's own timeout allows, where it may
+            be sent again.
     """
 
-    __slots__ = ("credentials", "endpoint", "signer", "transport")
+    __slots__ = ("credentials", "endpoint", "patience", "signer", "transport")
 
     def __init__(
-        self, endpoint: Endpoint, signer: RequestSigner, transport: Transport, credentials: Credentials
+        self,
+        endpoint: Endpoint,
+        signer: RequestSigner,
+        transport: Transport,
+        credentials: Credentials,
+        patience: float | None,
     ) -> None:
         self.endpoint: Endpoint = endpoint
         self.signer: RequestSigner = signer
         self.transport: Transport = transport
         self.credentials: Credentials = credentials
+        self.patience: float | None = patience
 
 
 class Call:

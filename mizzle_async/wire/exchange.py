@@ -1,7 +1,8 @@
 """The vocabulary of the wire: one HTTP exchange, and the Protocol that every transport keeps.
 
 Two transports exist: our own connection pool, and aiobotocore's HTTP session for what it does not do (proxies).
-Neither knows operations, retries or deadlines: a call's deadline reaches a transport as a cancellation.
+Neither knows operations, retries or deadlines. A call's deadline reaches a transport as a cancellation; how long an
+answer may be silent comes with the exchange.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Protocol, overload
 
 from attrs import define, field, frozen
 
+from mizzle_async.errors import TransportError
 from mizzle_async.types import MAX_ANSWER_BYTES, Outcome, ParseAnswer, WirePayload
 from mizzle_async.values import Value, transient
 
@@ -75,8 +77,11 @@ class Exchange:
         phase: ``NOT_SENT`` until a byte is given to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
             checked answer is there.
         fresh: Asks for a connection that has not served before.
-        stale: Set by the transport where the server closed a connection, that had served before, without a byte of an
-            answer: usually it was idle for too long.
+        stale: Set by the transport where a connection that had served before was closed, or fell silent, without a byte
+            of an answer: usually it was idle for too long, or forgotten on the way.
+        patience: Seconds without a byte of the answer after which the transport gives up and closes the connection;
+            None waits until the exchange is cancelled.
+        obstacle: Set by the transport where the exchange was cancelled while no connection could be opened: the reason.
         parse: Reads the JSON of an answer of success, and checks it; None for orjson alone.
         answer_bytes: The largest answer that is believed.
     """
@@ -87,6 +92,8 @@ class Exchange:
     phase: Outcome = Outcome.NOT_SENT
     fresh: bool = False
     stale: bool = False
+    patience: float | None = None
+    obstacle: TransportError | None = field(default=None, repr=False)
     parse: ParseAnswer | None = field(default=None, repr=False)
     answer_bytes: int = MAX_ANSWER_BYTES
 

@@ -110,11 +110,25 @@ def final_error(error: MizzleError, request: WireRequest, attempts: int, *, ambi
     return unknown
 
 
-def deadline_error(request: WireRequest, timeout: float) -> DeadlineExceededError:
-    """Build the error of a call whose time is up; `final_error` adds what is known about its outcome."""
-    return DeadlineExceededError(
-        f"timeout of {timeout:g} seconds exceeded", timeout=timeout, operation=request.operation
+def deadline_error(
+    request: WireRequest, timeout: float, obstacle: TransportError | None = None
+) -> DeadlineExceededError:
+    """Build the error of a call whose time is up; `final_error` adds its outcome.
+
+    Args:
+        request: What was asked.
+        timeout: The caller's own number, in seconds.
+        obstacle: Why the call waited for a connection until then, where it did.
+
+    Returns:
+        The error, whose cause is the obstacle.
+    """
+    reason = f": {obstacle.message}" if obstacle is not None else ""
+    error = DeadlineExceededError(
+        f"timeout of {timeout:g} seconds exceeded{reason}", timeout=timeout, operation=request.operation
     )
+    error.__cause__ = obstacle
+    return error
 
 
 def _may_have_applied(error: ServiceError) -> bool:

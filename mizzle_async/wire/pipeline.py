@@ -229,8 +229,16 @@ class Pipeline:
             body,
             fresh=call.fresh,
             parse=request.parse,
+            patience=self._patience(call, route),
             answer_bytes=request.answer_bytes,
         )
+
+    def _patience(self, call: Call, route: Route) -> float | None:
+        """Return the seconds for which the attempt may be silent."""
+        request = call.request
+        if request.timeout is None and call.attempts == 0 and request.safety is not RepeatSafety.UNSAFE:
+            return route.patience
+        return self._policy.patience(request.operation, request.safety, call.ends - self._loop.time())
 
     def _sign_again(self, call: Call, route: Route) -> Exchange:
         """Prepare the second request of a hedged read."""
@@ -255,15 +263,19 @@ class Pipeline:
         """Return the pause before the next attempt, or raise what ends the call."""
         exchange, call.exchange = call.exchange, None
         request = call.request
+        if exchange is not None and exchange.phase is Outcome.NOT_SENT:
+            self._uncount(call)
         if error.outcome is Outcome.UNKNOWN and request.safety is not RepeatSafety.READ:
             call.ambiguous = True
             if not may_repeat(request.safety):
                 raise error
+        if self._closed:
+            raise ClientStateError("the client was closed during the call") from error
         if isinstance(error, PoolTimeoutError) or (isinstance(error, ProxyError) and error.is_refusal):
             raise error
         if exchange is not None and exchange.stale and not call.fresh and not call.expired:
-            # The server closed an idle connection as it was reused: that says nothing about the service, and costs
-            # nothing.
+            # An idle connection was closed as it was reused, or had been forgotten on the way: that says nothing about
+            # the service, and costs nothing.
             call.fresh = True
             self._again(call, "the connection was stale", 0.0)
             return 0.0
@@ -353,10 +365,19 @@ class Pipeline:
 
     def _deadline(self, call: Call) -> MizzleError:
         self._deadlines += 1
-        error = deadline_error(call.request, call.timeout)
-        if call.exchange is not None:
-            error.outcome = call.exchange.phase
+        exchange = call.exchange
+        obstacle = None if exchange is None else exchange.obstacle
+        error = deadline_error(call.request, call.timeout, obstacle)
+        if exchange is not None:
+            error.outcome = exchange.phase
+            if exchange.phase is Outcome.NOT_SENT:
+                self._uncount(call)
         return error
+
+    def _uncount(self, call: Call) -> None:
+        """Count an attempt less: its request was not sent."""
+        call.attempts -= 1
+        self._requests -= 1
 
     # ── where to ──
 
@@ -376,7 +397,8 @@ class Pipeline:
             if key is None:
                 key = SigningKey(held.access_key_id, held.secret_access_key, held.session_token, destination.region)
             signer = RequestSigner(destination.endpoint, operation, key, self._session.user_agent)
-            route = Route(destination.endpoint, signer, self._transports.to(destination.endpoint), held)
+            patience = self._policy.patience(operation, RepeatSafety.READ, self._timeout)
+            route = Route(destination.endpoint, signer, self._transports.to(destination.endpoint), held, patience)
             if held is self._held:
                 self._keys[destination.region] = key
                 self._routes[name] = route

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+import attrs
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
@@ -40,6 +41,15 @@ CONTENTION: Final = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryC
 CLOCK_SKEW_SECONDS: Final = 240.0
 """The service accepts clocks that are five minutes off: below four, a refused signature is not the clock's fault."""
 
+LONG_ATTEMPT_FACTOR: Final = 3.0
+"""An operation on more than one item may be silent for this many times as long as one on a single item."""
+
+SHORTEST_ATTEMPT_SECONDS: Final = 1.0
+"""The time left of a call does not shorten an attempt below this: a lost packet is sent again after 0.2, 0.4 and 0.8
+seconds, and until then a slow answer cannot be told from none."""
+
+SINGLE_ITEM_OPERATIONS: Final = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem"})
+
 _THROTTLING_REASONS: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REQUEST_TIMEOUT = 408
@@ -47,6 +57,11 @@ _TOO_LARGE = 413
 _TOO_MANY = 429
 _INTERNAL = 500
 _UNAVAILABLE = 503
+
+
+def _positive(_policy: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(f"RetryPolicy: {attribute.name} must be greater than 0, not {value!r}")
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -58,7 +73,12 @@ class RetryPolicy(Value):
     would pass the call's deadline is not begun: the last error is raised at once.
 
     Attributes:
-        attempts: Requests sent for one call at most, the first included.
+        attempts: Maximum number of requests sent for one call, the first included.
+        attempt_timeout: Seconds of silence after which a request is given up, its connection closed and, where it may
+            be repeated, sent again on a fresh connection. An operation on a single item has this time, every other one
+            three times as much. Half of the time that is left of the call's ``timeout`` is the limit, so that a
+            repetition has a chance; that alone never makes it less than 1 second. Bytes of an answer, and bytes of the
+            request that the network takes, end a silence. None waits until the call's own ``timeout``.
         base_delay: Seconds, after failures of the service or the network, and after conflicts with other writers.
         throttled_base_delay: Seconds, after the service refused a request for its rate.
         max_delay: No drawn pause is longer, in seconds.
@@ -73,6 +93,7 @@ class RetryPolicy(Value):
     """
 
     attempts: int = field(default=4, validator=ge(1))
+    attempt_timeout: float | None = field(default=3.0, validator=_positive)
     base_delay: float = field(default=0.025, validator=ge(0))
     throttled_base_delay: float = field(default=1.0, validator=ge(0))
     max_delay: float = field(default=20.0, validator=ge(0))
@@ -91,6 +112,26 @@ class RetryPolicy(Value):
             A policy whose every pause is zero.
         """
         return cls(attempts=attempts, base_delay=0.0, throttled_base_delay=0.0, max_delay=0.0, transaction_span=0.0)
+
+    def patience(self, operation: str, safety: RepeatSafety, time_left: float) -> float | None:
+        """Return the seconds for which an attempt may be silent.
+
+        Args:
+            operation: The API's name, such as ``GetItem``.
+            safety: Whether the request can be sent again. One that cannot gains nothing from ending early.
+            time_left: Seconds until the call's deadline.
+
+        Returns:
+            Seconds; None where only the deadline ends it.
+        """
+        limit = self.attempt_timeout
+        if limit is None:
+            return None
+        if operation not in SINGLE_ITEM_OPERATIONS:
+            limit *= LONG_ATTEMPT_FACTOR
+        if safety is RepeatSafety.UNSAFE:
+            return limit
+        return min(limit, max(SHORTEST_ATTEMPT_SECONDS, time_left / 2))
 
     def delay(self, retry: int, kind: RetryClass, chance: float, retry_after: str | None = None) -> float:
         """Return the seconds to wait before a retry.

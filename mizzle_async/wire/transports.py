@@ -22,7 +22,7 @@ class Transports:
     def __init__(self, settings: WireSettings, session: Session) -> None:
         self._given = settings.transport
         self._session = session
-        self._pool = ConnectionPool(settings.pool, tls=session.tls)
+        self._pool = ConnectionPool(settings.pool, tls=session.tls, patient=True)
         self._fallback: Transport | None = None
 
     def to(self, endpoint: Endpoint) -> Transport:

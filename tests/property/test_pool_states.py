@@ -165,7 +165,7 @@ class Pool(RuleBasedStateMachine):
         """Open and being opened are within the limit, but for one replacement."""
         demanded = self.opening.count(Purpose.DEMAND)
         assert demanded == self.host._opening
-        assert self.opening.count(Purpose.REPLACEMENT) == (self.host._replacing is not None) <= 1
+        assert self.opening.count(Purpose.REPLACEMENT) == (self.host._sweeper.replacing is not None) <= 1
         retired = sum(connection.retired for connection in self.host._connections)
         assert len(self.host._connections) - retired + demanded <= LIMIT
         assert len(self.host._connections) + len(self.opening) <= LIMIT + 1

@@ -90,7 +90,7 @@ def test_a_call_ends_at_its_deadline(safety, trouble):
 
 def test_the_clients_timeout_holds_for_every_call():
     """Without a timeout of its own, a call has the client's."""
-    error, _, seconds = fail([Reply.hang()], request(), timeout=2.5)
+    error, _, seconds = fail([], request(), then=Reply.hang(), timeout=2.5)
     assert (error.timeout, seconds) == (2.5, pytest.approx(2.5))
 
 
@@ -182,7 +182,7 @@ def test_a_pool_that_keeps_calls_waiting_is_named():
             return caught.value
 
     error = run_virtual(main())
-    assert (error.outcome, error.attempts, error.operation) == (Outcome.NOT_SENT, 1, "UpdateItem")
+    assert (error.outcome, error.attempts, error.operation) == (Outcome.NOT_SENT, 0, "UpdateItem")
 
 
 class Punctual:

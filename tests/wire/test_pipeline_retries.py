@@ -174,19 +174,27 @@ def test_lost_answers_end_after_four_attempts(safety):
 
 @pytest.mark.parametrize("safety", SAFETIES)
 def test_nobody_listens(safety):
-    """A request that was never sent is tried four times, whatever it is, and its outcome is certain."""
+    """A call waits for a host that refuses connections until its time is up; its outcome is certain, and told why."""
 
     async def main():
         async with ScriptedServer() as server:
             pipeline = await opened(server)
-        with pytest.raises(errors.TransportError) as caught:
-            await pipeline.call(request(safety))
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(errors.DeadlineExceededError) as caught:
+            await pipeline.call(request(safety, timeout=6.0))
+        seconds = asyncio.get_running_loop().time() - began
+        statistics = pipeline.statistics()
         await pipeline.aclose()
-        return caught.value, server
+        return caught.value, server, seconds, statistics
 
-    error, server = run_virtual(main())
-    assert (type(error), error.outcome, error.attempts) == (errors.TransportError, Outcome.NOT_SENT, 4)
+    error, server, seconds, statistics = run_virtual(main())
+    assert (error.outcome, error.attempts, error.timeout, seconds) == (Outcome.NOT_SENT, 0, 6.0, pytest.approx(6.0))
+    assert str(error).startswith(f"timeout of 6 seconds exceeded: no connection to {server.endpoint.authority}: ")
+    assert isinstance(error.__cause__, errors.TransportError)
     assert server.requests == []
+    # After 0.1, 0.2, 0.4, 0.8 and then every 1.0 seconds, or after half of that.
+    assert 8 <= statistics.pool.hosts[0].failed <= 16
+    assert (statistics.requests, statistics.quota) == (0, 500)
 
 
 def test_a_lost_answer_makes_a_later_refusal_ambiguous():
@@ -298,7 +306,7 @@ def test_a_token_is_not_used_after_nine_minutes():
     slow = Reply.error("TransactionConflictException")
     call = request(RepeatSafety.TOKEN, operation="TransactWriteItems", timeout=5000)
     late = Reply(slow.payload, 400, pause=539.99)
-    policy = RetryPolicy(randomness=lambda: 0.9)
+    policy = RetryPolicy(randomness=lambda: 0.9, attempt_timeout=None)
     error, server, _, _ = play([late], call, then=ITEM, retry=policy)
     assert (type(error), len(server.requests)) == (errors.TransactionConflictError, 1)
     again = evolve(call, token_age=530.0)

@@ -432,7 +432,7 @@ def test_tagging_has_no_answer():
 
 def test_the_control_plane_has_deadlines():
     """A description that never comes ends at the caller's timeout."""
-    error, _ = controlled([Reply.hang()], "DescribeTable", {"TableName": "orders"}, timeout=2.0)
+    error, _ = controlled([Reply.hang(), Reply.hang()], "DescribeTable", {"TableName": "orders"}, timeout=2.0)
     assert (type(error), error.timeout) == (errors.DeadlineExceededError, 2.0)
 
 

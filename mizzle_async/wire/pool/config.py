@@ -69,6 +69,7 @@ class HostStatistics(Value):
         closed: Connections closed, since the beginning.
         failed: Attempts to open a connection that failed, since the beginning.
         replaced: Connections replaced for their age, since the beginning.
+        silent: Connections closed because no byte of an answer came for too long, since the beginning.
         waited: Calls that had to wait for a connection, since the beginning.
         waited_seconds: What they waited, all together.
     """
@@ -83,6 +84,7 @@ class HostStatistics(Value):
     closed: int
     failed: int
     replaced: int
+    silent: int
     waited: int
     waited_seconds: float
 

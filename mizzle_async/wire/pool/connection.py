@@ -169,9 +169,9 @@ class Connection(asyncio.BufferedProtocol):
         """
         transport = self._transport
         left = transport.get_write_buffer_size() if transport is not None else 0
-        if not left or self._unsent == (self.served, left):
+        before, self._unsent = self._unsent, (self.served, left)
+        if self._unsent == before or (not left and before[0] != self.served):
             return True
-        self._unsent = self.served, left
         self.silent_since = now
         return False
 

@@ -27,6 +27,9 @@ from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.pool.config import HostStatistics, PoolConfig
 from mizzle_async.wire.pool.connection import Connection
+from mizzle_async.wire.pool.reconnects import Reconnects, UnreachableError
+from mizzle_async.wire.pool.silence import SilenceWatch
+from mizzle_async.wire.pool.sweeper import Sweeper
 
 STALE_CHECK_SECONDS: Final = 0.01
 """A connection that was idle for longer is asked whether its end has come, just before it is used. The loop sees an end
@@ -40,12 +43,6 @@ OPENING_PAUSE_SECONDS: Final = 0.1
 LONGEST_OPENING_PAUSE_SECONDS: Final = 5.0
 """After a failure to open, none is tried for 0.1, 0.2, 0.4 … 5 s, as long as other connections are there to serve who
 waits."""
-
-REPLACEMENT_PAUSE_SECONDS: Final = 5.0
-"""After a failure to replace an aged connection, or where there is no room to, none is tried for this long."""
-
-SHORTEST_SWEEP_SECONDS: Final = 0.05
-"""Idle and aged connections are looked for no more often than this."""
 
 Waiter = asyncio.Future[Connection]
 
@@ -67,6 +64,12 @@ class HostPool:
         open_connection: Starts to open a connection; exactly one of `opened` and `failed` is called later, never before
             it returns.
         generator: Draws ages and pauses.
+        patient: Whether calls wait, as long as they like, for an address that refuses connections. Otherwise each
+            refusal fails one of them.
+
+    Attributes:
+        endpoint: The host.
+        watch: Watches over the connections that carry an exchange.
     """
 
     def __init__(
@@ -77,8 +80,11 @@ class HostPool:
         loop: asyncio.AbstractEventLoop,
         open_connection: Callable[[HostPool, Purpose], None],
         generator: random.Random,
+        patient: bool = False,
     ) -> None:
         self.endpoint = endpoint
+        self._patient = patient
+        self._reconnects = Reconnects(generator)
         self._config = config
         self._loop = loop
         self._open_connection = open_connection
@@ -87,19 +93,20 @@ class HostPool:
         self._connections: dict[Connection, None] = {}
         self._closing: dict[Connection, None] = {}
         self._idle: deque[Connection] = deque()
+        self._sweeper = Sweeper(
+            loop, config, self._connections, self._idle, close=self._close, replace=self._begin_replacing
+        )
+        self.watch: SilenceWatch = SilenceWatch(loop, self._connections, self._give_up_silent)
         self._waiters: OrderedDict[Waiter, None] = OrderedDict()
         self._fresh_waiters: OrderedDict[Waiter, None] = OrderedDict()
         self._opening = 0
-        self._replacing: Connection | None = None
         self._failures = 0
         self._no_opening_before = -math.inf
-        self._no_replacing_before = -math.inf
-        self._sweeper: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._closed = False
         self._emptied: asyncio.Future[None] | None = None
         self._served_before = 0
-        self._counts = dict.fromkeys(("opened", "closed", "failed", "replaced", "waited"), 0)
+        self._counts = dict.fromkeys(("opened", "closed", "failed", "replaced", "silent", "waited"), 0)
         self._waited_seconds = 0.0
 
     # ── a call ──
@@ -109,11 +116,13 @@ class HostPool:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            idle_seconds = self._loop.time() - connection.idle_since
+            now = self._loop.time()
+            idle_seconds = now - connection.idle_since
             if connection.is_open and (
                 idle_seconds < STALE_CHECK_SECONDS
                 or (idle_seconds < self._config.keep_alive and not connection.is_stale())
             ):
+                connection.silent_since = now
                 return connection
             self._close(connection)
         return None
@@ -136,13 +145,18 @@ class HostPool:
         try:
             while True:
                 connection = await self._accept(queue, first=first)
+                now = self._loop.time()
                 if connection.is_open:
+                    connection.silent_since = now
                     return connection
                 # It was lost between being handed over and now.
                 self._close(connection)
                 if connection.served == 0:
-                    # Opening yet another would meet the same server, and go on for ever.
-                    raise self._closed_at_once()
+                    closed = self._closed_at_once()
+                    if not self._patient:
+                        # Opening yet another would meet the same server, and go on for ever.
+                        raise closed
+                    self._reconnects.failed(closed, now)
                 first = True
         finally:
             self._waited_seconds += self._loop.time() - began
@@ -191,7 +205,8 @@ class HostPool:
         queue.pop(waiter, None)
         if not waiter.done():
             limit = self._config.wait_timeout
-            text = f"no connection to {self.endpoint.authority} became free within wait_timeout={limit:g} s: {self}"
+            reason = self.obstacle.message if self.obstacle is not None else str(self)
+            text = f"no connection to {self.endpoint.authority} became free within wait_timeout={limit:g} s: {reason}"
             waiter.set_exception(PoolTimeoutError(text, outcome=Outcome.NOT_SENT))
 
     def _pass_on(self, connection: Connection) -> None:
@@ -209,6 +224,11 @@ class HostPool:
         else:
             self.discard(connection)
 
+    @property
+    def obstacle(self) -> TransportError | None:
+        """Why no connection can be opened at the moment; None where one can."""
+        return self._reconnects.obstacle
+
     # ── opening ──
 
     def opened(self, connection: Connection, purpose: Purpose) -> None:
@@ -223,28 +243,34 @@ class HostPool:
             return
         self._failures = 0
         self._no_opening_before = -math.inf
+        self._reconnects.reached()
         self._counts["opened"] += 1
         age = self._config.max_age * self._random.uniform(YOUNGEST_AGE, 1.0)
         connection.retire_at = self._loop.time() + age
         self._connections[connection] = None
-        self._arm_sweeper()
+        self._sweeper.arm()
         crowded = len(self._connections) + self._opening > self._config.max_connections
         if old is not None and not self._retire(old) and crowded:
             # The old one was lost meanwhile, and another took its place: this one is one too many.
             self._close(connection)
         else:
             self._settle(connection)
+        self._grow()
 
     def failed(self, error: MizzleError, purpose: Purpose) -> None:
         """Take note that a connection could not be opened.
 
-        Where other connections are there, whoever waits is served by them, and the next attempt waits a little. Where
-        there is none, one failure is one waiter's failure, and its call decides what to do.
+        Where the address refuses and calls wait for it patiently, it is tried again on one schedule for all of them.
+        Otherwise other connections serve the calls that wait, and the next attempt waits a little. Where there is no
+        other connection, one failure fails one call, which decides what to do.
         """
         self._counts["failed"] += 1
         if self._leave_opening(purpose) is not None:
-            self._no_replacing_before = self._loop.time() + REPLACEMENT_PAUSE_SECONDS
-            self._arm_sweeper()
+            self._sweeper.postpone()
+            return
+        if self._patient and isinstance(error, UnreachableError):
+            self._reconnects.failed(error, self._loop.time())
+            self._grow()
             return
         if self._connections:
             pause = min(OPENING_PAUSE_SECONDS * 2**self._failures, LONGEST_OPENING_PAUSE_SECONDS)
@@ -263,18 +289,21 @@ class HostPool:
 
     def _closed_at_once(self) -> TransportError:
         text = f"the connection to {self.endpoint.authority} was closed as soon as it was open"
-        return TransportError(text, outcome=Outcome.NOT_SENT)
+        return UnreachableError(text, outcome=Outcome.NOT_SENT)
 
     def _grow(self) -> None:
         """Open as many connections as calls wait for, as far as there is room."""
         wanted = len(self._waiters) + len(self._fresh_waiters) - self._opening
         if wanted <= 0 or self._closed:
             return
-        pause = self._no_opening_before - self._loop.time()
-        if pause > 0 and self._connections and not self._fresh_waiters:
+        pause = self._opening_pause()
+        if pause > 0:
             if self._retry is None:
                 self._retry = self._loop.call_later(pause, self._grow_again)
             return
+        if self.obstacle is not None:
+            # One connection finds out whether the address is back; the others follow it.
+            wanted = min(wanted, 1 - self._opening)
         room = self._config.max_connections - len(self._connections) - self._opening
         while wanted > 0:
             if room <= 0:
@@ -286,6 +315,14 @@ class HostPool:
             self._begin_opening()
             wanted -= 1
             room -= 1
+
+    def _opening_pause(self) -> float:
+        """Return the seconds until the next connection may be opened: zero or less where it may be now."""
+        now = self._loop.time()
+        if self.obstacle is not None:
+            return self._reconnects.pause(now)
+        # Where no other connection serves the calls that wait, there is no point in letting them wait.
+        return self._no_opening_before - now if self._connections and not self._fresh_waiters else 0.0
 
     def _grow_again(self) -> None:
         self._retry = None
@@ -300,8 +337,15 @@ class HostPool:
         if purpose is Purpose.DEMAND:
             self._opening -= 1
             return None
-        old, self._replacing = self._replacing, None
-        return old
+        return self._sweeper.take_replaced()
+
+    def _begin_replacing(self) -> bool:
+        """Begin to open a replacement; return False where there is no room for it."""
+        if len(self._connections) + self._opening > self._config.max_connections:
+            # One that was replaced is still busy: there is room for one beyond the limit, not for more.
+            return False
+        self._open_connection(self, Purpose.REPLACEMENT)
+        return True
 
     def _retire(self, old: Connection) -> bool:
         """Let a replaced connection go: at once if it is idle, else when it comes back. False if it is gone."""
@@ -360,10 +404,11 @@ class HostPool:
     def close(self) -> asyncio.Future[None]:
         """Close every connection, and fail whoever holds or awaits one; return the future of the last socket's end."""
         self._closed = True
-        for timer in (self._sweeper, self._retry):
-            if timer is not None:
-                timer.cancel()
-        self._sweeper = self._retry = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._sweeper.stop()
+        self.watch.close()
         while self._fail_one(self._fresh_waiters, _closed_error()) or self._fail_one(self._waiters, _closed_error()):
             pass
         self._idle.clear()
@@ -389,40 +434,17 @@ class HostPool:
         if self._emptied is not None and not self._emptied.done() and not self._connections and not self._closing:
             self._emptied.set_result(None)
 
-    # ── age ──
+    def _give_up_silent(self, connection: Connection) -> None:
+        """Close a silent connection, and its idle siblings that have not been heard of since.
 
-    def _sweep(self) -> None:
-        """Close who was idle for too long, and begin to replace the oldest."""
-        now = self._loop.time()
-        while self._idle and self._idle[0].idle_since + self._config.keep_alive <= now:
-            self._close(self._idle.popleft())
-        oldest = min(self._connections, key=_retire_at, default=None)
-        due = oldest is not None and oldest.retire_at <= now and now >= self._no_replacing_before
-        if due and self._replacing is None:
-            if len(self._connections) + self._opening > self._config.max_connections:
-                # One that was replaced is still busy: there is room for one beyond the limit, not for more.
-                self._no_replacing_before = now + REPLACEMENT_PAUSE_SECONDS
-            else:
-                self._replacing = oldest
-                self._open_connection(self, Purpose.REPLACEMENT)
-        self._arm_sweeper()
-
-    def _arm_sweeper(self) -> None:
-        """Let the next sweep come when something may be due; none is needed where nothing is open."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None
-        if self._connections and not self._closed:
-            self._sweeper = self._loop.call_later(self._next_sweep(), self._sweep)
-
-    def _next_sweep(self) -> float:
-        """Return the seconds until something may be due."""
-        now = self._loop.time()
-        due = self._idle[0].idle_since + self._config.keep_alive if self._idle else now + self._config.keep_alive
-        if self._replacing is None and self._connections:
-            aged = min(connection.retire_at for connection in self._connections)
-            due = min(due, max(aged, self._no_replacing_before))
-        return max(due - now, SHORTEST_SWEEP_SECONDS)
+        The same router, load balancer or host may have forgotten those as well, and an HTTP connection cannot be asked.
+        """
+        self._counts["silent"] += 1
+        connection.fail_silent()
+        for sibling in tuple(self._idle):
+            if sibling.address == connection.address and sibling.idle_since <= connection.silent_since:
+                self._idle.remove(sibling)
+                self._close(sibling)
 
     # ── telling ──
 
@@ -432,7 +454,7 @@ class HostPool:
             host=self.endpoint.authority,
             idle=len(self._idle),
             in_use=len(self._connections) - len(self._idle),
-            opening=self._opening + (self._replacing is not None),
+            opening=self._opening + (self._sweeper.replacing is not None),
             waiting=len(self._waiters) + len(self._fresh_waiters),
             requests=self._served_before + sum(connection.served for connection in self._connections),
             waited_seconds=self._waited_seconds,
@@ -446,10 +468,6 @@ class HostPool:
 def describe(host: HostStatistics) -> str:
     """Return one host's numbers in words."""
     return f"{host.host}: {host.in_use} in use, {host.idle} idle, {host.opening} opening, {host.waiting} waiting"
-
-
-def _retire_at(connection: Connection) -> float:
-    return connection.retire_at
 
 
 def _closed_error() -> ClientStateError:

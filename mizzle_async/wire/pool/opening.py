@@ -6,6 +6,7 @@ Every foreign error ends here: what leaves is a `TransportError` that says that 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -16,10 +17,16 @@ from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.pool.addresses import Addresses
 from mizzle_async.wire.pool.connection import RECEIVE_BUFFER_BYTES, Connection
+from mizzle_async.wire.pool.reconnects import UnreachableError, may_pass
 from mizzle_async.wire.pool.tls import distrust
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """How long one address may take before the next is tried beside it (RFC 8305)."""
+
+
+UNACKNOWLEDGED_SECONDS: Final = 5.0
+"""The kernel ends a connection on which bytes stay unacknowledged for this long. A lost packet is sent again after
+about 0.2, 0.4, 0.8 and 1.6 seconds: a network that was away for three seconds is waited for."""
 
 
 class Opener:
@@ -63,22 +70,26 @@ class Opener:
                 where the certificate proves who answers.
 
         Raises:
-            TransportError: It could not be opened; nothing was sent.
+            UnreachableError: It could not be opened, for a reason that may pass; nothing was sent.
+            TransportError: It could not be opened for another reason; nothing was sent.
         """
+        error_class: type[TransportError] = TransportError
         try:
             async with asyncio.timeout(self._connect_timeout):
                 return await self._open(endpoint, on_lost, trust_memory=trust_memory)
         except TransportError:
             raise
         except TimeoutError:
+            error_class = UnreachableError
             reason = f"no answer within connect_timeout={self._connect_timeout:g} s"
         except ssl.SSLCertVerificationError as error:
             reason = distrust(error, self._tls)
         except ssl.SSLError as error:
             reason = f"TLS could not be established ({error.reason or error})"
         except OSError as error:
+            error_class = UnreachableError if may_pass(error) else TransportError
             reason = error.strerror or str(error) or type(error).__name__
-        raise TransportError(f"no connection to {endpoint.authority}: {reason}", outcome=Outcome.NOT_SENT)
+        raise error_class(f"no connection to {endpoint.authority}: {reason}", outcome=Outcome.NOT_SENT)
 
     async def _open(
         self, endpoint: Endpoint, on_lost: Callable[[Connection], None], *, trust_memory: bool
@@ -93,7 +104,7 @@ class Opener:
             raise unresolved
 
         async def connect(address: str) -> Connection:
-            _, connection = await self._loop.create_connection(
+            transport, connection = await self._loop.create_connection(
                 lambda: Connection(
                     self._loop,
                     on_lost=on_lost,
@@ -105,6 +116,7 @@ class Opener:
                 ssl=context,
                 server_hostname=endpoint.host if context is not None else None,
             )
+            _limit_silence(transport)
             return connection
 
         try:
@@ -113,6 +125,17 @@ class Opener:
             if unresolved is not None:
                 raise unresolved from None
             raise
+
+
+def _limit_silence(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel end a connection whose peer acknowledges nothing, where the system can.
+
+    It ends long exchanges whose host has died, of which silence alone says nothing for longer.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    endpoint = transport.get_extra_info("socket")
+    if option is not None and endpoint is not None:
+        endpoint.setsockopt(socket.IPPROTO_TCP, option, int(UNACKNOWLEDGED_SECONDS * 1000))
 
 
 async def _first(addresses: Sequence[str], connect: Callable[[str], Awaitable[Connection]]) -> Connection:

@@ -49,6 +49,8 @@ class ConnectionPool:
         resolve: Looks host names up; None asks the operating system.
         generator: Draws ages and spreads addresses; given by tests that want to know them.
         max_answer_bytes: The largest answer that is believed.
+        patient: Whether an exchange waits, until it is cancelled, for a host that refuses connections. Otherwise it
+            fails.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class ConnectionPool:
         resolve: Resolve | None = None,
         generator: random.Random | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        patient: bool = False,
     ) -> None:
         self._config = PoolConfig() if config is None else config
         self._tls = tls
         self._resolve = resolve
         self._random = random.Random() if generator is None else generator  # noqa: S311  (spreads load, guards nothing)
         self._max_answer_bytes = max_answer_bytes
+        self._patient = patient
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._opener: Opener | None = None
@@ -103,7 +107,10 @@ class ConnectionPool:
             host = self._enter(exchange.endpoint)
         connection = None if exchange.fresh else host.take()
         if connection is None:
-            connection = await host.wait(fresh=exchange.fresh)
+            connection = await _wait(host, exchange)
+        connection.patience = patience = exchange.patience
+        if patience is not None:
+            host.watch.begin(connection, patience)
         pending: asyncio.Future[RawAnswer] | None = None
         try:
             pending = connection.send(exchange)
@@ -209,6 +216,7 @@ class ConnectionPool:
             loop=loop,
             open_connection=partial(self._open_connection, opener),
             generator=self._random,
+            patient=self._patient,
         )
         self._hosts[endpoint] = host
         return host
@@ -233,6 +241,15 @@ class ConnectionPool:
         # A replacement is there to follow DNS: for it, an address known from before is no answer.
         work = opener.open(host.endpoint, host.lost, trust_memory=purpose is Purpose.DEMAND)
         self._spawn(work).add_done_callback(partial(_settle, host, purpose))
+
+
+async def _wait(host: HostPool, exchange: Exchange) -> Connection:
+    """Wait for a connection; where the call's time is up meanwhile, leave the reason with the exchange."""
+    try:
+        return await host.wait(fresh=exchange.fresh)
+    except asyncio.CancelledError:
+        exchange.obstacle = host.obstacle
+        raise
 
 
 def _settle(host: HostPool, purpose: Purpose, task: asyncio.Task[Connection]) -> None:

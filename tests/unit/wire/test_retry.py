@@ -198,3 +198,32 @@ def test_a_wrong_clock_is_measured_by_the_services_date(hours):
 def test_a_clock_that_agrees_or_a_date_that_says_nothing_moves_nothing(date):
     """Below four minutes the clock is not why a signature was refused."""
     assert clock_offset(date, 1_789_997_600) is None
+
+
+@pytest.mark.parametrize("safety", RepeatSafety)
+@pytest.mark.parametrize(
+    ("operation", "factor"), [("GetItem", 1), ("PutItem", 1), ("Query", 3), ("TransactWriteItems", 3)]
+)
+def test_an_attempt_has_time_by_its_operation(operation, factor, safety):
+    """With time enough, an operation on one item may be silent for 3 seconds, any other for 9; None knows no limit."""
+    assert RetryPolicy().patience(operation, safety, 100.0) == 3.0 * factor
+    assert RetryPolicy(attempt_timeout=1.5).patience(operation, safety, 100.0) == 1.5 * factor
+    assert RetryPolicy(attempt_timeout=None).patience(operation, safety, 100.0) is None
+
+
+@given(left=st.floats(-1, 1000), limit=st.floats(0.01, 100), operation=st.sampled_from(["GetItem", "Scan"]))
+def test_the_time_left_shortens_an_attempt(left, limit, operation):
+    """It is never longer than the operation's own limit, nor, above a second, than half of the time left."""
+    policy = RetryPolicy(attempt_timeout=limit)
+    own = policy.patience(operation, RepeatSafety.UNSAFE, left)
+    patience = policy.patience(operation, RepeatSafety.READ, left)
+    assert 0 < patience <= own
+    assert patience <= max(1.0, left / 2)
+    assert patience in (own, 1.0, left / 2)
+
+
+@pytest.mark.parametrize("nonsense", [0, -1.0, math.nan])
+def test_an_attempt_timeout_is_a_length_of_time(nonsense):
+    """Zero, negative numbers and NaN are refused."""
+    with pytest.raises(ValueError, match="attempt_timeout must be greater than 0"):
+        RetryPolicy(attempt_timeout=nonsense)

@@ -1,6 +1,7 @@
 """One connection against a plain socket, between two turns of the loop."""
 
 import asyncio
+import contextlib
 import os
 import select
 import socket
@@ -15,6 +16,7 @@ from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint, Exchange
 from mizzle_async.wire.pool.connection import Connection
 from mizzle_async.wire.pool.host import STALE_CHECK_SECONDS
+from mizzle_async.wire.pool.opening import UNACKNOWLEDGED_SECONDS
 from mizzle_async.wire.pool.pool import ConnectionPool
 
 
@@ -217,3 +219,66 @@ def test_every_answer_is_read_into_one_buffer(run_real, to, secure, monkeypatch,
     assert opened > 1
     assert len(buffers) >= 20
     assert {id(buffer.obj) for buffer in buffers} == {id(buffers[0].obj)}
+
+
+def test_a_request_that_is_still_leaving_is_not_silent(run_real, until):
+    """What the socket took since the last look is progress; a request that is stuck, or wholly sent, is silent."""
+
+    async def main():
+        peer = Peer()
+        connection = await peer.connect()
+        assert connection.is_silent(1.0)
+        peer.exchange.body = b"x" * 20_000_000
+        waiter = connection.send(peer.exchange)
+        transport = connection._transport
+        await until(lambda: 0 < transport.get_write_buffer_size() < 20_000_000)
+        looks = [connection.is_silent(1.0), connection.is_silent(2.0)]
+        left = transport.get_write_buffer_size()
+        peer.socket.recv(1_000_000)
+        peer.socket.settimeout(0)
+        while transport.get_write_buffer_size() == left:
+            with contextlib.suppress(BlockingIOError):
+                peer.socket.recv(1_000_000)
+            await asyncio.sleep(0)
+        looks += [connection.is_silent(3.0), connection.silent_since]
+        while transport.get_write_buffer_size():
+            with contextlib.suppress(BlockingIOError):
+                peer.socket.recv(1_000_000)
+            await asyncio.sleep(0)
+        looks += [connection.is_silent(4.0), connection.is_silent(5.0)]
+        waiter.cancel()
+        await peer.end()
+        return looks
+
+    assert run_real(main()) == [False, True, False, 3.0, False, True]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
+def test_the_kernel_ends_what_is_not_acknowledged(run_real, to):
+    """Where the system can, a connection whose bytes stay unacknowledged is ended by the kernel."""
+
+    async def main():
+        async with ScriptedServer() as server:
+            pool = ConnectionPool()
+            await pool.exchange(to(server))
+            (host,) = pool._hosts.values()
+            near = host._idle[0]._transport.get_extra_info("socket")
+            option = near.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            await pool.aclose()
+            return option
+
+    assert run_real(main()) == UNACKNOWLEDGED_SECONDS * 1000
+
+
+def test_systems_without_that_option_connect_all_the_same(run_real, to, monkeypatch):
+    """A system that does not know the option is not asked for it."""
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+
+    async def main():
+        async with ScriptedServer() as server:
+            pool = ConnectionPool()
+            answer = await pool.exchange(to(server))
+            await pool.aclose()
+            return answer.status
+
+    assert run_real(main()) == 200

@@ -15,9 +15,11 @@ from mizzle_async.wire.exchange import Endpoint, Exchange
 from mizzle_async.wire.pool.addresses import FAILED_SECONDS, FRESH_SECONDS, Addresses
 from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.pool.connection import Connection
-from mizzle_async.wire.pool.host import LONGEST_OPENING_PAUSE_SECONDS, REPLACEMENT_PAUSE_SECONDS
+from mizzle_async.wire.pool.host import LONGEST_OPENING_PAUSE_SECONDS
 from mizzle_async.wire.pool.opening import NEXT_ADDRESS_SECONDS, Opener, _first
 from mizzle_async.wire.pool.pool import ConnectionPool
+from mizzle_async.wire.pool.reconnects import UnreachableError
+from mizzle_async.wire.pool.sweeper import REPLACEMENT_PAUSE_SECONDS
 
 PORT = 4566
 HOST = Endpoint("http", "dynamodb.test", PORT)
@@ -572,7 +574,7 @@ def test_where_nobody_listens_each_call_fails_once(service):
         return outcomes, host
 
     outcomes, host = service.run(main)
-    assert {type(error) for error in outcomes} == {TransportError}
+    assert {type(error) for error in outcomes} == {UnreachableError}
     assert (host.failed, host.opened, host.waiting, host.opening) == (50, 0, 0, 0)
 
 
@@ -648,7 +650,7 @@ def test_a_server_that_closes_what_it_accepts_is_an_error_not_a_loop(service):
         return outcomes, server.opened
 
     outcomes, opened = service.run(main)
-    assert {type(error) for error in outcomes} == {TransportError}
+    assert {type(error) for error in outcomes} == {UnreachableError}
     assert opened <= 20
 
 
