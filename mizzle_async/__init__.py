@@ -2,6 +2,7 @@
 
 from mizzle_async.errors import (
     AccessDeniedError,
+    AppliedWriteError,
     BatchError,
     ClientStateError,
     ConditionalCheckFailedError,
@@ -134,6 +135,7 @@ from mizzle_async.public import (
 
 __all__ = [
     "AccessDeniedError",
+    "AppliedWriteError",
     "Attribute",
     "AttributePath",
     "BatchError",

@@ -103,6 +103,10 @@ class MarshallingError(MizzleError, ValueError):
         self.key = key
 
 
+class AppliedWriteError(MarshallingError):
+    """A write was applied, and the item in its answer does not fit its class: the change has happened all the same."""
+
+
 class ExpressionError(MizzleError, ValueError):
     """A condition, an update or a query that DynamoDB would refuse, or that would not mean what it says."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from enum import Enum
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
@@ -17,7 +18,15 @@ from mizzle_async.bulk.checkpoints import StatePath
 from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import OnUndone, Progress
-from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError, MizzleError, ThrottledError
+from mizzle_async.errors import (
+    AppliedWriteError,
+    ConditionalCheckFailedError,
+    ItemNotFoundError,
+    MarshallingError,
+    MizzleError,
+    ThrottledError,
+)
+from mizzle_async.expressions import AttributePath
 from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
@@ -25,9 +34,9 @@ from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
-from mizzle_async.operations import ReadPlan, UpdateItem
+from mizzle_async.operations import DeleteItem, Encoded, Metered, Operation, ReadPlan, UpdateItem, unique_delete
 from mizzle_async.operations.key import Key, entity_identity
-from mizzle_async.reading.by_key import read_items
+from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value
 from mizzle_async.writing.verbs import TableWrites
@@ -40,8 +49,16 @@ Rewrite: TypeAlias = Callable[[ModelT], ModelT | Awaitable[ModelT | None] | None
 PAGE_ITEMS: Final = 250
 """Items on a page where the caller does not say: what is done again after a kill, at most, for each segment."""
 
-MOST_CONFLICTS: Final = 10
-"""How often an item is read and changed again because somebody else was faster."""
+CONFLICT_LIMIT: Final = 10
+"""How often an item is read and changed again because another writer was faster."""
+
+
+class _Fate(Enum):
+    """The end of one item of a migration."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -75,7 +92,9 @@ class Migration(Generic[ModelT]):
         self._plan = plan
         self._verb = verb
         self._options = options
-        self._table: TableWrites[ModelT] = TableWrites(owner, plan.target.codec, plan.target.table)
+        self._table: TableWrites[ModelT] = TableWrites(
+            owner, plan.target.codec, plan.target.table, report_capacity=True
+        )
         self._lanes = Lanes(options.concurrency)
         self._stopped: BaseException | None = None
 
@@ -88,12 +107,12 @@ class Migration(Generic[ModelT]):
         if self._plan.index is not None and not self._plan.hydrated:
             self._plan = evolve(self._plan, hydrated=True, hydrated_consistently=True)
 
-        async def rewrite(item: Item) -> bool:
+        async def rewrite(item: Item) -> _Fate:
             return await self._rewrite(item, change)
 
         return self._work(rewrite)
 
-    def _work(self, act: Callable[[Item], Awaitable[bool]]) -> BulkWork:
+    def _work(self, act: Callable[[Item], Awaitable[_Fate]]) -> BulkWork:
         async def work() -> BatchReport:
             options, report = self._options, self.report
             state = SweepState(self._plan, self._verb, options.resume, every=1)
@@ -112,12 +131,12 @@ class Migration(Generic[ModelT]):
 
         return BulkWork(f"{self._verb} of {self._plan.target.table!r}", self.report, work)
 
-    async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[bool]]) -> None:
+    async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
         """Do it to every item of a page, several at once."""
         source = iter(items)
         await run_lanes(self._lane(source, act) for _ in range(min(self._options.concurrency, len(items))))
 
-    async def _lane(self, source: Iterator[Item], act: Callable[[Item], Awaitable[bool]]) -> None:
+    async def _lane(self, source: Iterator[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
         report, limiters = self.report, self._options.limiters
         while self._stopped is None:
             await self._lanes.enter()
@@ -130,17 +149,22 @@ class Migration(Generic[ModelT]):
             finally:
                 self._lanes.leave()
 
-    async def _act(self, item: Item, position: int, act: Callable[[Item], Awaitable[bool]], limiters: Limiters) -> None:
+    async def _act(
+        self, item: Item, position: int, act: Callable[[Item], Awaitable[_Fate]], limiters: Limiters
+    ) -> None:
         report = self.report
         admitted = False
         try:
             if limiters:
                 await limiters.admit(-(-item_size(item) // WRITE_UNIT_BYTES))
             admitted = True
-            if await act(item):
-                report.written += 1
-            else:
-                report.unchanged += 1
+            match await act(item):
+                case _Fate.WRITTEN:
+                    report.written += 1
+                case _Fate.UNCHANGED:
+                    report.unchanged += 1
+                case _Fate.SKIPPED:
+                    report.skipped += 1
             self._lanes.succeeded()
         except BaseException as error:
             uncertain = may_be_applied(error) or (admitted and not isinstance(error, Exception))
@@ -162,18 +186,22 @@ class Migration(Generic[ModelT]):
             if not isinstance(error, Exception):
                 raise
 
-    async def _send(self, operation: Awaitable[Any]) -> None:
+    async def _send(self, operation: Operation[Any]) -> None:
         """Send an operation, and again while the service throttles and there is time.
 
-        One that may have been applied before it was throttled raises `OutcomeUnknownError`, and is not sent again.
+        One that may have been applied before it was throttled raises `OutcomeUnknownError`, and is not sent again. One
+        that was applied and whose answer does not fit the class is done.
         """
+        metered: Metered[Any] = Metered(operation, self.report)
         owner, clock = self._owner, asyncio.get_running_loop().time
         ends = clock() + (owner.timeout if self._options.timeout is None else self._options.timeout)
         attempt = 0
         while True:
             round_ = self._lanes.round
             try:
-                await operation
+                await owner.send(metered)
+            except AppliedWriteError:
+                return
             except ThrottledError:
                 self._lanes.slowed(round_)
                 attempt += 1
@@ -190,49 +218,81 @@ class Migration(Generic[ModelT]):
 
     # ── what is done to an item ──
 
-    async def _delete(self, item: Item) -> bool:
-        """Delete an item if it still is what was looked for; tell whether it was."""
-        table, schema = self._table, self._table.schema
-        given: Any = self._key(item)
-        if schema.unique or schema.version is not None:
-            given = self._plan.target.codec.decode(item)
-        operation = table.delete(given, timeout=self._options.timeout)
+    async def _delete(self, item: Item) -> _Fate:
+        """Delete an item if it still is what was looked for, whether it fits its class or not."""
+        operation = self._deletion(item)
         for condition in self._plan.filters:
             operation = operation.when(condition)
         try:
             await self._send(operation)
-        except ConditionalCheckFailedError:
-            return False
-        return True
+        except (ConditionalCheckFailedError, ItemNotFoundError):
+            return _Fate.UNCHANGED
+        return _Fate.WRITTEN
 
-    async def _rewrite(self, item: Item, change: Rewrite[ModelT]) -> bool:
-        """Change an item under what was read of it; tell whether there was anything to change."""
-        codec = self._plan.target.codec
-        for attempt in range(MOST_CONFLICTS):
-            old = codec.decode(item)
-            found: Any = change(codec.decode(item))
-            new: ModelT | None = await found if inspect.isawaitable(found) else found
-            if new is None or new == old:
-                return False
-            operation = self._guarded(item, old, new)
-            if operation.sending.settled:
-                await operation
-                return False
+    def _deletion(self, item: Item) -> DeleteItem[ModelT]:
+        """Return the deletion of an item, unless its version or a unique attribute was changed meanwhile.
+
+        Nothing of the item is decoded, so that it need not fit its class, and it is not returned.
+        """
+        owner, schema, target = self._owner, self._table.schema, self._table.target
+        operation: DeleteItem[ModelT] = DeleteItem(
+            target,
+            target.codec.key_of_item(item),
+            now=owner.now(),
+            timeout=self._options.timeout,
+            returns_item=False,
+        )
+        if schema.unique:
+            operation = unique_delete(operation, item, owner.new_token())
+        if schema.version is not None:
+            version: AttributePath[ModelT, Any] = schema.path(schema.version.field)
+            stored = item.get(schema.version.name)
+            operation = operation.when(version.not_exists() if stored is None else version == Encoded(stored))
+        return operation
+
+    async def _rewrite(self, item: Item, change: Rewrite[ModelT]) -> _Fate:
+        """Change an item under the condition that the change's own attributes are as they were read."""
+        for attempt in range(1, CONFLICT_LIMIT + 1):
+            operation = await self._changed(item, change)
+            if isinstance(operation, _Fate):
+                return operation
             try:
                 await self._send(operation)
             except ItemNotFoundError:
-                return False
+                break
             except ConditionalCheckFailedError:
-                if attempt == MOST_CONFLICTS - 1:
+                if attempt == CONFLICT_LIMIT:
                     raise
-                key = codec.key_of_item(item)
-                stored = (await read_items(self._owner, self._plan.target, [key], consistent_read=True))[0]
+                stored = await self._read_again(self._plan.target.codec.key_of_item(item))
                 if stored is None:
-                    return False
+                    break
                 item = stored
             else:
-                return True
-        return False
+                return _Fate.WRITTEN
+        return _Fate.UNCHANGED
+
+    async def _changed(self, item: Item, change: Rewrite[ModelT]) -> UpdateItem[ModelT] | _Fate:
+        """Return the update of an item, or its fate where none is sent."""
+        codec = self._plan.target.codec
+        try:
+            old = codec.decode(item)
+        except MarshallingError as error:
+            self._plan.judge(error)
+            return _Fate.SKIPPED
+        changed: Any = change(codec.decode(item))
+        new: ModelT | None = await changed if inspect.isawaitable(changed) else changed
+        if new is None or new == old:
+            return _Fate.UNCHANGED
+        operation = self._guarded(item, old, new)
+        if operation.sending.settled:
+            await operation
+            return _Fate.UNCHANGED
+        return operation
+
+    async def _read_again(self, key: Item) -> Item | None:
+        """Read an item that another writer has changed."""
+        settings = ReadSettings(consistent_read=True, meter=self.report)
+        return (await read_items(self._owner, self._plan.target, [key], settings=settings))[0]
 
     def _guarded(self, item: Item, old: ModelT, new: ModelT) -> UpdateItem[ModelT]:
         """Return the smallest update, which is refused if somebody else changed what it changes."""

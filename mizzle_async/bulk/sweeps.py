@@ -152,7 +152,7 @@ class Pages:
         page = await source.next()
         if page is not None:
             self._report.evaluated += page.scanned
-            self._report.read_requests += 1
+            self._report.read_requests += page.requests
             self._report.read_units += page.read_units or 0.0
         return page
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 from attrs import evolve
 
 from mizzle_async.errors import MizzleError
-from mizzle_async.operations import Operation, derive, use
+from mizzle_async.operations import Metered, Operation, derive, use
 from mizzle_async.types import Sendable, WireRequest
 
 ResultT = TypeVar("ResultT")
@@ -63,6 +63,8 @@ async def follow_up(
 
 def _within(operation: Sendable[ResultT], seconds: float) -> Sendable[ResultT]:
     """Return an operation that may take so many seconds."""
+    if isinstance(operation, Metered):
+        return Metered(_within(operation.operation, seconds), operation.meter)
     if not isinstance(operation, Operation):
         return operation
     limited = derive(operation, timeout=max(seconds, 0.0))

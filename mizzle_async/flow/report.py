@@ -113,6 +113,20 @@ class BatchReport:
         """Return a copy, for ``sum(reports)``, which begins with 0."""
         return BatchReport() + self if other == 0 else NotImplemented
 
+    def count_request(self, *, reads: bool) -> None:
+        """Count a request that is about to be sent."""
+        if reads:
+            self.read_requests += 1
+        else:
+            self.write_requests += 1
+
+    def count_units(self, units: float, *, reads: bool) -> None:
+        """Count the units that an answer reports."""
+        if reads:
+            self.read_units += units
+        else:
+            self.write_units += units
+
     def count_consumption(self, other: BatchReport) -> None:
         """Add the units and requests of another report, and nothing else of it."""
         self.read_units += other.read_units

@@ -22,6 +22,7 @@ from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, KeyLike, KeyScalar, Missing, entity_identity, resolve_key
+from mizzle_async.operations.metered import Meter, Metered
 from mizzle_async.operations.partiql.statements import (
     ExecuteBatch,
     ExecuteStatement,
@@ -81,6 +82,8 @@ __all__ = [
     "Key",
     "KeyLike",
     "KeyScalar",
+    "Meter",
+    "Metered",
     "Missing",
     "OnError",
     "Operation",

@@ -18,7 +18,7 @@ from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.tasks import drop, run_together
 from mizzle_async.flow.work import Pending
 from mizzle_async.marshalling import ItemRecords
-from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Target, check_timeout, use
+from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Meter, Target, check_timeout, use
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -34,7 +34,8 @@ class ReadSettings:
         consistent_read: Whether every write that was finished before is seen.
         concurrency: Requests under way at most.
         timeout: Seconds for each batch; None for the client's.
-        limiters: What holds requests back.
+        limiters: Hold requests back.
+        meter: Counts requests and units as well; None for the report of the reading alone.
         records: The lighter form that items may come in; None where they must be dicts.
     """
 
@@ -42,6 +43,7 @@ class ReadSettings:
     concurrency: int = 8
     timeout: float | None = None
     limiters: Limiters = field(factory=Limiters)
+    meter: Meter | None = None
     records: ItemRecords | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -59,6 +61,7 @@ class BatchReader:
         self.timeout: float = owner.timeout if settings.timeout is None else settings.timeout
         self.lanes: Lanes = Lanes(settings.concurrency, GET_CHUNK)
         self.report: BatchReport = BatchReport()
+        self.meters: tuple[Meter, ...] = (self.report,) if settings.meter is None else (self.report, settings.meter)
 
     async def read(self, keys: Sequence[Item]) -> list[Item]:
         """Read up to a hundred items; those that are missing are left out.
@@ -100,18 +103,20 @@ class _KeyBatch(RepeatedBatch[Item]):
             self._reader.target,
             tuple(todo),
             consistent_read=settings.consistent_read,
-            report_capacity=bool(settings.limiters),
+            report_capacity=True,
             timeout=timeout,
             records=settings.records,
         )
         use(operation)  # a client that is closed never sends it
-        self._reader.report.read_requests += 1
+        for meter in self._reader.meters:
+            meter.count_request(reads=True)
         return self._reader.owner.send(operation)
 
     def accepted(self, todo: list[Item], answer: BatchAnswer) -> None:
         """Keep the items."""
         report = self._reader.report
-        report.read_units += answer.units or 0.0
+        for meter in self._reader.meters:
+            meter.count_units(answer.units or 0.0, reads=True)
         report.written += len(todo) - len(answer.unprocessed)
         self._items += answer.items
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
+from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadOptions, ReadPage, ReadPlan
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.reading.page_source import Position
@@ -68,8 +71,11 @@ class PlanRequests:
             return page
         codec = plan.target.codec
         keys = [codec.key_of_item(item) for item in page.items]
-        settings = ReadSettings(consistent_read=plan.hydrated_consistently, limiters=limiters)
-        return page.hydrated(await read_items(self._reader, plan.target, keys, settings=settings))
+        meter = BatchReport()
+        settings = ReadSettings(consistent_read=plan.hydrated_consistently, limiters=limiters, meter=meter)
+        page = page.hydrated(await read_items(self._reader, plan.target, keys, settings=settings))
+        units = None if page.read_units is None else page.read_units + meter.read_units
+        return evolve(page, read_units=units, requests=page.requests + meter.read_requests)
 
 
 def open_parts(

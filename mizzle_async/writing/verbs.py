@@ -50,14 +50,16 @@ ModelT = TypeVar("ModelT")
 class TableWrites(Generic[ModelT]):
     """A table handle, as far as it writes single items."""
 
-    def __init__(self, owner: TaskPort, codec: EntityCodec[ModelT], name: str) -> None:
+    def __init__(
+        self, owner: TaskPort, codec: EntityCodec[ModelT], name: str, *, report_capacity: bool = False
+    ) -> None:
         self._owner = owner
         self._target: Target[ModelT] = Target(
             codec,
             name,
             owner,
             load=owner.load_stored,
-            report_capacity=owner.reports_capacity,
+            report_capacity=report_capacity or owner.reports_capacity,
             new_token=owner.new_token,
         )
         check_reserved(codec.schema)

@@ -44,6 +44,7 @@ class RawPage(Record):
         scanned: Items before the filter, which are paid for.
         read_units: Consumed read units, where they were asked for.
         origins: The items as the index holds them, in step with ``items``, where ``items`` came from the table instead.
+        requests: Requests that were sent for it.
         part: The number of the segment or partition that the page is of, from zero.
     """
 
@@ -53,6 +54,7 @@ class RawPage(Record):
     scanned: int = 0
     read_units: float | None = None
     origins: list[Item] | None = field(default=None, repr=False)
+    requests: int = 1
     part: int = 0
 
     def hydrated(self, items: list[Item | None]) -> RawPage:

@@ -1,10 +1,10 @@
-"""DeleteItem: remove an item, and hand back what it was."""
+"""DeleteItem: remove an item, and return it as it was."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mizzle_async.operations.answers import check_key, check_results
 from mizzle_async.operations.capacity import write_capacity
@@ -28,6 +28,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
     _action = "Delete"
 
     key: Item
+    _returns_item: bool = field(default=True, kw_only=True, alias="returns_item")
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -45,7 +46,8 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
         return body
 
     def _finish(self, body: WirePayload) -> None:
-        body["ReturnValues"] = "ALL_OLD"
+        if self._returns_item:
+            body["ReturnValues"] = "ALL_OLD"
 
     def _item_key(self) -> Item:
         """Return the key of the item."""
@@ -62,12 +64,15 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
             check_results(payload, "Attributes")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co | None:
-        """Return the deleted instance, or None.
+        """Return the deleted instance, or None if there was none, or none was asked for.
 
         Raises:
             OutcomeUnknownError: Nothing was there, but the answer to an earlier attempt was lost: that one may have
                 deleted it.
+            AppliedWriteError: The deleted item does not fit its class.
         """
+        if not self._returns_item:
+            return None
         item: Item | None = response.payload.get("Attributes")
         if not item:
             if response.ambiguous:

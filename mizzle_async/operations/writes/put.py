@@ -66,7 +66,7 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
         return self._decode(self.item)
 
     def _applied(self, item: Item) -> ModelT_co:
-        return self._decode(item)
+        return self._decode_answer(item)
 
     def _action_capacity(self) -> Capacity:
         """Return what the write costs outside of a transaction."""

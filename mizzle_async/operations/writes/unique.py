@@ -169,9 +169,8 @@ class UniqueDelete(_Guarded, DeleteItem[ModelT]):
     _sent: Item = field(kw_only=True, alias="sent")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT | None:  # noqa: ARG002  (all are asked alike)
-        """Return the instance as it was given: a transaction returns no item."""
-        given: ModelT = self._decode(self._sent)
-        return given
+        """Return the instance that was sent, if one was asked for: a transaction returns no item."""
+        return self._decode_answer(self._sent) if self._returns_item else None
 
 
 def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:

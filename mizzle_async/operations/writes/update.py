@@ -111,7 +111,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         return self.key
 
     def _applied(self, item: Item) -> ModelT_co:
-        return self._decode(item)
+        return self._decode_answer(item)
 
     def _check(self, payload: WirePayload) -> None:
         check_key(self.key, payload["Attributes"])

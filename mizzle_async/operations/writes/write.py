@@ -7,7 +7,13 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, MarshallingError, ServiceError
+from mizzle_async.errors import (
+    AppliedWriteError,
+    ConditionalCheckFailedError,
+    ExpressionError,
+    MarshallingError,
+    ServiceError,
+)
 from mizzle_async.expressions import Condition
 from mizzle_async.operations.actions import Action, Transactable, WriteSending
 from mizzle_async.operations.base import Operation, derive, use
@@ -225,11 +231,15 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return instance
 
     def _decode_answer(self, item: Item) -> ModelT_co:
-        """Decode what an answer shows: where that does not fit the class, the write was applied all the same."""
+        """Decode the item of an answer.
+
+        Raises:
+            AppliedWriteError: It does not fit its class; the write was applied all the same.
+        """
         try:
             return self._decode(item)
         except MarshallingError as error:
-            raise MarshallingError(
+            raise AppliedWriteError(
                 f"{error.message}; the write was applied, and what is stored does not fit the class",
                 path=error.path,
                 key=error.key,

@@ -2,12 +2,16 @@ import orjson
 import pytest
 
 from mizzle_async import (
+    AppliedWriteError,
     Attribute,
     BatchError,
+    CancellationReason,
     Client,
     ConditionalCheckFailedError,
+    Heat,
     PartitionKey,
     ThrottledError,
+    TransactionCanceledError,
     attribute,
     entity,
     evolve,
@@ -124,6 +128,144 @@ def test_function_for_errors_that_fails_stops():
 
     with pytest.raises(ZeroDivisionError):
         rewrite(add_one, {"UpdateItem": ThrottledError("too fast")}, on_error=fail)
+
+
+UNFIT = {"name": {"S": "b"}, "count": {"S": "many"}}
+
+
+def scanned(*items, **replies):
+    """Return a service whose scan returns these items."""
+    return StubCaller({"Scan": {"Items": [*items], "Count": len(items), "ScannedCount": len(items)}, **replies})
+
+
+def deleting(model, caller, *, on_error="raise", condition=None):
+    """Delete everything that a scan returns; return the report or the error."""
+
+    async def main():
+        async with Client(caller=caller) as client:
+            try:
+                return await client.table(model).scan(on_error=on_error).delete_where(condition)
+            except BatchError as error:
+                return error
+
+    return run_virtual(main())
+
+
+def test_deletion_is_done_whatever_the_item_looked_like():
+    """An item that does not fit its class is deleted as any other, and reported so; nothing is returned of it."""
+    caller = scanned(ITEM, UNFIT, DeleteItem={})
+    report = deleting(Row, caller)
+    assert (report.written, report.taken, report.failed) == (2, 2, [])
+    assert all("ReturnValues" not in body for body in caller.payloads[1:])
+
+
+@entity("versioned")
+class Versioned:
+    name: PartitionKey[str]
+    count: Attribute[int] = attribute(default=0)
+    version: Attribute[int] = attribute(default=0, version=True)
+
+
+@entity("singular")
+class Singular:
+    name: PartitionKey[str]
+    email: Attribute[str] = attribute(unique=True)
+    count: Attribute[int] = attribute(default=0)
+
+
+def test_deletion_of_a_versioned_item_checks_what_is_stored():
+    """The version is checked as it is stored, also where the item does not fit, or is older than its version."""
+    caller = scanned({**UNFIT, "version": {"N": "7"}}, {"name": {"S": "old"}}, DeleteItem={})
+    report = deleting(Versioned, caller)
+    assert report.written == 2
+    first, second = caller.payloads[1:]
+    assert list(first["ExpressionAttributeValues"].values()) == [{"N": "7"}]
+    assert second["ConditionExpression"] == "attribute_not_exists(#version)"
+
+
+def test_deletion_gives_up_unique_values_as_they_are_stored():
+    """The guards of an item that does not fit its class go with it; one that is gone meanwhile is unchanged."""
+    item = {"name": {"S": "a"}, "email": {"S": "a@b.c"}, "count": {"S": "many"}}
+    caller = scanned(item, TransactWriteItems={})
+    report = deleting(Singular, caller)
+    assert report.written == 1
+    actions = caller.payloads[1]["TransactItems"]
+    assert len(actions) == 2
+    assert {next(iter(action)) for action in actions} == {"Delete"}
+    reasons = (CancellationReason(None, "ConditionalCheckFailed"), CancellationReason(None, None))
+    gone = TransactionCanceledError("cancelled", code="TransactionCanceledException", reasons=reasons)
+    caller = scanned(item, TransactWriteItems=gone)
+    report = deleting(Singular, caller)
+    assert (report.written, report.unchanged) == (0, 1)
+
+
+def test_rewrite_skips_what_the_scan_skips():
+    """`on_error="skip"` leaves an item out that does not fit; a function takes it; else it is a failure."""
+
+    async def main(on_error):
+        caller = scanned(ITEM, UNFIT, UpdateItem={"Attributes": {**ITEM, "count": {"N": "2"}}})
+        async with Client(caller=caller) as client:
+            return await client.table(Row).scan(on_error=on_error).rewrite(add_one)
+
+    report = run_virtual(main("skip"))
+    assert (report.written, report.skipped, report.taken, report.failed) == (1, 1, 2, [])
+    unfit = []
+    report = run_virtual(main(unfit.append))
+    assert (report.written, report.skipped, len(unfit)) == (1, 1, 1)
+    with pytest.raises(BatchError, match="MarshallingError"):
+        run_virtual(main("raise"))
+
+
+def test_rewrite_that_was_applied_is_done():
+    """A change that was applied counts as written, also where the item in its answer does not fit its class."""
+    report, _ = rewrite(add_one, {"UpdateItem": {"Attributes": {**UNFIT, "name": {"S": "a"}}}})
+    assert (report.written, report.failed) == (1, [])
+
+
+def test_write_that_was_applied_says_so_by_its_class():
+    """`delete` and `update` of an item that does not fit raise an error that says that the write has happened."""
+
+    async def main():
+        caller = StubCaller({"DeleteItem": {"Attributes": UNFIT}, "UpdateItem": {"Attributes": UNFIT}})
+        async with Client(caller=caller) as client:
+            table = client.table(Row)
+            for operation in (table.delete("b"), table.update("b").set(Row.text, "x")):
+                with pytest.raises(AppliedWriteError, match="the write was applied"):
+                    await operation
+
+    run_virtual(main())
+
+
+def test_migrations_report_units_of_reads_and_writes():
+    """Units and requests are counted by kind, as the service reports them: of pages, of re-reads, of each write."""
+
+    def consumed(units):
+        return {"ConsumedCapacity": {"TableName": "rows", "CapacityUnits": units}}
+
+    page = {"Items": [ITEM], "Count": 1, "ScannedCount": 1, **consumed(2.5)}
+    again = {"Responses": {"rows": [ITEM]}, "ConsumedCapacity": [{"TableName": "rows", "CapacityUnits": 1.0}]}
+    done = {"Attributes": {**ITEM, "count": {"N": "2"}}, **consumed(3.0)}
+    report, caller = rewrite(add_one, {"Scan": page, "BatchGetItem": again, "UpdateItem": [CHANGED, done]})
+    assert (report.read_requests, report.read_units) == (2, 3.5)
+    assert (report.write_requests, report.write_units) == (2, 3.0)
+    assert all(body["ReturnConsumedCapacity"] == "TOTAL" for body in caller.payloads)
+    report = deleting(Row, StubCaller({"Scan": page, "DeleteItem": consumed(1.0)}))
+    assert (report.read_requests, report.read_units) == (1, 2.5)
+    assert (report.write_requests, report.write_units) == (1, 1.0)
+    assert str(report) == "1 written, 2.5 read units, 1.0 write units"
+
+
+def test_heat_sees_the_writes_of_migrations():
+    """An instrument that counts heat sees each write of a migration with its partition key."""
+    heat = Heat()
+    caller = scanned(ITEM, DeleteItem={"ConsumedCapacity": {"TableName": "rows", "CapacityUnits": 4.0}})
+
+    async def main():
+        async with Client(caller=caller, instrument=heat) as client:
+            await client.table(Row).scan().delete_where()
+
+    run_virtual(main())
+    assert [(key.key, key.units) for key in heat.report().keys] == [("a", 4.0)]
 
 
 def test_answer_about_what_was_not_asked_is_corrupt(table):
