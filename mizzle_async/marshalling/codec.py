@@ -21,6 +21,7 @@ from mizzle_async.marshalling.entities import (
     keys_identifier,
 )
 from mizzle_async.marshalling.index_limits import index_key_limits, limited_encoder
+from mizzle_async.marshalling.lamp import Lamp
 from mizzle_async.marshalling.path_values import Operands, StoredValue
 from mizzle_async.marshalling.records import ItemRecords, fits_records, item_records
 from mizzle_async.marshalling.resolve import Resolver
@@ -52,6 +53,7 @@ class EntityCodec(Generic[ModelT]):
 
     Attributes:
         schema: The entity's.
+        lamp: Counts the items that took the careful way; the codec's repr shows it.
         encode: Returns the item of an instance, and changes nothing. Raises `MarshallingError` or `LimitError` for a
             value that does not fit.
         encode_new: As ``encode``, for an item that is to be written: the limits of indexes' keys are checked as well.
@@ -81,6 +83,7 @@ class EntityCodec(Generic[ModelT]):
         "hooked",
         "identify",
         "key_of",
+        "lamp",
         "schema",
         "sharding",
         "shared",
@@ -105,6 +108,7 @@ class EntityCodec(Generic[ModelT]):
             ModelError: A type cannot be mapped.
         """
         self.schema = schema
+        self.lamp: Lamp = Lamp()
         members: Mapping[str, Field | Shape]
         self._shape: ClassShape | None = None
         self._make_serializer: MakeSerializer | None = None
@@ -115,7 +119,7 @@ class EntityCodec(Generic[ModelT]):
         else:
             shape = self._shape = entity_shape(schema, resolver)
             members = shape.by_wire
-            functions = entity_functions(schema, shape)
+            functions = entity_functions(schema, shape, self.lamp)
         self._operands = Operands(members)
         self.hooked: frozenset[str] = frozenset(name for name, member in members.items() if _is_hooked(member))
         self.sharding: Sharding | None = sharding_of(schema)
@@ -156,7 +160,7 @@ class EntityCodec(Generic[ModelT]):
         if make is None:
             make = careful_serializer(self.encode_new, self.identify)
             if self._shape is not None and self.sharding is None and self.shared is None:
-                make = serializer_maker(self.schema, self._shape, self._limits, self.identify, make)
+                make = serializer_maker(self.schema, self._shape, self._limits, self.identify, make, lamp=self.lamp)
             self._make_serializer = make
         return make(wrap)
 
@@ -166,7 +170,7 @@ class EntityCodec(Generic[ModelT]):
         shape = self._shape
         is_plain = self.sharding is None and self.shared is None
         if self._records is None and shape is not None and is_plain and fits_records(shape):
-            self._records = item_records(self.schema, shape, self.decode, self.identify)
+            self._records = item_records(self.schema, shape, self.decode, self.identify, self.lamp)
         return self._records
 
     def decode_all(self, items: Iterable[Any]) -> list[ModelT | None]:
@@ -321,7 +325,8 @@ class EntityCodec(Generic[ModelT]):
         return self._operands.changes_inside(segments, old, new)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.schema.entity}>"
+        seen = f", {self.lamp}" if self.lamp else ""
+        return f"<{type(self).__name__} of {self.schema.entity}{seen}>"
 
 
 def _is_hooked(member: Field | Shape) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.marshalling.keys import key_shape
+from mizzle_async.marshalling.lamp import Lamp
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.fields import Field
@@ -66,13 +67,19 @@ def entity_shape(schema: EntitySchema, resolver: Resolver) -> ClassShape:
     return shape
 
 
-def entity_functions(schema: EntitySchema, shape: ClassShape) -> CodecFunctions:
-    """Write and compile the functions of an entity."""
+def entity_functions(schema: EntitySchema, shape: ClassShape, lamp: Lamp) -> CodecFunctions:
+    """Write and compile the functions of an entity.
+
+    Args:
+        schema: The entity's.
+        shape: How its instances are stored.
+        lamp: Counts the items that take the careful way.
+    """
     program = Program(schema.entity)
-    careful = CarefulFunctions(schema, shape)
+    careful = CarefulFunctions(schema, shape, lamp)
     cls = program.bind(shape.cls, "class")
     keys = [shape.by_name[attribute.field] for attribute in schema.key_attributes]
-    key_lines = [f"return {{{', '.join(_entry(program, key, f'v{n}') for n, key in enumerate(keys))}}}"]
+    key_lines = ["return {", *(f"{INDENT}{_entry(program, key, f'v{n}')}," for n, key in enumerate(keys)), "}"]
     instance_keys = [f"v{n} = self.{key.name}" for n, key in enumerate(keys)]
     mapping_keys = [f"v{n} = values[{key.name!r}]" for n, key in enumerate(keys)]
     exact_type = [f"if type(self) is not {cls}:", f"{INDENT}raise TypeError"]
@@ -98,21 +105,24 @@ def _entry(program: Program, key: Field, value: str) -> str:
 
 
 class CarefulFunctions:
-    """What the generated functions turn to.
+    """The functions that the generated ones call where a value is not of the common kind, or does not fit.
 
     Attributes:
         schema: The entity's.
         shape: How its instances are stored.
+        lamp: Counts their calls.
     """
 
-    __slots__ = ("schema", "shape")
+    __slots__ = ("lamp", "schema", "shape")
 
-    def __init__(self, schema: EntitySchema, shape: ClassShape) -> None:
+    def __init__(self, schema: EntitySchema, shape: ClassShape, lamp: Lamp) -> None:
+        self.lamp: Final[Lamp] = lamp
         self.schema: Final[EntitySchema] = schema
         self.shape: Final[ClassShape] = shape
 
     def encode(self, instance: Any) -> Item:
         """Return the item of an instance, or say what does not fit."""
+        self.lamp.encoded += 1
         try:
             return self.shape.encode_fields(instance, ATTRIBUTE_LEVELS)
         except Misfit as misfit:
@@ -124,6 +134,7 @@ class CarefulFunctions:
     def decode(self, item: Item) -> Any:
         """Return the instance of an item, or say what does not fit; the error has the item's key."""
         found: Exception
+        self.lamp.decoded += 1
         try:
             return self.shape.decode_fields(item)
         except NO_ITEM as error:  # whatever stands there may be no item

@@ -29,6 +29,7 @@ import orjson
 from msgspec import UNSET, DecodeError, Struct, UnsetType, defstruct, to_builtins
 from msgspec.json import Decoder
 
+from mizzle_async.marshalling.lamp import Lamp
 from mizzle_async.marshalling.shapes.construct import Construction
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import (
@@ -121,7 +122,11 @@ def fits_records(shape: ClassShape) -> bool:
 
 
 def item_records(
-    schema: EntitySchema, shape: ClassShape, decode: Callable[[Item], Any], identify: Callable[[Item], Hashable]
+    schema: EntitySchema,
+    shape: ClassShape,
+    decode: Callable[[Item], Any],
+    identify: Callable[[Item], Hashable],
+    lamp: Lamp,
 ) -> ItemRecords:
     """Write and compile the records of an entity.
 
@@ -130,6 +135,7 @@ def item_records(
         shape: How its instances are stored.
         decode: Returns the instance of an item: what is turned to where a record is not of the common kind.
         identify: Tells items apart by their keys.
+        lamp: Counts the records that are decoded as items.
     """
     slots = {field.wire: f"a{position}" for position, field in enumerate(shape.fields)}
     members = [_member(field, slots[field.wire]) for field in shape.fields]
@@ -138,7 +144,8 @@ def item_records(
     program = Program(schema.entity)
     lines = instance_lines(program, shape, lambda program, field: _value_source(program, field, slots[field.wire]))
     whole = f"{program.bind(decode, 'decode')}({program.bind(item_of, 'item_of')}(item))"
-    body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", f"return {whole}"]
+    count = f"{program.bind(lamp, 'lamp')}.decoded += 1"
+    body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}{count}", f"return {whole}"]
     program.add(f"def decode_record(item):\n{indented(body)}")
     keys = {name: (slots[name], _tag(shape.by_wire[name])) for name in schema.key_names}
     return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify), slots)

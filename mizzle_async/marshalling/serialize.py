@@ -31,6 +31,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mizzle_async.marshalling.index_limits import IndexKeyLimit
+from mizzle_async.marshalling.lamp import Lamp
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape, indented, no_set_test
@@ -70,6 +71,8 @@ def serializer_maker(
     limits: Mapping[str, IndexKeyLimit],
     identify: Callable[[Item], Hashable],
     careful: MakeSerializer,
+    *,
+    lamp: Lamp,
 ) -> MakeSerializer:
     """Write and compile what makes the serializers of an entity.
 
@@ -78,7 +81,8 @@ def serializer_maker(
         shape: How its instances are stored.
         limits: What attributes may take as keys of indexes, by their stored names.
         identify: What tells items apart.
-        careful: Makes what is turned to where an instance is not of the common kind.
+        careful: Makes the functions for instances that are not of the common kind.
+        lamp: Counts such instances.
     """
     program = Program(schema.entity)
     write, as_z = program.bind(dumps, "dumps"), program.bind(UTC_AS_Z, "utc_as_z")
@@ -106,13 +110,15 @@ def serializer_maker(
     body = [
         f"carefully = {program.bind(careful, 'careful')}(wrap)",
         *(field.slot for field in fields if field.slot),
-        f"item = {{{', '.join(field.entry for field in fields)}}}",
+        "item = {",
+        *(f"{INDENT}{field.entry}," for field in fields),
+        "}",
         "whole = wrap(item)",
         "def serialize(self):",
         f"{INDENT}try:",
         *(f"{INDENT * 2}{line}" for line in lines),
         f"{INDENT}except Exception:",
-        f"{INDENT * 2}pass",
+        f"{INDENT * 2}{program.bind(lamp, 'lamp')}.encoded += 1",
         f"{INDENT}return carefully(self)",
         "return serialize",
     ]

@@ -251,8 +251,8 @@ class SharedItems:
 
     # ── reading ──
 
-    def decode(self, item: Item) -> Any:
-        """Return the instance of an item."""
+    def decode(self, item: Item, _target: Any = None) -> Any:
+        """Return the instance of an item; cattrs gives the type beside it."""
         fast = self._fast_decode
         if fast is None:
             fast = self._fast_decode = self._compiled()[1]

@@ -40,7 +40,7 @@ from mizzle_async.marshalling import (
 )
 from mizzle_async.marshalling.entities import entity_shape
 from mizzle_async.marshalling.resolve import Resolver
-from mizzle_async.marshalling.shapes.hooks import HookRegistry
+from mizzle_async.marshalling.shapes.hooks import NoHooks
 from mizzle_async.model import Attribute, PartitionKey, attribute, dict_schema, document, entity, schema_of
 
 settings.register_profile(
@@ -188,7 +188,7 @@ def codec_of(kind: Any, **given: Any) -> tuple[type[Any], EntityCodec[Any], Any]
     body = {"__annotations__": {"id": PartitionKey[str], "value": Attribute[kind]}, "__module__": __name__, **given}
     model = entity("things")(type("Thing", (), body))
     schema = schema_of(model)
-    return model, Marshaller().codec(schema), entity_shape(schema, Resolver(HookRegistry(None)))
+    return model, Marshaller().codec(schema), entity_shape(schema, Resolver(NoHooks()))
 
 
 def check_wire(stored: Any, depth: int = 0) -> None:

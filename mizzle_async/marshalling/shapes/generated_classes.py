@@ -6,7 +6,9 @@ What an encoder looks like, for a required text, an optional number and a set::
         v0 = self.customer_id
         v1 = self.rating
         v2 = self.tags
-        item = {"customer_id": {"S": v0 if type(v0) is str and v0.isascii() else write_1(v0)}}
+        item = {
+            "customer_id": {"S": v0 if type(v0) is str and v0.isascii() else write_1(v0)},
+        }
         if v1 is not None:
             item["rating"] = {"N": t2 if type(v1) is int and len(t2 := str(v1)) < 39 else write_3(v1)}
         if v2:
@@ -27,7 +29,7 @@ from mizzle_async.marshalling.shapes.classes import CarefulClassShape
 from mizzle_async.marshalling.shapes.construct import Construction
 from mizzle_async.marshalling.shapes.fields import Field, factory_of
 from mizzle_async.marshalling.shapes.program import Program
-from mizzle_async.marshalling.shapes.sets import SetShape
+from mizzle_async.marshalling.shapes.sets import ScalarSetShape, SetShape
 from mizzle_async.marshalling.shapes.shape import Levels, deeper, guard
 from mizzle_async.types import WRITE_ID_ATTRIBUTE
 
@@ -89,9 +91,10 @@ def encoder_lines(program: Program, shape: ClassShape, levels: Levels) -> list[s
             later.append(f"item[{field.wire!r}] = {source}")
         else:
             first.append(f"{field.wire!r}: {source}")
+    entries = [f"{INDENT}{entry}," for entry in first]
     if not later:
-        return [*lines, f"return {{{', '.join(first)}}}"]
-    return [*lines, f"item = {{{', '.join(first)}}}", *later, "return item"]
+        return [*lines, "return {", *entries, "}"]
+    return [*lines, "item = {", *entries, "}", *later, "return item"]
 
 
 def _set_lines(program: Program, field: Field, value: str, source: str) -> list[str]:
@@ -152,18 +155,19 @@ def _call_lines(
     program: Program, shape: ClassShape, cls: str, value_source: Callable[[Program, Field], str]
 ) -> list[str]:
     """Return the lines that call the class; a default that is made of the instance is left to it."""
-    given: list[str] = []
-    maybe: list[str] = []
+    always: list[str] = []
+    where_stored: list[str] = []
     for field in shape.fields:
         alias = shape.aliases[field.name]
         if is_made_of_instance(field):
             value = _present_source(program, field)
-            maybe += [f"if {field.wire!r} in item:", f"{INDENT}arguments[{alias!r}] = {value}"]
+            where_stored += [f"if {field.wire!r} in item:", f"{INDENT}arguments[{alias!r}] = {value}"]
         else:
-            given.append(f"{alias}={value_source(program, field)}")
-    if not maybe:
-        return [f"return {cls}({', '.join(given)})"]
-    return [f"arguments = dict({', '.join(given)})", *maybe, f"return {cls}(**arguments)"]
+            always.append(f"{alias}={value_source(program, field)}")
+    lines = [f"{INDENT}{argument}," for argument in always]
+    if not where_stored:
+        return [f"return {cls}(", *lines, ")"]
+    return ["arguments = dict(", *lines, ")", *where_stored, f"return {cls}(**arguments)"]
 
 
 def is_made_of_instance(field: Field) -> bool:
@@ -185,6 +189,8 @@ def _value_source(program: Program, field: Field) -> str:
 
 
 def _present_source(program: Program, field: Field) -> str:
+    if isinstance(field.shape, ScalarSetShape):
+        return field.shape.value_source(program, f'item[{field.wire!r}]["{field.shape.tag}"]')
     return field.shape.decode_source(program, f"item[{field.wire!r}]")
 
 

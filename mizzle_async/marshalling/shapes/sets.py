@@ -110,7 +110,11 @@ class ScalarSetShape(SetShape):
         return f"sorted({{{self.of.payload_source(program, element)} for {element} in {value}}})", is_set
 
     def decode_source(self, program: Program, stored: str) -> str:
-        return self.value_source(program, f'{stored}["{self.tag}"]')
+        # In a list or a map, an empty set is an empty list.
+        found = program.fresh()
+        value = self.value_source(program, f'{found}["{self.tag}"]')
+        careful = f"{program.bind(self.decode, 'decode')}({found})"
+        return f'({value} if "{self.tag}" in ({found} := {stored}) else {careful})'
 
     def value_source(self, program: Program, payload: str) -> str:
         """Return an expression for the value of a payload's expression."""
