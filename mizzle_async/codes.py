@@ -52,7 +52,7 @@ class RetryClass(Enum):
     """The same transaction is at work: retried over five seconds."""
 
     EXPIRED_CREDENTIALS = "expired credentials"
-    """Retried once, after a refresh."""
+    """The credentials are no longer good: retried once, with others."""
 
     CLOCK = "clock"
     """Retried once, with the server's clock."""
@@ -96,7 +96,7 @@ CODES: Final[Mapping[str, tuple[type[ServiceError], RetryClass]]] = {
     "TransactionConflictException": (TransactionConflictError, RetryClass.CONFLICT),
     "TransactionInProgressException": (TransactionInProgressError, RetryClass.IN_PROGRESS),
     "UnknownOperationException": (UnknownOperationError, RetryClass.NEVER),
-    "UnrecognizedClientException": (UnrecognizedClientError, RetryClass.NEVER),
+    "UnrecognizedClientException": (UnrecognizedClientError, RetryClass.EXPIRED_CREDENTIALS),
     "ValidationException": (ValidationError, RetryClass.NEVER),
 }
 """Code → the class that is raised, and what the retry layer does; an unknown code is a plain `ServiceError`."""

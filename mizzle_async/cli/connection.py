@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import errno
 import functools
+import getpass
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -66,6 +68,9 @@ class Connection:
             region_name=self.region_name,
             timeout=TIMEOUT,
             instrument=Heat(),
+            # `getpass` reads the terminal itself, so that items may come from a pipe. Without a terminal it would read
+            # the pipe.
+            mfa_prompt=getpass.getpass if sys.stderr.isatty() else None,
         )
 
     async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:

@@ -71,6 +71,8 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             these.
         instrument: What hears of every finished call.
         allow_http: Permit ``http://`` to hosts other than this machine.
+        mfa_prompt: Asks the user for an MFA code, where a profile's role needs one; called in a thread. Without it such
+            a profile is a `CredentialsError`.
         clock: Seconds since the epoch: what is expired, and what timestamps say.
         sleep: How pauses are made.
         transport: Carries every exchange in place of connections, for tests and simulations.
@@ -98,6 +100,7 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
         table_names: Mapping[str, str] | None = None,
         instrument: Instrument | tuple[Instrument, ...] | list[Instrument] = (),
         allow_http: bool = False,
+        mfa_prompt: Callable[[str], str] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep,
         transport: Transport | None = None,
@@ -122,6 +125,7 @@ class Client(TableAdministration, Transactions, Statements, BulkVerbs):
             hedge=hedge,
             instrument=instrument,
             allow_http=allow_http,
+            mfa_prompt=mfa_prompt,
             transport=transport,
         )
         self._marshaller = marshaller_of(converter)

@@ -193,7 +193,7 @@ class Pipeline:
         while True:
             route = self._routes.get(request.operation)
             if route is None or self._loop.time() >= self._keeper.next_look or ":" in request.table:
-                route = await self._route(request)
+                route = await self._route(request, call.ends)
             exchange = call.exchange = self._sign(call, route)
             call.attempts += 1
             self._requests += 1
@@ -381,9 +381,14 @@ class Pipeline:
 
     # ── where to ──
 
-    async def _route(self, request: WireRequest) -> Route:
-        """Find the way of an operation's requests; it stays until the credentials change."""
-        held = await self._keeper.current()
+    async def _route(self, request: WireRequest, until: float = float("-inf")) -> Route:
+        """Find the way of an operation's requests; it stays until the credentials change.
+
+        Args:
+            request: One of the operation.
+            until: Until this loop time, credentials that could not be loaded may be asked for again.
+        """
+        held = await self._keeper.current(until)
         if held is not self._held:
             self._held = held
             self._routes.clear()

@@ -96,6 +96,12 @@ def _is(kinds: type[Any] | tuple[type[Any], ...], takes: str) -> Callable[[objec
     return check
 
 
+def _function(_settings: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Raise TypeError unless a setting is a function, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{attribute.name}= takes a function, not {type(value).__name__}")
+
+
 _TEXT = _is((str, type(None)), "a str")
 
 
@@ -115,6 +121,7 @@ class WireSettings(Value):
         hedge: Whether late reads are sent twice.
         instrument: Who hears of finished calls.
         allow_http: Permit ``http://`` to hosts other than this machine.
+        mfa_prompt: Asks the user for an MFA code; None where there is no user to ask.
         transport: Carries every exchange in place of pool and session, for tests and simulations; nothing else is
             opened.
         wall_clock: Epoch seconds, for signatures.
@@ -131,6 +138,7 @@ class WireSettings(Value):
     hedge: HedgePolicy | None = field(default=None, validator=_is((HedgePolicy, type(None)), "a HedgePolicy"))
     instrument: tuple[Instrument, ...] = field(default=(), converter=_instruments)
     allow_http: bool = False
+    mfa_prompt: Callable[[str], str] | None = field(default=None, validator=_function)
     transport: Transport | None = None
     wall_clock: Callable[[], float] = time.time
 

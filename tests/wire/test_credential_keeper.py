@@ -8,7 +8,8 @@ from aiobotocore.session import AioSession
 
 from mizzle_async.errors import CredentialsError
 from mizzle_async.testing.clock import run_virtual
-from mizzle_async.wire.session.credentials import AiobotocoreSource, CredentialKeeper, StaticSource
+from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
+from mizzle_async.wire.session.sources import AiobotocoreSource
 from mizzle_async.wire.settings import Credentials
 
 
@@ -31,6 +32,9 @@ class Source:
 
     def is_expired(self):
         return self.expired
+
+    def has_changed(self):
+        return False
 
 
 def test_credentials_that_are_always_due_are_renewed_once_a_minute():

@@ -174,7 +174,7 @@ def test_old_credentials_serve_until_they_expire(caplog):
             assert now() == pytest.approx(60 * MINUTE)
             await asyncio.sleep(1.5)
             asked = issuer.begun
-            calls = [pipeline.call(request()) for _ in range(100)]
+            calls = [pipeline.call(request(timeout=0.05)) for _ in range(100)]
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert issuer.begun == asked + 1
             issuer.fails = False
@@ -196,8 +196,34 @@ def test_old_credentials_serve_until_they_expire(caplog):
     assert isinstance(outcomes[0].__cause__, ConnectionError)
 
 
-def test_a_failing_refresh_is_tried_once_a_second(caplog):
-    """Without credentials every call fails at once, the issuer is asked at most once a second, and warned of once."""
+def test_a_first_load_that_fails_is_tried_again_within_the_deadline(caplog):
+    """Until there are credentials, all calls wait on one schedule, and none fails that has time left."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, first=-1.0)
+        issuer.fails = True
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            calls = [asyncio.ensure_future(pipeline.call(request(timeout=10.0))) for _ in range(50)]
+            late = [asyncio.ensure_future(pipeline.call(request(timeout=2.0))) for _ in range(50)]
+            await asyncio.sleep(5)
+            issuer.fails = False
+            outcomes = await asyncio.gather(*calls, *late, return_exceptions=True)
+            await pipeline.aclose()
+            return issuer, server, outcomes[:50], outcomes[50:]
+
+    issuer, server, answered, failed = run_virtual(main())
+    assert issuer.moments == pytest.approx([0.0, 0.1, 0.3, 0.7, 1.5, 2.5, 3.5, 4.5, 5.5])
+    assert [response.attempts for response in answered] == [1] * 50
+    assert {type(error) for error in failed} == {errors.CredentialsError}
+    assert "AWS credentials could not be loaded: ConnectionError" in str(failed[0])
+    assert len(server.requests) == 50
+    warnings = [record.getMessage() for record in caplog.records if record.name == "mizzle_async.wire"]
+    assert warnings == ["AWS credentials could not be loaded: ConnectionError"]
+
+
+def test_a_failing_source_is_asked_once_a_second_at_most():
+    """Calls that come one after another, without time to wait, do not ask more often than the schedule does."""
 
     async def main():
         issuer = Issuer(lives=60 * MINUTE, first=-1.0)
@@ -206,16 +232,32 @@ def test_a_failing_refresh_is_tried_once_a_second(caplog):
             pipeline = await opened(server, issuer)
             for _ in range(100):
                 with pytest.raises(errors.CredentialsError):
-                    await pipeline.call(request())
+                    await pipeline.call(request(timeout=0.05))
                 await asyncio.sleep(0.1)
             await pipeline.aclose()
             return issuer, server
 
     issuer, server = run_virtual(main())
-    assert issuer.begun == 10
+    assert issuer.begun == 13
     assert server.requests == []
-    warnings = [record.getMessage() for record in caplog.records if record.name == "mizzle_async.wire"]
-    assert warnings == ["AWS credentials could not be loaded: ConnectionError"]
+
+
+def test_closing_ends_a_call_that_waits_for_a_first_load():
+    """A client that is closed between two attempts to load credentials ends the calls that wait, at once."""
+
+    async def main():
+        issuer = Issuer(lives=60 * MINUTE, first=-1.0)
+        issuer.fails = True
+        async with ScriptedServer(then=ITEM) as server:
+            pipeline = await opened(server, issuer)
+            call = asyncio.ensure_future(pipeline.call(request()))
+            await asyncio.sleep(2.0)
+            await pipeline.aclose()
+            with pytest.raises(errors.ClientStateError, match="closed while this call waited"):
+                await call
+            return now()
+
+    assert run_virtual(main()) == 2.0
 
 
 def test_an_expired_token_is_renewed_once():

@@ -1,6 +1,6 @@
-"""Credentials at hand: one refresh in flight, which no caller can cancel, and old ones that serve until they expire.
+"""The client's credentials: one refresh at a time, which no caller can cancel. Old ones serve until they expire.
 
-`CredentialKeeper` decides when; a `CredentialSource` knows how. Only the aiobotocore source knows a foreign library.
+`CredentialKeeper` decides when a `CredentialSource` is asked. Neither knows a foreign library.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from mizzle_async.errors import ClientStateError, CredentialsError, MizzleError
 from mizzle_async.wire.settings import Credentials
@@ -25,115 +25,84 @@ REFRESH_SECONDS: Final = 60.0
 RENEWED_SECONDS: Final = 60.0
 """Credentials so short-lived that they are due as they come are renewed this often, while they serve."""
 
+FIRST_PAUSE_SECONDS: Final = 0.1
+"""While no credentials serve, a source whose failure may pass is asked again after this long, then twice as long, and
+so on up to `LOOK_SECONDS`."""
+
+
+class LoadError(Exception):
+    """A source has no credentials.
+
+    Attributes:
+        reason: Why, in words that show no secret.
+        may_pass: Whether asking again soon may help: the source exists, and did not answer as it should.
+        missing: Whether no source is configured at all.
+        cause: The error to show as the cause.
+    """
+
+    def __init__(
+        self, reason: str, *, may_pass: bool, missing: bool = False, cause: BaseException | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.may_pass = may_pass
+        self.missing = missing
+        self.cause = cause
+
 
 class CredentialSource(Protocol):
     """Where credentials come from."""
 
     async def load(self, *, force: bool) -> Credentials:
-        """Return credentials that serve, refreshed where that is due, and in any case with ``force``."""
+        """Return credentials that serve, refreshed where that is due, and in any case with ``force``.
+
+        Raises:
+            LoadError: There are none.
+        """
         ...
 
     def is_due(self) -> bool:
-        """Tell whether the loaded credentials ought to be refreshed by now."""
+        """Return whether the loaded credentials ought to be refreshed by now."""
         ...
 
     def is_expired(self) -> bool:
-        """Tell whether the loaded credentials no longer serve."""
+        """Return whether the loaded credentials no longer serve."""
+        ...
+
+    def has_changed(self) -> bool:
+        """Return whether loading would certainly bring other credentials than the last time, as from a new file."""
         ...
 
 
 class StaticSource:
-    """Credentials that the user gave."""
+    """Credentials that the user passed to the client."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     async def load(self, *, force: bool) -> Credentials:
-        """Return what was given: there is nothing else."""
+        """Return the credentials: there are no others."""
         del force
         return self._credentials
 
     def is_due(self) -> bool:
-        """Say no: static credentials tell nothing about their end."""
+        """Return False: static credentials have no known end."""
         return False
 
     def is_expired(self) -> bool:
-        """Say no, as `is_due`."""
+        """Return False, as `is_due`."""
         return False
 
-
-class AiobotocoreSource:
-    """The credentials of an aiobotocore session, with all its providers.
-
-    Args:
-        session: The aiobotocore session.
-        reload: Whether credentials without an end may be read again, from wherever they came, when the service refuses
-            them as expired: for our own sessions, whose chain is all there is. A user's session may have been given
-            others by hand.
-    """
-
-    def __init__(self, session: Any, *, reload: bool) -> None:
-        self._session = session
-        self._reload = reload
-        self._provider: Any = None
-
-    async def load(self, *, force: bool) -> Credentials:
-        """Ask the provider, which refreshes what is due."""
-        provider = self._provider
-        if provider is None:
-            provider = await self._session.get_credentials()
-            if provider is None:
-                raise CredentialsError(
-                    "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile by"
-                    " profile_name=, or pass credentials="
-                )
-            self._provider = provider
-            held = getattr(provider, "_frozen_credentials", None)
-            if held is not None and not self.is_expired():
-                # Others may have used this session before us: what it holds serves, and is refreshed in the background.
-                return _frozen(held)
-        elif force:
-            provider = await self._force(provider)
-        return _frozen(await provider.get_frozen_credentials())
-
-    async def _force(self, provider: Any) -> Any:
-        """Make the provider refresh although it thinks its credentials good: there is no public word for that."""
-        if hasattr(provider, "refresh_needed"):
-            async with provider._refresh_lock:  # noqa: SLF001  (no public word, as said)
-                _forget_cached(provider)
-                await provider._protected_refresh(is_mandatory=True)  # noqa: SLF001  (as above)
-        elif self._reload:
-            chain = self._session.get_component("credential_provider")
-            self._provider = provider = await chain.load_credentials() or provider
-        return provider
-
-    def is_due(self) -> bool:
-        """Ask the provider whether its advisory time has come."""
-        return hasattr(self._provider, "refresh_needed") and bool(self._provider.refresh_needed())
-
-    def is_expired(self) -> bool:
-        """Ask the provider whether nothing is left."""
-        return hasattr(self._provider, "refresh_needed") and bool(self._provider.refresh_needed(0))
-
-
-def _forget_cached(provider: Any) -> None:
-    """Take refused credentials out of the cache in which an assumed role's stay until their time is up."""
-    fetcher = getattr(provider._refresh_using, "__self__", None)  # noqa: SLF001  (as above)
-    cache, key = getattr(fetcher, "_cache", None), getattr(fetcher, "_cache_key", None)
-    if cache is not None and key in cache:
-        del cache[key]
-
-
-def _frozen(held: Any) -> Credentials:
-    """Turn botocore's frozen credentials into ours."""
-    return Credentials(held.access_key, held.secret_key, held.token, account_id=getattr(held, "account_id", None))
+    def has_changed(self) -> bool:
+        """Return False: there are no others."""
+        return False
 
 
 class CredentialKeeper:
     """Keeps the credentials of one client.
 
     Attributes:
-        credentials: What serves now; None before the first use.
+        credentials: The credentials that serve now; None before the first use.
         next_look: Until this loop time `credentials` serve without a question.
         refreshes: How often the source was asked.
     """
@@ -143,39 +112,45 @@ class CredentialKeeper:
         self._loop = loop
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
+        self._failures = 0
         self._not_before = float("-inf")
         self._due_after = float("-inf")
-        self._closed = False
+        self._closing: asyncio.Future[None] = loop.create_future()
         self.credentials: Credentials | None = None
         self.next_look: float = float("-inf")
         self.refreshes: int = 0
 
-    async def current(self) -> Credentials:
+    async def current(self, until: float = float("-inf")) -> Credentials:
         """Return credentials that serve, waiting for a refresh only when there are none.
+
+        Args:
+            until: While none serve, a source whose failure may pass is asked again up to this loop time.
 
         Raises:
             CredentialsError: There are none, or they expired and could not be refreshed.
         """
-        held = self.credentials
+        held = self._serving()
         if held is not None:
             now = self._loop.time()
-            due = self._source.is_due()
-            if not due or not self._source.is_expired():
-                if due and now >= self._due_after:
-                    self._begin(force=False)
-                self.next_look = now + LOOK_SECONDS
+            if now >= self._due_after and self._source.is_due():
+                self._begin(force=False)
+            self.next_look = now + LOOK_SECONDS
+            return held
+        while True:
+            await self._refreshed(force=False)
+            held = self._serving()
+            if held is not None and not self._is_closed():
                 return held
-        await self._refreshed(force=False)
-        held = self.credentials
-        if held is None or self._closed or self._source.is_expired():
-            raise self._failure()
-        return held
+            if self._is_closed() or not self._may_pass() or self._not_before >= until:
+                raise self._failure()
+            # Ends early when the client is closed. Callers share the schedule: the first to wake up asks for all.
+            await asyncio.wait({self._closing}, timeout=self._not_before - self._loop.time())
 
     async def renew(self, refused: Credentials) -> Credentials:
-        """Ask for other credentials than the ones that the service refused as expired.
+        """Ask for other credentials than the ones that the service refused.
 
         Args:
-            refused: What the request was signed with.
+            refused: The credentials that the request was signed with.
 
         Returns:
             Other credentials, or the same where the source has no others.
@@ -186,16 +161,29 @@ class CredentialKeeper:
         if self.credentials is refused:
             # A refresh that is in flight will do as well, and is waited for.
             await self._refreshed(force=True)
-        if self.credentials is None or self._closed or (self.credentials is refused and self._error is not None):
+        if self.credentials is None or self._is_closed() or (self.credentials is refused and self._error is not None):
             raise self._failure()
         return self.credentials
 
     async def aclose(self) -> None:
-        """Stop a refresh in flight; whoever waits for it is told."""
-        self._closed = True
+        """Stop a refresh in flight. Callers that wait for it get an error."""
+        if not self._closing.done():
+            self._closing.set_result(None)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+
+    def _is_closed(self) -> bool:
+        return self._closing.done()
+
+    def _serving(self) -> Credentials | None:
+        """Return the credentials at hand, unless they have expired."""
+        return None if self.credentials is None or self._source.is_expired() else self.credentials
+
+    def _may_pass(self) -> bool:
+        """Return whether the last failure may be over when the source is asked again."""
+        error = self._error
+        return error.may_pass if isinstance(error, LoadError) else isinstance(error, OSError)
 
     async def _refreshed(self, *, force: bool) -> None:
         """Wait for the refresh in flight, or for a new one where it is time for one."""
@@ -205,7 +193,9 @@ class CredentialKeeper:
             await asyncio.wait({self._task})
 
     def _begin(self, *, force: bool) -> None:
-        if self._task is None and not self._closed and self._loop.time() >= self._not_before:
+        if self._task is not None or self._is_closed():
+            return
+        if self._loop.time() >= self._not_before or (force and self._source.has_changed()):
             self.refreshes += 1
             # An empty context: a refresh belongs to no caller, and to none of its traces.
             self._task = self._loop.create_task(
@@ -215,27 +205,35 @@ class CredentialKeeper:
             )
 
     async def _refresh(self, *, force: bool) -> None:
-        """Ask the source; never raises, as nobody may be left who listens."""
+        """Ask the source. Never raises, as no caller may be left to see it."""
         try:
             async with asyncio.timeout(REFRESH_SECONDS):
                 loaded = await self._source.load(force=force)
         except BaseException as error:
             # A provider may raise anything, a cancellation of its own included; it becomes the cause of our error.
-            if self._closed or isinstance(error, KeyboardInterrupt | SystemExit):
+            if self._is_closed() or isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            # Said once: while old credentials serve, this may come every second for minutes.
+            # Logged once: while old credentials serve, this may come every second for minutes.
             level = logging.WARNING if self._error is None else logging.DEBUG
-            logger.log(level, "AWS credentials could not be loaded: %s", type(error).__name__)
+            logger.log(level, "AWS credentials could not be loaded: %s", _reason(error))
             self._error = error
-            self._not_before = self._loop.time() + LOOK_SECONDS
+            self._failures = self._failures + 1 if self._serving() is None else 0
+            self._not_before = self._loop.time() + self._pause()
         else:
             self._keep(loaded, force=force)
         finally:
             self._task = None
 
+    def _pause(self) -> float:
+        """Return the seconds until the source may be asked again after a failure."""
+        if self._serving() is not None or not self._may_pass():
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures - 1, 10))
+
     def _keep(self, loaded: Credentials, *, force: bool) -> None:
         now = self._loop.time()
         self._error = None
+        self._failures = 0
         same = loaded == self.credentials
         if same or force:
             # Refreshing failed inside the provider, which kept the old ones, or there are no others. And where new ones
@@ -253,16 +251,20 @@ class CredentialKeeper:
 
     def _failure(self) -> MizzleError:
         """Build a new error for each caller: each gets its own operation, table and traceback."""
-        if self._closed:
+        if self._is_closed():
             return ClientStateError("the client was closed while this call waited for AWS credentials")
-        if isinstance(self._error, CredentialsError):
-            return CredentialsError(self._error.message)
-        what = "could not be loaded" if self.credentials is None else "expired, and could not be refreshed"
-        why = f": {type(self._error).__name__}" if self._error is not None else ""
-        failure = CredentialsError(f"AWS credentials {what}{why}")
-        failure.__cause__ = self._error
+        error = self._error
+        if isinstance(error, LoadError) and error.missing:
+            return CredentialsError(error.reason)
+        state = "could not be loaded" if self.credentials is None else "expired, and could not be refreshed"
+        failure = CredentialsError(f"AWS credentials {state}{'' if error is None else f': {_reason(error)}'}")
+        failure.__cause__ = error.cause if isinstance(error, LoadError) else error
         return failure
 
     def __repr__(self) -> str:
         state = "refreshing" if self._task is not None else "at hand" if self.credentials is not None else "not loaded"
         return f"<CredentialKeeper {state}, {self.refreshes} refreshes>"
+
+
+def _reason(error: BaseException) -> str:
+    return error.reason if isinstance(error, LoadError) else type(error).__name__

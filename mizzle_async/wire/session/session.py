@@ -20,11 +20,12 @@ from typing import Any, Final, Protocol
 from mizzle_async.errors import ClientStateError, ValidationError
 from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.session.adapter import ControlCall, HttpSessionAdapter, control_call
-from mizzle_async.wire.session.credentials import AiobotocoreSource, CredentialKeeper, StaticSource
+from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
 from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.loader import shared_loader
 from mizzle_async.wire.session.proxies import proxy_for
+from mizzle_async.wire.session.sources import AiobotocoreSource
 from mizzle_async.wire.session.static import StaticSession
 from mizzle_async.wire.session.trust import endpoint_tls, proxy_tls
 from mizzle_async.wire.settings import WireSettings, check_setting
@@ -185,7 +186,7 @@ async def open_session(settings: WireSettings) -> Session:
     source = (
         StaticSource(settings.credentials)
         if settings.credentials is not None
-        else AiobotocoreSource(prepared.session, reload=settings.session is None)
+        else AiobotocoreSource(prepared.session, reload=settings.session is None, mfa_prompt=settings.mfa_prompt)
     )
     session = AiobotocoreSession(
         client, CredentialKeeper(source, loop), prepared.user_agent, allow_http=settings.allow_http
