@@ -20,13 +20,14 @@ from mizzle_async.expressions.paths import (
 )
 from mizzle_async.expressions.terms import Documents, Facet, Place, Segments
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
-from mizzle_async.expressions.uses import PathCheck, Use
+from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
 from mizzle_async.expressions.writer import Encode
 
 __all__ = [
     "Arithmetic",
     "AttributePath",
     "ClauseKind",
+    "ClauseRules",
     "Comparand",
     "Compiler",
     "CompositePartitionKeyPath",

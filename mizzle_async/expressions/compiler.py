@@ -16,7 +16,7 @@ from mizzle_async.expressions.overlaps import OverlapCheck
 from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.update_text import update_text
 from mizzle_async.expressions.updates import UpdateClauses
-from mizzle_async.expressions.uses import PathCheck, Use
+from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
 from mizzle_async.expressions.writer import Encode, Writer
 from mizzle_async.limits import EXPRESSION_OPERATORS
 from mizzle_async.types import AttributeValue
@@ -30,6 +30,7 @@ class Compiler:
         entity: What the messages call the entity or table.
         key_names: Stored names of the table's key attributes, which no update may change.
         check: Knows what paths can be used for; without one every path can be used for everything.
+        rules: Knows which clauses leave a readable item; without them every clause does.
 
     Attributes:
         names: Placeholder to attribute name, so far.
@@ -39,9 +40,15 @@ class Compiler:
     __slots__ = ("_key_names", "_writer", "names", "values")
 
     def __init__(
-        self, encode: Encode, entity: str, *, key_names: Container[str] = (), check: PathCheck | None = None
+        self,
+        encode: Encode,
+        entity: str,
+        *,
+        key_names: Container[str] = (),
+        check: PathCheck | None = None,
+        rules: ClauseRules | None = None,
     ) -> None:
-        self._writer = writer = Writer(encode, entity, check)
+        self._writer = writer = Writer(encode, entity, check, rules)
         self._key_names = key_names
         self.names: dict[str, str] = writer.names
         self.values: dict[str, AttributeValue] = writer.values

@@ -94,6 +94,8 @@ def _argument(
             raise ExpressionError(f"{path} is compared with itself, which DynamoDB refuses")
         if writer.check is not None and facet is Facet.WHOLE and isinstance(argument, Place):
             writer.check.compare(path, argument)
+        if writer.rules is not None and facet is Facet.WHOLE and isinstance(argument, Place):
+            writer.rules.meet(path, argument)
         return text, None
     encoded = writer.operand(argument, path, facet)
     return writer.bind(encoded, path), encoded

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from enum import Enum
 from functools import lru_cache
-from typing import Final
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePath
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
 
 READABLE_LENGTH: Final = 20
+
+
+def _moment_text(key: datetime) -> str:
+    return f"{key.astimezone(UTC).replace(tzinfo=None).isoformat('T', 'microseconds')}Z"
+
+
+_KEY_TEXTS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
+    (str, str.__str__),
+    (datetime, _moment_text),
+    (time, lambda key: key.isoformat("microseconds")),
+    (date, date.isoformat),
+    (PurePath, lambda key: key.as_posix()),
+    ((UUID, IPv4Address, IPv6Address, ZoneInfo), str),
+)
+"""How keys of dicts are stored, by type; a datetime is a date, so it comes first."""
+
+
+def map_key(key: object) -> str | None:
+    """Return the stored name of a key of a dict: of text, or of a type whose values are stored as text; else None."""
+    key = key.value if isinstance(key, Enum) else key
+    return next((text(key) for kinds, text in _KEY_TEXTS if isinstance(key, kinds)), None)
 
 
 @lru_cache(maxsize=1024)

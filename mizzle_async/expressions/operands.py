@@ -112,6 +112,14 @@ class Size(Comparable[EntityT, int]):
         return self.describe(hidden)
 
 
+def refuse_arithmetic(term: object, *_: object) -> NoReturn:
+    """Refuse arithmetic that DynamoDB has not: it adds or subtracts two operands, once."""
+    raise ExpressionError(
+        f"{term!r}: DynamoDB adds or subtracts two operands; it neither multiplies, divides, negates nor chains. "
+        "Compute the rest in Python, `path + (first + second)`, `0 - path`"
+    )
+
+
 class Arithmetic(Operand[EntityT, ValueT_co]):
     """A sum or a difference of two operands; DynamoDB takes one operator, not a chain.
 
@@ -122,6 +130,10 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
     """
 
     __slots__ = ("left", "operator", "right")
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+        __add__ = __radd__ = __sub__ = __rsub__ = refuse_arithmetic
+        __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
     def __init__(self, operator: str, left: Any, right: Any) -> None:
         self.operator: Final[str] = operator
@@ -155,9 +167,24 @@ class IfNotExists(Operand[EntityT, ValueT]):
         """Return the sum, for a SET clause."""
         return Arithmetic("+", self, other)
 
+    def __radd__(self, other: ValueT | int) -> Operand[EntityT, ValueT]:
+        """Return the sum, for a SET clause."""
+        return Arithmetic("+", other, self)
+
     def __sub__(self, other: ValueT | int | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return the difference, for a SET clause."""
         return Arithmetic("-", self, other)
+
+    def __rsub__(self, other: ValueT | int) -> Operand[EntityT, ValueT]:
+        """Return the difference, for a SET clause."""
+        return Arithmetic("-", other, self)
+
+    def list_append(self, values: ValueT | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
+        """Return this list with ``values`` after it, for a SET clause."""
+        return ListAppend(self, values)
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+        __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePath
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -23,17 +26,33 @@ from typing import (
     get_args,
     overload,
 )
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, PartitionKeyCondition, Predicate, SortKeyCondition
-from mizzle_async.expressions.operands import Arithmetic, Comparable, Comparand, IfNotExists, ListAppend, Operand, Size
+from mizzle_async.expressions.names import map_key
+from mizzle_async.expressions.operands import (
+    Arithmetic,
+    Comparable,
+    Comparand,
+    IfNotExists,
+    ListAppend,
+    Operand,
+    Size,
+    refuse_arithmetic,
+)
 from mizzle_async.expressions.terms import Place
+
+MapKey: TypeAlias = Enum | UUID | date | time | IPv4Address | IPv6Address | ZoneInfo | PurePath
+"""What may be a key of a dict beside text; a ``Literal`` of texts is text."""
 
 EntityT = TypeVar("EntityT")
 ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
+KeyT = TypeVar("KeyT", bound=MapKey)
 DocumentT = TypeVar("DocumentT")
 TupleT = TypeVar("TupleT", bound=tuple[Any, ...])
 
@@ -47,7 +66,7 @@ Number: TypeAlias = float | Decimal | None
 """What is stored as a number; ``float`` stands for ``int`` too."""
 
 Summand: TypeAlias = Number | timedelta | datetime
-"""What can be added to: numbers, and times that are stored as such."""
+"""What can be added to: numbers, durations, and times that are stored as numbers."""
 
 TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
 """DynamoDB's type descriptors."""
@@ -215,6 +234,14 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     ) -> AttributePath[EntityT, ElementT]: ...
     @overload
     def __getitem__(
+        self: AttributePath[EntityT, dict[KeyT, ElementT]], key: KeyT, /
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
+        self: AttributePath[EntityT, dict[KeyT, ElementT] | None], key: KeyT, /
+    ) -> AttributePath[EntityT, ElementT]: ...
+    @overload
+    def __getitem__(
         self: AttributePath[EntityT, DocumentT], key: AttributePath[DocumentT, ElementT], /
     ) -> AttributePath[EntityT, ElementT]: ...
     @overload
@@ -224,20 +251,24 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     @overload
     def __getitem__(self, key: str | int, /) -> AttributePath[EntityT, Any]: ...
     def __getitem__(self, key: Any, /) -> AttributePath[EntityT, Any]:
-        """Return the path of what is inside: a member, by a document class's path or by its stored name, or an element.
+        """Return the path of a part: a member of a document, an entry of a dict, or an element of a list.
 
-        A dot in a string is part of the name.
+        Args:
+            key: The path of a document class's attribute; a key of a dict, which may be an Enum, a UUID, a date or
+                another type that is stored as text; a stored name, in which a dot is part of the name; or a position.
 
         Raises:
-            ExpressionError: If ``key`` is a negative position, a slice, or no string, position or path at all.
+            ExpressionError: ``key`` is a negative position, a slice, or nothing of these.
         """
         labels = self.labels or self.segments
-        if isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool) and key >= 0):
+        is_position = isinstance(key, int) and not isinstance(key, bool | Enum) and key >= 0
+        step = key if is_position or type(key) is str else map_key(key)
+        if step is not None:
             return AttributePath(
                 self.owner,
-                (*self.segments, key),
+                (*self.segments, step),
                 index=self.index,
-                labels=(*labels, key),
+                labels=(*labels, step),
                 documents=self.documents,
             )
         if isinstance(key, AttributePath) and not key.composite:
@@ -254,11 +285,12 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
                 ),
             )
         raise ExpressionError(
-            f"{self}[…] takes a member's path (`Order.address[Address.city]`), a stored name, "
+            f"{self}[…] takes a member's path (`Order.address[Address.city]`), a key of a dict, a stored name, "
             "or a list position counted from 0; DynamoDB has neither negative positions nor slices"
         )
 
-    if not TYPE_CHECKING:  # so that type checkers refuse unknown names themselves
+    if not TYPE_CHECKING:  # so that type checkers refuse unknown names and operators themselves
+        __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("_") or name in Place.__slots__:  # asked for while nothing is set: copying, pickling

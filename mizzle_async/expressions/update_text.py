@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from mizzle_async.errors import ExpressionError
@@ -48,6 +49,8 @@ def update_text(writer: Writer, clauses: UpdateClauses, key_names: Container[str
 def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
     """Return the section and the text of a clause, or None if it changes nothing."""
     path = clause.path
+    if writer.rules is not None and clause.kind is not ClauseKind.REMOVE:
+        writer.rules.change(path)
     match clause.kind:
         case ClauseKind.SET:
             return _set(writer, clause.value, path)
@@ -55,7 +58,7 @@ def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
             return _set_default(writer, clause.value, path)
         case ClauseKind.REMOVE:
             _check(writer, path, Use.READ)
-            return "REMOVE", writer.path(path.segments)
+            return "REMOVE", _removed(writer, path)
         case ClauseKind.APPEND | ClauseKind.PREPEND:
             return "SET", _extended(writer, clause)
         case ClauseKind.ADD:
@@ -72,8 +75,14 @@ def _set(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str]:
         return "SET", f"{target} = {_assigned(writer, value, path)}"
     encoded = writer.encode(value, path, Facet.WHOLE)
     if encoded is None:
-        return "REMOVE", target
+        return "REMOVE", _removed(writer, path)
     return "SET", f"{target} = {writer.bind(encoded, path)}"
+
+
+def _removed(writer: Writer, path: AnyPath) -> str:
+    if writer.rules is not None:
+        writer.rules.remove(path)
+    return writer.path(path.segments)
 
 
 def _set_default(writer: Writer, value: Any, path: AnyPath) -> tuple[Section, str] | None:
@@ -94,6 +103,11 @@ def _changed(writer: Writer, clause: UpdateClause, facet: Facet, codes: frozense
             "For a sum there is `.set(path, path + other)`"
         )
     _check(writer, path, Use.SUM if facet is Facet.DELTA else Use.ELEMENTS)
+    if writer.rules is not None:
+        if facet is Facet.DELTA:
+            writer.rules.total(path, "+", path, clause.value)
+        elif clause.kind is ClauseKind.DISCARD:
+            writer.rules.shrink(path)
     encoded = writer.encode(clause.value, path, facet)
     if encoded is None:
         # Its name must not be substituted either: DynamoDB refuses names that no expression uses.
@@ -108,7 +122,7 @@ def _changed(writer: Writer, clause: UpdateClause, facet: Facet, codes: frozense
 def _extended(writer: Writer, clause: UpdateClause) -> str:
     """Assign the list with more at its end or its beginning, starting from an empty one where none is stored."""
     writer.operators += 2
-    _check(writer, clause.path, Use.EXTEND)
+    _check_extension(writer, clause.path)
     target = writer.path(clause.path.segments)
     stored = f"if_not_exists({target}, {writer.bind_as(EMPTY_LIST, 'empty')})"
     more = _listed(writer, clause.value, clause.path)
@@ -116,34 +130,56 @@ def _extended(writer: Writer, clause: UpdateClause) -> str:
     return f"{target} = list_append({first}, {second})"
 
 
-def _assigned(writer: Writer, operand: Any, path: AnyPath, *, nested: bool = False) -> str:
-    """Return the text of what a SET clause assigns; nothing nests in DynamoDB but paths and ``if_not_exists``."""
+def _assigned(writer: Writer, operand: Any, path: AnyPath, *, nested: bool = False, summed: bool = False) -> str:
+    """Return the text of what a SET clause assigns; nothing nests in DynamoDB but paths and ``if_not_exists``.
+
+    Args:
+        writer: What is being written.
+        operand: The operand.
+        path: The path that it is assigned to, or whose type its values have.
+        nested: Whether it stands inside another operand.
+        summed: Whether that is a sum, whose sides are checked together.
+    """
     match operand:
         case AttributePath() if not operand.composite:
-            if writer.check is not None:
-                writer.check.use(operand, Use.READ)
-                writer.check.compare(path, operand)
+            _check_source(writer, path, operand, summed=summed)
             return writer.path(operand.segments)
         case IfNotExists():
             writer.operators += 1
-            if writer.check is not None:
-                writer.check.use(operand.path, Use.READ)
-                writer.check.compare(path, operand.path)
+            _check_source(writer, path, operand.path, summed=summed)
             return f"if_not_exists({writer.path(operand.path.segments)}, {_default(writer, operand.value, path)})"
         case Arithmetic() if not nested:
             writer.operators += 1
             _check(writer, path, Use.SUM)
-            left = _number(writer, operand.left, path)
-            return f"{left} {operand.operator} {_number(writer, operand.right, path)}"
+            times: Any = path
+            if writer.rules is not None:
+                times = writer.rules.total(path, operand.operator, operand.left, operand.right)
+            left = _number(writer, operand.left, path, times)
+            return f"{left} {operand.operator} {_number(writer, operand.right, path, times)}"
         case ListAppend() if not nested:
             writer.operators += 1
-            _check(writer, path, Use.EXTEND)
+            _check_extension(writer, path)
             return f"list_append({_listed(writer, operand.first, path)}, {_listed(writer, operand.second, path)})"
         case _:
             raise ExpressionError(
                 f"{path} cannot be set to {operand!r}: SET takes a value, a path, one `+` or `-`, `if_not_exists` or "
                 "`list_append`; it neither chains sums nor computes a size"
             )
+
+
+def _check_source(writer: Writer, path: AnyPath, source: Any, *, summed: bool) -> None:
+    if writer.check is not None:
+        writer.check.use(source, Use.READ)
+        if not summed:
+            writer.check.compare(path, source)
+    if writer.rules is not None and not summed:
+        writer.rules.assign(path, source)
+
+
+def _check_extension(writer: Writer, path: AnyPath) -> None:
+    _check(writer, path, Use.EXTEND)
+    if writer.rules is not None:
+        writer.rules.extend(path)
 
 
 def _check(writer: Writer, path: AnyPath, use: Use) -> None:
@@ -157,10 +193,16 @@ def _default(writer: Writer, value: Any, path: AnyPath) -> str:
     return writer.bind(writer.operand(value, path, Facet.WHOLE), path)
 
 
-def _number(writer: Writer, side: Any, path: AnyPath) -> str:
+def _number(writer: Writer, side: Any, path: Any, times: AnyPath) -> str:
+    """Return one side of a sum: its values are of the path's type, its times are stored as those of ``times``."""
+    if isinstance(side, IfNotExists):
+        path = side.path
     if isinstance(side, Term | Condition):
-        return _assigned(writer, side, path, nested=True)
-    encoded = writer.operand(side, path, Facet.DELTA)
+        return _assigned(writer, side, path, nested=True, summed=writer.rules is not None)
+    if isinstance(side, datetime):
+        encoded = writer.operand(side, times, Facet.WHOLE)
+    else:
+        encoded = writer.operand(side, path, Facet.DELTA)
     if "N" not in encoded:
         raise ExpressionError(f"{path}: `+` and `-` take numbers, not {next(iter(encoded))}")
     return writer.bind(encoded, path)

@@ -7,7 +7,7 @@ Type checkers refuse a prefix of a number or a sum of texts; for code that is no
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from mizzle_async.expressions.terms import Place
 
@@ -34,4 +34,39 @@ class PathCheck(Protocol):
 
     def compare(self, left: Place, right: Place) -> None:
         """Refuse two paths whose values are never of one type."""
+        ...
+
+
+class ClauseRules(Protocol):
+    """Refuses clauses whose result no read could decode; knows how the values at paths are stored.
+
+    Every method raises an `ExpressionError` that says why.
+    """
+
+    def change(self, path: Place) -> None:
+        """Check that a value may be written at a path, whatever class of a union is stored on the way there."""
+        ...
+
+    def remove(self, path: Place) -> None:
+        """Check that an item can be read without the value at a path."""
+        ...
+
+    def assign(self, path: Place, source: Place) -> None:
+        """Check that the value at one path may be assigned to another."""
+        ...
+
+    def extend(self, path: Place) -> None:
+        """Check that a list may grow."""
+        ...
+
+    def shrink(self, path: Place) -> None:
+        """Check that a set may lose its last element, and with it its place."""
+        ...
+
+    def total(self, path: Place, operator: str, left: Any, right: Any) -> Place:
+        """Check that a sum or a difference is a value of a path, and return the path that encodes times in it."""
+        ...
+
+    def meet(self, left: Place, right: Place) -> None:
+        """Check that times at two paths are stored alike, so that they can be compared."""
         ...

@@ -13,7 +13,7 @@ from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions.names import check_name, readable_name, text_bytes
 from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.terms import Facet, Segments
-from mizzle_async.expressions.uses import PathCheck
+from mizzle_async.expressions.uses import ClauseRules, PathCheck
 from mizzle_async.limits import EXPRESSION_BYTES, EXPRESSION_OPERATORS, EXPRESSION_SUBSTITUTION_BYTES
 from mizzle_async.types import AttributeValue
 
@@ -31,6 +31,7 @@ class Writer:
         entity: What the messages call the entity or table.
         encode: Encodes values.
         check: Knows what paths can be used for; None where nothing is known.
+        rules: Knows which clauses leave a readable item; None where nothing is known.
         names: Placeholder to attribute name, as ``ExpressionAttributeNames`` has it.
         values: Placeholder to value, as ``ExpressionAttributeValues`` has it.
         expression: The request member that is being written, for messages.
@@ -46,12 +47,16 @@ class Writer:
         "expression",
         "names",
         "operators",
+        "rules",
         "values",
     )
 
-    def __init__(self, encode: Encode, entity: str, check: PathCheck | None = None) -> None:
+    def __init__(
+        self, encode: Encode, entity: str, check: PathCheck | None = None, rules: ClauseRules | None = None
+    ) -> None:
         self.encode: Encode = encode
         self.check: PathCheck | None = check
+        self.rules: ClauseRules | None = rules
         self.entity: str = entity
         self.names: dict[str, str] = {}
         self.values: dict[str, AttributeValue] = {}

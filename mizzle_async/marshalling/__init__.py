@@ -3,6 +3,7 @@
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.merging import Overtaken
+from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import StoredValue
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
@@ -21,6 +22,7 @@ __all__ = [
     "ItemRecords",
     "Marshaller",
     "Overtaken",
+    "PathRules",
     "StoredValue",
     "canonical_key",
     "careful_serializer",

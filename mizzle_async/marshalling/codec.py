@@ -22,6 +22,7 @@ from mizzle_async.marshalling.entities import (
 )
 from mizzle_async.marshalling.index_limits import index_key_limits, limited_encoder
 from mizzle_async.marshalling.lamp import Lamp
+from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import Operands, StoredValue
 from mizzle_async.marshalling.records import ItemRecords, fits_records, item_records
 from mizzle_async.marshalling.resolve import Resolver
@@ -65,6 +66,7 @@ class EntityCodec(Generic[ModelT]):
         sharding: How the partition key is spread over several partitions, or None where it is not.
         shared: What the items have beside their attributes in a table that several entities share; None elsewhere.
         hooked: The attributes that the user's hooks store, by their stored names.
+        rules: The rules of update clauses, for the expression compiler.
         identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
     """
@@ -84,6 +86,7 @@ class EntityCodec(Generic[ModelT]):
         "identify",
         "key_of",
         "lamp",
+        "rules",
         "schema",
         "sharding",
         "shared",
@@ -121,6 +124,7 @@ class EntityCodec(Generic[ModelT]):
             members = shape.by_wire
             functions = entity_functions(schema, shape, self.lamp)
         self._operands = Operands(members)
+        self.rules: PathRules = PathRules(schema, self._operands)
         self.hooked: frozenset[str] = frozenset(name for name, member in members.items() if _is_hooked(member))
         self.sharding: Sharding | None = sharding_of(schema)
         self.encode = functions.encode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,17 +15,26 @@ from mizzle_async.marshalling.shapes.containers import ListShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
-from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT
+from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, scalar_for
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.marshalling.wellformed import NO_ITEM
 from mizzle_async.model.scalars.binary import write_bytes, write_str
 from mizzle_async.model.scalars.misfit import Misfit, not_a
+from mizzle_async.model.scalars.numbers import scaled_text
+from mizzle_async.model.scalars.temporal import MICROSECOND, MILLISECOND_PLACES, SECOND_PLACES
 from mizzle_async.types import AttributeValue
 
 ANY: Final = AnyShape()
 NUMBERS: Final = frozenset({INT, FLOAT, DECIMAL})
+DURATION: Final = scalar_for(timedelta)
+TIME_PLACES: Final[Mapping[Shape | None, int]] = {
+    scalar_for(datetime, "epoch"): SECOND_PLACES,
+    scalar_for(datetime, "whole_seconds"): SECOND_PLACES,
+    scalar_for(datetime, "epoch_ms"): MILLISECOND_PLACES,
+}
+"""Times that are stored as numbers, each with the decimal places of its unit that a microsecond takes."""
 
 
 class StoredValue:
@@ -115,12 +124,7 @@ class Operands:
                 _check_stored(shape, "S", "B")
                 return _encode_text(value)
             case Facet.ELEMENT:
-                element = shape.element()
-                return (
-                    _encode_text(value)
-                    if element is None and "M" not in shape.tags
-                    else (element or ANY).encode(value, levels)
-                )
+                return _encode_element(value, shape, levels)
             case Facet.NUMBER:
                 return _encode_number(value, ANY, levels)
             case _:
@@ -303,10 +307,28 @@ def _encode_text(value: Any) -> AttributeValue:
     raise not_a("str or bytes", value)
 
 
+def _encode_element(value: Any, shape: Shape, levels: int) -> AttributeValue:
+    """Encode a part of a value: of a union, for the first of its members that can have it."""
+    members = shape.members if isinstance(shape, UnionShape) else (shape,)
+    found: Misfit | None = None
+    for member in members:
+        element = member.element()
+        try:
+            if element is not None or "M" in member.tags:
+                return (element or ANY).encode(value, levels)
+            return _encode_text(value)
+        except Misfit as misfit:
+            found = found or misfit
+    raise found or not_a("a part of it", value)
+
+
 def _encode_delta(value: Any, shape: Shape, levels: int) -> AttributeValue:
     _check_stored(shape, "N")
     if isinstance(value, timedelta):
-        return shape.encode(value, levels)
+        places = TIME_PLACES.get(shape)
+        return shape.encode(value, levels) if places is None else {"N": scaled_text(value // MICROSECOND, places)}
+    if shape is DURATION or shape in TIME_PLACES:
+        raise not_a("timedelta", value)
     return _encode_number(value, shape if shape in NUMBERS or isinstance(shape, NumberShape) else ANY, levels)
 
 

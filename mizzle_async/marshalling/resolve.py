@@ -369,7 +369,7 @@ def _derived(cls: type[Any], scalar: Scalar) -> Scalar:
         except Exception as error:
             raise Misfit(f"what {cls.__name__} accepts", type(error).__name__) from error
 
-    return Scalar(cls.__name__, scalar.tag, write, read)
+    return Scalar(cls.__name__, scalar.tag, write, read, base=scalar, cls=cls)
 
 
 def _unmappable(name: str, place: Place) -> ModelError:

@@ -12,7 +12,7 @@ from mizzle_async.model.indexes import (
 )
 from mizzle_async.model.key_types import scalar_code
 from mizzle_async.model.mapping import dict_schema, map_class
-from mizzle_async.model.path_types import is_required, type_at
+from mizzle_async.model.path_types import type_at
 from mizzle_async.model.roles import Role, WriteContext
 from mizzle_async.model.scalars import DatetimeFormat, ScalarCode
 from mizzle_async.model.schema import (
@@ -62,7 +62,6 @@ __all__ = [
     "indexes_of",
     "is_document",
     "is_entity",
-    "is_required",
     "key_template",
     "map_class",
     "mappings_of",

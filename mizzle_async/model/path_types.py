@@ -13,7 +13,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place
 from mizzle_async.model.annotations import is_literal, type_name, without_none
 from mizzle_async.model.scalars import SCALAR_TYPES
-from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, DocumentSchema, EntitySchema, document_schema_of
+from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, EntitySchema, document_schema_of
 
 CLOSED: Final[tuple[type[Any], ...]] = (
     *dict.fromkeys(kind for row in SCALAR_TYPES for kind in (row.python, *row.exact_types)),
@@ -63,24 +63,6 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
             return Any
         candidates = tuple(inner)
     return candidates[0] if len(candidates) == 1 else _union(candidates)
-
-
-def is_required(schema: EntitySchema, path: Place) -> bool:
-    """Whether an item without what lies at a path could not be read: a required attribute, or one of a document.
-
-    Args:
-        schema: The schema of the table's items.
-        path: A path of this entity.
-    """
-    last = len(path.segments) - 1
-    holder: DocumentSchema | None = schema if last == 0 else None
-    for depth, document in path.documents:
-        if depth == last and SCHEMA_ATTRIBUTE in vars(document):
-            holder = document_schema_of(document)
-    if holder is None:
-        return False
-    attribute = holder.by_name.get(str(path.segments[last]))
-    return attribute is not None and attribute.required and attribute.key is None and not attribute.is_automatic
 
 
 def _inside(holder: Any, segment: str | int, document: Any) -> Iterator[Any]:

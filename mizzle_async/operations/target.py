@@ -10,7 +10,7 @@ from attrs import field, frozen
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import AttributePath, Compiler, Facet
 from mizzle_async.expressions.terms import owner_name
-from mizzle_async.marshalling import EntityCodec, Marshaller
+from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
 from mizzle_async.operations.writes.assigned import assignments
 from mizzle_async.types import AttributeValue, Sender
@@ -44,6 +44,7 @@ class Target(Generic[ModelT]):
         schema: The entity's schema.
         usage: What its paths can be used for, by their types.
         assigned: What values pass through before they are assigned, by the attribute's stored name.
+        rules: The rules of its update clauses.
     """
 
     codec: EntityCodec[ModelT]
@@ -55,16 +56,20 @@ class Target(Generic[ModelT]):
     schema: EntitySchema = field(init=False)
     usage: UsageCheck = field(init=False)
     assigned: dict[str, Callable[[Any], Any]] = field(init=False)
+    rules: PathRules = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Keep the schema at hand: every operation asks for it."""
         object.__setattr__(self, "schema", self.codec.schema)
         object.__setattr__(self, "usage", UsageCheck(self.schema))
         object.__setattr__(self, "assigned", assignments(self.schema))
+        object.__setattr__(self, "rules", self.codec.rules)
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
-        return Compiler(self.encode, self.schema.entity, key_names=self.schema.key_names, check=self.usage)
+        return Compiler(
+            self.encode, self.schema.entity, key_names=self.schema.key_names, check=self.usage, rules=self.rules
+        )
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Encode a value of an expression; what was encoded before is kept."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum, Flag
 from typing import Any
 
-from mizzle_async.marshalling.shapes.scalars import PLAIN, Scalar
+from mizzle_async.marshalling.shapes.scalars import PLAIN, Scalar, exact_reader
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 
@@ -26,7 +26,7 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
     if kind is None or kind is bool:
         return None
     stored = PLAIN[kind]
-    tag, write_value, read_value = stored.tag, stored.write, stored.read
+    tag, write_value, read_value = stored.tag, stored.write, exact_reader(stored)
     try:
         payloads = {member.name: write_value(member.value) for member in members}
     except Misfit:
@@ -58,6 +58,9 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
         f"{source} if type({{v}}) is {{enum}} else {{write}}({{v}})" if not issubclass(enum, Flag) else "{write}({v})",
         "{by_payload}[{p}]",
         {"enum": enum, "payloads": payloads, "by_payload": by_payload},
+        base=stored if issubclass(enum, kind) else None,
+        cls=enum,
+        values=tuple(members),
     )
 
 
@@ -80,7 +83,7 @@ def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar
             return None
     else:
         whole = PLAIN[kind]
-    tag, write_value, read_value = whole.tag, whole.write, whole.read
+    tag, write_value, read_value = whole.tag, whole.write, exact_reader(whole)
 
     def write(value: Any) -> Any:
         payload = write_value(value)
@@ -94,4 +97,4 @@ def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar
             raise Misfit(f"a value of {python}", "another")
         return value
 
-    return Scalar(python, tag, write, read)
+    return Scalar(python, tag, write, read, base=whole, values=values)

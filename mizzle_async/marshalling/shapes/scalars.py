@@ -14,12 +14,13 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.shape import Levels, Shape
 from mizzle_async.model.scalars import SCALAR_TYPES, ScalarType, scalar_type
 from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, not_stored_as
+from mizzle_async.model.scalars.numbers import canonical_number, read_exact_float
 from mizzle_async.types import AttributeValue
 
 UTF8_BYTES = 4
@@ -45,6 +46,9 @@ class Scalar(Shape):
         names: Values that the expressions use.
         json_source: The expression for a value that orjson writes as the payload, where that is less work.
         exact_types: The classes whose own instances are its values.
+        base: The wider type that its values are of too; None where there is none.
+        cls: The class that its values are instances of, where no registered type is that class.
+        values: All its values, where they are listed.
     """
 
     python: str
@@ -56,6 +60,9 @@ class Scalar(Shape):
     names: Mapping[str, Any] = field(factory=dict)
     json_source: str = ""
     exact_types: tuple[type[Any], ...] = field(default=(), kw_only=True)
+    base: Scalar | None = field(default=None, kw_only=True)
+    cls: type[Any] | None = field(default=None, kw_only=True)
+    values: tuple[Any, ...] = field(default=(), kw_only=True)
 
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]  # derived here
@@ -141,6 +148,28 @@ FLOAT: Final = PLAIN[float]
 DECIMAL: Final = PLAIN[Decimal]
 
 
+def root(scalar: Scalar) -> Scalar:
+    """Return the widest type that the values of a scalar are of."""
+    return scalar if scalar.base is None else root(scalar.base)
+
+
+def exact_reader(scalar: Scalar) -> Read:
+    """Return the reader of a scalar whose values are listed: a float that is only near to one of them is none."""
+    return read_exact_float if scalar is FLOAT else scalar.read
+
+
+def _exact(scalar: Scalar, role: str) -> Scalar:
+    """Return a scalar of floats that reads only what it writes: a key that is near to another one is another key."""
+
+    def read(payload: Any) -> Any:
+        value = scalar.read(payload)
+        if scalar.write(value) != canonical_number(payload):
+            raise Misfit(f"{role} as a float is written", "a number with more digits", "declare the attribute Decimal")
+        return value
+
+    return evolve(scalar, read=read, read_source="{read}({p})", base=scalar)
+
+
 def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
     """Return a scalar that refuses what a key attribute may not hold: nothing, or too many bytes.
 
@@ -152,7 +181,7 @@ def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
         role: What messages call the attribute's role, such as ``a partition key``.
     """
     if scalar.tag == "N":
-        return scalar
+        return _exact(scalar, role) if root(scalar) is FLOAT else scalar
 
     def write(value: Any) -> Any:
         payload: str = scalar.write(value)
@@ -177,4 +206,4 @@ def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
         # Without a look at its characters, a text is short enough where each may take four bytes.
         fits = f"{{v}} and len({{v}}) <= {limit // UTF8_BYTES}"
         json_source = f"{{v}} if type({{v}}) is str and {fits} else {{write}}({{v}})"
-    return Scalar(scalar.python, scalar.tag, write, read, source, read_source, scalar.names, json_source)
+    return Scalar(scalar.python, scalar.tag, write, read, source, read_source, scalar.names, json_source, base=scalar)

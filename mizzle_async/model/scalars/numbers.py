@@ -17,9 +17,6 @@ from mizzle_async.model.scalars.misfit import Misfit, not_a
 SAFE_INTEGER_BITS = 419
 """An integer with more bits is above 9.99…E+125 (2**418 < 10**126 < 2**419); fewer never makes ``str`` refuse."""
 
-FLOAT_SAFE_LENGTH = 15
-"""A decimal text of at most this many digits survives the way into a float and back."""
-
 RANGE = "a number of at most 38 digits between 1E-130 and 9.99…E+125"
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
@@ -90,7 +87,7 @@ def write_float(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int):
         raise not_a("float", value)
     text = integer_text(int(value))
-    read_float(text)
+    read_exact_float(text)
     return text
 
 
@@ -133,7 +130,16 @@ def read_int(text: object) -> int:
 
 
 def read_float(text: object) -> float:
-    """Return the float of a number that a float can hold: whose shortest decimal text it is."""
+    """Return the float that is nearest to a number: sums of the service, and other programs, have more digits."""
+    return float(read_decimal(text))
+
+
+def read_exact_float(text: object) -> float:
+    """Return the float of a number that a float is written as, for keys and for listed values.
+
+    Raises:
+        Misfit: The number has other digits.
+    """
     exact = read_decimal(text)
     value = float(exact)
     if Decimal(repr(value)) != exact:

@@ -61,7 +61,7 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
         is_plain=True,
         sources=Sources(
             "{float_text}({v}) if type({v}) is float else {write}({v})",
-            f"float({{t}}) if len({{t}} := {{p}}) <= {numbers.FLOAT_SAFE_LENGTH} else {{read}}({{t}})",
+            "float({t}) if ({t} := {p})[-1:].isdigit() else {read}({t})",
             {"float_text": numbers.float_text},
         ),
     ),

@@ -14,7 +14,7 @@ from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import Overtaken, check_item_size, item_size, keep_undeclared, value_size
-from mizzle_async.model import EntitySchema, is_required
+from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_key
 from mizzle_async.operations.base import Operation, derive, use
@@ -194,18 +194,12 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         """Remove attributes, map entries or list elements.
 
         Raises:
-            ExpressionError: The attribute is required: what remained could not be read.
+            ExpressionError: The attribute is required, or an element of a tuple: what remained could not be read.
         """
         use(self)
         clauses = UpdateClauses().remove(path)
         for each in more:
             clauses = clauses.remove(each)
-        for each in (path, *more):
-            if is_required(self._target.schema, each):
-                raise ExpressionError(
-                    f"{each} is required, so no read could make an instance of what remained: give it another value, or"
-                    " let its class declare it optional, with a default"
-                )
         return self._with(clauses)
 
     def discard(self, path: SetPath[ModelT_co, ElementT], values: AbstractSet[ElementT], /) -> Self:

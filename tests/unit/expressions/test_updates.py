@@ -115,9 +115,26 @@ def test_what_dynamodb_would_refuse_is_refused(compiler, clauses, message):
 
 
 def test_sums_do_not_chain():
-    """`path + 1 + 2` has no meaning in DynamoDB and none here."""
-    with pytest.raises(TypeError, match="unsupported operand"):
-        TOTAL + 1 + 2
+    """`path + 1 + 2` has no meaning in DynamoDB and none here; nor has any other operator."""
+    for arithmetic in (
+        lambda: TOTAL + 1 + 2,
+        lambda: 1 - (TOTAL - 2),
+        lambda: TOTAL * 2,
+        lambda: 2 / TOTAL,
+        lambda: -TOTAL,
+        lambda: TOTAL.if_not_exists(0) * 2,
+    ):
+        with pytest.raises(ExpressionError, match="DynamoDB adds or subtracts two operands"):
+            arithmetic()
+
+
+def test_a_default_may_stand_in_sums_and_lists(compiler):
+    """`if_not_exists` stands on either side of a sum, and is appended to, as the guide of AWS writes it."""
+    clauses = UPDATE.set(TOTAL, 5 - TOTAL.if_not_exists(0)).set(LINES, LINES.if_not_exists([]).list_append(["x"]))
+    assert compiler.update(clauses) == (
+        "SET #total = :total - if_not_exists(#total, :total_2), "
+        "#lines = list_append(if_not_exists(#lines, :lines), :lines_2)"
+    )
 
 
 def test_appending_needs_a_list(make_compiler):
