@@ -83,6 +83,7 @@ async def _copy(
     stop_on_error: bool,
     concurrency: int,
     write_units_per_second: float | None,
+    timeout: float,
 ) -> int:
     opened = await open_table(client, source, model, as_stored=True)
     goal = await open_table(target_client, target, None)
@@ -111,6 +112,7 @@ async def _copy(
             page,
             concurrency=concurrency,
             write_units_per_second=write_units_per_second,
+            timeout=timeout,
             on_error=reject,
             progress=lambda part: display(_sum(before, part)),
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.handles.client import Client
+from mizzle_async.reading.iterators import Page
 
 
 @click.command(short_help="Delete an item, or everything that is selected.", epilog=EXIT_CODES)
@@ -76,6 +78,7 @@ async def _delete_many(
     resume: str | None,
     concurrency: int,
     write_units_per_second: float | None,
+    timeout: float,
 ) -> int:
     opened = await open_table(client, table, model)
     name = opened.table.name
@@ -89,7 +92,11 @@ async def _delete_many(
         _ask(f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?")
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"delete {name}", total=total, quiet=quiet)
-    limits: dict[str, Any] = {"concurrency": concurrency, "write_units_per_second": write_units_per_second}
+    limits: dict[str, Any] = {
+        "concurrency": concurrency,
+        "write_units_per_second": write_units_per_second,
+        "timeout": timeout,
+    }
     # What is not filtered needs no state: what is deleted is not found again.
     state = State.begin(resume, f"delete-{name}") if selection.filters and selection.limit is None else None
     if state is not None:
@@ -97,7 +104,12 @@ async def _delete_many(
     elif selection.filters:
         work = rows.delete_where(progress=display, **limits)
     else:
-        work = opened.table.delete_many(_keys(opened, selection), progress=display, **limits)
+
+        def count(page: Page[Any]) -> None:
+            work.report.read_units += page.read_units or 0.0
+            work.report.read_requests += page.requests
+
+        work = opened.table.delete_many(_keys(opened, selection, count), progress=display, **limits)
     return await Job("delete", display, state, as_json=as_json, quiet=quiet, done="deleted").run(work)
 
 
@@ -117,9 +129,14 @@ def _ask(question: str) -> None:
         signal.signal(signal.SIGINT, heard)
 
 
-async def _keys(opened: Opened, selection: Selection) -> AsyncIterator[dict[str, Any]]:
+async def _keys(
+    opened: Opened, selection: Selection, count: Callable[[Page[Any]], None]
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield the keys of the selected items, and count each page that is read."""
     names = opened.table.schema.key_names
-    rows = selection.rows(opened).project(*(opened.table.attribute(name) for name in names))
-    async with rows.stream() as keys:
-        async for values in keys:
-            yield dict(zip(names, values, strict=True))
+    pages = selection.rows(opened).project(*(opened.table.attribute(name) for name in names)).pages()
+    async with contextlib.aclosing(pages):
+        async for page in pages:
+            count(page)
+            for values in page.items:
+                yield dict(zip(names, values, strict=True))

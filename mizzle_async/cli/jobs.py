@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from attrs import define, evolve, field, frozen
 
+from mizzle_async.cli.connection import TIMEOUT
 from mizzle_async.cli.exit_codes import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects, StoppedError
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.errors import BatchError, ResumeError
+from mizzle_async.errors import BatchError, DeadlineExceededError, ResumeError, ThrottledError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.marshalling import parse_json
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+SLOWER: Final = "the table takes less than was sent: try --concurrency 1, --write-units with fewer units, or --timeout"
+"""Said where a job ends because the service throttles."""
 
 
 @frozen
@@ -105,6 +109,8 @@ class Job:
             self._code = IN_PART if work.report.written else FAILED
         except BatchError as error:
             click.echo(f"{type(error).__name__}: {error}", err=True)
+            if isinstance(error.__cause__, ThrottledError | DeadlineExceededError):
+                click.echo(SLOWER, err=True)
             self._code = IN_PART if work.report.written else FAILED
         except ResumeError:
             self.state = None  # there is nothing to go on with
@@ -175,8 +181,15 @@ def resumable(command: CommandT) -> CommandT:
 
 
 def write_limits(command: CommandT) -> CommandT:
-    """Give a command the options of how fast it writes: ``concurrency``, ``write_units_per_second``."""
+    """Give a command the options of its writing speed: ``concurrency``, ``write_units_per_second``, ``timeout``."""
     for option in (
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=TIMEOUT,
+            show_default=True,
+            help="Seconds until the table takes the next item.",
+        ),
         click.option(
             "--write-units",
             "write_units_per_second",

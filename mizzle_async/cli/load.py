@@ -66,6 +66,7 @@ async def _load(
     resume: str | None,
     concurrency: int,
     write_units_per_second: float | None,
+    timeout: float,
     heat: bool,
 ) -> int:
     opened = await open_table(client, table, model)
@@ -91,6 +92,7 @@ async def _load(
         incoming.values() if source.is_repeatable else Aside(incoming.values()),
         concurrency=concurrency,
         write_units_per_second=write_units_per_second,
+        timeout=timeout,
         on_error=incoming.undone,
         progress=display,
         resume=state.path,

@@ -61,6 +61,8 @@ class PagedWork:
                 taken = self.report.taken + len(page.items)
                 coming = None if page.cursor is None else self._request(page.cursor, taken)
                 self.report.evaluated += page.evaluated
+                self.report.read_units += page.read_units or 0.0
+                self.report.read_requests += page.requests
                 await self.take(page.items)
                 self.report.taken = taken
                 self.progress(self.report)

@@ -37,7 +37,7 @@ from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_se
 from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
 from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
 from mizzle_async.operations.reads.options import OnError, ReadOptions
-from mizzle_async.operations.reads.page import RawPage, ReadPage
+from mizzle_async.operations.reads.page import RawPage, ReadPage, add_units
 from mizzle_async.operations.reads.plan import ReadPlan, hidden_items
 from mizzle_async.operations.reads.projection import projection_of
 from mizzle_async.operations.target import Encoded, Target
@@ -104,6 +104,7 @@ __all__ = [
     "UpdateItem",
     "WriteKind",
     "WritePacker",
+    "add_units",
     "check_batchable",
     "check_no_guard",
     "check_reserved",

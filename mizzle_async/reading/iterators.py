@@ -28,11 +28,15 @@ class Page(Record, Generic[RowT_co]):
         items: The rows, in the service's order; not shown.
         cursor: Where the next page starts, safe in a URL; None on the last page. Not shown: it holds a key.
         evaluated: Items read and paid for, before the filter. Of a statement: the items that were returned.
+        read_units: Read units, as the service counted them; None where none were asked for, as an instrument does.
+        requests: Requests that were sent for the page, the pipeline's own retries aside.
     """
 
     items: Sequence[RowT_co] = field(repr=False)
     cursor: str | None = field(repr=False)
     evaluated: int = 0
+    read_units: float | None = None
+    requests: int = 0
 
 
 class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
@@ -140,7 +144,7 @@ class PageIterator(AsyncIterator[Page[RowT_co]], Generic[RowT_co]):
         rows, key, _ = self._selection.rows(page, self._left)
         if self._left is not None:
             self._left -= len(rows)
-        return Page(rows, self._selection.cursor(key), page.scanned)
+        return Page(rows, self._selection.cursor(key), page.scanned, page.read_units, page.requests)
 
     async def aclose(self) -> None:
         """End the iteration, and wait until its request has ended."""

@@ -13,7 +13,7 @@ from attrs import define, field
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_together
-from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.operations import RawPage, ReadPlan, add_units
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.types import AttributeValue, Item
@@ -93,6 +93,8 @@ class MergedSource:
             for number, each in enumerate(plans)
         ]
         self._reported = 0
+        self._requests = 0
+        self._read_units: float | None = None
         self._resume_key = start_key
         self._ended = False
 
@@ -111,7 +113,7 @@ class MergedSource:
         if self._ended:
             return None
         while hungry := [each for each in self._partitions if not each.rows and not each.ended]:
-            await run_together(each.fill(self._order) for each in hungry)
+            await run_together(self._fill(each) for each in hungry)
         rows = self._merged()
         self._ended = not any(each.rows or not each.ended for each in self._partitions)
         if rows:
@@ -121,7 +123,32 @@ class MergedSource:
         evaluated = self.evaluated
         new, self._reported = evaluated - self._reported, evaluated
         origins = [row.origin for row in rows] if self._plan.hydrated else None
-        return RawPage([row.item for row in rows], self._resume_key, len(rows), new, origins=origins)
+        page = RawPage(
+            [row.item for row in rows],
+            self._resume_key,
+            len(rows),
+            new,
+            read_units=self._read_units,
+            origins=origins,
+            requests=self._requests,
+        )
+        self._requests, self._read_units = 0, None
+        return page
+
+    async def _fill(self, partition: _Partition) -> None:
+        """Read the next page of a partition, and keep its rows: cancelling the reader afterwards loses none."""
+        page = await partition.source.next()
+        if page is None:
+            partition.ended = True
+            return
+        self._requests += page.requests
+        self._read_units = add_units(self._read_units, page.read_units)
+        origins = page.origins or page.items
+        partition.rows += [
+            _Row(self._order(origin), item, origin, partition.number)
+            for item, origin in zip(page.items, origins, strict=True)
+        ]
+        partition.ended = page.last_key is None
 
     def _merged(self) -> list[_Row]:
         """Take the rows whose order is certain."""
@@ -154,18 +181,6 @@ class _Partition:
     rows: list[_Row] = field(factory=list)
     taken: int = 0
     ended: bool = False
-
-    async def fill(self, order: Order) -> None:
-        """Read its next page, and keep the rows: cancelling the reader afterwards loses none."""
-        page = await self.source.next()
-        if page is None:
-            self.ended = True
-            return
-        origins = page.origins or page.items
-        self.rows += [
-            _Row(order(origin), item, origin, self.number) for item, origin in zip(page.items, origins, strict=True)
-        ]
-        self.ended = page.last_key is None
 
 
 class _Row:

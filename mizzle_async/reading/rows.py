@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from mizzle_async.errors import ItemNotFoundError, MultipleItemsError
+from mizzle_async.operations import add_units
 from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.reading.selection import Selection
 from mizzle_async.types import MYPY
@@ -98,16 +99,20 @@ class Rows(Generic[RowT_co]):
         selection.check_page(limit)
         source = selection.open_at(cursor, max_items=limit, is_bulk=False)
         rows: list[RowT_co] = []
+        units: float | None = None
+        requests = 0
         while True:
             page = await source.next()
             if page is None:  # `max_evaluated` is used up, or the last page was read
                 key = source.resume_key
                 break
+            requests += page.requests
+            units = add_units(units, page.read_units)
             more, key, cut = selection.rows(page, None if limit is None else limit - len(rows))
             rows += more
             if cut or key is None or len(rows) == limit or (limit is None and rows):
                 break
-        return Page(rows, selection.cursor(key), source.evaluated)
+        return Page(rows, selection.cursor(key), source.evaluated, units, requests)
 
     def stream(self) -> Stream[RowT_co]:
         """Return a context whose end is the end of reading: ``async with query.stream() as items: …``."""

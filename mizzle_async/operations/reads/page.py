@@ -63,6 +63,11 @@ class RawPage(Record):
         return evolve(self, items=[item for item, _ in pairs], origins=[origin for _, origin in pairs])
 
 
+def add_units(first: float | None, second: float | None) -> float | None:
+    """Return the sum of capacity units, each of which may not have been asked for."""
+    return second if first is None else first if second is None else first + second
+
+
 @frozen(eq=False, repr=False)
 class ReadPage(Operation[RawPage]):
     """One page of a query or a scan; a reading iterator sends as many as it needs.

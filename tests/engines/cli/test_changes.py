@@ -16,6 +16,14 @@ def table(shell, new_table):
     return name
 
 
+def assert_consumption(told):
+    """Expect that a report tells what was consumed, by kind, in units and in requests."""
+    assert told["read_units"] > 0
+    assert told["write_units"] > 0
+    assert told["read_requests"] >= 1
+    assert told["write_requests"] >= 1
+
+
 def test_one_item_is_deleted(shell, table):
     """A key deletes its item; a dry run does not; one that is not there is exit code 4."""
     assert "would delete 1 item" in shell("delete", "7", "-t", table, "--dry-run").stderr
@@ -34,8 +42,11 @@ def test_selected_items_are_deleted(shell, table):
     assert shell(*odd, input="n\n").exit_code == 1
     assert shell("count", "-t", table).stdout == "40\n"
     assert "2 deleted" in shell(*odd, "--limit", "2", "-y").stderr
-    result = shell(*odd, input="y\n")
-    assert (result.exit_code, "18 deleted" in result.stderr) == (0, True)
+    result = shell(*odd, "--json", input="y\n")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["deleted"]) == (0, 18)
+    assert_consumption(told)
+    assert told["write_requests"] >= 18
     assert {row["kind"] for row in shell.rows("scan", "-t", table)} == {"even"}
     assert not list(shell.folder.glob("*.state.json"))
 
@@ -46,7 +57,9 @@ def test_everything_is_deleted(shell, table):
     assert shell("delete", "-t", table, "--everything", "--resume", "x").exit_code == 2
     assert json.loads(shell("delete", "-t", table, "-p", "1", "-y", "--json").stdout)["deleted"] == 1
     # The question goes elsewhere than the report.
-    assert json.loads(shell("delete", "-t", table, "--everything", "--json", input="y\n").stdout)["deleted"] == 39
+    told = json.loads(shell("delete", "-t", table, "--everything", "--json", input="y\n").stdout)
+    assert told["deleted"] == 39
+    assert_consumption(told)
 
 
 def test_table_is_copied(shell, table, new_table):
@@ -55,7 +68,9 @@ def test_table_is_copied(shell, table, new_table):
     result = shell("copy", table, target, "--dry-run")
     assert "would copy 40 items" in result.stdout
     assert json.loads(shell("copy", table, target, "--dry-run", "--json").stdout)["items"] == 40
-    assert json.loads(shell("copy", table, target, "--json").stdout)["copied"] == 40
+    told = json.loads(shell("copy", table, target, "--json").stdout)
+    assert told["copied"] == 40
+    assert_consumption(told)
     assert sorted(shell.rows("scan", "-t", target), key=lambda row: row["n"]) == ROWS
 
 

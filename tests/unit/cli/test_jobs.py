@@ -22,6 +22,7 @@ async def test_what_is_left_is_told(capsys, written, code):
     assert await job.run(BulkWork("load", report, work)) == code
     shown = capsys.readouterr()
     assert "BatchError: put_many" in shown.err
+    assert "--concurrency 1, --write-units with fewer units, or --timeout" in shown.err
     told = json.loads(shown.out)
     assert (told["complete"], told["loaded"], told["failed"]) == (False, written, 1)
 

@@ -111,6 +111,27 @@ def test_reader_that_is_cancelled_can_go_on():
     assert steps > 5
 
 
+def test_page_of_several_partitions_tells_what_all_of_them_consumed():
+    """The units and requests of a merged page are those of its partitions together."""
+
+    class Metered(Partitions):
+        def query(self, request):
+            return {**super().query(request), "ConsumedCapacity": {"TableName": "readings", "CapacityUnits": 0.5}}
+
+    async def main():
+        caller = Metered()
+        async with Client(caller=caller) as client:
+            query = client.table(Reading).query(Reading.sensor == "s")
+            page = await query.page(max_items=30)
+            assert len(page.items) == 30
+            assert (page.requests, page.read_units) == (caller.sent, 0.5 * caller.sent)
+            pages = [each async for each in query.pages()]
+            assert sum(each.requests for each in pages) == caller.sent - page.requests
+            assert sum(each.read_units for each in pages if each.read_units) == 0.5 * (caller.sent - page.requests)
+
+    run_virtual(main())
+
+
 def test_leaving_a_loop_ends_all_requests():
     """The pages ahead of a reader who left are cancelled at once, in every partition."""
 
