@@ -1,23 +1,27 @@
 """The second transport: aiohttp's client session, for what our own connections do not do (HTTP proxies).
 
 It takes proxies, time limits and connector arguments from aiobotocore's configuration, and the TLS context of the
-client's own connections, so that both transports trust the same authorities. Redirects are not followed, cookies are
-not kept.
+client's own connections, so that both transports trust the same authorities. Both frame answers, give up silent
+connections and wait for addresses that refuse by the same rules. Redirects are not followed, cookies are not kept.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import random
 import ssl
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
 from typing import Any, Final
 
 from mizzle_async.errors import ClientStateError, CorruptResponseError, ProxyError, TransportError
 from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Exchange
+from mizzle_async.wire.pool.reconnects import Reconnects, may_pass
 from mizzle_async.wire.pool.tls import distrust
+from mizzle_async.wire.session.framed import frame_strictly
 from mizzle_async.wire.session.proxies import Proxy, proxy_for
 
 _PROXY_AUTHENTICATION_REQUIRED: Final = 407
@@ -49,40 +53,78 @@ class FallbackTransport:
         self._tls = tls
         self._proxy_tls = proxy_tls
         self._max_answer_bytes = max_answer_bytes
-        self._sessions: dict[bool, Any] = {}
+        self._sessions: dict[bool, _Sharing] = {}
+        self._retired: set[_Sharing] = set()
+        self._reconnects: dict[str, Reconnects] = {}
+        self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
         self._closed = False
-        self._open = contextlib.AsyncExitStack()
 
     async def exchange(self, exchange: Exchange) -> Answer:
-        """Send one request and check its answer.
+        """Send one request and check its answer. While its address refuses connections, wait for it.
 
         Raises:
             TransportError: No trustworthy answer came. Its outcome says whether the request may have arrived.
-            ProxyError: The proxy cannot be reached, or refuses.
+            ProxyError: The proxy refuses, or cannot be reached for a reason that does not pass.
             ClientStateError: The transport is closed.
         """
+        proxy = proxy_for(exchange.endpoint, self._options.get("proxies"))
+        address = exchange.endpoint.authority if proxy is None else proxy.name
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await self._carry(exchange, proxy)
+            except TransportError as error:
+                if exchange.phase is not Outcome.NOT_SENT or not _passes(error):
+                    raise
+                schedule = self._reconnects.setdefault(address, Reconnects(self._random))
+                schedule.failed(error, loop.time())
+                # Should the call's time be up meanwhile, this is why.
+                exchange.obstacle = error
+                pause = schedule.pause(loop.time())
+            await asyncio.sleep(pause)
+            exchange.obstacle = None
+
+    async def _carry(self, exchange: Exchange, proxy: Proxy | None) -> Answer:
+        """Send one request and check its answer."""
         from aiohttp import ClientError
 
         if self._closed:
             raise ClientStateError("the client is closed: open it again")
-        session = self._sessions.get(exchange.fresh)
-        if session is None:
-            session = await self._enter(fresh=exchange.fresh)
-        proxy = proxy_for(exchange.endpoint, self._options.get("proxies"))
+        sharing = self._sessions.get(exchange.fresh)
+        if sharing is None:
+            sharing = await self._enter(fresh=exchange.fresh)
         try:
-            async with session.request(**self._request(exchange, proxy)) as response:
+            async with sharing, sharing.session.request(**self._request(exchange, proxy)) as response:
+                self._reconnects.clear()
                 exchange.stale = False
                 answer = await self._judge(response, exchange, proxy)
+        except CorruptResponseError as error:
+            exchange.stale = False
+            error.outcome = exchange.phase
+            if proxy is not None:
+                error.message = f"{error.message}, through the proxy {proxy.name}"
+            raise
         except (ClientError, OSError) as error:
             failure = self._failure(error, exchange, proxy)
+            if isinstance(error, TimeoutError) and exchange.phase is Outcome.UNKNOWN:
+                await self._retire(sharing, fresh=exchange.fresh)
         else:
             exchange.phase = Outcome.ANSWERED
             return answer
         # Raised out here, so that aiohttp's error is not its context: that one shows headers and URLs.
         raise failure
 
+    async def _retire(self, sharing: _Sharing, *, fresh: bool) -> None:
+        """Use a session's connections no more after one of them fell silent: its idle siblings are not trusted."""
+        if self._sessions.get(fresh) is sharing:
+            del self._sessions[fresh]
+            self._retired.add(sharing)
+            await sharing.retire()
+        self._retired = {one for one in self._retired if not one.session.closed}
+
     def _request(self, exchange: Exchange, proxy: Proxy | None) -> dict[str, Any]:
-        """Return what aiohttp is told about one request."""
+        """Return the arguments for one request of aiohttp."""
+        from aiohttp import ClientTimeout
         from yarl import URL
 
         endpoint = exchange.endpoint
@@ -93,6 +135,7 @@ class FallbackTransport:
             "data": exchange.body,
             "allow_redirects": False,
             "trace_request_ctx": exchange,
+            "timeout": ClientTimeout(total=None, sock_connect=self._connect_timeout(), sock_read=exchange.patience),
         }
         if endpoint.scheme == "https":
             request["ssl"] = self._tls()
@@ -104,22 +147,24 @@ class FallbackTransport:
                 request.setdefault(place, {})["Proxy-Authorization"] = proxy.authorization
         return request
 
-    async def _enter(self, *, fresh: bool) -> Any:
-        """Open one of the two sessions; it suspends nowhere, so that no second caller comes in between."""
-        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
-
+    def _connect_timeout(self) -> float | None:
         timeout = self._options.get("timeout")
-        connect_timeout = timeout[0] if isinstance(timeout, list | tuple) else timeout
+        seconds: float | None = timeout[0] if isinstance(timeout, list | tuple) else timeout
+        return seconds
+
+    async def _enter(self, *, fresh: bool) -> _Sharing:
+        """Open one of the two sessions; it suspends nowhere, so that no second caller comes in between."""
+        from aiohttp import ClientSession, DummyCookieJar
+
         session = ClientSession(
             connector=self._connector(fresh=fresh),
-            timeout=ClientTimeout(total=None, sock_connect=connect_timeout),
             skip_auto_headers={"Accept", "Content-Type"},
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
             trace_configs=[_trace_config()],
         )
-        self._sessions[fresh] = await self._open.enter_async_context(session)
-        return session
+        sharing = self._sessions[fresh] = _Sharing(session)
+        return sharing
 
     def _connector(self, *, fresh: bool) -> Any:
         """Make a connector; the connections of one for fresh requests carry one request each."""
@@ -131,9 +176,11 @@ class FallbackTransport:
         if fresh or arguments.get("force_close"):
             arguments["force_close"] = True
             arguments.pop("keepalive_timeout", None)
-        return _connector_class()(
+        connector = _connector_class()(
             limit=self._options.get("max_pool_connections") or 0, proxy_tls=self._proxy_tls, **arguments
         )
+        frame_strictly(connector, asyncio.get_running_loop())
+        return connector
 
     async def _judge(self, response: Any, exchange: Exchange, proxy: Proxy | None) -> Answer:
         """Read an answer and check it; where that ends before the answer does, the connection is closed."""
@@ -168,9 +215,12 @@ class FallbackTransport:
             ClientHttpProxyError,
             ClientOSError,
             ServerDisconnectedError,
+            SocketTimeoutError,
         )
 
-        exchange.stale = exchange.stale and isinstance(error, ClientOSError | ServerDisconnectedError)
+        exchange.stale = exchange.stale and isinstance(
+            error, ClientOSError | ServerDisconnectedError | SocketTimeoutError
+        )
         if isinstance(error, ClientHttpProxyError) and proxy is not None:
             return _refusal(proxy, error.status)
         cause = _clean(error)
@@ -186,17 +236,61 @@ class FallbackTransport:
             )
         else:
             way = "" if proxy is None else f" through the proxy {proxy.name}"
-            failure = TransportError(f"no answer from {authority}{way}: {type(error).__name__}", outcome=exchange.phase)
+            reason = type(error).__name__
+            if isinstance(error, SocketTimeoutError):
+                reason = f"not a byte came within {exchange.patience:g} seconds"
+            failure = TransportError(f"no answer from {authority}{way}: {reason}", outcome=exchange.phase)
         failure.__cause__ = cause
         return failure
 
     async def aclose(self) -> None:
         """Close every connection."""
         self._closed = True
-        await self._open.aclose()
+        async with contextlib.AsyncExitStack() as ending:  # every one is closed, even where closing another fails
+            for sharing in (*self._sessions.values(), *self._retired):
+                ending.push_async_callback(sharing.session.close)
 
     def __repr__(self) -> str:
         return "<FallbackTransport over aiohttp>"
+
+
+class _Sharing:
+    """A session of aiohttp, and how many exchanges use it.
+
+    Attributes:
+        session: The session.
+    """
+
+    __slots__ = ("_retired", "_users", "session")
+
+    def __init__(self, session: Any) -> None:
+        self.session: Any = session
+        self._retired = False
+        self._users = 0
+
+    async def __aenter__(self) -> None:
+        self._users += 1
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        await self._close_if_unused()
+
+    async def retire(self) -> None:
+        """Close the session: at once, or after the last exchange that uses it."""
+        self._retired = True
+        await self._close_if_unused()
+
+    async def _close_if_unused(self) -> None:
+        if self._retired and not self._users:
+            await self.session.close()
+
+
+def _passes(error: TransportError) -> bool:
+    """Return whether no connection could be opened for a reason that passes, so that waiting helps."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and may_pass(cause)
 
 
 def _headers(response: Any) -> dict[str, str]:
