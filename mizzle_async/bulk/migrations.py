@@ -34,7 +34,16 @@ from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
-from mizzle_async.operations import DeleteItem, Encoded, Metered, Operation, ReadPlan, UpdateItem, unique_delete
+from mizzle_async.operations import (
+    DeleteItem,
+    Encoded,
+    Metered,
+    Operation,
+    ReadPlan,
+    UpdateItem,
+    stale_keys,
+    unique_delete,
+)
 from mizzle_async.operations.key import Key, entity_identity
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
@@ -281,7 +290,7 @@ class Migration(Generic[ModelT]):
             return _Fate.SKIPPED
         changed: Any = change(codec.decode(item))
         new: ModelT | None = await changed if inspect.isawaitable(changed) else changed
-        if new is None or new == old:
+        if new is None or (new == old and not stale_keys(self._plan.target, item, new)):
             return _Fate.UNCHANGED
         operation = self._guarded(item, old, new)
         if operation.sending.settled:

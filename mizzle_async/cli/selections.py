@@ -78,7 +78,7 @@ class Selection:
             partition, sort = self._keys(opened, index)
             rows = opened.table.query(
                 partition,
-                sort,
+                *(() if sort is None else (sort,)),
                 reverse=self.reverse,
                 max_items=self.limit,
                 consistent_read=self.consistent_read,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.handles.table import Table
-from mizzle_async.model import EntitySchema
+from mizzle_async.model import EntitySchema, SharedTable
 from mizzle_async.operations.tables.definition import (
     StreamView,
     TableDescription,
@@ -21,6 +21,7 @@ from mizzle_async.operations.tables.definition import (
     add_index_parameters,
     create_parameters,
     definition_of,
+    lifetime_of,
     missing_indexes,
     read_description,
 )
@@ -57,7 +58,7 @@ class TableAdministration(ABC):
 
     async def create_table(
         self,
-        model: type[Any] | Table[Any],
+        model: type[Any] | Table[Any] | SharedTable,
         /,
         *,
         read_units: int | None = None,
@@ -70,7 +71,7 @@ class TableAdministration(ABC):
         """Create the table of an entity, with its indexes and its time to live, and wait until it can be used.
 
         Args:
-            model: The entity, or a table handle.
+            model: The entity, a `SharedTable`, or a table handle.
             read_units: Provisioned read units a second; without both, the table is billed on demand.
             write_units: Provisioned write units a second.
             stream: What its stream tells of each change, or None for no stream.
@@ -93,7 +94,7 @@ class TableAdministration(ABC):
 
     async def ensure_tables(
         self,
-        *models: type[Any] | Table[Any],
+        *models: type[Any] | Table[Any] | SharedTable,
         read_units: int | None = None,
         write_units: int | None = None,
         wait_timeout: float = 300.0,
@@ -101,7 +102,7 @@ class TableAdministration(ABC):
         """Create what is missing of some entities' tables: tables, global indexes, the time to live. Delete nothing.
 
         Args:
-            *models: Entities, or table handles.
+            *models: Entities, shared tables, or table handles.
             read_units: For tables that are created: provisioned read units a second; without both, on demand.
             write_units: As above.
             wait_timeout: Seconds to wait until all can be used.
@@ -124,11 +125,11 @@ class TableAdministration(ABC):
         by_name = {table.name: table for table in tables}
         return [by_name[handle.name] for handle in handles]
 
-    async def describe_table(self, model: type[Any] | Table[Any] | str, /) -> TableDescription:
+    async def describe_table(self, model: type[Any] | Table[Any] | SharedTable | str, /) -> TableDescription:
         """Return what a table is now.
 
         Args:
-            model: The entity, a table handle, or the table's name at the service.
+            model: The entity, a `SharedTable`, a table handle, or the table's name at the service.
 
         Raises:
             ResourceNotFoundError: There is none.
@@ -138,12 +139,17 @@ class TableAdministration(ABC):
         return read_description(answer["Table"])
 
     async def delete_table(
-        self, model: type[Any] | Table[Any] | str, /, *, missing_ok: bool = False, wait_timeout: float = 300.0
+        self,
+        model: type[Any] | Table[Any] | SharedTable | str,
+        /,
+        *,
+        missing_ok: bool = False,
+        wait_timeout: float = 300.0,
     ) -> None:
         """Delete a table with everything in it, and wait until it is gone.
 
         Args:
-            model: The entity, a table handle, or the table's name at the service.
+            model: The entity, a `SharedTable`, a table handle, or the table's name at the service.
             missing_ok: Whether it is fine that there is none.
             wait_timeout: Seconds to wait until it is gone.
 
@@ -164,12 +170,17 @@ class TableAdministration(ABC):
 
     # ── steps ──
 
-    def _handle(self, model: type[Any] | Table[Any]) -> Table[Any]:
+    def _handle(self, model: type[Any] | Table[Any] | SharedTable) -> Table[Any]:
         given: object = model
         if isinstance(given, list | tuple | set):
             raise ModelError(
                 "give entities one by one, `ensure_tables(Order, Customer)`, or `ensure_tables(*entities)`"
             )
+        if isinstance(model, SharedTable):
+            member = next(iter(model.members), None)
+            if member is None:
+                raise ModelError(f"table {model.name!r} has no entities: import the modules that define them first")
+            return self.table(member)
         return model if isinstance(model, Table) else self.table(model)
 
     async def _described(self, name: str) -> TableDescription | None:
@@ -211,22 +222,22 @@ class TableAdministration(ABC):
         return table
 
     async def _ensure_time_to_live(self, schema: EntitySchema, name: str) -> None:
-        lifetime = schema.time_to_live
+        lifetime = lifetime_of(schema)
         if lifetime is None:
             return
         answer = await self.control("DescribeTimeToLive", {"TableName": name})
         description = answer.get("TimeToLiveDescription") or {}
         status, attribute = description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName")
         if status in {"ENABLED", "ENABLING"}:
-            if attribute != lifetime.name:
+            if attribute != lifetime:
                 raise ModelError(
-                    f"{schema.entity}: table {name!r} expires items by {attribute!r}, not by {lifetime.name!r}; the"
+                    f"{schema.entity}: table {name!r} expires items by {attribute!r}, not by {lifetime!r}; the"
                     " service changes that once an hour at most, and not here"
                 )
             return
         await self.control(
             "UpdateTimeToLive",
-            {"TableName": name, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": lifetime.name}},
+            {"TableName": name, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": lifetime}},
         )
 
     async def _ready(self, name: str, deadline: _Deadline) -> TableDescription:

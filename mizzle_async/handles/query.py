@@ -18,7 +18,7 @@ from mizzle_async.errors import MizzleError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import Explanation, ReadPage, ReadPlan, projection_of, use
+from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_nothing, projection_of, use
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
 from mizzle_async.types import WirePayload
@@ -131,11 +131,15 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     # ── looking at it ──
 
     def to_wire(self) -> WirePayload:
-        """Return the first request's exact DynamoDB JSON."""
+        """Return the first request's exact DynamoDB JSON; an empty dict where no item can be meant."""
+        if self._plan.is_empty:
+            return {}
         return self._first_page().to_wire()
 
     def explain(self) -> Explanation:
         """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
+        if self._plan.is_empty:
+            return explain_nothing("Query", self._plan.target.table)
         return self._first_page().explain()
 
     def _first_page(self) -> ReadPage:

@@ -30,9 +30,9 @@ from mizzle_async.operations import (
     ReadOptions,
     ReadPlan,
     entity_identity,
-    query_index,
+    query_plan,
     resolve_key,
-    spread_partitions,
+    scan_plan,
 )
 
 ModelT = TypeVar("ModelT")
@@ -153,9 +153,8 @@ class Table(TableBulk[ModelT]):
     def query(
         self,
         partition: PartitionKeyCondition[ModelT],
-        sort: SortKeyCondition[ModelT] | None = None,
         /,
-        *,
+        *more: PartitionKeyCondition[ModelT] | SortKeyCondition[ModelT],
         reverse: bool = False,
         max_items: int | None = None,
         page_size: int | None = None,
@@ -170,7 +169,8 @@ class Table(TableBulk[ModelT]):
         Args:
             partition: ``Order.customer_id == "c1"``, or the same of an index: ``BY_STATUS.partition_key ==
                 Status.OPEN``.
-            sort: A comparison of the sort key, of the table or of the same index.
+            *more: A comparison of the sort key, of the table or of the same index. Of a key that is made of several
+                attributes, a comparison of each part, from the left: equalities, and one range at the end.
             reverse: Whether the order is descending.
             max_items: How many are returned in all.
             page_size: How many are evaluated per request, before the filter.
@@ -196,12 +196,7 @@ class Table(TableBulk[ModelT]):
             on_error=on_error,
             timeout=timeout,
         )
-        index = query_index(self.schema.entity, partition, sort)
-        spread = spread_partitions(self._target, partition)
-        first = spread[0] if spread else partition
-        plan: ReadPlan[ModelT, ModelT] = ReadPlan(
-            self._target, options, partition=first, partitions=spread, sort=sort, index=index
-        )
+        plan: ReadPlan[ModelT, ModelT] = query_plan(self._target, options, (partition, *more))
         return Query(self._owner, plan, self._advised)
 
     def scan(
@@ -246,7 +241,7 @@ class Table(TableBulk[ModelT]):
             on_error=on_error,
             timeout=timeout,
         )
-        plan: ReadPlan[ModelT, ModelT] = ReadPlan(self._target, options, index=index)
+        plan: ReadPlan[ModelT, ModelT] = scan_plan(self._target, options, index)
         return Query(self._owner, plan, self._advised)
 
     def __repr__(self) -> str:

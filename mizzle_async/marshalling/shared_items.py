@@ -209,6 +209,17 @@ class SharedItems:
                     raise MarshallingError(f"{where}: {field} has two values in one key", path=where)
         return values
 
+    def decode_part(self, field: str, stored: AttributeValue) -> Any:
+        """Return the value of an attribute as it is stored.
+
+        Raises:
+            MarshallingError: It does not fit the attribute's type.
+        """
+        try:
+            return self._shape.by_name[field].decode(stored)
+        except Misfit as misfit:
+            raise misfit.at_field(field).to_error(self.schema.entity) from None
+
     # ── writing ──
 
     @property
@@ -249,7 +260,39 @@ class SharedItems:
                 keys[written.name] = {"S": text}
         return keys
 
+    def renew(self, item: Item) -> None:
+        """Write the index keys of an item anew, after roles have given its attributes their values."""
+        if not any(self.schema.by_field[field].is_automatic for each in self.written for field in each.fields):
+            return
+        values = {
+            field: self._value_in(item, field) for field in {name for each in self.written for name in each.fields}
+        }
+        for written in self.written:
+            item.pop(written.name, None)
+        item.update(self.index_keys(values))
+
+    def _value_in(self, item: Item, field: str) -> Any:
+        attribute = self.schema.by_field[field]
+        stored = item.get(attribute.name)
+        if stored is not None:
+            return self.decode_part(field, stored)
+        if attribute.key_only:
+            return self.values_of_key(item).get(field)
+        return None
+
     # ── reading ──
+
+    def is_foreign(self, item: Item) -> bool:
+        """Return whether a stored item belongs to another entity, or to none.
+
+        Its type decides where the item has it. Otherwise its key does.
+        """
+        name = self.keys.table.type_attribute
+        stored = None if name is None else item.get(name)
+        if stored is not None:
+            return stored.get("S") not in self.keys.family_names
+        texts = [item.get(each, {}).get("S") for each in self.keys.table.key_names]
+        return not self.keys.fits(texts)
 
     def decode(self, item: Item, _target: Any = None) -> Any:
         """Return the instance of an item; cattrs gives the type beside it."""

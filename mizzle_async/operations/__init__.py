@@ -19,7 +19,7 @@ from mizzle_async.operations.batches.requests import (
     put_maker,
 )
 from mizzle_async.operations.expiry import is_expired
-from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import MISSING, Key, KeyLike, KeyScalar, Missing, entity_identity, resolve_key
 from mizzle_async.operations.metered import Meter, Metered
@@ -35,11 +35,12 @@ from mizzle_async.operations.partiql.statements import (
 from mizzle_async.operations.partiql.text import identifier, table_of
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
-from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
+from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import OnError, ReadOptions
 from mizzle_async.operations.reads.page import RawPage, ReadPage, add_units
 from mizzle_async.operations.reads.plan import ReadPlan, hidden_items
 from mizzle_async.operations.reads.projection import projection_of
+from mizzle_async.operations.reads.selections import query_plan, scan_plan
 from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
 from mizzle_async.operations.transactions.get import TransactGet, transact_get
@@ -47,6 +48,7 @@ from mizzle_async.operations.transactions.tokens import ClientRequestToken
 from mizzle_async.operations.transactions.write import TransactWrite, transact_write
 from mizzle_async.operations.writes.check import CheckItem
 from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.index_keys import instance_values, key_values, stale_keys
 from mizzle_async.operations.writes.patching import Patch
 from mizzle_async.operations.writes.presence import Presence
 from mizzle_async.operations.writes.put import PutItem
@@ -116,21 +118,25 @@ __all__ = [
     "entity_identity",
     "execute_batch",
     "execute_transaction",
+    "explain_nothing",
     "hidden_items",
     "identifier",
+    "instance_values",
     "is_expired",
     "is_guard",
     "is_stamped",
+    "key_values",
     "operation_entry",
     "projection_of",
     "put_entry",
     "put_maker",
     "query_digest",
-    "query_index",
+    "query_plan",
     "refuse_unique",
     "replacing",
     "resolve_key",
-    "spread_partitions",
+    "scan_plan",
+    "stale_keys",
     "stamp_new",
     "stamp_put",
     "stored_version",

@@ -126,14 +126,15 @@ def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, A
         return dict(key.item)
     if isinstance(key, schema.cls):
         return codec.key_of(key)
-    partition_key = schema.partition_key
-    if schema.sort_key is not None:
-        names = f"{partition_key.field}=…, {schema.sort_key.field}=…"
+    fields = [attribute.field for attribute in schema.key_attributes]
+    if len(fields) != 1:
+        names = ", ".join(f"{field}=…" for field in fields)
+        count = {2: "two"}.get(len(fields), str(len(fields)))
         raise ExpressionError(
-            f"{schema.entity} has a key of two attributes: write {names}, or give an instance or a key from"
+            f"{schema.entity} has a key of {count} attributes: write {names}, or give an instance or a key from"
             f" `.key({names})`, not one {type(key).__name__}"
         )
-    return codec.encode_key({partition_key.field: key})
+    return codec.encode_key({fields[0]: key})
 
 
 def _entity_name(entity: type[Any] | str) -> str:

@@ -121,7 +121,7 @@ class PagedSource:
     @property
     def resume_key(self) -> Item | None:
         """Return the key after which reading goes on; None at the end."""
-        return self._parts[0].start_key
+        return self._parts[0].start_key if self._parts else None
 
     async def next(self) -> RawPage | None:
         """Return the next page, or None after the last one; pages of parallel parts come as they arrive."""

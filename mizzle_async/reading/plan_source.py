@@ -52,8 +52,8 @@ class PlanRequests:
 
     @property
     def is_filtered(self) -> bool:
-        """Return whether the caller filters."""
-        return bool(self._plan.filters)
+        """Return whether a filter may drop items."""
+        return self._plan.may_drop
 
     def make(self, part: int, start_key: Item | None, limit: int | None) -> ReadPage:
         """Return the request of one page."""

@@ -29,10 +29,13 @@ from mizzle_async.operations import (
     check_no_guard,
     check_reserved,
     check_timeout,
+    instance_values,
     is_stamped,
+    key_values,
     refuse_unique,
     replacing,
     resolve_key,
+    stale_keys,
     stamp_new,
     stamp_put,
     stored_version,
@@ -177,6 +180,7 @@ class TableWrites(Generic[ModelT]):
             timeout=timeout,
             write_id=self._write_id(),
             sent=encoded,
+            known=instance_values(self.schema, item),
         )
 
     # ── changes ──
@@ -202,6 +206,7 @@ class TableWrites(Generic[ModelT]):
         return UpdateItem(
             self._target,
             self._key(key, attributes),
+            known=instance_values(self.schema, key),
             presence=Presence.PRESENT,
             version=self._version(key, "update"),
             now=self._now(),
@@ -230,6 +235,7 @@ class TableWrites(Generic[ModelT]):
             self._target,
             self._key(key, attributes),
             creates=True,
+            known=key_values(self.schema, key, attributes),
             now=self._now(),
             timeout=timeout,
             write_id=self._write_id(),
@@ -300,6 +306,8 @@ class TableWrites(Generic[ModelT]):
                 "transaction"
             )
         automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
+        if codec.shared is not None:
+            automatic |= codec.shared.added_names
         before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
         for name, value in after.items():
             if before.get(name) != value:
@@ -322,6 +330,8 @@ class TableWrites(Generic[ModelT]):
             timeout=timeout,
             write_id=self._write_id(),
             verb="patch",
+            known=instance_values(self.schema, to),
+            renewed=frozenset() if stored is None else stale_keys(self._target, stored, to),
             unchanged=to,
         )
         return unique_patch(plain, old, new, self._owner.new_token()) if schema.unique else plain

@@ -248,6 +248,22 @@ class SharedKeys(Record):
         """The attributes that make the key, by name in Python, those of the partition key first."""
         return tuple(dict.fromkeys(name for each in self.formats for name in each.fields))
 
+    @property
+    def whole_fields(self) -> frozenset[str]:
+        """The attributes whose whole value the key holds, by name in Python: they never change."""
+        return frozenset(part.field for each in self.formats for part in each.parts if part.lossless)
+
+    @property
+    def family(self) -> tuple[SharedKeys, ...]:
+        """The entity and those that inherit from it: an instance of one of them is an instance of the entity."""
+        members = self.table.members.values()
+        return (self, *(other for other in members if other is not self and issubclass(other.cls, self.cls)))
+
+    @property
+    def family_names(self) -> tuple[str, ...]:
+        """The type names of the entity and of those that inherit from it."""
+        return tuple(name for each in self.family for name in each.type_names)
+
     def fits(self, texts: Sequence[Any]) -> bool:
         """Return whether stored key texts have the entity's formats."""
         return all(

@@ -38,7 +38,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     """Everything about a query (with a partition key condition) or a scan (without), as a value.
 
     Of a partition key that is spread over several partitions, ``partitions`` are all of them, and ``partition`` is the
-    first.
+    first. Of a shared table, ``implied`` are the filters that the keys' texts and the entity's type ask for, and
+    ``is_empty`` says that no item can be meant, so that nothing is sent.
     """
 
     target: Target[ModelT]
@@ -48,6 +49,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     sort: Condition[Any] | None = field(default=None, kw_only=True)
     index: AnyIndex | None = field(default=None, kw_only=True)
     filters: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
+    implied: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
+    is_empty: bool = field(default=False, kw_only=True)
     projection: Projection | None = field(default=None, kw_only=True)
     hydrated: bool = field(default=False, kw_only=True)
     hydrated_consistently: bool = field(default=False, kw_only=True)
@@ -82,6 +85,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:
         """Return a plan for each partition that is read; this one, where the key is not spread."""
+        if self.is_empty:
+            return ()
         if not self.partitions:
             return (self,)
         return tuple(evolve(self, partition=partition, partitions=()) for partition in self.partitions)
@@ -186,7 +191,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if self.partition is not None:
             target.check_owners(self.partition.owners, self.partition)
             body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
-        filters = self.filters
+        filters = (*self.filters, *self.implied)
         if now is not None and self.expiry_filtered and (expired := expired_condition(target, now)) is not None:
             filters = (*filters, ~expired)
         if (no_guard := self._guard_filter()) is not None:
@@ -254,7 +259,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     @property
     def countable(self) -> bool:
         """Tell whether the service's own count is right."""
-        return (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through
+        shown = (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through
+        return shown and self.target.schema.shared is None  # only reading tells whose an item of a shared table is
 
     def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
         """Return what all page requests have in common.
@@ -330,8 +336,20 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if callable(on_error):
             on_error(error)
 
+    @property
+    def may_drop(self) -> bool:
+        """Whether the service may leave out items that it has evaluated."""
+        return bool(self.filters or self.implied)
+
     def expired(self, now: float) -> Callable[[Any], bool] | None:
         """Return what tells whether an item must not be shown: expired, or a guard. None where all may be shown."""
+        shared = self.target.codec.shared
+        if shared is not None:
+            foreign, other = shared.is_foreign, self._expired(now)
+            return foreign if other is None else lambda item: foreign(item) or other(item)
+        return self._expired(now)
+
+    def _expired(self, now: float) -> Callable[[Any], bool] | None:
         schema = self.target.schema
         lifetime = schema.time_to_live
         if self._guards_slip_through:
@@ -357,6 +375,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
             if self.filters:
                 body["FilterExpression"] = compiler.condition(Conjunction(self.filters), "FilterExpression")
+            if self.implied:
+                body["Implied"] = compiler.condition(Conjunction(self.implied), "FilterExpression")
             if self.partitions:
                 body["Partitions"] = len(self.partitions)
             body.update(compiler.finish())

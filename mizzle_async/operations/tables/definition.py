@@ -9,7 +9,15 @@ from attrs import field, frozen
 
 from mizzle_async.errors import ModelError
 from mizzle_async.limits import GLOBAL_SECONDARY_INDEXES, LOCAL_SECONDARY_INDEXES
-from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, indexes_of, scalar_code
+from mizzle_async.model import (
+    AttributeSchema,
+    EntitySchema,
+    SecondaryIndex,
+    SharedTable,
+    indexes_of,
+    scalar_code,
+    schema_of,
+)
 from mizzle_async.model.annotations import type_name
 from mizzle_async.values import Value
 
@@ -129,14 +137,11 @@ def definition_of(schema: EntitySchema, name: str, *, hooked: Container[str] = (
         ModelError: A key attribute has a type of which only the converter knows how it is stored, or there are too many
             indexes.
     """
+    if schema.shared is not None:
+        return shared_definition(schema.shared.table, name)
     indexes = () if schema.is_open else indexes_of(schema.cls)
     described = {index.name: _described(schema, index) for index in indexes}
-    locals_ = sum(index.is_local for index in described.values())
-    if locals_ > LOCAL_SECONDARY_INDEXES or len(described) - locals_ > GLOBAL_SECONDARY_INDEXES:
-        raise ModelError(
-            f"{schema.entity} has {locals_} local and {len(described) - locals_} global indexes; a table takes "
-            f"{LOCAL_SECONDARY_INDEXES} and {GLOBAL_SECONDARY_INDEXES}"
-        )
+    _check_numbers(schema.entity, described)
     key = _key_elements(schema.key_names[:1], schema.key_names[1:])
     names = dict.fromkeys(
         each for elements in (key, *(index.key for index in described.values())) for each, _ in elements
@@ -144,20 +149,74 @@ def definition_of(schema: EntitySchema, name: str, *, hooked: Container[str] = (
     return TableDescription(name, key, {each: _type_of(schema, each, hooked) for each in names}, described)
 
 
+def shared_definition(table: SharedTable, name: str) -> TableDescription:
+    """Return the table that all entities of a shared table need.
+
+    Args:
+        table: The shared table.
+        name: The table's name at the service.
+
+    Raises:
+        ModelError: An index of one entity has a key that another entity stores as another type, or there are too many
+            indexes.
+    """
+    key = _key_elements(table.key_names[:1], table.key_names[1:])
+    types = dict.fromkeys(table.key_names, "S")
+    described: dict[str, IndexDescription] = {}
+    for index in table.indexes.values():
+        elements = _key_elements(index.key_names[:1], index.key_names[1:])
+        typed = () if table.type_attribute is None else (table.type_attribute,)
+        held = index.projection if index.projection in {"all", "keys_only"} else (*index.projection, *typed)
+        projection, included = _projection(held, {*table.key_names, *index.key_names})
+        described[index.name] = IndexDescription(index.name, elements, projection, included)
+        types.update(dict.fromkeys(index.key_names, "S"))
+    for cls in table.members:
+        schema = schema_of(cls)
+        for own in indexes_of(cls):
+            if own.mapping is not None:
+                continue
+            made = _described(schema, own)
+            if described.setdefault(own.name, made) != made:
+                raise ModelError(f"{schema.entity}: table {table.name!r} has another index {own.name!r} already")
+            for each, _ in made.key:
+                code = _type_of(schema, each, ())
+                if types.setdefault(each, code) != code:
+                    raise ModelError(f"{schema.entity}: {each!r} is a key of type {types[each]} for another entity")
+    _check_numbers(f"table {table.name!r}", described)
+    return TableDescription(name, key, types, described)
+
+
+def lifetime_of(schema: EntitySchema) -> str | None:
+    """Return the stored name of a table's time to live, None where it has none: of any entity in a shared table."""
+    if schema.shared is None:
+        return None if schema.time_to_live is None else schema.time_to_live.name
+    lifetimes = (schema_of(cls).time_to_live for cls in schema.shared.table.members)
+    return next((each.name for each in lifetimes if each is not None), None)
+
+
+def _check_numbers(owner: str, indexes: Mapping[str, IndexDescription]) -> None:
+    locals_ = sum(index.is_local for index in indexes.values())
+    if locals_ > LOCAL_SECONDARY_INDEXES or len(indexes) - locals_ > GLOBAL_SECONDARY_INDEXES:
+        raise ModelError(
+            f"{owner} has {locals_} local and {len(indexes) - locals_} global indexes; a table takes "
+            f"{LOCAL_SECONDARY_INDEXES} and {GLOBAL_SECONDARY_INDEXES}"
+        )
+
+
 def _described(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any]) -> IndexDescription:
     partition = (
         schema.key_names[:1] if index.is_local else tuple(str(path.segments[0]) for path in index.partition_paths)
     )
     sort = tuple(str(path.segments[0]) for path in index.sort_paths)
-    projection, included = _projection(index, {*schema.key_names, *partition, *sort})
+    projection, included = _projection(index.projection, {*schema.key_names, *partition, *sort})
     return IndexDescription(index.name, _key_elements(partition, sort), projection, included, index.is_local)
 
 
-def _projection(index: SecondaryIndex[Any, Any, Any], keys: set[str]) -> tuple[str, tuple[str, ...]]:
+def _projection(held: str | tuple[str, ...], keys: set[str]) -> tuple[str, tuple[str, ...]]:
     """Return the type of an index's projection, and the attributes that it includes beside keys."""
-    if index.projection == "all":
+    if held == "all":
         return "ALL", ()
-    named: tuple[str, ...] = () if index.projection == "keys_only" else index.projection
+    named: tuple[str, ...] = () if isinstance(held, str) else held
     included = tuple(sorted(name for name in named if name not in keys))
     return ("INCLUDE" if included else "KEYS_ONLY"), included
 

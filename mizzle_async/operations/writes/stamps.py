@@ -30,6 +30,8 @@ def stamp_new(codec: EntityCodec[Any], item: Item, now: float, write_id: str | N
     write = _context(codec, now, write_id=write_id)
     for role, attribute in roles:
         role.on_new(attribute, item, write)
+    if codec.shared is not None:
+        codec.shared.renew(item)
 
 
 def stamp_put(codec: EntityCodec[Any], item: Item, now: float) -> None:
@@ -40,6 +42,8 @@ def stamp_put(codec: EntityCodec[Any], item: Item, now: float) -> None:
     write = _context(codec, now)
     for role, attribute in roles:
         role.on_put(attribute, item, write)
+    if codec.shared is not None:
+        codec.shared.renew(item)
 
 
 def stamp_update(

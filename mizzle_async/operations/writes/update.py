@@ -25,6 +25,14 @@ from mizzle_async.operations.reads.get import GetRaw
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.writes.delete import DeleteItem
 from mizzle_async.operations.writes.failures import is_misfit, living, raise_expired, raise_unreachable
+from mizzle_async.operations.writes.index_keys import (
+    IndexChanges,
+    KnownValues,
+    check_parts,
+    creating_clauses,
+    index_changes,
+    item_key_values,
+)
 from mizzle_async.operations.writes.patching import Patch, raise_overtaken, same_condition
 from mizzle_async.operations.writes.presence import expired_condition
 from mizzle_async.operations.writes.stamps import check_maintained, item_version, stamp_update, stamped
@@ -50,6 +58,8 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
     key: Item
     _clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True, alias="clauses")
     _creates: bool = field(default=False, kw_only=True, alias="creates")
+    _known: Mapping[str, Any] | None = field(default=None, kw_only=True, alias="known", repr=False)
+    _renewed: frozenset[str] = field(default=frozenset(), kw_only=True, alias="renewed", repr=False)
     _guard: Condition[Any] | None = field(default=None, kw_only=True, alias="guard", repr=False)
 
     @property
@@ -85,17 +95,35 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         clauses = stamp_update(
             target, self._clauses, self._now, creates=self._creates, version=self._version, write_id=self._write_id
         )
+        derived = self._index_changes(clauses)
+        clauses = clauses if not derived.clauses else clauses.merge(UpdateClauses(derived.clauses))
         compiler = target.compiler()
         body: WirePayload = {"TableName": target.table, "Key": self.key}
         update = compiler.update(clauses)
         if update:
             body["UpdateExpression"] = update
         condition = self._condition()
+        for check in derived.conditions:
+            condition = check if condition is None else condition & check
         if condition is not None:
             body["ConditionExpression"] = compiler.condition(condition)
             body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         body.update(compiler.finish())
         return body
+
+    def _index_changes(self, clauses: UpdateClauses) -> IndexChanges:
+        """Return what the update adds for the keys of a shared table: a new item's, and those of indexes."""
+        target = self._target
+        if target.codec.shared is None:
+            return IndexChanges()
+        key = item_key_values(target, self.key)
+        if self._creates:
+            key = {**key, **(self._known or {})}
+            created = creating_clauses(target, key)
+            changes = index_changes(target, clauses, self._conditions, KnownValues(key), creates=True)
+            return IndexChanges((*created, *changes.clauses), changes.conditions)
+        known = KnownValues(key, self._known, is_checked=self._version is not None, renewed=self._renewed)
+        return index_changes(target, clauses, self._conditions, known, creates=False)
 
     def _finish(self, body: WirePayload) -> None:
         if body:
@@ -234,6 +262,8 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             target.check_owners(added.owners, added)
         if schema.role_attributes:
             check_maintained(schema, added)
+        if schema.shared is not None:
+            check_parts(target, added)
         if not all(map(self._is_checked, added.clauses)):
             target.compiler().update(added)
         return self._derived(_clauses=self._clauses.merge(added))
@@ -249,7 +279,8 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     @property
     def _settled(self) -> bool:
         """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
-        return self._unchanged is not None and self._clauses.is_empty and not self._conditions
+        is_empty = self._clauses.is_empty and not self._renewed
+        return self._unchanged is not None and is_empty and not self._conditions
 
     def _result(self) -> ModelT_co:
         """Return the instance that needs no change."""
@@ -406,7 +437,8 @@ def replacing(schema: EntitySchema, item: Item) -> UpdateClauses:
     """
     clauses = UpdateClauses()
     for attribute in schema.attributes:
-        if attribute.key is None and not attribute.is_automatic:
+        is_fixed = schema.shared is not None and attribute.field in schema.shared.whole_fields
+        if attribute.key is None and not is_fixed and not attribute.is_automatic:
             clauses = clauses.set(schema.path(attribute.field), Encoded(item.get(attribute.name)))
     return clauses
 

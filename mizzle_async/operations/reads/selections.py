@@ -1,0 +1,87 @@
+"""From the arguments of a query or a scan to its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import Condition
+from mizzle_async.model import SharedIndex
+from mizzle_async.model.shared.stored_index import StoredIndex
+from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
+from mizzle_async.operations.reads.options import ReadOptions
+from mizzle_async.operations.reads.plan import ReadPlan
+from mizzle_async.operations.reads.shared_keys import (
+    foreign_members,
+    select_shared,
+    selection_conditions,
+    type_condition,
+)
+from mizzle_async.operations.target import Target
+
+
+def query_plan(target: Target[Any], options: ReadOptions, conditions: Sequence[Any]) -> ReadPlan[Any, Any]:
+    """Return the plan of a query.
+
+    Args:
+        target: The entity and its table.
+        options: The options.
+        conditions: The comparison of the partition key, and those of the sort key.
+
+    Raises:
+        ExpressionError: The conditions are not those of one key, or DynamoDB would refuse them.
+        MarshallingError: A value does not fit its part of a key.
+    """
+    if target.schema.shared is not None:
+        return _shared_plan(target, options, conditions)
+    partition, *more = conditions
+    if len(more) > 1:
+        raise ExpressionError(
+            f"{target.schema.entity}: a query takes one comparison of the sort key, not {len(more)}: "
+            "use between() for a range with two ends"
+        )
+    sort = more[0] if more else None
+    index = query_index(target.schema.entity, partition, sort)
+    spread = spread_partitions(target, partition)
+    first = spread[0] if spread else partition
+    return ReadPlan(target, options, partition=first, partitions=spread, sort=sort, index=index)
+
+
+def scan_plan(target: Target[Any], options: ReadOptions, index: AnyIndex | None) -> ReadPlan[Any, Any]:
+    """Return the plan of a scan: of the table, or of an index.
+
+    Raises:
+        ExpressionError: DynamoDB would refuse an option.
+    """
+    return ReadPlan(target, options, index=index, implied=_of_own_type(target, index))
+
+
+def _shared_plan(target: Target[Any], options: ReadOptions, conditions: Sequence[Any]) -> ReadPlan[Any, Any]:
+    schema = target.schema
+    shared = schema.shared
+    assert shared is not None  # noqa: S101  (the caller asked)
+    for condition in conditions:
+        if isinstance(condition, Condition):
+            target.check_owners(condition.owners, condition)
+    selection = select_shared(schema, conditions)
+    index: Any = StoredIndex(selection.index) if isinstance(selection.index, SharedIndex) else selection.index
+    if selection.sort.operator == "empty":
+        return ReadPlan(target, options, index=index, is_empty=True)
+    names = shared.table.key_names if index is None else index.key_names()
+    partition, sort = selection_conditions(schema.owner, names, selection)
+    implied: tuple[Condition[Any], ...] = () if selection.excluded is None else (selection.excluded,)
+    if foreign_members([shared], selection, registered=shared.table.members.values()):
+        implied += _of_own_type(target, index)
+    return ReadPlan(target, options, partition=partition, sort=sort, index=index, implied=implied)
+
+
+def _of_own_type(target: Target[Any], index: AnyIndex | None) -> tuple[Condition[Any], ...]:
+    """Return the condition that an item is of the entity's type, where the table and the index have types."""
+    shared = target.schema.shared
+    if shared is None or shared.table.type_attribute is None:
+        return ()
+    held = None if index is None else index.held_names(target.schema)
+    if held is not None and shared.table.type_attribute not in held:
+        return ()
+    return (type_condition(shared.table, target.schema.owner, shared.family_names),)
