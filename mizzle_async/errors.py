@@ -58,12 +58,6 @@ class MizzleError(Exception):
         self.attempts = attempts
         self.request_id = request_id
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let our own classes carry the public module's name, in tracebacks and pickles."""
-        super().__init_subclass__(**kwargs)
-        if cls.__module__ == __name__:
-            cls.__module__ = "mizzle_async"
-
     def __str__(self) -> str:
         """Say what happened, then where."""
         entity = self.entity if self.entity and self.entity not in self.message and self.entity != self.table else None
@@ -79,8 +73,6 @@ class MizzleError(Exception):
         state = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
         return _rebuild, (type(self), self.args[0] if self.args else "", state)
 
-
-MizzleError.__module__ = "mizzle_async"
 
 # ── the caller's own mistakes, found before anything is sent ──
 
@@ -450,7 +442,3 @@ class ItemCollectionLimitWarning(MizzleWarning):
 
 class UnawaitedOperationWarning(MizzleWarning, RuntimeWarning):
     """An operation was built and never used: was an ``await`` forgotten?"""
-
-
-for _warning in (MizzleWarning, UnindexedFilterWarning, ItemCollectionLimitWarning, UnawaitedOperationWarning):
-    _warning.__module__ = "mizzle_async"

@@ -136,13 +136,27 @@ class ThrottlingReason(Value):
 
 @runtime_checkable
 class Instrument(Protocol):
-    """What a user plugs into ``Client(instrument=…)`` to watch calls; every method is called synchronously on the loop.
+    """An object for ``Client(instrument=…)`` that watches calls; every method is called synchronously on the loop.
 
-    Values of attributes are never passed to it.
+    Values of attributes are not passed to it, unless it has the second method, ``call_answered(request, answer)``: that
+    gets the operation, and the checked answer of the service.
     """
 
     def call_finished(self, call: CallRecord) -> None:
-        """Hear of a finished call, whether it succeeded or failed."""
+        """Called after each call, whether it succeeded or failed."""
+
+
+@runtime_checkable
+class AnswerInstrument(Protocol):
+    """The optional second method of an `Instrument`: it gets each operation with its answer, values included."""
+
+    def call_answered(self, request: Sendable[Any], answer: WireResponse) -> None:
+        """Called after each call that the service answered with success.
+
+        Args:
+            request: The operation that was sent.
+            answer: The checked answer.
+        """
 
 
 @transient(eq=False, repr=False)

@@ -12,7 +12,6 @@ import orjson
 from attrs import frozen
 
 from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ResumeError
@@ -20,7 +19,7 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import ReadPlan
+from mizzle_async.operations import ReadPlan, check_at_least_one
 from mizzle_async.types import Item
 from mizzle_async.values import Value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.report import BatchReport, UndoneKind, UndoneWrite
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_timeout
+from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_at_least_one, check_many, check_timeout
 from mizzle_async.values import Value
 
 Source: TypeAlias = Iterable[Any] | AsyncIterable[Any]
@@ -56,27 +56,6 @@ class LoadOptions(Value):
         check_at_least_one(verb, concurrency=self.concurrency, checkpoint_batches=self.checkpoint_batches)
         if self.on_error != "raise" and not callable(self.on_error):
             raise ExpressionError(f"{verb}: on_error= is 'raise' or a function of the item, not {self.on_error!r}")
-
-
-def check_at_least_one(verb: str, **numbers: object) -> None:
-    """Refuse what is no whole number of one or more.
-
-    Raises:
-        ExpressionError: One of them is not.
-    """
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ExpressionError(f"{verb}: {name}={number!r} must be an integer of 1 or more")
-
-
-def check_many(verb: str, given: object) -> None:
-    """Refuse one item, or one key, whose letters or names would pass for many.
-
-    Raises:
-        ExpressionError: It is a text or a mapping.
-    """
-    if isinstance(given, str | bytes | Mapping):
-        raise ExpressionError(f"{verb} takes many, and this is one {type(given).__name__}: put it into a list")
 
 
 def load(

@@ -15,7 +15,6 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from attrs import evolve, frozen
 
 from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import (
@@ -41,6 +40,7 @@ from mizzle_async.operations import (
     Operation,
     ReadPlan,
     UpdateItem,
+    check_at_least_one,
     stale_keys,
     unique_delete,
 )
@@ -48,6 +48,7 @@ from mizzle_async.operations.key import Key, entity_identity
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value
+from mizzle_async.writing.table_part import target_of
 from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
@@ -101,9 +102,7 @@ class Migration(Generic[ModelT]):
         self._plan = plan
         self._verb = verb
         self._options = options
-        self._table: TableWrites[ModelT] = TableWrites(
-            owner, plan.target.codec, plan.target.table, report_capacity=True
-        )
+        self._table: TableWrites[ModelT] = TableWrites(owner, evolve(plan.target, report_capacity=True))
         self._lanes = Lanes(options.concurrency)
         self._stopped: BaseException | None = None
 
@@ -243,7 +242,8 @@ class Migration(Generic[ModelT]):
 
         Nothing of the item is decoded, so that it need not fit its class, and it is not returned.
         """
-        owner, schema, target = self._owner, self._table.schema, self._table.target
+        owner, target = self._owner, target_of(self._table)
+        schema = target.schema
         operation: DeleteItem[ModelT] = DeleteItem(
             target,
             target.codec.key_of_item(item),

@@ -9,13 +9,12 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve
 
 from mizzle_async.bulk.checkpoints import StateFile, StatePath
-from mizzle_async.bulk.loads import check_at_least_one
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
-from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.operations import RawPage, ReadPlan, check_at_least_one
 from mizzle_async.reading.merged_source import open_source
 from mizzle_async.reading.page_source import PageSource, Position
 from mizzle_async.reading.plan_source import open_parts

@@ -6,7 +6,7 @@ import asyncio
 from asyncio import CancelledError, get_running_loop
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from mizzle_async.bulk.loads import LoadOptions, settled
 from mizzle_async.bulk.write_engine import WriteEngine
@@ -25,18 +25,10 @@ from mizzle_async.operations import (
     resolve_key,
     stamp_put,
 )
+from mizzle_async.writing.table_part import TablePart, target_of
 
 LINGER: Final = 0.1
 """Seconds for which a request that is not full waits for more."""
-
-
-class WriterTable(Protocol):
-    """What a writer asks of a table handle."""
-
-    @property
-    def target(self) -> Target[Any]:
-        """What the handle gives its operations."""
-        ...
 
 
 class Writer:
@@ -50,11 +42,11 @@ class Writer:
         report: What has become of the items so far.
     """
 
-    def __init__(self, owner: TaskPort, options: LoadOptions, table: Callable[[Any], WriterTable]) -> None:
+    def __init__(self, owner: TaskPort, options: LoadOptions, target: Callable[[type[Any]], Target[Any]]) -> None:
         options.check("writer")
         self.report: BatchReport = BatchReport()
         self._owner = owner
-        self._table = table
+        self._own_target = target
         self._engine = WriteEngine(
             owner,
             self.report,
@@ -94,7 +86,7 @@ class Writer:
         elif not isinstance(error, CancelledError) and not self.report.is_complete:
             error.add_note(f"the writer: {self.report}")
 
-    async def put(self, item: Any, /, *, table: WriterTable | None = None) -> None:
+    async def put(self, item: Any, /, *, table: TablePart[Any] | None = None) -> None:
         """Accept an item to be put, whatever is stored; return at once unless writing lags.
 
         Args:
@@ -112,7 +104,7 @@ class Writer:
         stamp_put(target.codec, encoded, self._owner.now())
         await self._accept(put_entry(target, encoded, item, self.report.taken))
 
-    async def delete(self, key: Any, /, *, table: WriterTable | None = None) -> None:
+    async def delete(self, key: Any, /, *, table: TablePart[Any] | None = None) -> None:
         """Accept an item to be deleted; return at once unless writing lags.
 
         Args:
@@ -151,13 +143,13 @@ class Writer:
             await engine.wait()
         await self._check()
 
-    def _target(self, given: Any, table: WriterTable | None) -> Target[Any]:
+    def _target(self, given: Any, table: TablePart[Any] | None) -> Target[Any]:
         if table is not None:
-            return table.target
+            return target_of(table)
         model = given.entity if isinstance(given, Key) else type(given)
         if model is dict or isinstance(model, str):
             raise ExpressionError("a writer cannot tell the table of a dict: say it, `writer.put(item, table=orders)`")
-        return self._table(model).target
+        return self._own_target(model)
 
     async def _accept(self, entry: BatchEntry) -> None:
         engine = self._engine

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import anyio
 import click
-from attrs import frozen
+from attrs import field, frozen
 
 from mizzle_async.cli.exit_codes import FAILED, INTERRUPTED
 from mizzle_async.errors import MizzleError
@@ -36,11 +36,13 @@ class Connection:
         endpoint_url: Where to send everything.
         profile_name: The profile.
         region_name: The region.
+        heat: Counts the units that each partition key consumes.
     """
 
     endpoint_url: str | None
     profile_name: str | None
     region_name: str | None
+    heat: Heat = field(factory=Heat, init=False)
 
     def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
         """Open a client, do the work, and exit with the code that it returns."""
@@ -67,7 +69,7 @@ class Connection:
             profile_name=self.profile_name,
             region_name=self.region_name,
             timeout=TIMEOUT,
-            instrument=Heat(),
+            instrument=self.heat,
             # `getpass` reads the terminal itself, so that items may come from a pipe. Without a terminal it would read
             # the pipe.
             mfa_prompt=getpass.getpass if sys.stderr.isatty() else None,

@@ -103,7 +103,7 @@ async def _copy(
 
     def reject(undone: UndoneWrite) -> None:
         reason = undone.error.message if isinstance(undone.error, MizzleError) else type(undone.error).__name__
-        key = {name: undone.item[name] for name in opened.table.schema.key_names}
+        key = {name: undone.item[name] for name in opened.key_names}
         rejects.add((source, undone.position + report.taken + 1), reason, content=key)
 
     async def take(page: Sequence[dict[str, Any]]) -> None:
@@ -149,7 +149,7 @@ async def _rehearse(opened: Opened, goal: Opened, selection: Selection, *, as_js
     estimate = Estimate(goal.description)
     page = await selection.rows(opened).page(max_items=SAMPLE)
     for row in page.items:
-        estimate.add(opened.table.target.codec.encode(row))
+        estimate.add(opened.stored_codec.encode(row))
     is_sample = page.cursor is not None
     if is_sample and estimate.items:
         estimate = estimate.scaled(max(described.item_count / estimate.items, 1.0))

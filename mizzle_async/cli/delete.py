@@ -133,7 +133,7 @@ async def _keys(
     opened: Opened, selection: Selection, count: Callable[[Page[Any]], None]
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield the keys of the selected items, and count each page that is read."""
-    names = opened.table.schema.key_names
+    names = opened.key_names
     pages = selection.rows(opened).project(*(opened.table.attribute(name) for name in names)).pages()
     async with contextlib.aclosing(pages):
         async for page in pages:

@@ -82,7 +82,7 @@ async def _export(
         return DONE
     name = opened.table.name
     target.natural = opened.natural if opened.codec.sharding is not None else None
-    target.first = opened.table.schema.key_names
+    target.first = opened.key_names
     target.columns = tuple(map(opened.stored_name, target.columns))
     rows = selection.rows(opened)
     # What goes to standard output is gone, and a limit counts from the beginning: neither can be gone on with.

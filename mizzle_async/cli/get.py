@@ -40,7 +40,7 @@ def get(
         if row is None:
             click.echo(f"no such item in {opened.table.name}", err=True)
             return NOT_FOUND
-        item = opened.table.target.codec.encode(row)
+        item = opened.stored_codec.encode(row)
         if as_dynamodb:
             click.echo(dynamodb_line(item), nl=False)
         elif as_json or not sys.stdout.isatty():

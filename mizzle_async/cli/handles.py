@@ -20,6 +20,7 @@ from mizzle_async.marshalling import EntityCodec, decode_any
 from mizzle_async.model import is_entity
 from mizzle_async.operations.tables.definition import TableDescription
 from mizzle_async.types import AttributeValue, Item
+from mizzle_async.writing.table_part import target_of
 
 KEY_TYPES: Final[dict[str, type[Any]]] = {"S": str, "N": Decimal, "B": bytes}
 
@@ -62,7 +63,17 @@ class Opened:
     @property
     def codec(self) -> EntityCodec[Any]:
         """Return what knows the types of attributes: the model's, or the key's alone."""
-        return (self.model or self.table).target.codec
+        return target_of(self.model or self.table).codec
+
+    @property
+    def stored_codec(self) -> EntityCodec[dict[str, Any]]:
+        """The codec of items as they are stored."""
+        return target_of(self.table).codec
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The stored names of the key attributes, the partition key first."""
+        return tuple(target_of(self.table).schema.key_names)
 
     def stored_name(self, name: str) -> str:
         """Return the stored name of an attribute, which may be given by its name in the model."""
@@ -119,7 +130,7 @@ class Opened:
         Raises:
             MarshallingError: It cannot be one.
         """
-        sharding = self.table.target.codec.sharding
+        sharding = self.stored_codec.sharding
         if sharding is not None and name == sharding.partition_name:
             return text
         return key_scalar(self.value(text, (name,)))
@@ -131,7 +142,7 @@ class Opened:
             click.UsageError: There are too few or too many.
             MarshallingError: One cannot be what its attribute stores.
         """
-        names = self.table.schema.key_names
+        names = self.key_names
         if len(texts) != len(names):
             count = "1 value" if len(names) == 1 else f"{len(names)} values"
             raise click.UsageError(f"the key of this table is {', '.join(names)}: {count}, not {len(texts)}")
@@ -166,8 +177,8 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
         raise click.UsageError("name a table with --table, or an entity with --model")
     description = await client.describe_table(typed.name if typed is not None else str(table))
     names = [name for name, _ in description.key]
-    if typed is not None and list(typed.schema.key_names) != names:
-        other = ", ".join(typed.schema.key_names)
+    if typed is not None and list(target_of(typed).schema.key_names) != names:
+        other = ", ".join(target_of(typed).schema.key_names)
         raise click.UsageError(f"table {description.name!r} has the key {', '.join(names)}, and {model} has {other}")
     types = [KEY_TYPES[description.attribute_types[name]] for name in names]
     raw = client.table(
@@ -176,6 +187,6 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
         sort_key=names[1] if len(names) > 1 else None,
         partition_key_type=types[0],
         sort_key_type=types[-1],
-        shards=None if typed is None or as_stored else typed.schema.partition_key.shards,
+        shards=None if typed is None or as_stored else target_of(typed).schema.partition_key.shards,
     )
     return Opened(raw, typed, description)

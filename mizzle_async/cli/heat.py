@@ -46,13 +46,13 @@ async def _heat(
     client: Client, source: Source, *, table: str | None, model: str | None, by: str | None, most: int, as_json: bool
 ) -> int:
     opened = await open_table(client, table, model)
-    encode = opened.table.target.codec.encode
+    encode = opened.stored_codec.encode
     if source.files:
         items = islice(Incoming(opened, source, Rejects(None)).items(), most)
     else:
         found = await Selection(limit=most).rows(opened).all()
         items = islice(map(encode, found), most)
-    name = opened.stored_name(by) if by is not None else opened.table.schema.key_names[0]
+    name = opened.stored_name(by) if by is not None else opened.key_names[0]
     counted = Heat()
     for item in items:
         if name in item:  # an index has no entry for an item without its key

@@ -90,7 +90,7 @@ class Incoming:
 
     def _check_keys(self, item: Item) -> None:
         """Refuse what cannot be the key of an index: the service would refuse the whole batch for it."""
-        keys = self.opened.table.schema.key_names
+        keys = self.opened.key_names
         for name, code in self.opened.description.attribute_types.items():
             stored = item.get(name)
             path = f"{self.opened.codec.schema.entity}.{name}"

@@ -22,6 +22,7 @@ from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.handles.client import Client
+from mizzle_async.instruments.heat import Heat
 
 SAMPLE: Final = 1_000
 """Rows that are looked at for the estimate before a load."""
@@ -49,12 +50,13 @@ def load(files: tuple[str, ...], connection: Connection, **options: Any) -> None
     """
     source = Source(files, options.pop("format_name"))
     source.check()
-    connection.run(lambda client: _load(client, source, **options))
+    connection.run(lambda client: _load(client, source, connection.heat, **options))
 
 
 async def _load(
     client: Client,
     source: Source,
+    counted: Heat,
     *,
     table: str | None,
     model: str | None,
@@ -101,7 +103,7 @@ async def _load(
         return await job.run(work)
     finally:
         if heat:
-            click.echo(str(client.heat()), err=True)
+            click.echo(str(counted.report()), err=True)
 
 
 def _expected(opened: Opened, source: Source) -> str:

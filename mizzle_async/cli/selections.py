@@ -105,9 +105,7 @@ class Selection:
     ) -> tuple[PartitionKeyCondition[Any], SortKeyCondition[Any] | None]:
         source: Any = opened.table if index is None else index
         names = (
-            opened.table.schema.key_names[:1]
-            if index is None
-            else tuple(str(path.segments[0]) for path in index.partition_paths)
+            opened.key_names[:1] if index is None else tuple(str(path.segments[0]) for path in index.partition_paths)
         )
         if len(names) != len(self.partition):
             raise click.UsageError(

@@ -45,7 +45,7 @@ async def show_rows(
     opened = await open_table(client, table, model)
     showing.columns = tuple(map(opened.stored_name, showing.columns))
     rows = selection.rows(opened)
-    encode = opened.table.target.codec.encode
+    encode = opened.stored_codec.encode
     try:
         async with rows.stream() as items:
             async for row in items:

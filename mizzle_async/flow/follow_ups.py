@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from attrs import evolve
 
 from mizzle_async.errors import MizzleError
+from mizzle_async.flow.ports import SendingPort
 from mizzle_async.operations import Metered, Operation, derive, use
 from mizzle_async.types import Sendable, WireRequest
 
@@ -17,25 +18,13 @@ FOLLOW_UPS: Final = 3
 """Requests that may be sent after one that failed, each judged by the answer to the one before."""
 
 
-class Follower(Protocol):
-    """The client, as far as it sends what follows a failure."""
-
-    async def send(self, operation: Sendable[ResultT], /) -> ResultT:
-        """Send an operation and return its result."""
-        ...
-
-    def now(self) -> float:
-        """Return the time in seconds since the epoch."""
-        ...
-
-
 async def follow_up(
-    client: Follower, operation: Sendable[ResultT], request: WireRequest, error: MizzleError, ends: float
+    port: SendingPort, operation: Sendable[ResultT], request: WireRequest, error: MizzleError, ends: float
 ) -> tuple[Sendable[ResultT], WireRequest] | None:
     """Return the operation to send after a failure with its request, or None where the failure stands.
 
     Args:
-        client: Sends what must come first.
+        port: Sends what must come first.
         operation: The operation that failed.
         request: Its request.
         error: The failure.
@@ -43,21 +32,21 @@ async def follow_up(
     """
     clock = asyncio.get_running_loop().time
     sending = operation.sending
-    first = sending.follow_up(error, client.now())
+    first = sending.follow_up(error, port.now())
     if first is not None:
-        await client.send(_within(first, ends - clock()))
+        await port.send(_within(first, ends - clock()))
         left = ends - clock()
         return None if left <= 0 else (operation, evolve(request, timeout=left))
     look = sending.look(error)
-    item = None if look is None else await client.send(_within(look, ends - clock()))
-    revised = sending.revised(error, item, client.now())
+    item = None if look is None else await port.send(_within(look, ends - clock()))
+    revised = sending.revised(error, item, port.now())
     if revised is None:
         return None
     left = ends - clock()
     revised = _within(revised, left)
     if left <= 0:
         return None
-    revised.sending.begin(client.now())
+    revised.sending.begin(port.now())
     return revised, revised.sending.to_request()
 
 

@@ -6,10 +6,10 @@ Each port includes the one before it. A function names the least that it needs, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from mizzle_async.errors import ExpressionError, StoredLoader
+from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.pace import Limiters, RateLimiter, rate_limiter
 from mizzle_async.operations import CursorCodec
 from mizzle_async.types import Sender
@@ -26,17 +26,8 @@ class SendingPort(Sender, Protocol):
         ...
 
     @property
-    def load_stored(self) -> StoredLoader:
-        """The function by which an error reads a stored item as an instance."""
-        ...
-
-    @property
-    def reports_capacity(self) -> bool:
-        """Whether requests ask for the capacity that they consume."""
-        ...
-
-    def now(self) -> float:
-        """Return the time in seconds since the epoch."""
+    def now(self) -> Callable[[], float]:
+        """The clock: returns the time in seconds since the epoch."""
         ...
 
     def new_token(self) -> str:
@@ -66,8 +57,9 @@ class PacingPort(SendingPort, Protocol):
         """The limiter of all bulk writing, or None where there is no limit."""
         ...
 
-    def random(self) -> float:
-        """Return a random number from zero to one, for jitter."""
+    @property
+    def random(self) -> Callable[[], float]:
+        """The source of jitter: returns a random number from zero to one."""
         ...
 
     async def pause(self, seconds: float, /) -> None:

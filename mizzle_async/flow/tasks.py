@@ -9,6 +9,38 @@ from typing import Any, TypeVar
 ResultT = TypeVar("ResultT")
 
 
+class TaskSet:
+    """Tasks that belong to one owner: each is cancelled and awaited when the owner closes."""
+
+    __slots__ = ("_tasks",)
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, ResultT], /) -> asyncio.Task[ResultT]:
+        """Start a task."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def cancel(self) -> None:
+        """Cancel every task, and wait until all of them have ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # its reader may have left: then nothing else looks at it
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+
 async def run_together(coroutines: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:
     """Run coroutines at once and return their results in order.
 

@@ -1,33 +1,29 @@
-"""What a client does with many operations at once, in any tables: batches, a writer, and any mix."""
+"""The client's verbs for many operations at once, in any tables: batches, a writer, and any mix."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, load
+from mizzle_async.bulk.loads import LoadOptions, load
 from mizzle_async.bulk.send_all import SendAll
 from mizzle_async.bulk.write_engine import OnUndone, Progress
-from mizzle_async.bulk.writer import Writer, WriterTable
-from mizzle_async.flow.ports import PacingPort, TaskPort, write_limiters
+from mizzle_async.bulk.writer import Writer
+from mizzle_async.flow.ports import write_limiters
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import Operation, operation_entry
+from mizzle_async.handles.client_part import ClientPart
+from mizzle_async.operations import Operation, Target, check_at_least_one, operation_entry
+from mizzle_async.writing.table_part import target_of
 
 ResultT = TypeVar("ResultT")
 
 
-class _Client(TaskPort, Protocol):
-    def table(self, model: Any, /) -> WriterTable:
-        """Return the handle of an entity's table."""
-        ...
-
-
-class BulkVerbs:
-    """A client, as far as it does many things at once."""
+class ClientBulk(ClientPart):
+    """The part of a client that sends many operations at once."""
 
     def batch_write(
-        self: PacingPort,
+        self,
         *operations: Operation[Any],
         concurrency: int = 8,
         write_units_per_second: float | None = None,
@@ -58,7 +54,7 @@ class BulkVerbs:
         entries = [operation_entry(operation, position) for position, operation in enumerate(operations)]
         options = LoadOptions(
             concurrency=concurrency,
-            limiters=write_limiters(self, write_units_per_second),
+            limiters=write_limiters(self._runtime, write_units_per_second),
             timeout=timeout,
             on_error=on_error,
             progress=progress,
@@ -66,11 +62,17 @@ class BulkVerbs:
         )
         tables = ", ".join(sorted({entry.target.table for entry in entries}))
         return load(
-            self, entries, lambda entry, _position: _given(entry), options, verb="batch_write", kind="put", table=tables
+            self._runtime,
+            entries,
+            lambda entry, _position: _given(entry),
+            options,
+            verb="batch_write",
+            kind="put",
+            table=tables,
         )
 
     def writer(
-        self: _Client,
+        self,
         *,
         concurrency: int = 8,
         write_units_per_second: float | None = None,
@@ -89,15 +91,15 @@ class BulkVerbs:
         """
         options = LoadOptions(
             concurrency=concurrency,
-            limiters=write_limiters(self, write_units_per_second),
+            limiters=write_limiters(self._runtime, write_units_per_second),
             timeout=timeout,
             on_error=on_error,
             progress=progress,
         )
-        return Writer(self, options, self.table)
+        return Writer(self._runtime, options, self._target)
 
     def send_all(
-        self: TaskPort,
+        self,
         operations: Iterable[Operation[ResultT]] | AsyncIterable[Operation[ResultT]],
         /,
         *,
@@ -115,7 +117,11 @@ class BulkVerbs:
             operation that fails does not stop the others. Leaving the loop cancels what is under way.
         """
         check_at_least_one("send_all", concurrency=concurrency)
-        return SendAll(self, operations, concurrency)
+        return SendAll(self._runtime, operations, concurrency)
+
+    def _target(self, model: type[Any]) -> Target[Any]:
+        """Return the target of an entity's own table."""
+        return target_of(self._catalog.table(model))
 
 
 def _given(entry: Any) -> Any:

@@ -1,17 +1,17 @@
-"""Tables: making, ensuring, describing and deleting them through the control plane, and waiting for it.
+"""The client's verbs for tables: creating, ensuring, describing and deleting them, and waiting for the service.
 
-What a table shall be is worked out in `operations`; here it is sent and waited for.
+The definition of a table is worked out in `operations`; here it is sent and waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
 from mizzle_async.flow.tasks import run_together
+from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.handles.table import Table
 from mizzle_async.model import EntitySchema, SharedTable
 from mizzle_async.operations.tables.definition import (
@@ -26,35 +26,18 @@ from mizzle_async.operations.tables.definition import (
     read_description,
 )
 from mizzle_async.types import Outcome
+from mizzle_async.writing.table_part import target_of
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 """The service's own waiter polls every 20 seconds; a table on demand is often there after two."""
 
 
-class TableAdministration(ABC):
+class ClientTables(ClientPart):
     """The part of a client that makes tables and deletes them.
 
     A table is named by its entity, or by the handle from `Client.table` where the class alone does not say everything.
     """
-
-    # ── what the client gives ──
-
-    @abstractmethod
-    def table(self, model: Any, /) -> Table[Any]:
-        """Return the handle of a table."""
-
-    @abstractmethod
-    async def control(
-        self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """Send an operation of the control plane."""
-
-    @abstractmethod
-    async def pause(self, seconds: float) -> None:
-        """Sleep, the client's way."""
-
-    # ── tables ──
 
     async def create_table(
         self,
@@ -135,7 +118,7 @@ class TableAdministration(ABC):
             ResourceNotFoundError: There is none.
         """
         name = model if isinstance(model, str) else self._handle(model).name
-        answer = await self.control("DescribeTable", {"TableName": name})
+        answer = await self._runtime.control("DescribeTable", {"TableName": name})
         return read_description(answer["Table"])
 
     async def delete_table(
@@ -160,7 +143,7 @@ class TableAdministration(ABC):
         name = model if isinstance(model, str) else self._handle(model).name
         deadline = _Deadline(wait_timeout)
         try:
-            await self.control("DeleteTable", {"TableName": name})
+            await self._runtime.control("DeleteTable", {"TableName": name})
         except ResourceNotFoundError:
             if missing_ok:
                 return
@@ -180,8 +163,8 @@ class TableAdministration(ABC):
             member = next(iter(model.members), None)
             if member is None:
                 raise ModelError(f"table {model.name!r} has no entities: import the modules that define them first")
-            return self.table(member)
-        return model if isinstance(model, Table) else self.table(model)
+            return self._catalog.table(member)
+        return model if isinstance(model, Table) else self._catalog.table(model)
 
     async def _described(self, name: str) -> TableDescription | None:
         try:
@@ -190,10 +173,10 @@ class TableAdministration(ABC):
             return None
 
     async def _create(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
-        wanted = definition_of(handle.schema, handle.name, hooked=handle.target.codec.hooked)
-        await self.control("CreateTable", create_parameters(wanted, options))
+        wanted = definition_of(target_of(handle).schema, handle.name, hooked=target_of(handle).codec.hooked)
+        await self._runtime.control("CreateTable", create_parameters(wanted, options))
         table = await self._ready(handle.name, deadline)
-        await self._ensure_time_to_live(handle.schema, handle.name)
+        await self._ensure_time_to_live(target_of(handle).schema, handle.name)
         return table
 
     async def _ensure_all(
@@ -206,7 +189,7 @@ class TableAdministration(ABC):
         return await self._ensure(last, options, deadline)
 
     async def _ensure(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
-        wanted = definition_of(handle.schema, handle.name, hooked=handle.target.codec.hooked)
+        wanted = definition_of(target_of(handle).schema, handle.name, hooked=target_of(handle).codec.hooked)
         table = await self._described(handle.name)
         if table is None:
             try:
@@ -215,17 +198,17 @@ class TableAdministration(ABC):
                 pass  # somebody else creates it at this moment: it is looked at below
         table = await self._ready(handle.name, deadline)
         # One index at a time: the service makes no two of a table at once.
-        for index in missing_indexes(wanted, table, handle.schema.entity):
-            await self.control("UpdateTable", add_index_parameters(wanted, index, table))
+        for index in missing_indexes(wanted, table, target_of(handle).schema.entity):
+            await self._runtime.control("UpdateTable", add_index_parameters(wanted, index, table))
             table = await self._ready(handle.name, deadline)
-        await self._ensure_time_to_live(handle.schema, handle.name)
+        await self._ensure_time_to_live(target_of(handle).schema, handle.name)
         return table
 
     async def _ensure_time_to_live(self, schema: EntitySchema, name: str) -> None:
         lifetime = lifetime_of(schema)
         if lifetime is None:
             return
-        answer = await self.control("DescribeTimeToLive", {"TableName": name})
+        answer = await self._runtime.control("DescribeTimeToLive", {"TableName": name})
         description = answer.get("TimeToLiveDescription") or {}
         status, attribute = description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName")
         if status in {"ENABLED", "ENABLING"}:
@@ -235,7 +218,7 @@ class TableAdministration(ABC):
                     " service changes that once an hour at most, and not here"
                 )
             return
-        await self.control(
+        await self._runtime.control(
             "UpdateTimeToLive",
             {"TableName": name, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": lifetime}},
         )
@@ -260,7 +243,7 @@ class TableAdministration(ABC):
                 table=name,
                 outcome=Outcome.ANSWERED,
             )
-        await self.pause(pause)
+        await self._runtime.pause(pause)
 
 
 class _Deadline:

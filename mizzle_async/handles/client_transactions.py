@@ -1,28 +1,19 @@
-"""What a client does with several operations at once, all or none: typed transactions.
-
-It makes what an operation cannot know, the token, and builds them. Nothing is sent here.
-"""
+"""The client's verbs for several operations at once, all or none: typed transactions."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, TypeVar, overload
 
-from mizzle_async.errors import StoredLoader
-from mizzle_async.marshalling import Marshaller
-from mizzle_async.model import dict_schema
+from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.operations import (
     GetItem,
-    Target,
     Transactable,
     TransactGet,
     TransactWrite,
     transact_get,
     transact_write,
 )
-from mizzle_async.types import Sendable
 
-ResultT = TypeVar("ResultT")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -31,43 +22,8 @@ E = TypeVar("E")
 F = TypeVar("F")
 
 
-class Transactions:
-    """A client, as far as it makes transactions."""
-
-    _marshaller: Marshaller
-    _own_target: Target[dict[str, Any]] | None = None
-
-    @property
-    @abstractmethod
-    def load_stored(self) -> StoredLoader:
-        """Return how an error reads a stored item as an instance."""
-
-    @property
-    @abstractmethod
-    def reports_capacity(self) -> bool:
-        """Tell whether requests ask for the capacity that they consume."""
-
-    @abstractmethod
-    def new_token(self) -> str:
-        """Return a client request token, for one transaction."""
-
-    @abstractmethod
-    async def send(self, operation: Sendable[ResultT], /) -> ResultT:
-        """Send an operation and return its result."""
-
-    def own_target(self) -> Target[dict[str, Any]]:
-        """Return what operations are given that are about no table in particular."""
-        made = self._own_target
-        if made is None:
-            made = self._own_target = Target(
-                self._marshaller.codec(dict_schema("items", partition_key="key")),
-                "",
-                self,
-                load=self.load_stored,
-                report_capacity=self.reports_capacity,
-                new_token=self.new_token,
-            )
-        return made
+class ClientTransactions(ClientPart):
+    """The part of a client that makes transactions. Nothing is sent here."""
 
     @overload
     def transact_write(
@@ -168,7 +124,7 @@ class Transactions:
 
         Cost: one request; twice the write units that the writes cost alone.
         """
-        return transact_write(self.own_target(), operations, token, timeout)
+        return transact_write(self._catalog.spanning_target, operations, token, timeout)
 
     @overload
     def transact_get(
@@ -255,4 +211,4 @@ class Transactions:
 
         Cost: one request; two read units for each 4 KB of each item.
         """
-        return transact_get(self.own_target(), gets, timeout)
+        return transact_get(self._catalog.spanning_target, gets, timeout)

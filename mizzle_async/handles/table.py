@@ -1,6 +1,6 @@
 """The table handle: an entity in a table of a client, and the verbs on it.
 
-It gives operations what they cannot know, the time and the sender, and builds them. It sends nothing itself.
+It gives operations the time and their sender, and builds them. It sends nothing itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from mizzle_async.expressions import (
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.handles.query import Query
 from mizzle_async.handles.table_bulk import TableBulk
-from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations import (
     MISSING,
@@ -29,16 +28,18 @@ from mizzle_async.operations import (
     OnError,
     ReadOptions,
     ReadPlan,
+    Target,
     entity_identity,
     query_plan,
     resolve_key,
     scan_plan,
 )
+from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
 
 
-class Table(TableBulk[ModelT]):
+class Table(TableWrites[ModelT], TableBulk[ModelT]):
     """The items of one entity in one table; made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by
@@ -46,22 +47,22 @@ class Table(TableBulk[ModelT]):
     instance.
     """
 
-    def __init__(self, owner: TaskPort, codec: EntityCodec[ModelT], name: str) -> None:
-        super().__init__(owner, codec, name)
+    def __init__(self, runtime: TaskPort, target: Target[ModelT]) -> None:
+        super().__init__(runtime, target)
         self._advised: set[Any] = set()
-        self._identity = entity_identity(codec.schema)
+        self._identity = entity_identity(target.schema)
 
     # ── paths, for tables whose class has none ──
 
     @property
     def partition_key(self) -> PartitionKeyPath[ModelT, Any]:
         """Return the path of the partition key, to be compared in a query."""
-        return self.schema.partition_key_path
+        return self._schema.partition_key_path
 
     @property
     def sort_key(self) -> SortKeyPath[ModelT, Any]:
         """Return the path of the sort key, to be compared in a query."""
-        return self.schema.sort_key_path
+        return self._schema.sort_key_path
 
     def attribute(self, name: str, /, *inside: str | int) -> AttributePath[ModelT, Any]:
         """Return the path of an attribute, or of something inside it, by stored names and list positions.
@@ -70,7 +71,7 @@ class Table(TableBulk[ModelT]):
             name: The attribute; a dot is part of the name.
             *inside: Members of maps and positions in lists, outermost first.
         """
-        path: AttributePath[ModelT, Any] = self.schema.path(name)
+        path: AttributePath[ModelT, Any] = self._schema.path(name)
         for segment in inside:
             path = path[segment]
         return path
@@ -197,7 +198,7 @@ class Table(TableBulk[ModelT]):
             timeout=timeout,
         )
         plan: ReadPlan[ModelT, ModelT] = query_plan(self._target, options, (partition, *more))
-        return Query(self._owner, plan, self._advised)
+        return Query(self._runtime, plan, self._advised)
 
     def scan(
         self,
@@ -242,7 +243,7 @@ class Table(TableBulk[ModelT]):
             timeout=timeout,
         )
         plan: ReadPlan[ModelT, ModelT] = scan_plan(self._target, options, index)
-        return Query(self._owner, plan, self._advised)
+        return Query(self._runtime, plan, self._advised)
 
     def __repr__(self) -> str:
-        return f"<Table {self.schema.entity} in {self.name!r}>"
+        return f"<Table {self._schema.entity} in {self.name!r}>"

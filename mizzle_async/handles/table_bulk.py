@@ -1,24 +1,22 @@
-"""The verbs of a table handle that are about many items: what they take, checked, and handed to the bulk room."""
+"""The verbs of a table handle that read and write many items by key."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
-from itertools import islice
 from typing import Any, TypeVar
 
 from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.loads import LoadOptions, check_at_least_one, check_many, load
+from mizzle_async.bulk.loads import LoadOptions, load
 from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.instruments.heat import Heat, HeatReport
-from mizzle_async.limits import WRITE_UNIT_BYTES
-from mizzle_async.marshalling import item_size
 from mizzle_async.operations import (
     BatchEntry,
     Key,
     KeyLike,
+    check_at_least_one,
     check_batchable,
+    check_many,
     delete_entry,
     entity_identity,
     is_expired,
@@ -28,13 +26,13 @@ from mizzle_async.operations import (
 from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.reading.coalescing import CoalescedReads
 from mizzle_async.types import Item
-from mizzle_async.writing.verbs import TableWrites
+from mizzle_async.writing.table_part import TablePart
 
 ModelT = TypeVar("ModelT")
 
 
-class TableBulk(TableWrites[ModelT]):
-    """A table handle, as far as it reads and writes many items by key."""
+class TableBulk(TablePart[ModelT]):
+    """The part of a table handle that reads and writes many items by key."""
 
     def get_many(
         self,
@@ -69,7 +67,7 @@ class TableBulk(TableWrites[ModelT]):
         """
         check_many("get_many", keys)
         check_at_least_one("get_many", concurrency=concurrency)
-        identity = entity_identity(self.schema)
+        identity = entity_identity(self._schema)
         wanted = [
             (key, key.item if isinstance(key, Key) and key.entity is identity else self._key(key, {})) for key in keys
         ]
@@ -77,14 +75,14 @@ class TableBulk(TableWrites[ModelT]):
             consistent_read=consistent_read,
             concurrency=concurrency,
             timeout=timeout,
-            limiters=read_limiters(self._owner, read_units_per_second),
+            limiters=read_limiters(self._runtime, read_units_per_second),
             records=self._target.codec.records,
         )
 
         def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
             return self._decoded(items, include_expired=include_expired)
 
-        return GetMany(self._owner, self._target, wanted, decoded, settings)
+        return GetMany(self._runtime, self._target, wanted, decoded, settings)
 
     def coalesced(
         self, *, consistent_read: bool = False, include_expired: bool = False, timeout: float | None = None
@@ -101,19 +99,19 @@ class TableBulk(TableWrites[ModelT]):
             include_expired: Whether expired items are shown.
             timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
         """
-        limiters = read_limiters(self._owner, None)
+        limiters = read_limiters(self._runtime, None)
         settings = ReadSettings(consistent_read=consistent_read, concurrency=1, timeout=timeout, limiters=limiters)
 
         def decode(item: Item | None) -> ModelT | None:
             return self._decoded([item], include_expired=include_expired)[0]
 
-        return CoalescedReads(self._owner, self._target, self._key, decode, settings)
+        return CoalescedReads(self._runtime, self._target, self._key, decode, settings)
 
     def _decoded(self, items: Sequence[Item | None], *, include_expired: bool) -> list[ModelT | None]:
-        codec, lifetime = self._target.codec, self.schema.time_to_live
+        codec, lifetime = self._target.codec, self._schema.time_to_live
         if lifetime is None or include_expired:
             return codec.decode_all(items)
-        name, now = lifetime.name, self._owner.now()
+        name, now = lifetime.name, self._runtime.now()
         expired = [item is not None and is_expired(codec.stored(item, name), now) for item in items]
         return codec.decode_all(None if gone else item for item, gone in zip(items, expired, strict=True))
 
@@ -160,27 +158,27 @@ class TableBulk(TableWrites[ModelT]):
 
         Cost: one request for each 25 items; write units as for `put`.
         """
-        check_batchable(self.schema, "put")
-        target, schema, owner = self._target, self.schema, self._owner
+        check_batchable(self._schema, "put")
+        target, schema, runtime = self._target, self._schema, self._runtime
         codec = target.codec
 
         def stamped(item: Any) -> Item:
             encoded = codec.encode_new(item)
-            stamp_put(codec, encoded, owner.now())
+            stamp_put(codec, encoded, runtime.now())
             return encoded
 
         keeps_times = schema.created_at is not None or schema.updated_at is not None
         make = put_maker(target, stamped if keeps_times else None)
         options = LoadOptions(
             concurrency=concurrency,
-            limiters=write_limiters(owner, write_units_per_second),
+            limiters=write_limiters(runtime, write_units_per_second),
             timeout=timeout,
             on_error=on_error,
             progress=progress,
             resume=resume,
             checkpoint_batches=checkpoint_batches,
         )
-        return load(owner, items, make, options, verb="put_many", kind="put", table=self.name)
+        return load(runtime, items, make, options, verb="put_many", kind="put", table=self.name)
 
     def delete_many(
         self,
@@ -217,7 +215,7 @@ class TableBulk(TableWrites[ModelT]):
 
         Cost: one request for each 25 items; a write unit for each KB of what is deleted.
         """
-        check_batchable(self.schema, "delete")
+        check_batchable(self._schema, "delete")
         target = self._target
 
         def make(key: Any, position: int) -> BatchEntry:
@@ -225,29 +223,11 @@ class TableBulk(TableWrites[ModelT]):
 
         options = LoadOptions(
             concurrency=concurrency,
-            limiters=write_limiters(self._owner, write_units_per_second),
+            limiters=write_limiters(self._runtime, write_units_per_second),
             timeout=timeout,
             on_error=on_error,
             progress=progress,
             resume=resume,
             checkpoint_batches=checkpoint_batches,
         )
-        return load(self._owner, keys, make, options, verb="delete_many", kind="delete", table=self.name)
-
-    def heat_of(self, items: Iterable[ModelT], /, *, most: int = 10_000) -> HeatReport:
-        """Estimate how a load would spread over partition keys, from a sample of its input; nothing is sent.
-
-        Args:
-            items: The input, or a sample of it.
-            most: No more of it are looked at.
-
-        Returns:
-            Write units by partition key, estimated from sizes; print it for a plot.
-        """
-        heat = Heat()
-        codec, name = self._target.codec, self.schema.partition_key.name
-        for item in islice(items, most):
-            encoded = codec.encode(item)
-            units = -(-item_size(encoded) // WRITE_UNIT_BYTES)
-            heat.count(self.name, str(next(iter(encoded[name].values()))), units)
-        return heat.report()
+        return load(self._runtime, keys, make, options, verb="delete_many", kind="delete", table=self.name)

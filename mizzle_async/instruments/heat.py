@@ -9,18 +9,23 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-part
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from heapq import heappop, heappush, heapreplace
-from itertools import count
-from typing import Final, Generic, TypeVar
+from itertools import count, islice
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import field, frozen
 
 from mizzle_async.errors import ThrottledError
-from mizzle_async.operations.batches.partition_keys import consumed, touched
-from mizzle_async.types import CallRecord, WirePayload
+from mizzle_async.limits import WRITE_UNIT_BYTES
+from mizzle_async.marshalling import item_size
+from mizzle_async.operations.batches.partition_keys import consumed, touched, value_text
+from mizzle_async.types import CallRecord, Sendable, WireResponse
 from mizzle_async.values import Value
+from mizzle_async.writing.table_part import TablePart, target_of
 
 KeyT = TypeVar("KeyT")
+ModelT = TypeVar("ModelT")
 
 SHOWN: Final = 10
 BAR: Final = 30
@@ -167,7 +172,7 @@ def _shortened(key: str) -> str:
 
 
 class Heat:
-    """An instrument that finds hot partition keys: ``Client(instrument=Heat())``, then ``print(client.heat())``.
+    """An instrument that finds hot partition keys: ``Client(instrument=heat)``, then ``print(heat.report())``.
 
     It counts single reads and writes, batches and queries, by what the service says they consumed; of a batch, each key
     by its part of the request. Scans, transactions and PartiQL have no one key, and are not counted.
@@ -189,20 +194,41 @@ class Heat:
                 if what in self._throttled or len(self._throttled) < MOST_RESOURCES:
                     self._throttled[what] += 1
 
-    def observe(self, operation: object, payload: WirePayload) -> None:
+    def call_answered(self, request: Sendable[Any], answer: WireResponse) -> None:
         """Count an operation that was answered.
 
         Args:
-            operation: What was sent.
-            payload: What came back.
+            request: The operation that was sent.
+            answer: The checked answer.
         """
-        shares = touched(operation)
+        shares = touched(request)
         if not shares:
             return
         whole = sum(share for _, _, share in shares)
-        units = consumed(payload)
+        units = consumed(answer.payload)
         for table, key, share in shares:
             self._sketch.add((table, key), share if units is None else units * share / whole)
+
+    @classmethod
+    def estimate(cls, table: TablePart[ModelT], items: Iterable[ModelT], /, *, max_items: int = 10_000) -> HeatReport:
+        """Estimate how a load would spread over partition keys, from a sample of its input; nothing is sent.
+
+        Args:
+            table: The handle of the table, from `Client.table`.
+            items: The input, or a sample of it.
+            max_items: How many of them are looked at.
+
+        Returns:
+            Write units by partition key, estimated from sizes; print it for a plot.
+        """
+        heat = cls()
+        target = target_of(table)
+        name = target.schema.partition_key.name
+        for item in islice(items, max_items):
+            encoded = target.codec.encode(item)
+            units = -(-item_size(encoded) // WRITE_UNIT_BYTES)
+            heat.count(target.table, value_text(encoded[name]), units)
+        return heat.report()
 
     def count(self, table: str, key: str, units: float) -> None:
         """Count units of one partition key."""

@@ -1,7 +1,7 @@
 """Operations: one frozen class per verb, from arguments to a wire request, and from its answer to a result."""
 
 from mizzle_async.operations.actions import Action, Transactable
-from mizzle_async.operations.arguments import check_timeout
+from mizzle_async.operations.arguments import check_at_least_one, check_many, check_timeout
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.batches.requests import (
     GET_CHUNK,
@@ -107,7 +107,9 @@ __all__ = [
     "WriteKind",
     "WritePacker",
     "add_units",
+    "check_at_least_one",
     "check_batchable",
+    "check_many",
     "check_no_guard",
     "check_reserved",
     "check_timeout",

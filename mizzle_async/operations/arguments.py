@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mizzle_async.errors import ExpressionError
 
 
@@ -18,3 +20,24 @@ def check_timeout(timeout: object) -> None:
         raise ExpressionError(
             f"timeout= takes seconds as a number, or None for the client's, not {type(timeout).__name__}"
         )
+
+
+def check_at_least_one(verb: str, **numbers: object) -> None:
+    """Refuse what is no whole number of one or more.
+
+    Raises:
+        ExpressionError: One of them is not.
+    """
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise ExpressionError(f"{verb}: {name}={number!r} must be an integer of 1 or more")
+
+
+def check_many(verb: str, given: object) -> None:
+    """Refuse one item, or one key, whose letters or names would pass for many.
+
+    Raises:
+        ExpressionError: It is a text or a mapping.
+    """
+    if isinstance(given, str | bytes | Mapping):
+        raise ExpressionError(f"{verb} takes many, and this is one {type(given).__name__}: put it into a list")

@@ -9,9 +9,11 @@ further back, is ignored by the service, and so by us.
 from __future__ import annotations
 
 from math import floor
-from typing import Final
+from typing import Any, Final
 
+from mizzle_async.expressions import Condition
 from mizzle_async.limits import TIME_TO_LIVE_YEARS
+from mizzle_async.operations.target import Encoded, Target
 from mizzle_async.types import AttributeValue
 
 IGNORED_AFTER_SECONDS: Final = TIME_TO_LIVE_YEARS * 365 * 86_400
@@ -33,3 +35,12 @@ def is_expired(value: AttributeValue | None, now: float) -> bool:
         return False
     latest = floor(now)
     return latest - IGNORED_AFTER_SECONDS <= expires <= latest
+
+
+def expired_condition(target: Target[Any], now: float) -> Condition[Any] | None:
+    """Return the condition that the stored item is expired, or None for an entity without a time to live."""
+    lifetime = target.schema.time_to_live
+    if lifetime is None:
+        return None
+    earliest, latest = expiry_bounds(now)
+    return target.schema.path(lifetime.field).between(Encoded(earliest), Encoded(latest))

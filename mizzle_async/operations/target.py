@@ -12,7 +12,7 @@ from mizzle_async.expressions import AttributePath, Compiler, Facet
 from mizzle_async.expressions.terms import owner_name
 from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
-from mizzle_async.operations.writes.assigned import assignments
+from mizzle_async.operations.assigned import assignments
 from mizzle_async.types import AttributeValue, Sender
 
 ModelT = TypeVar("ModelT")

@@ -1,17 +1,12 @@
-"""The verbs that write one item: what every table handle has of them.
-
-They give operations what those cannot know, the time, tokens and write ids, and build them. Nothing is sent here.
-"""
+"""The verbs of a table handle that write one item."""
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Condition
-from mizzle_async.flow.ports import TaskPort
 from mizzle_async.marshalling import Difference, EntityCodec, Overtaken, diff, members_guard
-from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
     MISSING,
     CheckItem,
@@ -24,17 +19,12 @@ from mizzle_async.operations import (
     Presence,
     PutItem,
     ReplaceItem,
-    Target,
     UpdateItem,
-    check_no_guard,
-    check_reserved,
     check_timeout,
     instance_values,
-    is_stamped,
     key_values,
     refuse_unique,
     replacing,
-    resolve_key,
     stale_keys,
     stamp_new,
     stamp_put,
@@ -46,51 +36,16 @@ from mizzle_async.operations import (
 )
 from mizzle_async.types import Item
 from mizzle_async.writing.modify import Change, Modification, check_attempts
+from mizzle_async.writing.table_part import TablePart
 
 ModelT = TypeVar("ModelT")
 
 
-class TableWrites(Generic[ModelT]):
-    """A table handle, as far as it writes single items."""
+class TableWrites(TablePart[ModelT]):
+    """The part of a table handle that writes single items.
 
-    def __init__(
-        self, owner: TaskPort, codec: EntityCodec[ModelT], name: str, *, report_capacity: bool = False
-    ) -> None:
-        self._owner = owner
-        self._target: Target[ModelT] = Target(
-            codec,
-            name,
-            owner,
-            load=owner.load_stored,
-            report_capacity=report_capacity or owner.reports_capacity,
-            new_token=owner.new_token,
-        )
-        check_reserved(codec.schema)
-        self._stamped = is_stamped(codec.schema)
-
-    @property
-    def name(self) -> str:
-        """Return the table's name at the service, prefix included."""
-        return self._target.table
-
-    @property
-    def schema(self) -> EntitySchema:
-        """Return what is known about the entity."""
-        return self._target.schema
-
-    @property
-    def target(self) -> Target[ModelT]:
-        """Return what this handle gives its operations."""
-        return self._target
-
-    def _key(self, key: object, attributes: dict[str, Any]) -> Item:
-        item = resolve_key(self._target.codec, key, attributes)
-        if self.schema.unique:
-            check_no_guard(self.schema, item)
-        return item
-
-    def _now(self) -> float:
-        return self._owner.now() if self._stamped else 0.0
+    It gives operations the time, tokens and write ids, and builds them. Nothing is sent here, except by `modify`.
+    """
 
     # ── whole items ──
 
@@ -116,7 +71,7 @@ class TableWrites(Generic[ModelT]):
         plain: PutItem[ModelT] = PutItem(
             self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout, write_id=write_id
         )
-        return unique_insert(plain, self._owner.new_token()) if self.schema.unique else plain
+        return unique_insert(plain, self._runtime.new_token()) if self._schema.unique else plain
 
     def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
         """Write a whole item in place of whatever was there, undeclared attributes included, and return it as stored.
@@ -131,7 +86,7 @@ class TableWrites(Generic[ModelT]):
 
         Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
         """
-        schema = self.schema
+        schema = self._schema
         refuse_unique(schema, "put()", ".insert() for a new item, .patch(old, to=new) for one that was read")
         if schema.version is not None:
             raise ExpressionError(
@@ -162,7 +117,7 @@ class TableWrites(Generic[ModelT]):
         Cost: one request; a write unit for each KB of the larger of the item before and after. One more where stored
             documents have other members than the new ones.
         """
-        schema = self.schema
+        schema = self._schema
         refuse_unique(schema, "replace()", ".patch(old, to=new)")
         if schema.is_open:
             raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
@@ -180,7 +135,7 @@ class TableWrites(Generic[ModelT]):
             timeout=timeout,
             write_id=self._write_id(),
             sent=encoded,
-            known=instance_values(self.schema, item),
+            known=instance_values(self._schema, item),
         )
 
     # ── changes ──
@@ -206,7 +161,7 @@ class TableWrites(Generic[ModelT]):
         return UpdateItem(
             self._target,
             self._key(key, attributes),
-            known=instance_values(self.schema, key),
+            known=instance_values(self._schema, key),
             presence=Presence.PRESENT,
             version=self._version(key, "update"),
             now=self._now(),
@@ -235,7 +190,7 @@ class TableWrites(Generic[ModelT]):
             self._target,
             self._key(key, attributes),
             creates=True,
-            known=key_values(self.schema, key, attributes),
+            known=key_values(self._schema, key, attributes),
             now=self._now(),
             timeout=timeout,
             write_id=self._write_id(),
@@ -269,7 +224,7 @@ class TableWrites(Generic[ModelT]):
             twice that, and up to four units for each one that changes. Where a value that is written whole is stored in
             another form than the class gives it (undeclared members, a default that is not stored), one more request.
         """
-        schema, codec = self.schema, self._target.codec
+        schema, codec = self._schema, self._target.codec
         if old is to:
             raise ExpressionError(
                 f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: "
@@ -297,7 +252,7 @@ class TableWrites(Generic[ModelT]):
             stored: The item as it was read, with all that its class does not declare.
             as_read: Whether every attribute that changes must still be as ``stored`` has it.
         """
-        schema, codec = self.schema, self._target.codec
+        schema, codec = self._schema, self._target.codec
         new = codec.encode(to)
         key = codec.key_of_item(old)
         if key != codec.key_of_item(new):
@@ -330,11 +285,11 @@ class TableWrites(Generic[ModelT]):
             timeout=timeout,
             write_id=self._write_id(),
             verb="patch",
-            known=instance_values(self.schema, to),
+            known=instance_values(self._schema, to),
             renewed=frozenset() if stored is None else stale_keys(self._target, stored, to),
             unchanged=to,
         )
-        return unique_patch(plain, old, new, self._owner.new_token()) if schema.unique else plain
+        return unique_patch(plain, old, new, self._runtime.new_token()) if schema.unique else plain
 
     def patch_stored(
         self, item: Item, old: ModelT, /, *, to: ModelT, timeout: float | None = None
@@ -349,14 +304,14 @@ class TableWrites(Generic[ModelT]):
             to: The instance as it shall be.
             timeout: Seconds for the whole call, or None for the client's.
         """
-        schema = self.schema
+        schema = self._schema
         # An item from before the entity had a version reads as version 0, and is given one.
         version = None if schema.version is None else getattr(old, schema.version.field)
         return self._patch(self._target.codec.encode(old), version, to, timeout, item, as_read=version is None)
 
     def _as_read(self, name: str, stored: Item) -> Condition[ModelT]:
         """Return the condition that an attribute is still as it was read."""
-        schema = self.schema
+        schema = self._schema
         attribute = schema.by_name.get(name)
         path: AttributePath[ModelT, Any] = schema.path(name if attribute is None else attribute.field)
         return path == Encoded(stored[name]) if name in stored else path.not_exists()
@@ -394,7 +349,7 @@ class TableWrites(Generic[ModelT]):
 
         Cost: a consistent read, and an update; after the first conflict an update, after each further one both.
         """
-        schema = self.schema
+        schema = self._schema
         if schema.version is None:
             raise ExpressionError(
                 f"{schema.entity}: .modify() finds out by the version whether somebody else was faster: declare one, "
@@ -409,7 +364,7 @@ class TableWrites(Generic[ModelT]):
         item = self._key(key, attributes)
         return await Modification(
             self._target,
-            self._owner,
+            self._runtime,
             lambda left: GetStored(self._target, item, timeout=left, consistent_read=True, required=True),
             self._patch,
             change,
@@ -438,7 +393,7 @@ class TableWrites(Generic[ModelT]):
         Cost: one request; a write unit for each KB of the item. With unique attributes twice that, and two units for
             each of them.
         """
-        schema = self.schema
+        schema = self._schema
         plain: DeleteItem[ModelT] = DeleteItem(
             self._target,
             self._key(key, attributes),
@@ -451,7 +406,7 @@ class TableWrites(Generic[ModelT]):
         if not isinstance(key, schema.cls):
             use(plain)
             refuse_unique(schema, "delete(key)", ".delete(instance), with the instance as it was read")
-        return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._owner.new_token())
+        return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._runtime.new_token())
 
     def check(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> CheckItem[ModelT]:
         """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``.
@@ -470,14 +425,14 @@ class TableWrites(Generic[ModelT]):
 
     def _version(self, given: object, verb: str) -> int | None:
         """Return the version of an instance; None where no instance was given, or its entity counts none."""
-        schema = self.schema
+        schema = self._schema
         if schema.version is None or not isinstance(given, schema.cls):
             return None
         return stored_version(schema, given, verb)
 
     def _write_id(self) -> str | None:
         """Return what a versioned item stores beside its version; None where there is none."""
-        return None if self.schema.version is None else self._owner.new_write_id()
+        return None if self._schema.version is None else self._runtime.new_write_id()
 
 
 def _difference(codec: EntityCodec[Any], before: Item, after: Item, stored: Item | None) -> Difference:

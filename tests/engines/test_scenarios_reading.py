@@ -325,7 +325,7 @@ async def test_leaving_a_loop_leaves_nothing_behind(events, client):
     gc.collect()
     async with events.query(Event.source == "s", page_size=2).stream() as items:
         assert (await anext(items)).number == 0
-    assert not client._tasks
+    assert not client._runtime.tasks
 
 
 async def test_iterators_are_independent(events):

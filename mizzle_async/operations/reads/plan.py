@@ -16,7 +16,7 @@ from mizzle_async.expressions import (
 from mizzle_async.marshalling import ItemRecord, ItemRecords, item_of
 from mizzle_async.model import EntitySchema, SecondaryIndex
 from mizzle_async.operations.capacity import read_capacity
-from mizzle_async.operations.expiry import is_expired
+from mizzle_async.operations.expiry import expired_condition, is_expired
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, is_guard, may_hold_guards
 from mizzle_async.operations.reads.advice import unindexed_filter
@@ -26,7 +26,6 @@ from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.writes.presence import expired_condition
 from mizzle_async.types import Item, WirePayload
 
 ModelT = TypeVar("ModelT")

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Condition, Conjunction, Disjunction, Negation, Predicate
-from mizzle_async.operations.expiry import expiry_bounds
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.expiry import expired_condition
+from mizzle_async.operations.target import Target
 
 ModelT = TypeVar("ModelT")
 
@@ -61,15 +61,6 @@ def write_condition(
     if expired is None:
         return whole
     return expired | whole if holds_without_item(whole) else ~expired & whole
-
-
-def expired_condition(target: Target[Any], now: float) -> Condition[Any] | None:
-    """Return the condition that the stored item is expired, or None for an entity without a time to live."""
-    lifetime = target.schema.time_to_live
-    if lifetime is None:
-        return None
-    earliest, latest = expiry_bounds(now)
-    return target.schema.path(lifetime.field).between(Encoded(earliest), Encoded(latest))
 
 
 def holds_without_item(condition: Condition[Any]) -> bool:

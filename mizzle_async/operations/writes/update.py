@@ -19,6 +19,7 @@ from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_key
 from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.capacity import write_capacity
+from mizzle_async.operations.expiry import expired_condition
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.key import MISSING
 from mizzle_async.operations.reads.get import GetRaw
@@ -34,7 +35,6 @@ from mizzle_async.operations.writes.index_keys import (
     item_key_values,
 )
 from mizzle_async.operations.writes.patching import Patch, raise_overtaken, same_condition
-from mizzle_async.operations.writes.presence import expired_condition
 from mizzle_async.operations.writes.stamps import check_maintained, item_version, stamp_update, stamped
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse

@@ -17,11 +17,12 @@ from mizzle_async.errors import (
 from mizzle_async.expressions import Condition
 from mizzle_async.operations.actions import Action, Transactable, WriteSending
 from mizzle_async.operations.base import Operation, derive, use
+from mizzle_async.operations.expiry import expired_condition
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce, exactly_once
 from mizzle_async.operations.transactions.tokens import request_token
 from mizzle_async.operations.writes.failures import raise_condition_failure, raise_refusal
-from mizzle_async.operations.writes.presence import Presence, checked, expired_condition, write_condition
+from mizzle_async.operations.writes.presence import Presence, checked, write_condition
 from mizzle_async.operations.writes.stamps import check_version, version_condition
 from mizzle_async.operations.writes.verdict import Verdict, judge
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest

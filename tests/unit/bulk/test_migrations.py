@@ -18,6 +18,7 @@ from mizzle_async import (
 )
 from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.stub import StubCaller
+from mizzle_async.writing.table_part import target_of
 
 
 @entity("rows")
@@ -288,8 +289,8 @@ def test_batch_shows_what_it_sends():
     from mizzle_async.operations import BatchWrite, put_entry  # noqa: PLC0415  (not public)
 
     rows = Client().table(Row)
-    entry = put_entry(rows.target, rows.target.codec.encode(Row(name="a")), None, 0)
-    batch = BatchWrite(rows.target, [entry])
+    entry = put_entry(target_of(rows), target_of(rows).codec.encode(Row(name="a")), None, 0)
+    batch = BatchWrite(target_of(rows), [entry])
     assert batch.to_wire() == orjson.loads(batch.sending.to_request().body)
     assert batch.to_wire()["RequestItems"]["rows"] == [
         {"PutRequest": {"Item": {"name": {"S": "a"}, "count": {"N": "0"}}}}

@@ -122,7 +122,7 @@ def test_limiter_learns_what_things_cost():
 
     async def run():
         async with Client(caller=Caller()) as client:
-            limiter = RateLimiter(10.0, client.pause)
+            limiter = RateLimiter(10.0, client._runtime.pause)
             assert await limiter.admit(1.0) == 1.0
             for _ in range(50):
                 limiter.settle(1.0, 1.0, 3.0)

@@ -22,10 +22,11 @@ from mizzle_async import (
     SortKey,
     entity,
 )
-from mizzle_async.handles import client as client_module
+from mizzle_async.handles import runtime as runtime_module
 from mizzle_async.operations import CursorCodec
 from mizzle_async.testing.stub import StubCaller
 from mizzle_async.wire import pipeline as pipeline_module
+from mizzle_async.writing.table_part import target_of
 
 
 @entity("customers")
@@ -139,7 +140,7 @@ async def test_closing_while_opening_wins(monkeypatch):
         pipelines.append(await pipeline_module.open_pipeline(settings))
         return pipelines[0]
 
-    monkeypatch.setattr(client_module, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(runtime_module, "open_pipeline", open_pipeline)
     client = Client(credentials=("a", "b"), region_name="x", endpoint_url="http://127.0.0.1:1")
     opening = asyncio.create_task(client.open())
     await asked.wait()
@@ -154,7 +155,7 @@ async def test_closing_while_opening_wins(monkeypatch):
 async def test_client_that_is_dropped_open_warns():
     """A client that nobody closed says so."""
     client = await Client(credentials=("a", "b"), region_name="x", endpoint_url="http://127.0.0.1:1").open()
-    pipeline = client._pipeline
+    pipeline = client._runtime.pipeline
     assert pipeline is not None
     with pytest.warns(ResourceWarning, match="never closed"):
         del client
@@ -173,8 +174,8 @@ async def test_client_of_another_process_is_refused(monkeypatch):
 async def test_closing_ends_its_tasks():
     """What a client started ends with it."""
     client = await Client(caller=stub()).open()
-    task = client.start(asyncio.sleep(3_600))
-    failed = client.start(asyncio.to_thread(lambda: 1 / 0))
+    task = client._runtime.start(asyncio.sleep(3_600))
+    failed = client._runtime.start(asyncio.to_thread(lambda: 1 / 0))
     await asyncio.wait([failed])
     await client.aclose()
     assert task.cancelled()
@@ -204,7 +205,7 @@ def test_names_at_the_service():
     client = Client(table_prefix="dev-", table_names={"customers": "Prod-Customers"})
     assert client.table(Customer).name == "Prod-Customers"
     assert client.table("other", partition_key="pk").name == "dev-other"
-    assert client.table(Customer).schema.entity == "Customer"
+    assert target_of(client.table(Customer)).schema.entity == "Customer"
 
 
 @pytest.mark.parametrize(
@@ -314,9 +315,9 @@ async def test_control_plane():
 async def test_cursor_key_encrypts_where_the_extra_is_installed():
     """A cursor key makes cursors that nobody reads, without which they are plain."""
     async with Client(caller=stub(), cursor_key="sixteen bytes or more") as client:
-        assert repr(client.cursors) == "<CursorCodec encrypted>"
+        assert repr(client._runtime.cursors) == "<CursorCodec encrypted>"
     async with Client(caller=stub()) as client:
-        assert repr(client.cursors) == "<CursorCodec unauthenticated>"
+        assert repr(client._runtime.cursors) == "<CursorCodec unauthenticated>"
 
 
 async def test_cursor_key_authenticates_without_the_extra(monkeypatch):
@@ -324,8 +325,8 @@ async def test_cursor_key_authenticates_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     monkeypatch.delitem(sys.modules, "mizzle_async.integrations.cursors", raising=False)
     async with Client(caller=stub(), cursor_key=b"sixteen bytes or more") as client:
-        assert isinstance(client.cursors, CursorCodec)
-        assert repr(client.cursors) == "<CursorCodec authenticated>"
+        assert isinstance(client._runtime.cursors, CursorCodec)
+        assert repr(client._runtime.cursors) == "<CursorCodec authenticated>"
 
 
 def test_short_cursor_key_is_refused():

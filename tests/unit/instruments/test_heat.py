@@ -7,13 +7,13 @@ import pytest
 from mizzle_async import (
     Attribute,
     Client,
-    ClientStateError,
     GlobalSecondaryIndex,
     Heat,
     HeatReport,
     PartitionKey,
     SortKey,
     ThrottledError,
+    ValidationError,
     attribute,
     entity,
 )
@@ -68,10 +68,12 @@ def test_client_counts_what_its_calls_consume():
         }
     )
 
+    heat = Heat()
+
     async def main():
-        async with Client(caller=caller, instrument=Heat()) as client:
+        async with Client(caller=caller, instrument=heat) as client:
             orders = client.table(Order)
-            assert str(client.heat()) == "no partition key has consumed anything yet"
+            assert str(heat.report()) == "no partition key has consumed anything yet"
             await orders.get(customer_id=1, number=1)
             await orders.put(Order(customer_id=1, number=1))
             await orders.query(Order.customer_id == 2).all()
@@ -80,7 +82,7 @@ def test_client_counts_what_its_calls_consume():
             await orders.put_many([Order(customer_id=3, number=number) for number in range(4)])
             await client.table(Plain).put_many([Plain(name="x")])
             await orders.get_many([orders.key(customer_id=5, number=1)])
-            return client.heat()
+            return heat.report()
 
     report = run_virtual(main())
     assert {(key.table, key.key): key.units for key in report.keys} == {
@@ -94,10 +96,29 @@ def test_client_counts_what_its_calls_consume():
     assert all(orjson.loads(request.body)["ReturnConsumedCapacity"] for request in caller.requests)
 
 
-def test_heat_is_switched_on():
-    """Without the instrument nothing is counted, and the error says how to switch it on."""
-    with pytest.raises(ClientStateError, match="instrument=Heat"):
-        Client().heat()
+def test_instrument_with_a_second_method_gets_operations_with_their_answers(caplog):
+    """`call_answered` is called with each operation that succeeded and its answer; its failure fails no call."""
+    caller = StubCaller({"GetItem": {"Item": {"name": {"S": "x"}}}, "DeleteItem": ValidationError("no")})
+    seen = []
+
+    class Listener:
+        def call_finished(self, call):
+            """Called for every call."""
+
+        def call_answered(self, request, answer):
+            seen.append((request.to_wire()["Key"], answer.payload))
+            raise RuntimeError("broken")
+
+    async def main():
+        async with Client(caller=caller, instrument=Listener()) as client:
+            plain = client.table(Plain)
+            with pytest.raises(ValidationError):
+                await plain.delete("x")
+            return await plain.get("x")
+
+    assert run_virtual(main()) == Plain(name="x")
+    assert seen == [({"name": {"S": "x"}}, {"Item": {"name": {"S": "x"}}})]
+    assert "an instrument failed: Listener" in caplog.text
 
 
 def test_plot_of_a_skewed_load():
@@ -130,7 +151,7 @@ def test_sample_of_an_input():
     """Before a load, a sample of its input shows how it would spread."""
     orders = Client().table(Order)
     sample = (Order(customer_id=0 if number % 2 else number, number=number) for number in range(10**9))
-    report = orders.heat_of(sample, most=1000)
+    report = Heat.estimate(orders, sample, max_items=1000)
     assert report.units == 1000.0
     assert report.keys[0].key == "0"
     assert report.hottest_share == pytest.approx(0.5, abs=0.01)

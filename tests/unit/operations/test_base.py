@@ -18,6 +18,7 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.types import RepeatSafety
+from mizzle_async.writing.table_part import target_of
 
 
 @entity("customers")
@@ -183,4 +184,4 @@ def test_operation_can_be_copied(customers):
 
 def test_target_describes_itself(customers):
     """What operations share says which entity and which table it is about."""
-    assert repr(customers.target) == "<Target Customer in 'customers'>"
+    assert repr(target_of(customers)) == "<Target Customer in 'customers'>"

@@ -349,7 +349,7 @@ async def test_closing_the_client_ends_what_is_under_way(read):
     with pytest.raises(ClientStateError, match="closed"):
         await client.table(Event).scan().all()
     with pytest.raises(ClientStateError, match="closed"):
-        client.start(settle())
+        client._runtime.start(settle())
 
 
 async def test_hydrating_reads_in_the_order_of_the_index(read):

@@ -24,6 +24,7 @@ from mizzle_async import (
     parameter,
 )
 from mizzle_async.errors import CancellationReason, ResourceNotFoundError, TransactionConflictError
+from mizzle_async.handles.statement import plan_of
 from mizzle_async.operations import ExecuteStatement
 from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
 from mizzle_async.types import Outcome, RepeatSafety, WireResponse
@@ -181,7 +182,7 @@ def test_parameters_that_have_no_type(client):
 
 def request_of(client, text, *parameters):
     """Return the request of a statement."""
-    return ExecuteStatement(client.own_target(), client.execute(text, *parameters).plan)
+    return ExecuteStatement(client._catalog.spanning_target, plan_of(client.execute(text, *parameters)))
 
 
 def test_what_may_be_repeated(client):
@@ -329,7 +330,7 @@ def test_transaction_failures(client):
     assert (duplicate.stored(User), fine.stored(User)) == (None, None)
     assert "operation 2 of 3, PartiQL insert of 'users': DuplicateItem" in str(raised.value)
     assert "secret" not in f"{raised.value} {raised.value!r} {raised.value.reasons!r}"
-    assert repr(statements[0].plan) == "<PartiQL write of 't'>"
+    assert repr(plan_of(statements[0])) == "<PartiQL write of 't'>"
     copied = pickle.loads(pickle.dumps(raised.value))
     assert [str(each.operation) for each in copied.reasons] == list(map(str, statements))
     assert type(copied.reasons[0].error) is ConditionalCheckFailedError

@@ -22,6 +22,7 @@ from mizzle_async.operations.tables.definition import (
     missing_indexes,
     read_description,
 )
+from mizzle_async.writing.table_part import target_of
 
 
 @entity("orders")
@@ -128,5 +129,5 @@ def test_too_many_indexes_are_refused():
 def test_table_of_dicts_has_its_keys_only():
     """A table without a class can be made from what its handle knows."""
     legacy = Client().table("legacy", partition_key="pk", sort_key="sk", sort_key_type=bytes)
-    table = definition_of(legacy.schema, legacy.name)
+    table = definition_of(target_of(legacy).schema, legacy.name)
     assert (table.key, dict(table.attribute_types)) == ((("pk", "HASH"), ("sk", "RANGE")), {"pk": "S", "sk": "B"})

@@ -294,9 +294,9 @@ def test_what_may_be_repeated(orders, client):
 
 def test_clients_can_be_asked_for_ids(client):
     """Write ids and tokens are random, of a fixed length, and fit into a URL."""
-    assert client.new_write_id() != client.new_write_id()
-    assert client.new_write_id().replace("-", "").replace("_", "").isalnum()
-    assert len(client.new_token()) == 36
+    assert client._runtime.new_write_id() != client._runtime.new_write_id()
+    assert client._runtime.new_write_id().replace("-", "").replace("_", "").isalnum()
+    assert len(client._runtime.new_token()) == 36
 
 
 def test_maintained_times(client):

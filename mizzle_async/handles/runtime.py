@@ -1,0 +1,257 @@
+"""The runtime behind a client: all that handles and operations need of it, as one object.
+
+It sends operations through the I/O stack, and owns the clock, tokens, randomness, limits, tasks and cursors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import sys
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Coroutine, Mapping
+from importlib.util import find_spec
+from typing import Any, NoReturn, TypeVar, cast
+
+from attrs import evolve, field, frozen
+
+from mizzle_async.errors import ClientStateError, MizzleError
+from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
+from mizzle_async.flow.pace import RateLimiter, Throughput, rate_limiter
+from mizzle_async.flow.tasks import TaskSet
+from mizzle_async.operations import Cipher, CursorCodec
+from mizzle_async.operations.interpretation import raise_failure, result_of
+from mizzle_async.types import AnswerInstrument, Caller, Sendable, WireResponse
+from mizzle_async.values import Value
+from mizzle_async.wire.calls import PipelineStatistics
+from mizzle_async.wire.pipeline import Pipeline, open_pipeline
+from mizzle_async.wire.settings import WireSettings
+
+ResultT = TypeVar("ResultT")
+
+logger = logging.getLogger(__name__)
+
+
+@frozen(eq=False, repr=False, kw_only=True)
+class RuntimeSettings(Value):
+    """The settings of a runtime; `Client` explains each.
+
+    Attributes:
+        wire: The settings of the I/O stack.
+        cursors: Writes and reads cursors, not yet encrypted.
+        throughput: The limits of all bulk work together.
+        clock: Returns seconds since the epoch.
+        sleep: Makes pauses.
+        caller: Answers every call in place of the I/O stack.
+    """
+
+    wire: WireSettings = field(factory=WireSettings)
+    cursors: CursorCodec = field(factory=CursorCodec)
+    throughput: Throughput = field(factory=Throughput)
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep
+    caller: Caller | None = None
+
+
+class Runtime:
+    """Sends operations, gives them what they cannot know, paces what is sent often, and owns tasks.
+
+    It implements `TaskPort`. Handles and operations are given it in place of the client.
+
+    Args:
+        settings: Everything that it is made of.
+
+    Attributes:
+        state: ``new``, ``opening``, ``open`` or ``closed``.
+        pipeline: The I/O stack while it is open; `opened` checks that it can be used.
+        cursors: Writes and reads cursors.
+        timeout: Seconds that a call may take where it does not say.
+        reports_capacity: Whether requests ask for the capacity that they consume, because an instrument listens.
+        read_limiter: The limiter of all bulk reading, or None where there is no limit.
+        write_limiter: The limiter of all bulk writing, or None where there is no limit.
+        now: Returns the time in seconds since the epoch.
+        random: Returns a random number from zero to one, for jitter.
+    """
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        wire, throughput = settings.wire, settings.throughput
+        self.state: str = "new"
+        self.cursors: CursorCodec = settings.cursors
+        self.timeout: float = wire.timeout
+        self.reports_capacity: bool = bool(wire.instrument)
+        self.now: Callable[[], float] = settings.clock
+        self.random: Callable[[], float] = wire.retry.randomness or random.random
+        self.read_limiter: RateLimiter | None = rate_limiter(throughput.read_units_per_second, self.pause)
+        self.write_limiter: RateLimiter | None = rate_limiter(throughput.write_units_per_second, self.pause)
+        self.tasks: TaskSet = TaskSet()
+        self._settings = settings
+        self._sleep = settings.sleep
+        self._listeners = [one for one in wire.instrument if isinstance(one, AnswerInstrument)]
+        self._stand_in = cast("Pipeline | None", settings.caller)
+        self.pipeline: Pipeline | None = None
+        self._process = 0
+
+    # ── life ──
+
+    async def open(self) -> None:
+        """Open the I/O stack on the running loop.
+
+        Raises:
+            ClientStateError: It was opened before, or the AWS configuration cannot be used.
+        """
+        if self.state != "new":
+            raise ClientStateError(f"this client is {self.state} already: make another one")
+        self.state = "opening"
+        try:
+            secret = self.cursors.secret
+            cipher = await asyncio.to_thread(_find_cipher, secret) if secret else None
+            pipeline = self._stand_in or await open_pipeline(self._settings.wire)
+        except BaseException:
+            if self.state == "opening":
+                self.state = "new"
+            raise
+        if self.state != "opening":
+            await pipeline.aclose()
+            raise ClientStateError("this client was closed while it was being opened: make another one")
+        self.cursors = evolve(self.cursors, cipher=cipher)
+        self._process = os.getpid()
+        self.pipeline = pipeline
+        self.state = "open"
+
+    async def aclose(self) -> None:
+        """End every task and close every connection. Closing again does nothing."""
+        pipeline, self.pipeline = self.pipeline, None
+        self.state = "closed"
+        try:
+            await self.tasks.cancel()
+        finally:
+            if pipeline is not None:
+                await pipeline.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "pipeline", None) is not None and self._stand_in is None and not sys.is_finalizing():
+            message = f"a client was never closed, {self!r}: use `async with`, or `aclose()`"
+            warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client holds connections, and tables and queries hold their client: none of them is pickled or deeply"
+            " copied. Make a client in each process; entities, keys, conditions and operations can be pickled"
+        )
+
+    def __repr__(self) -> str:
+        if self.pipeline is None:
+            return f"<Runtime {self.state}>"
+        return f"<Runtime open, {len(self.tasks)} tasks, {self.pipeline!r}>"
+
+    # ── sending ──
+
+    async def send(self, operation: Sendable[ResultT], /) -> ResultT:
+        """Send an operation and return its result.
+
+        Raises:
+            MizzleError: As the operation says.
+        """
+        sending = operation.sending
+        pipeline = self.opened()
+        if sending.settled:
+            return sending.result()
+        sending.begin(self.now())
+        request = sending.to_request()
+        ends = asyncio.get_running_loop().time() + (self.timeout if request.timeout is None else request.timeout)
+        failures = 0
+        while True:
+            try:
+                response = await pipeline.call(request)
+            except MizzleError as error:
+                failures += 1
+                again = None
+                if failures <= FOLLOW_UPS:
+                    again = await follow_up(self, operation, request, error, ends)
+                if again is None:
+                    return raise_failure(sending, request, error, self.now())
+                operation, request = again
+                sending = operation.sending
+            else:
+                if self._listeners:
+                    self._report(operation, response)
+                return result_of(sending, request, response, self.now())
+
+    async def control(
+        self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Send an operation of the control plane, as botocore names it and its parameters."""
+        if timeout is None:
+            return await self.opened().control(operation, parameters)
+        return await self.opened().control(operation, parameters, timeout=timeout)
+
+    def statistics(self) -> PipelineStatistics:
+        """Return the numbers of the I/O stack."""
+        return self.opened().statistics()
+
+    def opened(self) -> Pipeline:
+        """Return the I/O stack.
+
+        Raises:
+            ClientStateError: The client is not open, or was opened in another process.
+        """
+        pipeline = self.pipeline
+        if pipeline is None:
+            advice = (
+                "make another one"
+                if self.state == "closed"
+                else "`async with Client() as client`, or `await client.open()`"
+            )
+            raise ClientStateError(f"this client is {'not open yet' if self.state == 'new' else self.state}: {advice}")
+        if self._process != os.getpid():
+            raise ClientStateError(
+                "this client was opened in another process: open one in each process, after the fork"
+            )
+        return pipeline
+
+    def _report(self, operation: Sendable[Any], response: WireResponse) -> None:
+        for listener in self._listeners:
+            try:
+                listener.call_answered(operation, response)
+            except Exception:
+                logger.exception("an instrument failed: %s", type(listener).__name__)
+
+    # ── values that an operation cannot know ──
+
+    def new_token(self) -> str:
+        """Return a client request token, for one transaction."""
+        return str(uuid.uuid4())
+
+    def new_write_id(self) -> str:
+        """Return an id for one write of a versioned item: 72 random bits, as 12 characters."""
+        return secrets.token_urlsafe(9)
+
+    # ── pace and tasks ──
+
+    async def pause(self, seconds: float, /) -> None:
+        """Sleep, the client's way."""
+        await self._sleep(seconds)
+
+    def start(self, coroutine: Coroutine[Any, Any, ResultT], /) -> asyncio.Task[ResultT]:
+        """Start a task that the client owns: it is cancelled and awaited when the client closes."""
+        if self.pipeline is None:
+            coroutine.close()
+            self.opened()
+        return self.tasks.start(coroutine)
+
+
+def _find_cipher(secret: bytes) -> Cipher | None:
+    """Return the cipher of cursors, where the extra ``cursors`` is installed.
+
+    The extra is found by name, so that nothing of it is imported where it is not wanted.
+    """
+    if find_spec("cryptography") is None:
+        return None
+    from mizzle_async.integrations.cursors import CursorCipher  # noqa: PLC0415  (an extra)
+
+    return CursorCipher(secret)

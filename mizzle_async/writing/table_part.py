@@ -1,0 +1,51 @@
+"""The base of a table handle's parts."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from mizzle_async.flow.ports import TaskPort
+from mizzle_async.model import EntitySchema
+from mizzle_async.operations import Target, check_no_guard, check_reserved, is_stamped, resolve_key
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+
+class TablePart(Generic[ModelT]):
+    """One part of a table handle: a few verbs over a runtime and a target. No part knows another one.
+
+    Args:
+        runtime: Sends, paces, owns tasks.
+        target: Given to every operation.
+    """
+
+    def __init__(self, runtime: TaskPort, target: Target[ModelT]) -> None:
+        check_reserved(target.schema)
+        self._runtime = runtime
+        self._target = target
+        self._stamped = is_stamped(target.schema)
+
+    @property
+    def name(self) -> str:
+        """The table's name at the service, prefix included."""
+        return self._target.table
+
+    @property
+    def _schema(self) -> EntitySchema:
+        return self._target.schema
+
+    def _key(self, key: object, attributes: dict[str, Any]) -> Item:
+        item = resolve_key(self._target.codec, key, attributes)
+        if self._schema.unique:
+            check_no_guard(self._schema, item)
+        return item
+
+    def _now(self) -> float:
+        """Return the time for stamps and time to live; 0 where the entity has neither."""
+        return self._runtime.now() if self._stamped else 0.0
+
+
+def target_of(table: TablePart[ModelT]) -> Target[ModelT]:
+    """Return the target of a table handle: the schema, the codec, and the name at the service."""
+    return table._target  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # a user has no use for it
