@@ -19,7 +19,8 @@ from attrs import field, frozen
 from mizzle_async.errors import ThrottledError
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
-from mizzle_async.operations.batches.partition_keys import consumed, touched, value_text
+from mizzle_async.operations.batches.partition_keys import touched, value_text
+from mizzle_async.operations.capacity import consumed
 from mizzle_async.types import CallRecord, Sendable, WireResponse
 from mizzle_async.values import Value
 from mizzle_async.writing.table_part import TablePart, target_of

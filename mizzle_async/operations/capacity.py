@@ -1,4 +1,4 @@
-"""What requests cost, estimated from sizes.
+"""The capacity of requests: estimated from sizes, and as an answer reports it.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 """
@@ -6,9 +6,11 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-wr
 from __future__ import annotations
 
 from math import ceil
+from typing import Any
 
 from mizzle_async.limits import READ_UNIT_BYTES, WRITE_UNIT_BYTES
 from mizzle_async.operations.explain import Capacity
+from mizzle_async.types import WirePayload
 
 
 def read_capacity(size: int, *, consistent: bool, at_least: bool = False, note: str = "") -> Capacity:
@@ -20,3 +22,12 @@ def read_capacity(size: int, *, consistent: bool, at_least: bool = False, note: 
 def write_capacity(size: int, *, at_least: bool = False, note: str = "") -> Capacity:
     """Estimate a write of an item of ``size`` bytes: one unit per KB."""
     return Capacity(write_units=max(1, ceil(size / WRITE_UNIT_BYTES)), at_least=at_least, note=note)
+
+
+def consumed(payload: WirePayload) -> float | None:
+    """Return the capacity units that an answer reports, of all its tables; None where it reports none."""
+    reported: Any = payload.get("ConsumedCapacity")
+    if not reported:
+        return None
+    parts = reported if isinstance(reported, list) else [reported]
+    return float(sum(part.get("CapacityUnits") or 0.0 for part in parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, Protocol, TypeVar
 
-from mizzle_async.operations.batches.partition_keys import consumed
+from mizzle_async.operations.capacity import consumed
 from mizzle_async.operations.sending import Sending
 from mizzle_async.types import RepeatSafety, Sendable, WireRequest, WireResponse
 

@@ -1,4 +1,4 @@
-"""Which partition keys a request is about, and what it consumed: for counting heat."""
+"""The partition keys that a request is about, for counting heat."""
 
 from __future__ import annotations
 
@@ -59,12 +59,3 @@ def partition_text(identity: Hashable) -> str:
 def value_text(value: AttributeValue) -> str:
     """Return a key's value as text."""
     return str(next(iter(value.values())))
-
-
-def consumed(payload: WirePayload) -> float | None:
-    """Return the capacity units that an answer says were consumed, of all tables; None where it does not say."""
-    found: Any = payload.get("ConsumedCapacity")
-    if not found:
-        return None
-    parts = found if isinstance(found, list) else [found]
-    return float(sum(part.get("CapacityUnits") or 0.0 for part in parts))

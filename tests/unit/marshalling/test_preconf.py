@@ -31,6 +31,7 @@ from mizzle_async import (
 )
 from mizzle_async.marshalling import Marshaller, marshaller_of
 from mizzle_async.model import schema_of
+from mizzle_async.writing.table_part import target_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ValueT = TypeVar("ValueT")
@@ -183,13 +184,13 @@ def test_any_other_type_is_its_attribute_value(converter, kind, value, stored):
     encoded = converter.unstructure(value, unstructure_as=kind)
     assert stored is None or encoded == stored
     assert converter.structure(encoded, kind) == value
-    assert Client(converter=converter)._marshaller.standalone(kind).encode(value) == encoded
+    assert marshaller_of(converter).standalone(kind).encode(value) == encoded
 
 
 def test_the_client_s_codecs_are_the_converter_s_hooks(converter, with_money):
     """The functions that a client calls for each item are those that cattrs dispatches to."""
     for one, model in ((converter, Order), (with_money, Purse), (converter, Spread)):
-        codec = Client(converter=one).table(model).target.codec
+        codec = target_of(Client(converter=one).table(model)).codec
         assert codec.encode is one.get_unstructure_hook(model)
         assert codec.decode is one.get_structure_hook(model)
     plain = marshaller_of(None).codec(schema_of(Order))
@@ -271,7 +272,7 @@ def test_a_converter_of_the_user_s_can_be_configured(make):
     assert converter.structure(converter.unstructure(ORDER), Order) == ORDER
     purse = Purse(owner="a", money=Money(5, "EUR"))
     assert converter.structure(converter.unstructure(purse), Purse) == purse
-    assert Client(converter=converter).table(Purse).target.codec.encode is converter.get_unstructure_hook(Purse)
+    assert target_of(Client(converter=converter).table(Purse)).codec.encode is converter.get_unstructure_hook(Purse)
     with pytest.raises(TypeError, match="takes a cattrs converter, not object"):
         configure_converter(object())  # type: ignore[arg-type]
 
@@ -361,7 +362,7 @@ def test_an_attribute_may_be_stored_in_a_way_of_its_own():
     assert condition.to_wire()["ExpressionAttributeValues"] == {":balance": {"S": "5 EUR"}, ":limit": {"S": "5"}}
     with pytest.raises(ExpressionError, match="does not take"):
         table.update(Money(5, "EUR")).add(Account.limit, 1)  # type: ignore[arg-type]
-    serialize = table.target.codec.serializer(lambda item: item)
+    serialize = target_of(table).codec.serializer(lambda item: item)
     assert serialize(account)[1] == "5 EUR"
     with pytest.raises(MarshallingError, match=r"^Account\.spent: expected what the encode= of Money takes"):
         converter.unstructure(attrs.evolve(account, spent=5))
