@@ -1,7 +1,10 @@
-"""For tests of this package and of its users.
+"""Tools for the tests of this package and of its users.
 
-Engines to run against and a pytest plugin that starts them; a scripted server and a fault proxy for what no engine
-does; stubs for what needs no server; a virtual clock for what takes time; and certificates for TLS.
+- Engines to run against, and a pytest plugin that starts them.
+- A scripted server and a fault proxy, for faults that no engine shows.
+- Stubs, for tests without a server.
+- A virtual clock, for tests of timers and deadlines.
+- Certificates for TLS on loopback.
 """
 
 from mizzle_async.testing.clock import DeadlockError, VirtualClockLoop, run_virtual

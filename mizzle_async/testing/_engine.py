@@ -1,7 +1,7 @@
-"""What the engines have in common: a life from a free port over a ready check to a certain end.
+"""The life of an engine: a free port, a start, a ready check, an end.
 
-Knows DynamoDB's wire protocol as far as one unsigned question needs it, and nothing of this package's client, which
-the engines are there to test.
+This module knows just enough of DynamoDB's protocol for one unsigned request. It uses nothing of this package's client,
+because the engines test that client.
 """
 
 import http.client
@@ -34,7 +34,7 @@ TAKEN_PORT = ("address already in use", "is already in use", "failed to bind")
 
 
 class EngineCredentials(NamedTuple):
-    """Static credentials that an engine accepts; they open nothing."""
+    """Static credentials that an engine accepts. They are no secret: an engine checks none."""
 
     access_key_id: str = "mizzle"
     secret_access_key: str = "mizzle"  # noqa: S105 - for loopback engines, which accept any
@@ -49,14 +49,14 @@ class EngineCommand(NamedTuple):
 
 
 class Engine(ABC):
-    """A DynamoDB engine on loopback, for tests and for trying things: a process of its own, everything in memory.
+    """A DynamoDB engine on loopback, in a process of its own, with everything in memory.
 
-    A synchronous and an asynchronous context manager; `start()` and `stop()` fit where neither does. It may be
-    started again after it was stopped, and is then empty.
+    It is a synchronous and an asynchronous context manager, and has `start()` and `stop()`. After a stop it can be
+    started again, and is then empty.
 
     Args:
-        port: The port on 127.0.0.1; a free one if None.
-        ready_timeout: Seconds that it may take to answer its first question, set-up not included.
+        port: The port on 127.0.0.1. None takes a free one.
+        ready_timeout: Seconds until it must answer its first request, downloads not included.
     """
 
     name: ClassVar[str]
@@ -84,7 +84,7 @@ class Engine(ABC):
 
     @abstractmethod
     def _command(self, port: int) -> EngineCommand:
-        """Set up what the engine needs, if that was never done, and say how to run it."""
+        """Download the engine unless it is in the cache, and return the command that runs it."""
 
     @property
     def port(self) -> int:
@@ -124,11 +124,11 @@ class Engine(ABC):
             Itself.
 
         Raises:
-            EngineError: If it runs already, cannot be set up, ends at once or does not answer in time, or if this is
-                no POSIX system.
+            EngineError: If it runs already, cannot be installed, ends at once or does not answer in time. Also on a
+                system that is not POSIX.
 
         Cost:
-            The first start on a machine downloads the engine (see the class); later ones take seconds.
+            The first start on a machine downloads the engine (see the class). Later ones take seconds.
         """
         with self._lock:
             if self._process is not None:
@@ -154,10 +154,10 @@ class Engine(ABC):
         with self._lock:
             self._port = self._process = None
             if self._end is not None:
-                self._end()  # runs once, whoever calls it: this, the collector or the interpreter's exit
+                self._end()  # runs once: called here, by the garbage collector or at the interpreter's exit
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask the engine directly, past any client: for fixtures, and to check what a client really did.
+        """Send a request to the engine without a client: for fixtures, and to check the effects of a client.
 
         Args:
             operation: The DynamoDB operation, such as `ListTables`.
@@ -167,7 +167,7 @@ class Engine(ABC):
             The answer's JSON.
 
         Raises:
-            EngineError: If the engine refuses; its answer is in the text.
+            EngineError: If the engine answers with an error. Its answer is in the text.
         """
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=CALL_TIMEOUT)
         try:
@@ -188,10 +188,10 @@ class Engine(ABC):
                 self.call("DeleteTable", {"TableName": name})
 
     def wait(self) -> None:
-        """Wait until it ends: by `stop()` in another thread, or by itself, which is an error.
+        """Wait until it ends: by `stop()` in another thread, or by itself.
 
         Raises:
-            EngineError: When it has ended by itself; what it printed is in the text.
+            EngineError: If it ended by itself. Its output is in the text.
         """
         process = self._process
         if process is None:
@@ -212,7 +212,7 @@ class Engine(ABC):
         try:
             return await anyio.to_thread.run_sync(self.__enter__)
         except BaseException:
-            # The caller may have been cancelled while the thread went on: stop() waits for it, then ends the engine.
+            # The caller may have been cancelled while the thread goes on. stop() waits for it, then ends the engine.
             await self.__aexit__(None, None, None)
             raise
 
@@ -245,7 +245,7 @@ class Engine(ABC):
                 self.call("ListTables", {})
             except (OSError, http.client.HTTPException, EngineError) as error:
                 problem = error
-            # Looked at after the answer: had ours ended, it would have been somebody else's.
+            # Checked after the answer: if our process has ended, another program gave the answer.
             if process.exit_status is not None:
                 raise self._failure(process, f"ended with status {process.exit_status} before it answered")
             if problem is None:
@@ -274,4 +274,4 @@ class Engine(ABC):
 
 
 class _TakenPortError(EngineError):
-    """Somebody else got the port first: another one may do."""
+    """Another program took the port first: try another port."""

@@ -1,6 +1,6 @@
-"""Python environments of their own for engines, each installed from a lock that is shipped beside this module.
+"""An environment of Python for each engine, installed from a lock that is shipped beside this module.
 
-An engine's packages cannot be dependencies of ours: ministack pins a botocore that aiobotocore cannot share.
+The engines' packages cannot be our dependencies: ministack pins a botocore that aiobotocore excludes.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ LOCKS = Path(__file__).parent / "locks"
 
 log = logging.getLogger("mizzle_async.testing")
 
-# Settings that would send the packages elsewhere than into the environment that is being made.
+# Settings that would install the packages outside the new environment.
 MISLEADING_SETTINGS = frozenset(
     {"PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
 )
 
 
 def locked_version(name: str) -> str:
-    """Read the version of a package from the lock that carries its name."""
+    """Return the version of a package, from the lock of the same name."""
     pin = re.search(rf"^{re.escape(name)}==(\S+)", _lock(name).read_text(), re.MULTILINE)
     if pin is None:
         raise EngineError(f"{_lock(name)} pins no {name}: it is damaged, reinstall mizzle_async")
@@ -38,23 +38,23 @@ def locked_version(name: str) -> str:
 
 
 def environment(name: str) -> Path:
-    """Return the interpreter of the environment of `name`, made on first use.
+    """Return the interpreter of the environment of `name`, which is made on first use.
 
     Cost:
-        On first use, downloads from the package index that pip is set up for; nothing afterwards.
+        The first use downloads from the package index that pip is configured for. Later uses download nothing.
 
     Raises:
-        EngineError: If there is no pip to install with, or pip failed; its output is in the text.
+        EngineError: If there is no pip, or if pip failed. Its output is in the text.
     """
     identity = hashlib.sha256(_lock(name).read_bytes())
-    # An environment points at its base interpreter, by path, and holds wheels for its version and platform.
+    # An environment refers to its base interpreter by path, and has wheels for its version and platform.
     identity.update(repr((sys.base_prefix, sys.version_info[:2], sysconfig.get_platform())).encode())
     entry = f"{name}-{locked_version(name)}-{identity.hexdigest()[:12]}"
     return interpreter(cached(entry, partial(build_environment, name)))
 
 
 def build_environment(name: str, folder: Path) -> None:
-    """Make an environment in `folder` with exactly what the lock of `name` says, hashes checked."""
+    """Make an environment in `folder` from the lock of `name`, with checked hashes."""
     pip_here = importlib.util.find_spec("pip") is not None
     if not pip_here and importlib.util.find_spec("ensurepip") is None:
         raise EngineError(
@@ -63,7 +63,7 @@ def build_environment(name: str, folder: Path) -> None:
         )
     log.info("installing %s %s from the package index, once on this machine", name, locked_version(name))
     venv.create(folder, symlinks=True, with_pip=not pip_here)
-    # Our own pip installs into the new environment where it can: seconds faster than giving it a pip of its own.
+    # Install with the pip that runs here, if there is one: that is seconds faster than a pip in the new environment.
     python = str(interpreter(folder))
     pip = [sys.executable, "-m", "pip", "--python", python] if pip_here else [python, "-m", "pip"]
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes"]
@@ -82,10 +82,10 @@ def interpreter(folder: Path) -> Path:
 def run(
     command: list[str], *, purpose: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> str:
-    """Run a command of the set-up to its end and return what it printed on standard output.
+    """Run a command to its end and return its standard output.
 
     Raises:
-        EngineError: If it cannot be run or fails; `purpose` and the end of its output are in the text.
+        EngineError: If it cannot be started or fails; `purpose` and the end of its output are in the text.
     """
     try:
         done = subprocess.run(  # noqa: S603 - fixed commands, no shell

@@ -1,6 +1,6 @@
-"""One engine process: started under a supervisor, stopped by its own handle, its output kept for error messages.
+"""The process of an engine: started under a supervisor, stopped by its handle, its output kept for error messages.
 
-Knows processes and ports, not what the process serves.
+This module knows processes and ports, and nothing of the engines.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ LOOPBACK = "127.0.0.1"
 SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 
 STOP_GRACE = 5.0
-"""Seconds between asking an engine to end and ending it."""
+"""Seconds between SIGTERM and SIGKILL for an engine."""
 
 STOP_TIMEOUT = 2 * STOP_GRACE
-"""Seconds that a supervisor is given to do so."""
+"""Seconds until a supervisor that does not end is killed with its engine."""
 
-# All that an engine sees of its user's environment: none of them tells it to persist, to proxy or to call anybody.
+# The variables that an engine inherits. None of them makes it write files, use a proxy or contact another machine.
 INHERITED_SETTINGS = ("LANG", "LC_ALL", "PATH", "TZ")
 
 
@@ -38,7 +38,7 @@ class EngineProcess:
         environment = {name: os.environ[name] for name in INHERITED_SETTINGS if name in os.environ}
         environment |= {"HOME": folder, "TMPDIR": folder, **settings}
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        # A session of its own: the interrupt key must reach the tests, which then stop the engine.
+        # A session of its own: the interrupt key must reach only the tests, which then stop the engine.
         self._supervisor = subprocess.Popen(  # noqa: S603 - fixed commands, no shell
             [sys.executable, "-I", "-S", str(SUPERVISOR), str(STOP_GRACE), folder, *command],
             stdin=subprocess.PIPE,
@@ -58,18 +58,18 @@ class EngineProcess:
         return self._supervisor.wait()
 
     def output(self) -> str:
-        """Return the last lines that the engine printed, standard output and error together."""
-        # Positional reads: the engine shares this file's offset and goes on writing at it.
+        """Return the last lines of the engine's output, standard output and error together."""
+        # A positional read: the engine shares this file's offset and goes on writing there.
         end = os.fstat(self._output.fileno()).st_size
         text = os.pread(self._output.fileno(), 16_384, max(0, end - 16_384)).decode(errors="replace")
         return "\n".join(text.strip().splitlines()[-30:])
 
     def stop(self) -> None:
-        """End the engine and wait until it has ended; harmless when it has."""
+        """End the engine and wait until it has ended. Stopping twice does nothing."""
         try:
-            self._supervisor.communicate(timeout=STOP_TIMEOUT)  # closes its input, which is what it waits for
+            self._supervisor.communicate(timeout=STOP_TIMEOUT)  # closes its input: the supervisor ends with that
         except subprocess.TimeoutExpired:
-            # The supervisor leads a group of its own, not waited for yet: its number cannot be another's.
+            # The supervisor leads its own process group and was not waited for: no other process can have its number.
             os.killpg(self._supervisor.pid, signal.SIGKILL)
             self._supervisor.wait()
         self._output.close()
@@ -77,7 +77,7 @@ class EngineProcess:
 
 @contextlib.contextmanager
 def reserved_port(port: int | None) -> Generator[int]:
-    """Keep a loopback port free for an engine that is being started.
+    """Reserve a loopback port for an engine that is being started.
 
     Args:
         port: The wanted port, or None for a free one.
@@ -86,11 +86,11 @@ def reserved_port(port: int | None) -> Generator[int]:
         The port's number.
 
     Raises:
-        EngineError: If somebody listens on the wanted port, or this user may not.
+        EngineError: If the port is in use, or if this user may not listen on it.
     """
     with socket.socket() as holder:
-        # A bound socket that does not listen: Linux gives its port to nobody who asks for a free one, while an
-        # engine, which sets SO_REUSEADDR too, may bind and listen on it. Elsewhere the engine could not.
+        # A bound socket that does not listen. Linux does not hand out its port as a free one, but an engine, which
+        # sets SO_REUSEADDR too, can bind and listen there. On other systems the engine could not.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             holder.bind((LOOPBACK, port or 0))

@@ -1,12 +1,12 @@
-"""The process between a test run and its engine, so that the engine ends with the run even if that is killed.
+"""The process between a test run and its engine: it ends the engine when the run ends, even if the run is killed.
 
-Run by path with `python -I -S`: it may import the standard library only. It knows its standard input, a folder and a
-command: the input is a pipe that nobody writes to and that ends with the process that holds it; the folder is the
-engine's own, removed at the end.
+It is run by path with `python -I -S`, so it imports the standard library only. Its standard input is a pipe without
+data, which ends with the process that started the engine. Its arguments are a folder, which belongs to the engine and
+is removed at the end, and the engine's command.
 
-A signal on the parent's death (`PR_SET_PDEATHSIG`) would not do in the parent: it fires when the *thread* that started
-the engine ends, and an asynchronous test run starts engines in threads that come and go. Here there is one thread
-when it is set, so it also covers the supervisor being killed.
+The test run itself cannot use a signal on the parent's death (`PR_SET_PDEATHSIG`): the kernel sends it when the
+*thread* that started the engine ends, and an asynchronous run starts engines in short-lived threads. The supervisor has
+one thread when it sets that signal, so the engine also ends if the supervisor is killed.
 """
 
 import ctypes
@@ -23,13 +23,13 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command until it ends or standard input does.
+    """Run a command until it ends or standard input ends.
 
     Args:
-        arguments: Seconds between asking the command to end and ending it; its folder; the command.
+        arguments: Seconds between SIGTERM and SIGKILL, the folder, and the command.
 
     Returns:
-        The command's status, as a shell would give it.
+        The command's status, as a shell counts it.
     """
     grace, folder, *command = arguments
     try:
@@ -71,12 +71,12 @@ def _end_with_input(engine: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    # Loaded before the fork: between fork and exec, as little as possible.
+    # Loaded before the fork: as little as possible should run between fork and exec.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def prepare() -> None:  # pragma: no cover - runs between fork and exec, where nothing is recorded
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
 
     return prepare

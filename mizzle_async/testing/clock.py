@@ -1,9 +1,9 @@
 """An event loop on a virtual clock: hours pass in milliseconds, and the same seed gives the same run, step by step.
 
-When nothing is ready to run, the clock jumps to the next timer instead of waiting. Servers and connections on such a
-loop live in memory (`mizzle_async.testing.network`), functions for threads run at once in the loop's own thread:
-nothing depends on the machine's speed. Code under test needs no change: it asks its loop for the time, for timers and
-for connections as always.
+When nothing is ready to run, the clock jumps to the next timer instead of waiting. Servers and connections of such a
+loop are in memory (`mizzle_async.testing.network`). Functions for threads run at once, in the loop's own thread. So
+nothing depends on the machine's speed. The code under test needs no change: it uses the loop's time, timers and
+connections.
 
 Example:
     def test_a_pause_is_not_waited_for():
@@ -23,15 +23,15 @@ from mizzle_async.testing.network import MemoryNetwork, MemoryServer
 ResultT = TypeVar("ResultT")
 
 PATIENCE_SECONDS = 5.0
-"""Real seconds to wait for a thread when nothing else can happen any more, before `DeadlockError`."""
+"""Real seconds to wait for a thread before `DeadlockError`, when nothing else can happen."""
 
 
 class DeadlockError(RuntimeError):
-    """Nothing is ready, no timer is set, and no thread has anything to say: what is awaited will never come."""
+    """No callback is ready, no timer is set and no thread is at work, so the awaited event can never happen."""
 
 
 class VirtualSelector(selectors.DefaultSelector):
-    """A selector that lets virtual time pass instead of waiting.
+    """A selector that advances virtual time instead of waiting.
 
     Attributes:
         now: The virtual time in seconds.
@@ -42,7 +42,7 @@ class VirtualSelector(selectors.DefaultSelector):
         self.now: float = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready; if nothing is, let ``timeout`` pass at once."""
+        """Return the ready files. If there are none, advance the time by ``timeout``."""
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -59,7 +59,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     """An event loop whose time is virtual and whose network is memory.
 
     Args:
-        network: The network of its servers and connections; a new one of its own by default.
+        network: The network of its servers and connections (default: a new one).
 
     Attributes:
         network: The network.
@@ -109,12 +109,12 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # as above
         self, executor: Any, func: Callable[..., ResultT], *arguments: Any
     ) -> asyncio.Future[ResultT]:
-        """Run the function at once, here: threads would make the run depend on the machine."""
+        """Run the function at once, in this thread: real threads would make the run depend on the machine."""
         del executor
         future: asyncio.Future[ResultT] = self.create_future()
         try:
             future.set_result(func(*arguments))
-        except Exception as error:  # noqa: BLE001  (it belongs to whoever awaits the future)
+        except Exception as error:  # noqa: BLE001  (it is raised where the future is awaited)
             future.set_exception(error)
         return future
 
@@ -125,12 +125,12 @@ def run_virtual(
     """Run a coroutine on a new virtual-clock loop, and return its result.
 
     Args:
-        main: What to run.
-        network: The network; a new one by default.
+        main: The coroutine.
+        network: The network (default: a new one).
         debug: asyncio's debug mode.
 
     Raises:
-        DeadlockError: It waits for something that will never come.
+        DeadlockError: If it waits for an event that can never happen.
     """
     with asyncio.Runner(debug=debug, loop_factory=lambda: VirtualClockLoop(network)) as runner:
         return runner.run(main)

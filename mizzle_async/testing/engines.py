@@ -24,14 +24,14 @@ def start_engine(name: EngineName = "embedded", *, port: int | None = None) -> E
     """Start an engine by its name and wait until it answers.
 
     Args:
-        name: Which one.
-        port: The port on 127.0.0.1; a free one if None.
+        name: The engine's name.
+        port: The port on 127.0.0.1. None takes a free one.
 
     Returns:
-        The running engine; stop it with `stop()`, or use it as a context manager that stops it at the end.
+        The running engine. Stop it with `stop()`, or use it as a context manager that stops it at the end.
 
     Raises:
-        EngineError: If it cannot be set up or started.
+        EngineError: If it cannot be installed or started.
     """
     match name:
         case "embedded":

@@ -1,6 +1,6 @@
 """A network in memory, for the virtual clock: listeners, connections, names, latency, refusals and silence.
 
-What is sent arrives in order, after the network's latency, in the turn of the loop in which it is due.
+Bytes arrive in the order of sending, after the network's latency.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ Address = tuple[str, int]
 
 _FIRST_PORT = 49152
 _READ_BYTES = 256 * 1024
-"""What arrives in one piece at most, as when asyncio reads a socket."""
+"""The largest piece that arrives at once, as when asyncio reads a socket."""
 
 
 class MemoryNetwork:
-    """Who listens where, and how far away they are.
+    """Listeners, their names and their distance.
 
     Attributes:
-        names: Host names to addresses; an empty tuple is a name without an address. Addresses need no entry.
-        latency: Gives the seconds that the next message takes one way; a function, so that it can be random or change.
-        silent: Addresses that swallow everything: connecting to them never ends.
-        look_ups: Every name that was asked for, in order.
+        names: Host names to addresses. An empty tuple is a name without an address. Addresses need no entry.
+        latency: Returns the seconds that the next message takes one way. It is a function, so that it can vary.
+        silent: Addresses that never answer: connecting to them never ends.
+        look_ups: Every name that was looked up, in order.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class MemoryNetwork:
         self._next_port = _FIRST_PORT
 
     def listen(self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> MemoryServer:
-        """Listen at an address; port 0 takes a free one."""
+        """Listen at an address. Port 0 takes a free one."""
         if not port:
             port, self._next_port = self._next_port, self._next_port + 1
         if (host, port) in self._servers:
@@ -50,14 +50,14 @@ class MemoryNetwork:
         return self._servers.get(server.address) is server
 
     def forget(self, server: MemoryServer) -> None:
-        """Listen no more."""
+        """Remove a listener."""
         self._servers.pop(server.address, None)
 
     async def resolve(self, host: str, port: int) -> tuple[str, ...]:  # noqa: ARG002  (as the pool's resolvers are called)
         """Look a name up.
 
         Raises:
-            OSError: It has no address.
+            OSError: If it has no address.
         """
         self.look_ups.append(host)
         addresses = self.names.get(host, (host,) if host[:1].isdigit() else ())
@@ -97,18 +97,18 @@ class MemoryServer(asyncio.AbstractServer):
 
     @property
     def sockets(self) -> tuple[_MemorySocket, ...]:
-        """One socket-like object, which knows its address."""
+        """A list of one object, which has the address as a socket does."""
         return (_MemorySocket(self.address),)
 
     def close(self) -> None:
-        """Listen no more; connections stay."""
+        """Stop listening. Connections stay open."""
         self._network.forget(self)
 
     async def wait_closed(self) -> None:
-        """Return at once: nothing is left to wait for."""
+        """Return at once: closing takes no time."""
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop that runs now: there is no other."""
+        """Return the running loop."""
         return asyncio.get_running_loop()
 
     def is_serving(self) -> bool:
@@ -116,7 +116,7 @@ class MemoryServer(asyncio.AbstractServer):
         return self._network.listens(self)
 
     async def start_serving(self) -> None:
-        """Do nothing: it listens since it was made."""
+        """Do nothing: it has listened since it was made."""
 
     async def serve_forever(self) -> None:
         """Wait until cancelled, then close."""
@@ -127,7 +127,7 @@ class MemoryServer(asyncio.AbstractServer):
 
 
 class _MemorySocket:
-    """The little of a socket that is asked of it."""
+    """The few methods of a socket that its users call."""
 
     def __init__(self, address: Address, transport: MemoryTransport | None = None) -> None:
         self._address = address
@@ -143,7 +143,7 @@ class _MemorySocket:
         return -1
 
     def setsockopt(self, level: int, option: int, _value: object) -> None:
-        """Take note of a lingering time of zero: closing then resets."""
+        """Record a lingering time of zero: closing then resets."""
         if self._transport is not None and (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
             self._transport.resets = True
 
@@ -153,7 +153,7 @@ class MemoryTransport(asyncio.Transport):
 
     Attributes:
         peer: The other end.
-        resets: Whether aborting it resets the other end, rather than ending the stream.
+        resets: Whether aborting it resets the other end instead of ending the stream.
     """
 
     def __init__(
@@ -187,11 +187,11 @@ class MemoryTransport(asyncio.Transport):
         return self._closing
 
     def is_reading(self) -> bool:
-        """Return whether data is taken in."""
+        """Return whether the protocol reads."""
         return not self._closing
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send bytes to the other end; what is sent after closing is lost, as on a socket."""
+        """Send bytes to the other end. After closing they are lost, as on a socket."""
         if self.peer is None or self._closing:
             return
         for start in range(0, len(data), _READ_BYTES):
@@ -202,29 +202,29 @@ class MemoryTransport(asyncio.Transport):
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
-        """Say that one direction alone cannot be closed."""
+        """Return False: one direction alone cannot be closed."""
         return False
 
     def get_write_buffer_size(self) -> int:
-        """Return 0: nothing waits here."""
+        """Return 0: there is no buffer."""
         return 0
 
     def close(self) -> None:
-        """Close this end; the other end sees the end of the stream."""
+        """Close this end. The other end sees the end of the stream."""
         self._end(ended=True)
 
     def abort(self) -> None:
-        """Close this end; the other end sees the end of the stream, or a reset where that was asked for."""
+        """Close this end. The other end sees a reset if ``resets`` is set, else the end of the stream."""
         self._end(ended=not self.resets)
 
     def arrive(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Let something happen here after the network's latency, and after everything that was sent before it."""
+        """Schedule a call after the network's latency, and after everything that was sent before."""
         self._due = max(self._due, self._loop.time() + self._network.latency())
         self._arriving.append((action, arguments))
         self._loop.call_at(self._due, self._take_next)
 
     def receive(self, data: bytes) -> None:
-        """Hand bytes to the protocol, by its own buffer where it brings one."""
+        """Pass bytes to the protocol, through its own buffer if it has one."""
         if self._closing:
             return
         protocol = self._protocol
@@ -239,12 +239,12 @@ class MemoryTransport(asyncio.Transport):
             data = data[taken:]
 
     def receive_end(self) -> None:
-        """Tell the protocol that the stream has ended, and close unless it asks to go on."""
+        """Report the end of the stream to the protocol, and close unless it asks to stay open."""
         if not self._closing and not self._protocol.eof_received():
             self.close()
 
     def receive_reset(self) -> None:
-        """Tell the protocol that the connection was reset."""
+        """Report the reset to the protocol."""
         if not self._lost:
             self._closing = True
             self._lose(ConnectionResetError(104, "Connection reset by peer"))
@@ -258,7 +258,7 @@ class MemoryTransport(asyncio.Transport):
         self._loop.call_soon(self._lose, None)
 
     def _take_next(self) -> None:
-        """Do what arrived first: timers that are due at one moment may fire in any order."""
+        """Run the oldest call: timers that are due at the same moment may fire in any order."""
         action, arguments = self._arriving.popleft()
         action(*arguments)
 

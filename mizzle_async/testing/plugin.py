@@ -1,7 +1,7 @@
 """Engines as pytest fixtures.
 
-Ask for it by name, in the top `conftest.py`: `pytest_plugins = ["mizzle_async.testing.plugin"]`.
-Every fixture lives as long as the test session: tests share an engine and keep apart by the names of their tables.
+Load it by name in the top `conftest.py`: `pytest_plugins = ["mizzle_async.testing.plugin"]`.
+Every fixture lasts for the test session: tests share an engine, and use table names of their own.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FIXTURES: dict[EngineName, str] = {"embedded": "embedded_engine", "dynamodb-loca
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--dynamodb-engine`, which limits what the fixture `engine` stands for."""
+    """Add `--dynamodb-engine`, which limits the engines of the fixture `engine`."""
     parser.getgroup("mizzle_async").addoption(
         "--dynamodb-engine",
         action="append",

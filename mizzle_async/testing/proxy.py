@@ -1,7 +1,7 @@
-"""A proxy on loopback that stands before an engine and does to requests and answers what networks and services do.
+"""A proxy on loopback, before an engine, that shows the faults of networks and services.
 
-It understands HTTP, so that it can tell an answer that was lost, after the request was applied, from a request that was
-lost before, and counts what the engine was really given: the truth that a test compares its client's story with.
+It understands HTTP, so it can lose an answer, after the engine applied the request, or lose the request before that. It
+counts the requests that reached the engine: a test compares its client's report with that count.
 
 Example:
     async with FaultProxy(engine.endpoint_url, sometimes(Fault.drop_after(), 0.2, random.Random(7))) as proxy:
@@ -36,13 +36,12 @@ def _unchanged(reply: Reply) -> Reply:
 
 @frozen
 class Fault:
-    """One thing that goes wrong with one request.
+    """A fault of one request.
 
     Attributes:
-        name: For counting.
-        forwards: Whether the engine is given the request, and so may apply it.
-        change: Makes what the client is given out of what the engine answered (out of an empty answer, if it was not
-            asked).
+        name: The name in the counts.
+        forwards: Whether the request reaches the engine, which may then apply it.
+        change: Makes the client's answer out of the engine's, or out of an empty one if the engine was not asked.
     """
 
     name: str
@@ -66,57 +65,57 @@ class Fault:
 
     @classmethod
     def hang_before(cls) -> Fault:
-        """Keep the request, and say nothing."""
+        """Keep the request, and send nothing."""
         return cls("hang before", forwards=False, change=lambda _reply: Reply.hang())
 
     @classmethod
     def hang_after(cls) -> Fault:
-        """Keep the answer, and say nothing."""
+        """Keep the answer, and send nothing."""
         return cls("hang after", change=lambda _reply: Reply.hang())
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """Give the answer that much later."""
+        """Delay the answer by so many seconds."""
         return cls("delay", change=lambda reply: evolve(reply, pause=seconds))
 
     @classmethod
     def cut(cls, count: int, ending: Ending = Ending.CLOSE) -> Fault:
-        """Cut the answer after that many bytes of head and body."""
+        """Cut the answer after so many bytes of head and body."""
         return cls("cut", change=lambda reply: reply.cut_at(count, ending))
 
     @classmethod
     def corrupt(cls) -> Fault:
-        """Change one byte of the body, and leave its checksum and length."""
+        """Change one byte of the body, but neither its checksum nor its length."""
         return cls("corrupt", change=_corrupted)
 
     @classmethod
     def drip(cls, count: int, seconds: float = 0.0) -> Fault:
-        """Give the answer a few bytes at a time."""
+        """Send the answer in small portions."""
         return cls("drip", change=lambda reply: evolve(reply, drip=count, pause=seconds))
 
     @classmethod
     def chunked(cls) -> Fault:
-        """Give the answer in chunks: not a fault, and to be understood."""
+        """Send the answer in chunks: this is no fault, and clients must understand it."""
         return cls("chunked", change=lambda reply: evolve(reply, framing="chunked"))
 
     @classmethod
     def instead(cls, reply: Reply, *, forwards: bool = False, name: str = "instead") -> Fault:
-        """Answer something else: `Reply.throttled`, `Reply.html`, `Reply.redirect`, …."""
+        """Answer with another reply, such as `Reply.throttled`, `Reply.html` or `Reply.redirect`."""
         return cls(name, forwards=forwards, change=lambda _reply: reply)
 
     @classmethod
     def throttle(cls) -> Fault:
-        """Answer that the request's rate is too high; the engine never sees it."""
+        """Answer that the request's rate is too high. The engine never sees it."""
         return cls.instead(Reply.throttled(), name="throttle")
 
     @classmethod
     def html(cls, status: int = 503) -> Fault:
-        """Answer with a page of HTML; the engine never sees the request."""
+        """Answer with a page of HTML. The engine never sees the request."""
         return cls.instead(Reply.html(status), name="html")
 
     @classmethod
     def redirect(cls, location: str, status: int = 307) -> Fault:
-        """Answer that the request should be sent elsewhere; the engine never sees it."""
+        """Answer that the request should be sent elsewhere. The engine never sees it."""
         return cls.instead(Reply.redirect(location, status), name="redirect")
 
 
@@ -125,15 +124,15 @@ Faults: TypeAlias = Iterable[Fault | None] | Callable[[Request], Fault | None]
 
 
 class FaultProxy:
-    """Stand before an engine, and let things go wrong.
+    """Pass requests on to an engine, with faults.
 
     Args:
         upstream: The engine's URL.
-        faults: What goes wrong. When a list is used up, nothing does any more.
+        faults: The faults. After the end of a list there are no more.
 
     Attributes:
-        forwarded: How often the engine was given each operation.
-        faulted: How often each fault, by name, was used.
+        forwarded: The number of requests of each operation that reached the engine.
+        faulted: The number of uses of each fault, by name.
     """
 
     def __init__(self, upstream: str, faults: Faults = ()) -> None:
@@ -172,12 +171,12 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where it listens, as an ``endpoint_url``."""
+        """The URL to use as ``endpoint_url``."""
         return self._server.url
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it listens."""
+        """The port that it listens on."""
         return self._server.endpoint
 
     @property
@@ -192,7 +191,7 @@ class FaultProxy:
 
     @property
     def server(self) -> ScriptedServer:
-        """The side that clients see."""
+        """The server that clients connect to."""
         return self._server
 
     async def _answer(self, request: Request) -> Reply:
@@ -221,8 +220,8 @@ def sometimes(
     Args:
         fault: The fault.
         share: Between 0 and 1.
-        generator: Decides; seeded, it decides the same again.
-        operations: Only these; all if empty.
+        generator: Chooses the requests. With the same seed it chooses the same ones.
+        operations: The operations that may be chosen (none named: all).
     """
     chosen = frozenset(operations)
 
@@ -244,7 +243,7 @@ def _in_order(faults: Iterable[Fault | None]) -> Callable[[Request], Fault | Non
 
 
 def _as_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """Pass an answer on as it came: with its own checksum, or without one."""
+    """Return the engine's answer unchanged: with its own checksum, or without one."""
     passed = {name: value for name, value in headers.items() if name not in _HOP_HEADERS}
     return Reply(body, status, passed, "absent", own_headers=False)
 

@@ -1,6 +1,6 @@
-"""What a scripted server answers: a whole answer, or one of the many ways in which it may go wrong.
+"""The replies of a scripted server: complete answers and every kind of broken one.
 
-These are plain values; `mizzle_async.testing.server` plays them.
+They are plain values. `mizzle_async.testing.server` sends them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PAGE = b"<html><body><h1>Service Unavailable</h1></body></html>"
 
 
 class Ending(Enum):
-    """What becomes of the connection after the last byte of a `Reply`."""
+    """The state of the connection after the last byte of a `Reply`."""
 
     KEEP = "keep"
     """It waits for the next request."""
@@ -38,7 +38,7 @@ class Ending(Enum):
     """The server resets it (RST)."""
 
     HANG = "hang"
-    """It stays open and says nothing more, whatever is asked."""
+    """It stays open and answers nothing more."""
 
 
 @frozen
@@ -48,15 +48,15 @@ class Reply:
     Attributes:
         payload: The body: bytes as they are, anything else as JSON.
         status: The HTTP status.
-        headers: Added to, or put in place of, what DynamoDB sends; None as a value leaves a header out.
+        headers: Added to DynamoDB's headers or put in their place. A value of None leaves a header out.
         checksum: ``x-amz-crc32``: right, wrong, or absent.
-        framing: How the body's end is told: by ``Content-Length``, in chunks, or by closing the connection.
+        framing: How the body ends: by ``Content-Length``, in chunks, or by closing the connection.
         prefix: Bytes before the status line, such as an interim answer.
         trailing: Bytes after the answer that belong to nothing.
-        cut: Send only that many bytes of the whole, then do what ``ending`` says.
-        drip: Send that many bytes at a time.
+        cut: Send only so many bytes of the whole, then end as ``ending`` says.
+        drip: Send so many bytes at a time.
         pause: Seconds before the first byte and, with ``drip``, before each further portion.
-        ending: What becomes of the connection.
+        ending: The state of the connection afterwards.
         own_headers: Whether the headers that DynamoDB always sends are added.
     """
 
@@ -75,14 +75,14 @@ class Reply:
 
     @classmethod
     def error(cls, code: str, message: str = "", *, status: int = 400, **members: Any) -> Reply:
-        """Answer with an error of the service, such as ``ValidationException``; further members as they are."""
+        """Answer with an error of the service, such as ``ValidationException``, with further members as they are."""
         return cls({"__type": _NAMESPACE + code, "message": message or f"scripted {code}", **members}, status)
 
     @classmethod
     def throttled(
         cls, reason: str = "TableReadKeyRangeThroughputExceeded", resource: str = "arn:aws:dynamodb"
     ) -> Reply:
-        """Answer that the request's rate is too high, with a reason as the service words it."""
+        """Answer that the request's rate is too high, with a reason in the service's form."""
         message = "The level of configured provisioned throughput for the table was exceeded."
         reasons = [{"reason": reason, "resource": resource}]
         return cls.error("ProvisionedThroughputExceededException", message, ThrottlingReasons=reasons)
@@ -104,7 +104,7 @@ class Reply:
 
     @classmethod
     def close(cls) -> Reply:
-        """Read the request and close the connection without a byte: what a stale keep-alive connection does."""
+        """Read the request and close the connection without a byte, as a stale keep-alive connection does."""
         return cls(cut=0, ending=Ending.CLOSE)
 
     @classmethod
@@ -130,7 +130,7 @@ class Reply:
         return b"".join((self.prefix, "\r\n".join(lines).encode("latin-1"), b"\r\n\r\n", framed, self.trailing))
 
     def parts(self, request_id: str = "", date: str = "") -> tuple[int, dict[str, str], bytes]:
-        """Return status, lower-case names to values, and body: what a client makes of the bytes."""
+        """Return status, headers (lower-case names to values) and body, as a client reads them."""
         body = self.body()
         return self.status, {name: entry[1] for name, entry in self._head(body, request_id, date).items()}, body
 
@@ -156,7 +156,7 @@ class Reply:
 
 
 def _chunked(body: bytes) -> bytes:
-    """Split a body into three chunks, so that a client has something to join."""
+    """Split a body into three chunks, so that a client must join them."""
     size = max(1, -(-len(body) // 3))
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return b"".join([b"%x\r\n%b\r\n" % (len(part), part) for part in parts]) + b"0\r\n\r\n"

@@ -1,7 +1,7 @@
 """A loopback HTTP/1.1 server that plays a script and keeps a log of every connection, request and byte.
 
-It answers like DynamoDB (``x-amz-crc32``, ``x-amzn-RequestId``, ``Date``) unless the script says otherwise, on any
-event loop, uvloop and that of the virtual clock included. It knows nothing of what it says: that is up to the script.
+It answers like DynamoDB (``x-amz-crc32``, ``x-amzn-RequestId``, ``Date``) unless the script says otherwise. It runs on
+any event loop, uvloop and the virtual clock's included. The content of the answers is the script's.
 
 Example:
     async with ScriptedServer([Reply.throttled(), Reply({"Item": item})]) as server:
@@ -83,11 +83,11 @@ Script: TypeAlias = Iterable[Reply] | Callable[[Request], Reply | Awaitable[Repl
 
 
 class ScriptedServer:
-    """Play a script to whoever connects.
+    """Play a script to every client that connects.
 
     Args:
-        script: What to answer.
-        then: What to answer when a script of fixed replies is used up.
+        script: The replies.
+        then: The reply after the end of a script of fixed replies.
         tls: Serve TLS with this context (`mizzle_async.testing.tls` makes them).
         greeting: Bytes to send as soon as a connection is open, before any request.
 
@@ -95,7 +95,7 @@ class ScriptedServer:
         greeting: The bytes that open a connection.
         log: Every `Event`, in order.
         requests: Every `Request`, in order.
-        errors: What the script raised, which is a mistake in the test; `stop` raises the first.
+        errors: Exceptions of the script, which are mistakes of the test; `stop` raises the first.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class ScriptedServer:
         self.errors: list[BaseException] = []
 
     async def start(self, port: int = 0) -> Self:
-        """Listen on 127.0.0.1; port 0 takes a free one, a given one lets a stopped server come back."""
+        """Listen on 127.0.0.1. Port 0 takes a free one. With its old port, a stopped server comes back."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _ServerConnection(self),
@@ -155,28 +155,28 @@ class ScriptedServer:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it listens. Over TLS the host is ``localhost``, which the test certificates name."""
+        """The port that it listens on."""
         return Endpoint("https" if self._tls else "http", "localhost" if self._tls else "127.0.0.1", self._port)
 
     @property
     def url(self) -> str:
-        """Where it listens, as an ``endpoint_url``."""
+        """The URL to use as ``endpoint_url``. Over TLS its host is ``localhost``, as in the test certificates."""
         endpoint = self.endpoint
         return f"{endpoint.scheme}://{endpoint.host}:{endpoint.port}"
 
     @property
     def opened(self) -> int:
-        """How many connections were ever opened."""
+        """The number of connections that were ever opened."""
         return self._opened
 
     @property
     def open(self) -> int:
-        """How many connections are open now."""
+        """The number of connections that are open."""
         return len(self._connections)
 
     @property
     def operations(self) -> list[str]:
-        """The operations asked for, in order."""
+        """The operations of the requests, in order."""
         return [request.operation for request in self.requests]
 
     def count(self, kind: str) -> int:
@@ -188,22 +188,22 @@ class ScriptedServer:
         self._script = script if callable(script) else _in_order(script, Reply() if then is None else then)
 
     def forget(self) -> None:
-        """Empty the log and the list of requests: a long run need not keep them."""
+        """Empty the log and the list of requests, as a long run may need."""
         self.log.clear()
         self.requests.clear()
 
     def close_connections(self, *, reset: bool = False) -> None:
-        """Close (or reset) every open connection now, whatever it is doing."""
+        """Close or reset every open connection now, also in the middle of an answer."""
         for connection in tuple(self._connections):
             connection.end(Ending.RESET if reset else Ending.CLOSE)
 
     def send_unasked(self, data: bytes) -> None:
-        """Send bytes on every open connection, though nobody asked."""
+        """Send bytes that no client asked for on every open connection."""
         for connection in tuple(self._connections):
             connection.write(data)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a condition holds; it is tried after every event."""
+        """Wait until a condition is true. It is checked after every event."""
         if condition():
             return
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -211,19 +211,19 @@ class ScriptedServer:
         await watcher
 
     def record(self, event: Event) -> None:
-        """Write one line of the log, and wake whoever waited for it."""
+        """Add an event to the log, and wake the waiting `wait_for` calls."""
         self.log.append(event)
         self._watchers = [entry for entry in self._watchers if not self._wake(*entry)]
 
     def answer(self, request: Request) -> Reply | Awaitable[Reply]:
-        """Note a request and look up its answer."""
+        """Record a request and return its answer."""
         self.requests.append(request)
         reply = self._script(request)
         self.record(Event("request", request.connection, request.number))
         return reply
 
     def enter(self, connection: _ServerConnection) -> int:
-        """Note a new connection and return its number."""
+        """Record a new connection and return its number."""
         self._connections[connection] = None
         self._opened += 1
         number = self._opened
@@ -231,7 +231,7 @@ class ScriptedServer:
         return number
 
     def leave(self, connection: _ServerConnection) -> None:
-        """Note the end of a connection."""
+        """Record the end of a connection."""
         self._connections.pop(connection, None)
         self.record(Event("closed", connection.number))
 
@@ -281,7 +281,7 @@ class _ServerConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self.end(Ending.CLOSE)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (why it ended is the client's tale)
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (the client knows why it ended)
         self._transport = None
         if self._pending is not None:
             self._pending.cancel()
@@ -319,7 +319,7 @@ class _ServerConnection(asyncio.Protocol):
             self._server.record(Event("sent", self.number, len(data)))
 
     def end(self, ending: Ending) -> None:
-        """Do to the connection what the script says."""
+        """End the answer as the script says."""
         if ending is Ending.HANG:
             self._hanging = True
         if self._transport is None or ending in {Ending.KEEP, Ending.HANG}:
@@ -342,14 +342,14 @@ class _ServerConnection(asyncio.Protocol):
                 self._begin(reply)
                 return
             pending = asyncio.ensure_future(reply)
-        except Exception as error:  # noqa: BLE001  (whatever the script raises: `stop` does, in the test that wrote it)
+        except Exception as error:  # noqa: BLE001  (`stop` raises it, in the test that wrote the script)
             self._mistaken(error)
             return
         self._pending = pending
         pending.add_done_callback(self._answered)
 
     def _answered(self, pending: asyncio.Future[Reply]) -> None:
-        """Go on with the reply that a coroutine of the script came to; one that raised closes the connection."""
+        """Send the reply that a coroutine of the script returned. If it raised, reset the connection."""
         self._pending = None
         if pending.cancelled():
             return
@@ -360,7 +360,7 @@ class _ServerConnection(asyncio.Protocol):
             self._mistaken(error)
 
     def _mistaken(self, error: BaseException) -> None:
-        """Note a mistake of the script, and end the connection."""
+        """Record a mistake of the script, and reset the connection."""
         self._server.errors.append(error)
         self.end(Ending.RESET)
 

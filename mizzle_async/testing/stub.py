@@ -1,7 +1,7 @@
-"""Doubles for unit tests: what the service would answer, without a service, a server or a socket.
+"""Doubles for unit tests, without a service, a server or a socket.
 
-`StubCaller` stands in for everything below a client: signing, pool, retries. `StubTransport` stands in for the pool
-only, so that signing and retrying are the real ones.
+`StubCaller` replaces everything below a client: signing, pool, retries. `StubTransport` replaces the pool only, so that
+signing and retries are the real ones.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ class StubCaller:
     """Answer calls from a script.
 
     Args:
-        replies: What to answer, by operation. An operation that is not named, or whose answers are used up, is an error
-            of the test.
+        replies: The answers, by operation. A request without an answer is an error of the test.
 
     Attributes:
         requests: Every request, in order.
@@ -47,7 +46,7 @@ class StubCaller:
         return f"<StubCaller {len(self.requests)} requests; answers {', '.join(sorted(self._replies)) or 'nothing'}>"
 
     def on(self, operation: str, reply: Scripted | Sequence[Scripted] | Callable[[WireRequest], Scripted]) -> None:
-        """Say what an operation answers from now on."""
+        """Set the answer of an operation from now on."""
         if callable(reply):
             self._replies[operation] = reply
         elif isinstance(reply, Sequence):
@@ -57,7 +56,7 @@ class StubCaller:
 
     @property
     def operations(self) -> list[str]:
-        """The operations asked for, in order."""
+        """The operations of the requests, in order."""
         return [request.operation for request in self.requests]
 
     @property
@@ -78,7 +77,7 @@ class StubCaller:
         return WireResponse(payload, f"STUB{len(self.requests):04}")
 
     async def control(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a call about tables from the same script; it is noted as a request with the parameters as its body."""
+        """Answer a call about tables from the same script, and record it with its parameters as the body."""
         table = str(parameters.get("TableName", ""))
         request = WireRequest(operation, orjson.dumps(dict(parameters), default=str), table, RepeatSafety.UNSAFE)
         return (await self.call(request)).payload
@@ -91,9 +90,9 @@ class StubTransport:
     """Answer exchanges from a script, with real bytes: every answer passes the same checks as one from a socket.
 
     Args:
-        script: Replies in order, or a function (or coroutine function) of the exchange; an exception in place of a
+        script: Replies in order, or a function (or coroutine function) of the exchange. An exception in place of a
             reply is raised. The fields of a `Reply` that need a connection (``cut``, ``drip``, ``pause``, ``ending``)
-            mean nothing here.
+            have no effect.
 
     Attributes:
         exchanges: Every exchange, in order.

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, for TLS on loopback: good certificates, and every kind of bad one.
+"""A private certificate authority for TLS on loopback: good certificates, and every kind of bad one.
 
 Needs the ``cryptography`` package (``pip install mizzle-async[cursors]``).
 """
@@ -22,7 +22,7 @@ _DAY = dt.timedelta(days=1)
 
 
 class LocalAuthority:
-    """Issue certificates that only a client told of `ca_bundle` trusts.
+    """Issue certificates that only a client with `ca_bundle` trusts.
 
     Use it as a context manager: its files are temporary.
 
@@ -54,9 +54,9 @@ class LocalAuthority:
         """Make a context for a server, with a new certificate.
 
         Args:
-            names: Host names and addresses that it is good for.
-            expired: Let it have ended yesterday.
-            self_signed: Let it be signed by itself, not by this authority.
+            names: Host names and addresses that it is valid for.
+            expired: Whether it expired yesterday.
+            self_signed: Whether it signs itself, instead of this authority.
         """
         key = _new_key()
         signer = None if self_signed else (self._certificate, self._key)
@@ -66,7 +66,7 @@ class LocalAuthority:
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """Make a context for a client that trusts this authority, and nobody else."""
+        """Make a context for a client that trusts this authority only."""
         return ssl.create_default_context(cafile=self.ca_bundle)
 
     def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey | None = None) -> Path:
