@@ -1,4 +1,4 @@
-"""Reading what may block, such as standard input, aside from the loop: so that Ctrl-C is heard meanwhile."""
+"""Read a blocking source, such as standard input, in a thread, so that Ctrl-C works meanwhile."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final, Generic, TypeVar
 T = TypeVar("T")
 
 MOST_AHEAD: Final = 1_000
-"""What is read ahead at most."""
+"""The number of items that are read ahead."""
 
 
 class Aside(Generic[T]):
-    """An asynchronous iterator of what a blocking one gives, in a thread that does not keep the process alive.
+    """An asynchronous iterator over a blocking one, which runs in a thread that does not keep the process alive.
 
     Args:
         items: The blocking iterator.
@@ -32,25 +32,25 @@ class Aside(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        is_item, found = await self._queue.get()
+        is_item, value = await self._queue.get()
         if not is_item:
-            self._queue.put_nowait((False, found))  # the end stays the end
-            raise found
+            self._queue.put_nowait((False, value))  # a finished iterator stays finished
+            raise value
         self._room.release()
-        item: T = found
+        item: T = value
         return item
 
     def _read(self) -> None:
         try:
             for item in self._items:
                 self._room.acquire()
-                self._tell(is_item=True, found=item)
-        except Exception as error:  # noqa: BLE001  (raised where the items are wanted)
-            self._tell(is_item=False, found=error)
+                self._put(is_item=True, value=item)
+        except Exception as error:  # noqa: BLE001  (it is raised where the items are read)
+            self._put(is_item=False, value=error)
         else:
-            self._tell(is_item=False, found=StopAsyncIteration())
+            self._put(is_item=False, value=StopAsyncIteration())
 
-    def _tell(self, *, is_item: bool, found: Any) -> None:
-        # A loop that is closed wants nothing any more.
+    def _put(self, *, is_item: bool, value: Any) -> None:
+        # The loop is closed: no one reads any more.
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, (is_item, found))
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, (is_item, value))

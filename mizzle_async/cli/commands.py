@@ -1,4 +1,4 @@
-"""The commands by name. Each is a function of its name, in a module that is imported when the command is asked for."""
+"""The table of commands. Each is a function of its name, in a module that is imported when the command runs."""
 
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from mizzle_async.cli.exit_codes import EXIT_CODES, INTERRUPTED
 
 
 class Place(NamedTuple):
-    """Where a command is, and the extra that it needs beyond `cli`."""
+    """The module of a command, and the extra that it needs beside `cli`."""
 
     module: str
     extra: str | None = None
@@ -36,11 +36,11 @@ class Commands(click.Group):
     """A group that finds its commands in the table above."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Name the commands, for the help and for completion."""
+        """Return the names of the commands, for the help and for completion."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import a command; one whose extra is missing is there too, and says what it needs."""
+        """Import a command. If its extra is missing, the command fails and names the extra."""
         if cmd_name not in COMMANDS:
             return None
         place = COMMANDS[cmd_name]
@@ -53,7 +53,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C before its work begins, or after it, ends like one in the middle."""
+        """Run a command. Ctrl-C before or after its work ends it as in the middle."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

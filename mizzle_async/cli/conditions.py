@@ -1,4 +1,4 @@
-"""Conditions as the shell writes them: ``--filter PATH OPERATOR VALUE``, and comparisons of a sort key."""
+"""Conditions in the shell: ``--filter PATH OPERATOR VALUE``, and comparisons of a sort key."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ FILTER_HELP: Final = (
 
 
 def filter_condition(opened: Opened, path: str, operator: str, text: str) -> Condition[Any]:
-    """Return the condition that three words state.
+    """Return the condition of three words.
 
     Raises:
-        click.UsageError: They state none.
-        MarshallingError: The value does not fit the attribute.
+        click.UsageError: If they are no condition.
+        MarshallingError: If the value does not fit the attribute.
     """
     try:
         first, *inside = parse_path(path)
@@ -69,12 +69,12 @@ def filter_condition(opened: Opened, path: str, operator: str, text: str) -> Con
                 raise click.UsageError(f"{path} type takes one of {' '.join(TYPE_CODES)}")
             made = place.attribute_type(text)
         case _:
-            raise click.UsageError(f"{operator!r} is no operator: use one of {' '.join(OPERATORS)}")
+            raise click.UsageError(f"{operator!r} is not an operator: use one of {' '.join(OPERATORS)}")
     return made
 
 
 def _plain(path: AttributePath[Any, Any]) -> AttributePath[Any, Any]:
-    """Return a path whose comparisons are filters, of a key attribute too."""
+    """Return a path whose comparisons are filters, also for a key attribute."""
     return AttributePath[Any, Any](path.owner, path.segments)
 
 
@@ -84,11 +84,11 @@ def filter_conditions(opened: Opened, filters: Iterable[tuple[str, str, str]]) -
 
 
 def sort_condition(opened: Opened, path: SortKeyPath[Any, Any], operator: str, text: str) -> SortKeyCondition[Any]:
-    """Return the condition on a sort key that two words state.
+    """Return the condition on a sort key of two words.
 
     Raises:
-        click.UsageError: They state none.
-        MarshallingError: The value does not fit the attribute.
+        click.UsageError: If they are no condition.
+        MarshallingError: If the value does not fit the attribute.
     """
     if operator == "between":
         low, high = _pair(opened, text, path.segments)

@@ -1,4 +1,4 @@
-"""What every command shares: how the service is reached, and how a command ends."""
+"""The connection to the service and the exit of a command, for every command."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from mizzle_async.instruments.heat import Heat
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 TIMEOUT: Final = 60.0
-"""Seconds for a call, or a batch: who waits at a shell is better served by an answer than by a quick error."""
+"""Seconds for a call or a batch: at a shell, a late answer is better than a quick error."""
 
 
 @frozen
 class Connection:
-    """How the service is reached; what is not given comes from the AWS configuration, as in the AWS CLI.
+    """The address and the credentials of the service. Missing parts come from the AWS configuration, as in the AWS CLI.
 
     Attributes:
-        endpoint_url: Where to send everything.
+        endpoint_url: The address for every request.
         profile_name: The profile.
         region_name: The region.
         heat: Counts the units that each partition key consumes.
@@ -45,15 +45,15 @@ class Connection:
     heat: Heat = field(factory=Heat, init=False)
 
     def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
-        """Open a client, do the work, and exit with the code that it returns."""
-        logging.getLogger("mizzle_async").addHandler(logging.NullHandler())  # an error is told once, by what follows
+        """Open a client, do the work, and exit with the work's code."""
+        logging.getLogger("mizzle_async").addHandler(logging.NullHandler())  # each error is shown once, below
         try:
             code = anyio.run(self._work, work)
         except MizzleError as error:
             click.echo(f"{type(error).__name__}: {error}", err=True)
             code = FAILED
         except OSError as error:
-            if error.errno == errno.EPIPE:  # who reads the output has seen enough: click ends it
+            if error.errno == errno.EPIPE:  # the reader of the output has closed it: click ends the command
                 raise
             click.echo(f"{type(error).__name__}: {error}", err=True)
             code = FAILED
@@ -63,7 +63,7 @@ class Connection:
         raise SystemExit(code)
 
     def client(self) -> Client:
-        """Return a client, which is not open yet; it counts what each partition key consumes."""
+        """Return a new client that counts the consumption of each partition key."""
         return Client(
             endpoint_url=self.endpoint_url,
             profile_name=self.profile_name,
@@ -78,16 +78,16 @@ class Connection:
     async def _work(self, work: Callable[[Client], Awaitable[int]]) -> int:
         task = asyncio.current_task()
         if task is not None:
-            with contextlib.suppress(NotImplementedError, RuntimeError):  # where there are no signals
+            with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, and loops outside the main thread
                 asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with self.client() as client:
             return await work(client)
 
 
 def connected(command: CommandT) -> CommandT:
-    """Give a command the options of the connection, as its argument ``connection``."""
+    """Add the options of the connection to a command, as its argument ``connection``."""
 
-    @click.option("--endpoint-url", help="Send everything here instead of to the region's endpoint.")
+    @click.option("--endpoint-url", help="Send every request to this address instead of the region's endpoint.")
     @click.option("--profile", "profile_name", help="The profile of the AWS configuration.")
     @click.option("--region", "region_name", help="The AWS region.")
     @functools.wraps(command)

@@ -1,4 +1,4 @@
-"""`mizzle-async copy`: the items of one table into another, of another account or endpoint too."""
+"""`mizzle-async copy`: put the items of one table into another, also in another account or at another endpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
 
 SAMPLE: Final = 1_000
-"""Rows that are looked at for the estimate before a copy."""
+"""The number of items that the estimate before a copy reads."""
 
 
 @click.command(short_help="Copy the items of one table into another.", epilog=EXIT_CODES)
@@ -33,9 +33,9 @@ SAMPLE: Final = 1_000
 @click.argument("target")
 @click.option("--model", metavar="MODULE:CLASS", help="An entity: the types of attributes in --filter.")
 @selecting
-@click.option("--to-endpoint-url", help="Where the target is, if elsewhere.")
-@click.option("--to-profile", help="The profile for the target, if another.")
-@click.option("--to-region", help="The region of the target, if another.")
+@click.option("--to-endpoint-url", help="The address of the target, if it differs.")
+@click.option("--to-profile", help="The profile of the target, if it differs.")
+@click.option("--to-region", help="The region of the target, if it differs.")
 @click.option("--stop-on-error", is_flag=True, help="Stop at the first item that the target refuses.")
 @write_limits
 @resumable
@@ -51,7 +51,7 @@ def copy(
 ) -> None:
     """Put the items of the table SOURCE into the table TARGET, which must exist.
 
-    Items under an existing key are replaced. Ctrl-C stops at once, and says how to go on.
+    Items under an existing key are replaced. Ctrl-C stops at once, and the report says how to go on.
     """
     other = Connection(
         to_endpoint_url or connection.endpoint_url,
@@ -95,7 +95,7 @@ async def _copy(
         return DONE
     state = State.begin(resume, f"copy-{source}-to-{target}")
     file = StateFile(state.path, {"work": "copy", "table": source, "target": target, "selection": selection.words})
-    found = file.read(lambda state: {name: state[name] for name in ("cursor", "taken", "done", "complete")})
+    earlier = file.read(lambda state: {name: state[name] for name in ("cursor", "taken", "done", "complete")})
     rejects = Rejects(Path(f"{target}.rejects.jsonl"), goes_on=resume is not None, stops=stop_on_error)
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"copy {source} to {target}", total=total, quiet=quiet)
@@ -123,11 +123,11 @@ async def _copy(
 
     paged = PagedWork(rows, take, report, display, file, selection.limit)
     job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet, done="copied")
-    return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(found)))
+    return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(earlier)))
 
 
 def _add(report: BatchReport, part: BatchReport) -> None:
-    """Count a part in; what it took and read is counted by who reads."""
+    """Add the report of a part. Reads are counted by the reader."""
     report.written += part.written
     report.rejected += part.rejected
     report.unprocessed += part.unprocessed
@@ -144,7 +144,7 @@ def _sum(report: BatchReport, part: BatchReport) -> BatchReport:
 
 
 async def _rehearse(opened: Opened, goal: Opened, selection: Selection, *, as_json: bool) -> None:
-    """Say what will be consumed: by the size of the table, and a sample of its items."""
+    """Print an estimate of the consumption, from the table's size and a sample of its items."""
     described = opened.description
     estimate = Estimate(goal.description)
     page = await selection.rows(opened).page(max_items=SAMPLE)

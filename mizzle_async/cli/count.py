@@ -1,4 +1,4 @@
-"""`mizzle-async count`: how many items there are."""
+"""`mizzle-async count`: count items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mizzle_async.handles.client import Client
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @connected
 def count(connection: Connection, table: str | None, model: str | None, selection: Selection, *, as_json: bool) -> None:
-    """Count items, by reading them at the service: the cost is that of a query or a scan."""
+    """Count items at the service. The cost is that of a query or a scan."""
 
     async def work(client: Client) -> int:
         opened = await open_table(client, table, model)

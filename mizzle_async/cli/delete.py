@@ -1,4 +1,4 @@
-"""`mizzle-async delete`: one item by its key, or everything that is selected."""
+"""`mizzle-async delete`: delete an item by its key, or the selected items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mizzle_async.handles.client import Client
 from mizzle_async.reading.iterators import Page
 
 
-@click.command(short_help="Delete an item, or everything that is selected.", epilog=EXIT_CODES)
+@click.command(short_help="Delete an item, or the selected items.", epilog=EXIT_CODES)
 @click.argument("key", nargs=-1, metavar="[PARTITION [SORT]]")
 @table_named
 @selecting
@@ -33,10 +33,10 @@ from mizzle_async.reading.iterators import Page
 @bulk_options
 @connected
 def delete(key: tuple[str, ...], connection: Connection, selection: Selection, **options: Any) -> None:
-    """Delete the item of a key, or the items of --partition and --filter; it asks before it deletes many.
+    """Delete the item of a key, or the items of --partition and --filter. It asks before it deletes several.
 
-    A filter is checked again when an item is deleted: one that has changed meanwhile stays. Ctrl-C stops at once, and
-    says how to go on.
+    DynamoDB checks the filter again at each deletion: an item that has changed meanwhile stays. Ctrl-C stops at once,
+    and the report says how to go on.
     """
     selects = bool(selection.partition or selection.filters or selection.index or selection.limit)
     everything = options.pop("everything")
@@ -55,14 +55,14 @@ async def _delete_one(
 ) -> int:
     opened = await open_table(client, table, model)
     item = opened.key(key)
-    found = await (opened.table.get(item, include_expired=True) if dry_run else opened.table.delete(item))
+    result = await (opened.table.get(item, include_expired=True) if dry_run else opened.table.delete(item))
     if options["as_json"]:
-        click.echo(json_bytes({"command": "delete", "dry_run": dry_run, "deleted": int(found is not None)}))
-    elif found is None:
+        click.echo(json_bytes({"command": "delete", "dry_run": dry_run, "deleted": int(result is not None)}))
+    elif result is None:
         click.echo(f"no such item in {opened.table.name}", err=True)
     elif not options["quiet"]:
         click.echo("would delete 1 item" if dry_run else "deleted 1 item", err=True)
-    return DONE if found is not None else NOT_FOUND
+    return DONE if result is not None else NOT_FOUND
 
 
 async def _delete_many(
@@ -97,7 +97,7 @@ async def _delete_many(
         "write_units_per_second": write_units_per_second,
         "timeout": timeout,
     }
-    # What is not filtered needs no state: what is deleted is not found again.
+    # Without a filter no state is needed: deleted items are not read again.
     state = State.begin(resume, f"delete-{name}") if selection.filters and selection.limit is None else None
     if state is not None:
         work = rows.delete_where(progress=display, resume=state.path, **limits)
@@ -114,11 +114,11 @@ async def _delete_many(
 
 
 def _ask(question: str) -> None:
-    """Ask on standard error; standard output is for the report.
+    """Ask on standard error, because standard output is for the report.
 
     Raises:
-        click.Abort: The answer is not yes.
-        KeyboardInterrupt: Ctrl-C, which the loop would hear only after the answer.
+        click.Abort: If the answer is not yes.
+        KeyboardInterrupt: On Ctrl-C, which the loop would see only after the answer.
     """
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

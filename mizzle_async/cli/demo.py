@@ -1,7 +1,7 @@
-"""``mizzle-async demo``: the main job, end to end, on the embedded engine and real data.
+"""``mizzle-async demo``: load and query real data on the embedded engine.
 
-Every airport of the PyPI package ``airportsdata`` is loaded into a table with two indexes and read back through typed
-queries; what is sent is shown beside what was written. Needs the extra ``demo``; contacts nothing but 127.0.0.1.
+It loads every airport of the PyPI package ``airportsdata`` into a table with two indexes and reads them back through
+typed queries. It shows each request beside the code. It needs the extra ``demo``, and contacts 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mizzle_async.testing import EmbeddedEngine
 
 @entity("airports")
 class Airport:
-    """One airport; airports of one country lie together, in the order of their ICAO codes."""
+    """An airport. The airports of a country share a partition, in the order of their ICAO codes."""
 
     country: PartitionKey[str]
     icao: SortKey[str]
@@ -54,7 +54,7 @@ BY_ELEVATION = GlobalSecondaryIndex("by-elevation", partition_key=Airport.timezo
 
 
 def airports() -> list[Airport]:
-    """Return every airport of the package; an empty text is left out, which keeps ``by-iata`` sparse."""
+    """Return every airport of the package. Empty texts are left out, which keeps ``by-iata`` sparse."""
     return [
         Airport(
             country=row["country"],
@@ -82,7 +82,7 @@ def demo() -> None:
 
 
 async def run(console: Console, endpoint_url: str) -> None:
-    """Do the whole tour against the engine at ``endpoint_url``."""
+    """Run every step against the engine at ``endpoint_url``."""
     summary = Grid("step", "result", "seconds", title="What was done")
     clock = _Stopwatch(summary)
     async with Client(endpoint_url=endpoint_url, region_name="eu-central-1", credentials=("demo", "demo")) as client:
@@ -131,7 +131,7 @@ def _show(console: Console, title: str, wire: dict[str, Any]) -> None:
 
 
 class _Stopwatch:
-    """Fills the summary: one row per step, with the seconds since the last."""
+    """The summary: one row per step, with its seconds."""
 
     def __init__(self, summary: Grid) -> None:
         self._summary = summary

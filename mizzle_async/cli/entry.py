@@ -1,4 +1,4 @@
-"""The entry point of the `mizzle-async` command. It runs without the extra, to say how to get it."""
+"""The entry point of the `mizzle-async` command. Without the extra it says how to install it."""
 
 import io
 import os
@@ -24,9 +24,9 @@ def main() -> None:
 
 
 def _buffer_output() -> None:
-    """Give standard output a buffer where the interpreter was told to have none (PYTHONUNBUFFERED).
+    """Give standard output a buffer if PYTHONUNBUFFERED took it away.
 
-    Without one, a write that a full disk cuts short raises nothing.
+    Without a buffer, a write that a full disk cuts short raises no error.
     """
     output = sys.stdout
     if isinstance(getattr(output, "buffer", None), io.RawIOBase):
@@ -34,7 +34,7 @@ def _buffer_output() -> None:
 
 
 def _drop_output() -> None:
-    """Let go of what cannot be written: the command has said so, and the interpreter would try it once more."""
+    """Discard unwritable output: the command has reported it, and the interpreter would try to write it again."""
     output: Any = sys.stdout
     if output is None:  # it is closed
         return

@@ -1,4 +1,4 @@
-"""What a load will consume, worked out from its items before any is written."""
+"""Estimates of a load's consumption, from its items, before any of them is written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mizzle_async.types import Item
 
 @define
 class Estimate:
-    """Items, their bytes and the write units that putting them consumes, those of indexes included.
+    """Items, their bytes and the write units of putting them, indexes included.
 
     Attributes:
-        table: What the items are for.
-        items: How many.
+        table: The target table.
+        items: The number of items.
         size_bytes: Their size.
-        write_units: What writing them consumes, where each is new.
+        write_units: The write units, if every item is new.
     """
 
     table: TableDescription
@@ -37,13 +37,13 @@ class Estimate:
         self.write_units += _units(size) + sum(_index_units(item, size, index) for index in self.table.indexes.values())
 
     def scaled(self, factor: float) -> Estimate:
-        """Return the estimate for so many times as much."""
+        """Return the estimate times a factor."""
         return Estimate(
             self.table, round(self.items * factor), round(self.size_bytes * factor), round(self.write_units * factor)
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for scripts."""
+        """Return the estimate as JSON."""
         return {"items": self.items, "size_bytes": self.size_bytes, "write_units": self.write_units}
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ def _units(size: int) -> int:
 
 
 def _index_units(item: Item, size: int, index: IndexDescription) -> int:
-    """Return what an index consumes for an item: nothing where it has no entry for it."""
+    """Return the write units of an index for an item, 0 if the index has no entry for it."""
     keys = [name for name, _ in index.key]
     if not all(name in item for name in keys):
         return 0
@@ -71,6 +71,6 @@ def _index_units(item: Item, size: int, index: IndexDescription) -> int:
 
 
 def read_units(size_bytes: int, *, consistent: bool = False) -> float:
-    """Return the units that reading so many bytes consumes."""
+    """Return the read units of so many bytes."""
     units = ceil(size_bytes / READ_UNIT_BYTES)
     return float(units) if consistent else units / 2

@@ -1,13 +1,13 @@
-"""What the exit codes of the commands mean."""
+"""The exit codes of the commands."""
 
 from typing import Final
 
 DONE: Final = 0
 FAILED: Final = 1
-"""The service, the network or the configuration refused."""
+"""The service, the network or the configuration failed."""
 
 IN_PART: Final = 3
-"""Some of it was not done: the report and the rejects file say what."""
+"""Some of the work was not done: see the report and the rejects file."""
 
 NOT_FOUND: Final = 4
 INTERRUPTED: Final = 130

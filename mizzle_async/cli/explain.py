@@ -1,4 +1,4 @@
-"""`mizzle-async explain`: what will be sent, and what it will cost."""
+"""`mizzle-async explain`: show a request and its cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mizzle_async.handles.client import Client
 from mizzle_async.operations import Explanation
 
 
-@click.command(short_help="Say what an operation sends and costs.", epilog=EXIT_CODES)
+@click.command(short_help="Show the request of an operation and its cost.", epilog=EXIT_CODES)
 @click.argument("operation", required=False, metavar="[MODULE:OPERATION]")
 @table_named
 @selecting
@@ -35,29 +35,29 @@ def explain(
     *,
     as_json: bool,
 ) -> None:
-    """Say what an operation sends, what it is estimated to cost, and what may surprise; nothing of it is sent.
+    """Show the request of an operation, its estimated cost and its surprises. Nothing is sent.
 
-    The operation is a query or a scan, given as options as for `query` and `scan`; or one of your program, as
-    module:name: an operation or a query, or a function that makes one of an open client.
+    The operation is a query or a scan with the options of `query` and `scan`. Or it is one of your program, as
+    module:name: an operation, a query, or a function that takes an open client and returns one.
     """
     if operation is not None and (table is not None or model is not None):
         raise click.UsageError("explain module:operation, or a query given as options, not both")
-    found: Any = None if operation is None else import_object(operation)
-    if operation is not None and (isinstance(found, type) or not callable(found)):
-        if not hasattr(found, "explain"):
-            raise click.UsageError(f"{operation} is neither an operation nor a function that makes one")
-        _show(found.explain(), as_json=as_json)
+    target: Any = None if operation is None else import_object(operation)
+    if operation is not None and (isinstance(target, type) or not callable(target)):
+        if not hasattr(target, "explain"):
+            raise click.UsageError(f"{operation} is neither an operation nor a function that returns one")
+        _show(target.explain(), as_json=as_json)
         return
 
     async def work(client: Client) -> int:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnindexedFilterWarning)  # the explanation says it
-            if found is not None:
-                made: Any = found(client)
+            warnings.simplefilter("ignore", UnindexedFilterWarning)  # the explanation contains it
+            if target is not None:
+                made: Any = target(client)
                 if inspect.iscoroutine(made):
                     made = await made
                 if not hasattr(made, "explain"):
-                    raise click.UsageError(f"{operation} returns {type(made).__name__}, which is no operation")
+                    raise click.UsageError(f"{operation} returns {type(made).__name__}, which is not an operation")
             else:
                 made = selection.rows(await open_table(client, table, model))
         _show(made.explain(), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`mizzle-async export`: a table, or a part of it, into a file."""
+"""`mizzle-async export`: write a table, or a part of it, into a file."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from mizzle_async.handles.client import Client
     "--read-units",
     "read_units_per_second",
     type=click.FloatRange(min=0, min_open=True),
-    help="Consume no more read units a second.",
+    help="The maximum of read units to consume per second.",
 )
-@click.option("--overwrite", is_flag=True, help="Write over a file that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @resumable
 @bulk_options
 @connected
 def export(
     file: str, connection: Connection, *, format_name: str | None, columns: str | None, overwrite: bool, **options: Any
 ) -> None:
-    """Write the items of a table into a file, or with `-` to standard output; every digit of every number.
+    """Write the items of a table into a file, or with `-` to standard output, with every digit of every number.
 
-    Ctrl-C stops at once, and says how to go on.
+    Ctrl-C stops at once, and the report says how to go on.
     """
     names = tuple(name for name in (columns or "").split(",") if name)
     target = ExportFile(file, format_of(file, format_name), names)
@@ -85,7 +85,7 @@ async def _export(
     target.first = opened.key_names
     target.columns = tuple(map(opened.stored_name, target.columns))
     rows = selection.rows(opened)
-    # What goes to standard output is gone, and a limit counts from the beginning: neither can be gone on with.
+    # Neither can be resumed: standard output cannot be read again, and a limit counts from the beginning.
     keeps_state = not target.is_standard and selection.limit is None
     if resume is not None and not keeps_state:
         raise click.UsageError("--resume does not go with standard output or --limit")
@@ -114,7 +114,7 @@ async def _export(
 
 
 def _rehearse(opened: Opened, selection: Selection, *, as_json: bool) -> None:
-    """Say what reading will consume, by what the service says of the table."""
+    """Print an estimate of the consumption, from the service's description of the table."""
     selection.rows(opened)
     described = opened.description
     units = read_units(described.size_bytes, consistent=selection.consistent_read)

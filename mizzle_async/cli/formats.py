@@ -1,4 +1,4 @@
-"""Files of items: which format a name means, and how they are opened, compressed or not."""
+"""Files of items: the format of a name, and opening them, compressed or not."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import click
 import orjson
 
 STANDARD: Final = "-"
-"""What standard input and standard output are called."""
+"""The name of standard input and standard output."""
 
 
 class Format(StrEnum):
-    """How items are written down."""
+    """The formats of items."""
 
     JSONL = "jsonl"
-    """Plain JSON, an item a line."""
+    """Plain JSON, one item per line."""
 
     DYNAMODB = "dynamodb"
-    """``{"Item": {"name": {"S": …}}}``, an item a line, as DynamoDB's exports to S3."""
+    """``{"Item": {"name": {"S": …}}}``, one item per line, as in DynamoDB's exports to S3."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -38,42 +38,43 @@ SUFFIXES: Final = {
     ".parquet": Format.PARQUET,
 }
 FORMAT_HELP: Final = (
-    "How items are written down; by default as the name says: .jsonl, .json, .csv, .parquet, each but the last also"
-    " with .gz. `dynamodb` is DynamoDB's own JSON, as in its exports to S3; it keeps sets and binary apart from lists"
-    " and text."
+    "The format. The default is that of the name: .jsonl, .json, .csv, .parquet, each but the last also with .gz."
+    " `dynamodb` is DynamoDB's own JSON, as in its exports to S3. It keeps sets and binary apart from lists and text."
 )
 
 
-def format_of(name: str, given: str | None, *, reading: bool = False) -> Format:
+def format_of(name: str, argument: str | None, *, reading: bool = False) -> Format:
     """Return the format of a file.
 
     Args:
         name: Its name.
-        given: What the user says it is, or None.
-        reading: Whether it exists, so that it can be looked into: DynamoDB's exports end in ``.json`` too.
+        argument: The format that the user names, or None.
+        reading: Whether the file exists and its first line may decide: DynamoDB's exports end in ``.json`` too.
 
     Raises:
-        click.UsageError: Neither says it, or it needs a library that is missing.
+        click.UsageError: If neither decides, or if the format needs a library that is missing.
     """
-    if given is not None:
-        found = Format(given)
+    if argument is not None:
+        result = Format(argument)
     elif name == STANDARD:
-        found = Format.JSONL
+        result = Format.JSONL
     else:
         path = Path(name)
         suffix = (Path(path.stem) if is_compressed(name) else path).suffix.lower()
         if suffix not in SUFFIXES:
-            raise click.UsageError(f"{name}: what format is it? Say --format {'|'.join(Format)}")
-        found = SUFFIXES[suffix]
+            raise click.UsageError(
+                f"{name}: the name does not show the format: name it with --format {'|'.join(Format)}"
+            )
+        result = SUFFIXES[suffix]
         if reading and suffix == ".json" and _is_dynamodb(name):
-            found = Format.DYNAMODB
-    if found is Format.PARQUET and find_spec("pyarrow") is None:
+            result = Format.DYNAMODB
+    if result is Format.PARQUET and find_spec("pyarrow") is None:
         raise click.UsageError("Parquet needs pyarrow: pip install pyarrow")
-    return found
+    return result
 
 
 def is_compressed(name: str) -> bool:
-    """Tell whether a file is compressed, by its name."""
+    """Return whether a file is compressed, by its name."""
     return name.lower().endswith(".gz")
 
 
@@ -82,23 +83,23 @@ def _is_dynamodb(name: str) -> bool:
         with open_bytes(name) as (stream, _):
             first = orjson.loads(stream.readline())
     except (OSError, ValueError, EOFError):
-        return False  # whoever reads it says what is wrong
+        return False  # reading it reports the fault
     if not isinstance(first, dict) or first.keys() != {"Item"} or not isinstance(first["Item"], dict):
         return False
     return all(isinstance(value, dict) and len(value) == 1 for value in first["Item"].values())
 
 
 def standard_input() -> BinaryIO:
-    """Return standard input, in a buffer of its own: the interpreter's may not be read by a thread when it ends."""
+    """Return standard input with a new buffer: a thread must not read the interpreter's buffer at its exit."""
     try:
         descriptor = sys.stdin.fileno()
-    except io.UnsupportedOperation:  # it is replaced, as tests do
+    except io.UnsupportedOperation:  # tests replace it
         return sys.stdin.buffer
     return open(descriptor, "rb", closefd=False)
 
 
 class open_bytes:  # noqa: N801  (it is used like `open`)
-    """A context of a file's contents, decompressed, and of the file itself, whose position tells how far it is read.
+    """A context with a file's decompressed contents, and the file itself, for its position.
 
     Args:
         name: The file, or ``-`` for standard input.

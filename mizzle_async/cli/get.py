@@ -1,4 +1,4 @@
-"""`mizzle-async get`: one item."""
+"""`mizzle-async get`: show one item."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mizzle_async.marshalling import plain_item
 @click.command(short_help="Show one item.", epilog=EXIT_CODES)
 @click.argument("key", nargs=-1, required=True, metavar="PARTITION [SORT]")
 @table_named
-@click.option("--consistent", is_flag=True, help="See every finished write; twice the cost.")
-@click.option("--json", "as_json", is_flag=True, help="On one line, as it is where the output is no terminal.")
-@click.option("--dynamodb", "as_dynamodb", is_flag=True, help="DynamoDB's own JSON, on one line.")
+@click.option("--consistent", is_flag=True, help="Read consistently: every finished write, at twice the cost.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line, as when the output is not a terminal.")
+@click.option("--dynamodb", "as_dynamodb", is_flag=True, help="Print DynamoDB's own JSON, on one line.")
 @connected
 def get(
     connection: Connection,

@@ -1,4 +1,4 @@
-"""Tables as the shell names them: by name, with the key that the service tells, or by a class of the user's."""
+"""Tables by name, with the key that the service reports, or by a class of the user."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ KEY_TYPES: Final[dict[str, type[Any]]] = {"S": str, "N": Decimal, "B": bytes}
 
 
 def import_object(reference: str) -> Any:
-    """Return what ``module:name`` names; modules of the current folder are found.
+    """Return the object of ``module:name``. Modules of the current folder are found, too.
 
     Raises:
-        click.UsageError: There is no such thing.
+        click.UsageError: If there is no such object.
     """
     module, _, name = reference.partition(":")
     if not module or not name:
@@ -38,22 +38,22 @@ def import_object(reference: str) -> Any:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: Any = import_module(module)
+        result: Any = import_module(module)
         for part in name.split("."):
-            found = getattr(found, part)
+            result = getattr(result, part)
     except (ImportError, AttributeError) as error:
         raise click.UsageError(f"{reference!r} is not found: {error}") from error
-    return found
+    return result
 
 
 @frozen(eq=False)
 class Opened:
-    """A table that a command works on.
+    """The table of a command.
 
     Attributes:
-        table: Its items as they are stored: dicts, by stored names.
-        model: The same as instances, where a model is given.
-        description: What the service says of it.
+        table: The table with items as dicts, by stored names.
+        model: The table with items as instances, if there is a model.
+        description: The service's description.
     """
 
     table: Table[dict[str, Any]]
@@ -62,7 +62,7 @@ class Opened:
 
     @property
     def codec(self) -> EntityCodec[Any]:
-        """Return what knows the types of attributes: the model's, or the key's alone."""
+        """Return the codec of the types: the model's, or one that knows the key only."""
         return target_of(self.model or self.table).codec
 
     @property
@@ -76,20 +76,20 @@ class Opened:
         return tuple(target_of(self.table).schema.key_names)
 
     def stored_name(self, name: str) -> str:
-        """Return the stored name of an attribute, which may be given by its name in the model."""
+        """Return the stored name of an attribute, from its stored name or its name in the model."""
         attribute = self.codec.schema.by_field.get(name)
         return name if attribute is None else attribute.name
 
     def value(self, text: str, segments: tuple[str | int, ...], *, of_element: bool = False) -> AttributeValue:
-        """Return the value that a text stands for at a path, of the type that is declared there.
+        """Return the value of a text at a path, in the type that is declared there.
 
         Args:
-            text: What was typed.
-            segments: The path, by stored names.
-            of_element: Whether it is an element of the collection that is there, or a part of the text.
+            text: The text.
+            segments: The path, in stored names.
+            of_element: Whether it is an element of the collection at the path, or a part of the text there.
 
         Raises:
-            MarshallingError: It cannot be one; the message names the path.
+            MarshallingError: If it cannot be converted. The message names the path.
         """
         try:
             return self._value(text, segments, of_element=of_element)
@@ -111,7 +111,7 @@ class Opened:
             return any_from_text(text) if shape is None else from_shape(text, inner or shape)
         if shape is None:
             return any_from_text(text)
-        # There and back, so that a date, say, is spelled as it is stored.
+        # There and back, so that it is spelled as it is stored (a date, for example).
         value = self.codec.decode_at(segments, from_shape(text, shape))
         path = AttributePath[Any, Any](self.codec.schema.owner, segments)
         stored = self.codec.encode_operand(value, path, Facet.WHOLE)
@@ -120,12 +120,12 @@ class Opened:
         return stored
 
     def natural(self, item: Item) -> Item:
-        """Return an item with its partition key as its owner knows it: without the suffix of a shard."""
+        """Return an item with the partition key without the suffix of a shard."""
         sharding = self.codec.sharding
         return item if sharding is None else sharding.collect(item)
 
     def key_value(self, text: str, name: str) -> Any:
-        """Return the value of a key attribute that a text stands for, as a table of dicts takes it.
+        """Return the value of a text for a key attribute, as a table of dicts takes it.
 
         Raises:
             MarshallingError: It cannot be one.
@@ -136,11 +136,11 @@ class Opened:
         return key_scalar(self.value(text, (name,)))
 
     def key(self, texts: tuple[str, ...]) -> dict[str, Any]:
-        """Return the key that texts stand for, partition key first.
+        """Return the key of texts, partition key first.
 
         Raises:
-            click.UsageError: There are too few or too many.
-            MarshallingError: One cannot be what its attribute stores.
+            click.UsageError: If there are too few or too many.
+            MarshallingError: If one does not fit its attribute.
         """
         names = self.key_names
         if len(texts) != len(names):
@@ -155,23 +155,23 @@ def key_scalar(stored: AttributeValue) -> Any:
 
 
 async def open_table(client: Client, table: str | None, model: str | None, *, as_stored: bool = False) -> Opened:
-    """Return a table, with what the service says of it.
+    """Return a table with the service's description.
 
     Args:
         client: An open client.
-        table: The table's name; None for the one of the model.
-        model: ``module:Class`` of an entity; None to read and write plain items.
-        as_stored: Whether keys are those at the service, with the suffixes of shards.
+        table: The table's name. None takes the model's.
+        model: ``module:Class`` of an entity. None reads and writes plain items.
+        as_stored: Whether keys have the suffixes of shards, as at the service.
 
     Raises:
-        click.UsageError: Neither is given, or the model is no entity, or one of another key.
-        ResourceNotFoundError: There is no such table.
+        click.UsageError: If both are missing, or the model is no entity, or its key differs from the table's.
+        ResourceNotFoundError: If there is no such table.
     """
     typed = None
     if model is not None:
         cls = import_object(model)
         if not is_entity(cls):
-            raise click.UsageError(f"{model!r} is no entity: decorate the class with @entity")
+            raise click.UsageError(f"{model!r} is not an entity: decorate the class with @entity")
         typed = client.table(cls, name=table) if table is not None else client.table(cls)
     elif table is None:
         raise click.UsageError("name a table with --table, or an entity with --model")

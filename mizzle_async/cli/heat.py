@@ -1,4 +1,4 @@
-"""`mizzle-async heat`: how items spread over partition keys, before a load or of a table."""
+"""`mizzle-async heat`: show how items spread over partition keys, of files or of a table."""
 
 from __future__ import annotations
 
@@ -27,15 +27,19 @@ from mizzle_async.instruments.heat import Heat, HeatReport
 )
 @click.argument("files", nargs=-1, metavar="[FILE]…")
 @table_named
-@click.option("--by", metavar="ATTRIBUTE", help="As if this were the partition key.  [default: the table's]")
-@click.option("--most", type=click.IntRange(min=1), default=10_000, show_default=True, help="Items that are looked at.")
+@click.option(
+    "--by", metavar="ATTRIBUTE", help="Count by this attribute instead.  [default: the table's partition key]"
+)
+@click.option(
+    "--most", type=click.IntRange(min=1), default=10_000, show_default=True, help="The number of items to read."
+)
 @click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @connected
 def heat(files: tuple[str, ...], connection: Connection, *, format_name: str | None, **options: Any) -> None:
-    """Plot which partition keys take most of the write units: of files that will be loaded, or else of a table's items.
+    """Plot the partition keys with the most write units: of files before a load, or of a table's items.
 
-    Nothing is written. Of a table it reads the first items that a scan gives.
+    Nothing is written. Of a table it reads the first items of a scan.
     """
     source = Source(files, format_name)
     source.check()
@@ -50,8 +54,8 @@ async def _heat(
     if source.files:
         items = islice(Incoming(opened, source, Rejects(None)).items(), most)
     else:
-        found = await Selection(limit=most).rows(opened).all()
-        items = islice(map(encode, found), most)
+        rows = await Selection(limit=most).rows(opened).all()
+        items = islice(map(encode, rows), most)
     name = opened.stored_name(by) if by is not None else opened.key_names[0]
     counted = Heat()
     for item in items:
@@ -65,7 +69,7 @@ async def _heat(
 
 
 def heat_numbers(report: HeatReport) -> dict[str, Any]:
-    """Return a report for scripts."""
+    """Return a report as JSON."""
     return {
         "units": report.units,
         "skew": report.skew,

@@ -1,4 +1,4 @@
-"""Rows of files as what a table takes: typed by a model, or by value; a bad one goes to the rejects."""
+"""Rows of files as items for a table, typed by a model or by their values. Bad ones go to the rejects."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Incoming:
     Attributes:
         opened: The table.
         source: The files.
-        rejects: Where bad rows go.
-        origins: Where the good ones came from.
+        rejects: The file of bad rows.
+        origins: The files and lines of the good ones.
     """
 
     opened: Opened
@@ -34,10 +34,10 @@ class Incoming:
     origins: Origins = field(factory=Origins)
 
     def values(self) -> Iterator[Any]:
-        """Yield what `put_many` takes: instances of the model, or dicts.
+        """Yield the items for `put_many`: instances of the model, or dicts.
 
         Raises:
-            StoppedError: A row is bad, and the user wants to stop there.
+            StoppedError: If a row is bad, and the user wants to stop there.
         """
         for row in self.source:
             if row.values is None:
@@ -52,7 +52,7 @@ class Incoming:
                 yield value
 
     def items(self) -> Iterator[Item]:
-        """Yield what would be stored, checked as far as it can be without the service."""
+        """Yield the stored form of each item, checked as far as that is possible without the service."""
         encode = self.opened.codec.encode
         for position, value in enumerate(self.values()):
             try:
@@ -64,7 +64,7 @@ class Incoming:
                 yield item
 
     def undone(self, undone: UndoneWrite) -> None:
-        """Take an item that cannot be written."""
+        """Reject an item that cannot be written."""
         try:
             content = plain_item(self.opened.natural(self.opened.codec.encode(undone.item)))
         except MizzleError:
@@ -89,19 +89,19 @@ class Incoming:
         return item
 
     def _check_keys(self, item: Item) -> None:
-        """Refuse what cannot be the key of an index: the service would refuse the whole batch for it."""
+        """Reject an item whose index key is invalid: the service would reject its whole batch."""
         keys = self.opened.key_names
         for name, code in self.opened.description.attribute_types.items():
             stored = item.get(name)
             path = f"{self.opened.codec.schema.entity}.{name}"
             if stored is None:
                 if name in keys:
-                    raise MarshallingError(f"{path}: missing, and an item has its whole key", path=path)
+                    raise MarshallingError(f"{path}: missing, but an item needs its whole key", path=path)
                 continue
             if code not in stored:
-                raise MarshallingError(f"{path}: a key is {code} here, found {next(iter(stored))}", path=path)
+                raise MarshallingError(f"{path}: the key has type {code}, got {next(iter(stored))}", path=path)
             if stored[code] == "":
-                raise MarshallingError(f"{path}: a key of the table or an index is not empty", path=path)
+                raise MarshallingError(f"{path}: a key of the table or of an index must not be empty", path=path)
 
     def _reject(self, origin: tuple[str, int], error: BaseException, content: Any) -> None:
         path = getattr(error, "path", "")

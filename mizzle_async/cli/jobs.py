@@ -1,4 +1,4 @@
-"""Bulk work as a command does it: with progress, a state to go on from, a report at the end, whatever the end is."""
+"""Bulk work of a command: with progress, a state file to resume from, and a report at every end."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SLOWER: Final = "the table takes less than was sent: try --concurrency 1, --writ
 
 @frozen
 class State:
-    """The state file of a command. Where the user names none there is one all the same, until the work is complete.
+    """The state file of a command. If the user names none, there is one until the work is complete.
 
     Attributes:
-        path: Where it is.
+        path: Its path.
         named: Whether the user named it.
     """
 
@@ -39,11 +39,11 @@ class State:
 
     @classmethod
     def begin(cls, resume: str | None, name: str) -> State:
-        """Return the state file, and begin anew where the user names none.
+        """Return the state file. If the user names none, begin anew.
 
         Args:
-            resume: What the user named.
-            name: What it is called otherwise.
+            resume: The user's file, or None.
+            name: The default name.
         """
         if resume is not None:
             return cls(Path(resume), named=True)
@@ -54,34 +54,34 @@ class State:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it says that nothing is left."""
+        """Whether the work is complete by this state."""
         try:
             state = parse_json(self.path.read_bytes())
         except (OSError, ValueError):
-            return False  # whoever goes on with it says what is wrong
+            return False  # resuming reports the fault
         return isinstance(state, dict) and state.get("complete") is True
 
     def end(self, *, complete: bool) -> None:
-        """Say how to go on, or remove what nobody asked for."""
+        """Print how to resume, or remove a file that the user did not name."""
         if not complete:
             if self.path.exists():
-                click.echo(f"to go on, give the same command --resume {self.path}", err=True)
+                click.echo(f"to resume, give the same command with --resume {self.path}", err=True)
         elif not self.named:
             self.path.unlink(missing_ok=True)
 
 
 @define
 class Job:
-    """One piece of bulk work.
+    """The bulk work of a command.
 
     Attributes:
-        verb: What is done, for messages.
-        display: What shows progress.
-        state: Its state file, if it has one.
-        rejects: Where bad lines go, if there are lines.
+        verb: The work's name in messages.
+        display: The progress display.
+        state: The state file, if any.
+        rejects: The file of bad lines, if any.
         as_json: Whether the report goes to standard output, as JSON.
-        quiet: Whether the report is left out where all went well.
-        done: What an item is when it is done, for the report.
+        quiet: Whether a report of success is left out.
+        done: The participle of the work, for the report.
     """
 
     verb: str
@@ -94,10 +94,10 @@ class Job:
     _code: int = field(default=DONE, init=False)
 
     async def run(self, work: BulkWork) -> int:
-        """Do it, print the report, and return the exit code.
+        """Do the work, print the report, and return the exit code.
 
         Raises:
-            CancelledError: As it was; the report is printed all the same.
+            CancelledError: If the work was cancelled, after the report.
         """
         complete = False
         try:
@@ -113,7 +113,7 @@ class Job:
                 click.echo(SLOWER, err=True)
             self._code = IN_PART if work.report.written else FAILED
         except ResumeError:
-            self.state = None  # there is nothing to go on with
+            self.state = None  # there is nothing to resume
             raise
         finally:
             if self.rejects is not None:
@@ -130,23 +130,23 @@ class Job:
                 json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected, self.done)})
             )
         elif not (self.quiet and complete and not rejected):
-            # Lines that are bad, and items that are found to be bad when they are written, are one number.
+            # Bad lines and items that fail when they are written are one number.
             text = str(evolve(report, rejected=rejected)).replace("written", self.done, 1)
             text = text.replace(" failed", " not done", 1)
             click.echo(f"{self.verb}: {text}", err=True)
         if rejected and self.rejects is not None:
-            click.echo(f"what was not written, and why: {self.rejects.path}", err=True)
+            click.echo(f"the items that were not written, and the reasons: {self.rejects.path}", err=True)
         if self.state is not None:
             self.state.end(complete=complete)
 
 
 def report_numbers(report: BatchReport, rejected: int, done: str) -> dict[str, Any]:
-    """Return a report for scripts.
+    """Return a report as JSON.
 
     Args:
         report: The report.
-        rejected: How many bad lines and items there were.
-        done: What an item is when it is done.
+        rejected: The number of bad lines and items.
+        done: The participle of the work.
     """
     return {
         done: report.written,
@@ -165,23 +165,23 @@ def report_numbers(report: BatchReport, rejected: int, done: str) -> dict[str, A
 
 
 def bulk_options(command: CommandT) -> CommandT:
-    """Give a command the options of bulk work: ``dry_run``, ``as_json``, ``quiet``."""
+    """Add the options of bulk work to a command: ``dry_run``, ``as_json``, ``quiet``."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Show neither progress nor, if all went well, the report."),
+        click.option("-q", "--quiet", is_flag=True, help="Show no progress, and no report of success."),
         click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output."),
-        click.option("--dry-run", is_flag=True, help="Say what would be done and what it would consume; do nothing."),
+        click.option("--dry-run", is_flag=True, help="Show the work and its consumption, but do nothing."),
     ):
         command = option(command)
     return command
 
 
 def resumable(command: CommandT) -> CommandT:
-    """Give a command the option ``resume``."""
-    return click.option("--resume", metavar="FILE", help="Keep the state here, and go on from what is in it.")(command)
+    """Add the option ``resume`` to a command."""
+    return click.option("--resume", metavar="FILE", help="Keep the state in this file, and resume from it.")(command)
 
 
 def write_limits(command: CommandT) -> CommandT:
-    """Give a command the options of its writing speed: ``concurrency``, ``write_units_per_second``, ``timeout``."""
+    """Add the options of the writing speed to a command: ``concurrency``, ``write_units_per_second``, ``timeout``."""
     for option in (
         click.option(
             "--timeout",
@@ -194,10 +194,14 @@ def write_limits(command: CommandT) -> CommandT:
             "--write-units",
             "write_units_per_second",
             type=click.FloatRange(min=0, min_open=True),
-            help="Consume no more write units a second.",
+            help="The maximum of write units to consume per second.",
         ),
         click.option(
-            "--concurrency", type=click.IntRange(1, 1_000), default=8, show_default=True, help="Requests under way."
+            "--concurrency",
+            type=click.IntRange(1, 1_000),
+            default=8,
+            show_default=True,
+            help="The number of requests at the same time.",
         ),
     ):
         command = option(command)

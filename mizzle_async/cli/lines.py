@@ -1,4 +1,4 @@
-"""Rows out of files: one for each line of input, which knows where it comes from; a bad line is a row too."""
+"""Rows of files: one per line, with its origin. A bad line is a row, too."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from mizzle_async.errors import MizzleError
 from mizzle_async.marshalling import parse_json
 
 PARQUET_ROWS: Final = 1_000
-"""Rows of a Parquet file that are taken at a time."""
+"""The number of rows that are read from a Parquet file at a time."""
 
 
 @frozen
 class Row:
-    """One row of input.
+    """A row of input.
 
     Attributes:
-        file: Where it is.
-        line: The line that it begins on, from 1; of Parquet, the row.
-        values: Its values by name; None where the line is bad.
-        problem: Why the line is bad, which shows nothing of it.
-        attribute: The attribute that is bad, where it is one.
-        text: The line itself, where it is bad.
-        format: How it is written down.
+        file: The file.
+        line: Its first line, from 1 (Parquet: the row).
+        values: The values by name, or None for a bad line.
+        problem: The fault of a bad line, without its content.
+        attribute: The bad attribute, if it is one attribute.
+        text: The text of a bad line.
+        format: The format of the file.
     """
 
     file: str
@@ -51,9 +51,9 @@ class Source:
     """Files of items, read one after the other, again whenever it is iterated.
 
     Attributes:
-        files: Their names; ``-`` is standard input, which is there only once.
-        format: What the user says they are, or None.
-        position: How many bytes have been read so far.
+        files: Their names. ``-`` is standard input, which can be read once.
+        format: The format that the user names, or None.
+        position: The number of bytes read so far.
     """
 
     files: tuple[str, ...]
@@ -61,30 +61,30 @@ class Source:
     position: int = field(default=0, init=False)
 
     def check(self) -> None:
-        """Refuse what cannot be read, before anything is.
+        """Check every file before any is read.
 
         Raises:
-            click.UsageError: A name is no file's, or a file has no format.
+            click.UsageError: If a file does not exist or its format is unknown.
         """
         for name in self.files:
             if name != STANDARD and not Path(name).is_file():
-                raise click.UsageError(f"{name} is no file; what comes through a pipe is read as {STANDARD}")
+                raise click.UsageError(f"{name} is not a file; to read a pipe, name it {STANDARD}")
         self.formats()
 
     def check_spared(self, path: Path) -> None:
-        """Refuse to write over what is read.
+        """Check that the rejects do not overwrite an input file.
 
         Raises:
-            click.UsageError: The rejects would go into one of the files.
+            click.UsageError: If they would.
         """
         if path.exists() and any(path.samefile(name) for name in self.files if name != STANDARD):
-            raise click.UsageError(f"{path} is loaded: name another file for what is rejected, with --rejects")
+            raise click.UsageError(f"{path} is an input file: name another file for the rejects, with --rejects")
 
     def formats(self) -> dict[str, Format]:
         """Return the format of each file.
 
         Raises:
-            click.UsageError: One has none.
+            click.UsageError: If the format of a file is unknown.
         """
         return {name: format_of(name, self.format, reading=True) for name in self.files}
 
@@ -95,7 +95,7 @@ class Source:
 
     @property
     def size(self) -> int | None:
-        """How many bytes there are, or None where nobody knows."""
+        """The size in bytes, or None if it is unknown."""
         return sum(Path(name).stat().st_size for name in self.files) if self.is_repeatable else None
 
     def __iter__(self) -> Iterator[Row]:
@@ -140,7 +140,7 @@ def _dynamodb_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
 
 
 def _lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield lines; a file that is cut or no gzip at all is no bad line but a bad file."""
+    """Yield lines. A truncated file and a false gzip are a bad file, not a bad line."""
     try:
         yield from stream
     except (EOFError, OSError, zlib.error) as error:
@@ -149,7 +149,7 @@ def _lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
 
 def _csv_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
     csv.field_size_limit(sys.maxsize)
-    # Bytes that are no UTF-8 become surrogates, and their line a bad one: the lines after it are read all the same.
+    # Bytes that are not UTF-8 become surrogates and make their line bad, but the lines after it are read.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     lines = _TextLines(name, text)
     reader = csv.reader(lines)
@@ -158,7 +158,7 @@ def _csv_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
         if header is None:
             return
         if not _is_clean(header):
-            raise click.UsageError(f"{name} is no UTF-8")
+            raise click.UsageError(f"{name} is not UTF-8")
         if "" in header or len(set(header)) < len(header):
             raise click.UsageError(f"{name}: the first line must name every column, and each once")
         yield from _csv_body(name, lines, reader, header)
@@ -167,7 +167,7 @@ def _csv_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
 
 
 class _TextLines:
-    """The lines of a file, and whether more were asked for than there are."""
+    """The lines of a file, and whether a reader asked for more than there are."""
 
     def __init__(self, name: str, text: io.TextIOWrapper) -> None:
         self._name = name
@@ -198,12 +198,12 @@ def _csv_body(name: str, lines: _TextLines, reader: Any, header: list[str]) -> I
         if not cells:
             continue
         problem = ""
-        if lines.ended:  # in the middle of a row: it has everything from the quote on
+        if lines.ended:  # the file ended in the middle of a row: everything since the quote is in it
             problem = "a quote is opened and never closed"
         elif len(cells) != len(header):
-            problem = f"expected {len(header)} columns, found {len(cells)}"
+            problem = f"expected {len(header)} columns, got {len(cells)}"
         elif not _is_clean(cells):
-            problem = "no UTF-8"
+            problem = "not UTF-8"
         if problem:
             shown = io.StringIO()
             csv.writer(shown, lineterminator="").writerow(cells)
@@ -231,7 +231,7 @@ def _parquet_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of Parquet as plain JSON has it: a float as the number that it shows, a date as text."""
+    """Return a value of Parquet for plain JSON: a float as its shortest number, a date as text."""
     match value:
         case float():
             return Decimal(repr(value))

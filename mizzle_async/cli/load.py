@@ -1,4 +1,4 @@
-"""`mizzle-async load`: files into a table."""
+"""`mizzle-async load`: put the items of files into a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mizzle_async.handles.client import Client
 from mizzle_async.instruments.heat import Heat
 
 SAMPLE: Final = 1_000
-"""Rows that are looked at for the estimate before a load."""
+"""The number of rows that the estimate before a load reads."""
 
 
 @click.command(
@@ -35,18 +35,18 @@ SAMPLE: Final = 1_000
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @table_named
 @click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
-@click.option("--rejects", metavar="FILE", help="Where bad lines go.  [default: TABLE.rejects.jsonl]")
+@click.option("--rejects", metavar="FILE", help="The file of bad lines.  [default: TABLE.rejects.jsonl]")
 @click.option("--stop-on-error", is_flag=True, help="Stop at the first bad line.")
-@click.option("--heat", is_flag=True, help="At the end, plot which partition keys took most of the write units.")
+@click.option("--heat", is_flag=True, help="At the end, plot the partition keys with the most write units.")
 @write_limits
 @resumable
 @bulk_options
 @connected
 def load(files: tuple[str, ...], connection: Connection, **options: Any) -> None:
-    """Put the items of files into a table; `-` is standard input.
+    """Put the items of files into a table. `-` is standard input.
 
-    A bad line goes to the rejects file, with its file, its line, the attribute and what is wrong with it. Items under
-    an existing key are replaced. Ctrl-C stops at once, and says how to go on.
+    A bad line goes to the rejects file, with its file, its line, the attribute and the fault. Items under an existing
+    key are replaced. Ctrl-C stops at once, and the report says how to go on.
     """
     source = Source(files, options.pop("format_name"))
     source.check()
@@ -107,7 +107,7 @@ async def _load(
 
 
 def _expected(opened: Opened, source: Source) -> str:
-    """Say what the load will take, by its first rows."""
+    """Return an estimate of the load, from its first rows."""
     sample = Source(source.files, source.format)
     estimate = Estimate(opened.description)
     rows = 0
@@ -120,7 +120,7 @@ def _expected(opened: Opened, source: Source) -> str:
 
 
 def _rehearse(incoming: Incoming, *, as_json: bool) -> int:
-    """Read everything, write nothing, and say what would be done."""
+    """Read everything, write nothing, and print the estimate."""
     estimate = Estimate(incoming.opened.description)
     for item in incoming.items():
         estimate.add(item)
@@ -132,5 +132,5 @@ def _rehearse(incoming: Incoming, *, as_json: bool) -> int:
     else:
         click.echo(f"would load {estimate}, {bad.count:,} bad lines")
         if bad.count:
-            click.echo(f"what would not be written, and why: {bad.path}", err=True)
+            click.echo(f"the items that would not be written, and the reasons: {bad.path}", err=True)
     return IN_PART if bad.count else DONE

@@ -29,7 +29,7 @@ from mizzle_async.testing.engines import EngineError, EngineName, start_engine
 )
 @click.option("--port", type=click.IntRange(1, 65_535), help="The port to listen on.  [default: a free one]")
 def local(name: EngineName, port: int | None) -> None:
-    """Run until interrupted; SIGTERM counts as an interruption, so that the engine is stopped in order."""
+    """Run until interrupted. SIGTERM counts as an interruption, so that the engine is stopped in order."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _steps_shown():

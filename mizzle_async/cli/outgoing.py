@@ -1,4 +1,4 @@
-"""Items as people and scripts read them: lines, CSV, a table on a terminal."""
+"""Output of items: lines, CSV, or a table on a terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mizzle_async.types import Item
 Shown = Literal["table", "jsonl", "dynamodb", "csv"]
 SHOWN: Final = ("table", "jsonl", "dynamodb", "csv")
 CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters, but for tabulators and new lines."""
+"""Control characters, except tabulators and line feeds."""
 
 MOST_ROWS: Final = 1_000
-"""Rows of a table on a terminal, which has to be laid out as a whole; what comes after them is counted."""
+"""The rows of a table on a terminal, which is laid out as a whole. Further rows are only counted."""
 
 
 def csv_line(cells: Iterable[str]) -> bytes:
@@ -40,12 +40,12 @@ def csv_row(item: Item, columns: Sequence[str]) -> bytes:
 
 @define
 class Printer:
-    """Writes items to standard output as they come.
+    """Writes items to standard output as they arrive.
 
     Attributes:
-        shown: How.
-        columns: The attributes to show, in their order; none for all of them.
-        count: How many items came.
+        shown: The layout.
+        columns: The attributes to show, in order. Empty shows all.
+        count: The number of items so far.
     """
 
     shown: Shown
@@ -71,7 +71,7 @@ class Printer:
                     output.write(csv_line(self.columns))
                 output.write(csv_row(item, self.columns))
             case "csv":
-                # The columns are those of all items: they are known at the end.
+                # The columns are those of all items, which are known at the end.
                 if self._spool is None:
                     self._spool = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `end`)
                 self._known.update(dict.fromkeys(item))
@@ -81,7 +81,7 @@ class Printer:
                     self._rows.append(item)
 
     def end(self) -> None:
-        """Write what is left."""
+        """Write the rest."""
         if self.shown == "table":
             self._draw()
         elif self._spool is not None:
@@ -97,8 +97,8 @@ class Printer:
         from rich.table import Table
         from rich.text import Text
 
-        def plain(text: str) -> Text:  # no markup, and nothing that steers a terminal
-            return Text(CONTROLS.sub(lambda found: repr(found[0])[1:-1], text))
+        def plain(text: str) -> Text:  # no markup and no control characters
+            return Text(CONTROLS.sub(lambda match: repr(match[0])[1:-1], text))
 
         columns = self.columns or tuple(dict.fromkeys(name for item in self._rows for name in item))
         grid = Table()
@@ -123,8 +123,8 @@ def _output() -> BinaryIO:
     return sys.stdout.buffer
 
 
-def shown_as(given: str | None, *, as_json: bool) -> Any:
-    """Return how rows are shown: as the user says, else as a table on a terminal and as lines elsewhere."""
-    if given is not None:
-        return given
+def shown_as(argument: str | None, *, as_json: bool) -> Any:
+    """Return the layout: the user's, else a table on a terminal and lines elsewhere."""
+    if argument is not None:
+        return argument
     return "table" if sys.stdout.isatty() and not as_json else "jsonl"

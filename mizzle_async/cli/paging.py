@@ -1,4 +1,4 @@
-"""Reading a table page by page into something, from a position that is kept in a state file."""
+"""Read a table page by page, from a position that a state file keeps."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from mizzle_async.flow.report import BatchReport
 from mizzle_async.reading.iterators import Page
 
 PAGES_BETWEEN: Final = 10
-"""Pages between checkpoints."""
+"""The number of pages between checkpoints."""
 
 PAGE_ITEMS: Final = 1_000
-"""Items on a page where not all are wanted."""
+"""The number of items on a page if there is a limit."""
 
 
 @define
 class PagedWork:
-    """Reads pages, hands over their rows, and remembers how far it is; a page is read while the one before is taken.
+    """Reads pages, passes on their rows, and keeps the position. The next page is read meanwhile.
 
     Attributes:
-        rows: What is read.
-        take: Takes the rows of a page; they are done when it returns.
-        report: What is counted in.
-        progress: What hears of progress.
-        state: Where the position is kept.
-        limit: Items at most, those of earlier runs among them; None for all.
+        rows: The query or scan.
+        take: Processes the rows of a page. They are done when it returns.
+        report: The report to count in.
+        progress: Called with the report after each page.
+        state: The state file.
+        limit: The maximum number of items, those of earlier runs included. None reads all.
     """
 
     rows: Rows
@@ -42,18 +42,18 @@ class PagedWork:
     _done: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
 
-    async def run(self, found: dict[str, Any] | None) -> BatchReport:
-        """Read to the end, from where an earlier run ended.
+    async def run(self, earlier: dict[str, Any] | None) -> BatchReport:
+        """Read to the end, from the position of an earlier run.
 
         Args:
-            found: The state of that run, or None.
+            earlier: The state of the earlier run, or None.
         """
-        if found is not None:
-            self.report.skipped = self._done = found["done"]
-            self.report.taken = found["taken"]
-            if found["complete"]:
+        if earlier is not None:
+            self.report.skipped = self._done = earlier["done"]
+            self.report.taken = earlier["taken"]
+            if earlier["complete"]:
                 return self.report
-        cursor: str | None = found["cursor"] if found is not None else None
+        cursor: str | None = earlier["cursor"] if earlier is not None else None
         coming = self._request(cursor, self.report.taken)
         try:
             while coming is not None:
@@ -84,7 +84,7 @@ class PagedWork:
         return self.report
 
     def _request(self, cursor: str | None, taken: int) -> asyncio.Task[Page[dict[str, Any]]] | None:
-        """Request a page, of no more than what is wanted; None where nothing is."""
+        """Request a page within the limit. Return None if the limit is reached."""
         left = None if self.limit is None else min(self.limit - taken, PAGE_ITEMS)
         if left is not None and left <= 0:
             return None

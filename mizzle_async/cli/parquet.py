@@ -1,4 +1,4 @@
-"""Parquet, by pyarrow, where it is installed. It knows values and files, and nothing of DynamoDB."""
+"""Parquet, through pyarrow. This module knows values and files, and nothing of DynamoDB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 Rows: TypeAlias = Sequence[dict[str, Any]]
 
 LONGEST: Final = 2**63
-"""Integers from here on are decimals in Parquet."""
+"""Integers of this size and more are decimals in Parquet."""
 
 
 def read_rows(stream: BinaryIO, size: int) -> Iterator[dict[str, Any]]:
@@ -19,7 +19,7 @@ def read_rows(stream: BinaryIO, size: int) -> Iterator[dict[str, Any]]:
 
     Args:
         stream: The file.
-        size: Rows that are held at a time.
+        size: The number of rows in memory.
     """
     file = import_module("pyarrow.parquet").ParquetFile(stream)
     for batch in file.iter_batches(batch_size=size):
@@ -27,15 +27,15 @@ def read_rows(stream: BinaryIO, size: int) -> Iterator[dict[str, Any]]:
 
 
 def write_rows(path: Path, groups: Callable[[], Iterable[Rows]]) -> None:
-    """Write rows as a file; a column's type is that of its values.
+    """Write rows into a file. The type of a column is that of its values.
 
     Args:
-        path: The file; where it cannot be written, it is not left half written.
-        groups: Gives the rows, as many at a time as become a row group and are held in memory; it is called twice,
-            first to find out what the columns are.
+        path: The file. It is removed if it cannot be completed.
+        groups: Returns the rows, one row group at a time, which is held in memory. It is called twice: the first time
+            for the columns.
 
     Raises:
-        ValueError: The values of a column are of several types; the message names it.
+        ValueError: If the values of a column have several types. The message names the column.
     """
     pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     columns = _Columns(pyarrow)
@@ -49,14 +49,14 @@ def write_rows(path: Path, groups: Callable[[], Iterable[Rows]]) -> None:
                 writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
     except columns.misfits:
         path.unlink(missing_ok=True)
-        raise ValueError("Parquet has no columns for it: export to JSON lines") from None
+        raise ValueError("Parquet has no type for a column: export to JSON lines") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
 class _Columns:
-    """The columns of a file, with the type that all values of each have."""
+    """The columns of a file, with the common type of their values."""
 
     def __init__(self, pyarrow: Any) -> None:
         self._pyarrow = pyarrow
@@ -69,11 +69,11 @@ class _Columns:
         self.types: dict[str, Any] = {}
 
     def learn(self, rows: Rows) -> None:
-        """Take the types of more rows into account."""
+        """Add the types of more rows."""
         for name in dict.fromkeys(name for row in rows for name in row):
-            found = self.array(name, rows, known=False).type
-            before = self.types.get(name, found)
-            schemas = [self._pyarrow.schema([(name, each)]) for each in (before, found)]
+            result = self.array(name, rows, known=False).type
+            before = self.types.get(name, result)
+            schemas = [self._pyarrow.schema([(name, each)]) for each in (before, result)]
             try:
                 united = self._pyarrow.unify_schemas(schemas, promote_options="permissive")
             except self.misfits:
@@ -81,10 +81,10 @@ class _Columns:
             self.types[name] = united.field(name).type
 
     def array(self, name: str, rows: Rows, *, known: bool = True) -> Any:
-        """Return one column of rows.
+        """Return a column of rows.
 
         Raises:
-            ValueError: Its values are of several types.
+            ValueError: If its values have several types.
         """
         values = _numbers_alike([row.get(name) for row in rows])
         try:
@@ -94,11 +94,11 @@ class _Columns:
 
 
 def _mixed(name: str) -> ValueError:
-    return ValueError(f"the values of {name!r} are of several types, or too large: export to JSON lines")
+    return ValueError(f"the values of {name!r} have several types, or are too large: export to JSON lines")
 
 
 def _numbers_alike(values: list[Any]) -> list[Any]:
-    """Return a column with all its integers as decimals, if one of its numbers is, or has to be."""
+    """Return a column with all integers as decimals, if one of its numbers is or must be a decimal."""
     if not any(isinstance(value, Decimal) or _is_long(value) for value in values):
         return values
     return [Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in values]

@@ -1,4 +1,4 @@
-"""Progress of bulk work: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+"""Progress of bulk work: a bar with rate and time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from mizzle_async.flow.report import BatchReport
 
 LINE_SECONDS: Final = 10.0
-"""Between plain lines."""
+"""Seconds between plain lines."""
 
 
 def items_done(report: BatchReport) -> int:
-    """Return how many items are settled."""
+    """Return the number of settled items."""
     return report.written + report.unchanged + report.rejected + report.skipped
 
 
 class Display:
-    """Shows how far work is; called with its report, it draws. A context, so that the bar ends with the work.
+    """Shows the progress of work. Call it with the report to draw. It is a context, which ends the bar.
 
     Args:
-        label: What is done.
-        total: What the whole is, in what ``done`` counts, or None where nobody knows.
-        done: How much of the total is done.
-        quiet: Whether nothing is shown.
-        stream: Where it is shown; None for standard error.
-        clock: Tells seconds.
+        label: The name of the work.
+        total: The whole, in units of ``done``, or None if it is unknown.
+        done: Returns the done part of the total.
+        quiet: Whether to show nothing.
+        stream: The output. None is standard error.
+        clock: Returns seconds.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Display:
             self._bar.stop()
 
     def __call__(self, report: BatchReport) -> None:
-        """Show how far the work is."""
+        """Show the progress."""
         if self._quiet:
             return
         now = self._clock()

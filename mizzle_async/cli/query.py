@@ -1,4 +1,4 @@
-"""`mizzle-async query`: the items under one partition key."""
+"""`mizzle-async query`: show the items of one partition key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mizzle_async.cli.show_rows import show_rows, showing
 @click.command(short_help="Show the items of one partition key.", epilog=EXIT_CODES)
 @table_named
 @selecting
-@click.option("--reverse", is_flag=True, help="In descending order of the sort key.")
+@click.option("--reverse", is_flag=True, help="Show in descending order of the sort key.")
 @showing
 @connected
 def query(connection: Connection, selection: Selection, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What could not be written: for each a line in a file, which says where it came from and why."""
+"""The rejects file: one line per item that could not be written, with its origin and the reason."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mizzle_async.errors import MizzleError
 from mizzle_async.marshalling import parse_json
 
 MOST_SHOWN: Final = 10
-"""Bad lines that are shown as they are found; the file has all of them."""
+"""The number of bad lines that are shown at once. The file has all of them."""
 
 
 class StoppedError(MizzleError):
-    """A line is bad, and the user wants to stop at the first."""
+    """A line is bad, and the user wants to stop at the first one."""
 
 
 @define
 class Origins:
-    """Where the items of a load came from. It remembers only where lines were left out, so it stays small."""
+    """The origins of a load's items. It stores only the gaps between lines, so it stays small."""
 
     _starts: list[int] = field(factory=list)
     _places: list[tuple[str, int]] = field(factory=list)
@@ -34,7 +34,7 @@ class Origins:
     _count: int = 0
 
     def note(self, file: str, line: int) -> None:
-        """Hear of the origin of the next item."""
+        """Add the origin of the next item."""
         if (file, line) != self._next:
             self._starts.append(self._count)
             self._places.append((file, line))
@@ -50,11 +50,11 @@ class Origins:
 
 @define
 class Rejects:
-    """The rejects file. It is made when there is something to put into it.
+    """The rejects file. It is created with the first reject.
 
     Args:
-        path: Where it is; None where nobody wants to hear of it.
-        goes_on: Whether it goes on with what an earlier run has put into it.
+        path: Its path. None writes no file.
+        goes_on: Whether to keep the rejects of an earlier run.
         stops: Whether the first reject ends the work.
     """
 
@@ -66,10 +66,10 @@ class Rejects:
     _file: BinaryIO | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Read what is known, or remove it: a load begun anew finds its rejects anew.
+        """Read the rejects of an earlier run, or remove them: a new load finds them again.
 
         Raises:
-            click.UsageError: It is another file, or cannot be one.
+            click.UsageError: If it is another kind of file, or cannot be written.
         """
         if self.path is None:
             return
@@ -83,7 +83,7 @@ class Rejects:
                 if not line.startswith(b'{"file":'):
                     raise self._refusal()
                 if not self.goes_on or not line.endswith(b"\n"):
-                    break  # one that a kill or a full disk cut short is found again
+                    break  # a line that a kill or a full disk cut short is found again
                 whole += len(line)
                 self._known.add(self._origin(line))
         if self.goes_on:
@@ -99,19 +99,19 @@ class Rejects:
             raise self._refusal() from None
 
     def _refusal(self) -> click.UsageError:
-        return click.UsageError(f"{self.path} is no rejects file: name another one with --rejects")
+        return click.UsageError(f"{self.path} is not a rejects file: name another one with --rejects")
 
     def add(self, origin: tuple[str, int], problem: str, *, attribute: str = "", content: Any = None) -> None:
-        """Put something into the file, once.
+        """Add a reject to the file, once.
 
         Args:
             origin: File and line.
-            problem: Why it cannot be written.
-            attribute: The attribute that is wrong, where it is one.
-            content: The line, or what it was read as.
+            problem: The reason.
+            attribute: The bad attribute, if it is one attribute.
+            content: The line, or its values.
 
         Raises:
-            StoppedError: The user wants to stop here.
+            StoppedError: If the user wants to stop here.
         """
         self.count += 1
         if self.path is None:
@@ -141,7 +141,7 @@ class Rejects:
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file, if there is one."""
+        """Close the file, if it is open."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -150,17 +150,17 @@ class Rejects:
 def _line(entry: dict[str, Any]) -> bytes:
     try:
         return json_bytes(entry) + b"\n"
-    except TypeError:  # there is text in it that UTF-8 cannot carry: JSON can
+    except TypeError:  # it has text that UTF-8 cannot encode, but JSON can
         return json.dumps(entry, default=_plain).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:
-    """Return as JSON has it what the standard library does not know."""
+    """Return a value for JSON that the standard library cannot encode."""
     if isinstance(value, AbstractSet):
         return list(value)
     if has(type(value)):
         return asdict(value, recurse=False)
     try:
         return json.loads(json_bytes(value))
-    except (TypeError, ValueError):  # of a class that nobody knows, or a number that Python reads no more
+    except (TypeError, ValueError):  # an unknown class, or a number that is too long for Python
         return str(value)

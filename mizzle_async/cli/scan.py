@@ -1,4 +1,4 @@
-"""`mizzle-async scan`: every item of a table."""
+"""`mizzle-async scan`: show every item of a table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mizzle_async.cli.show_rows import show_rows, showing
 @showing
 @connected
 def scan(connection: Connection, selection: Selection, **options: Any) -> None:
-    """Show the items of a table or an index, in no order; all of them are read, and charged for."""
+    """Show the items of a table or an index, in no order. Every item is read and charged for."""
     if selection.partition:
         raise click.UsageError("a scan reads everything: `query` reads one partition key")
     connection.run(lambda client: show_rows(client, selection=selection, **options))

@@ -1,4 +1,4 @@
-"""Which items a command is about: the options that queries, scans, counts, exports and deletions share."""
+"""The selection of items: the options that queries, scans, counts, exports and deletions share."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ SORT_HELP: Final = "Compare the sort key: = < <= > >= begins-with, or between wi
 
 @frozen(kw_only=True)
 class Selection:
-    """Which items of a table.
+    """A selection of a table's items.
 
     Attributes:
-        index: The index that is read, or None for the table.
-        partition: The partition key, one text for each of its attributes; empty for all items.
+        index: The index to read, or None for the table.
+        partition: The partition key, one text for each of its attributes. Empty selects all items.
         sort: An operator and a value of the sort key.
         filters: Path, operator and value of each filter.
         reverse: Whether the order is descending.
-        limit: Items at most.
-        consistent_read: Whether every write that was finished before is seen.
-        segments: How many parts of a scan are read at once.
+        limit: The maximum number of items.
+        consistent_read: Whether to read consistently.
+        segments: The number of parts of a scan that are read at the same time.
     """
 
     index: str | None = None
@@ -55,7 +55,7 @@ class Selection:
 
     @property
     def words(self) -> dict[str, Any]:
-        """Return what a state file remembers of it."""
+        """Return the selection for a state file."""
         return {
             "index": self.index,
             "partition": list(self.partition),
@@ -70,8 +70,8 @@ class Selection:
             opened: The table.
 
         Raises:
-            click.UsageError: The options do not go together.
-            MizzleError: A value does not fit, or DynamoDB would refuse it.
+            click.UsageError: If the options do not go together.
+            MizzleError: If a value does not fit, or DynamoDB would refuse it.
         """
         index = None if self.index is None else _index(opened, self.index)
         if self.partition:
@@ -95,7 +95,7 @@ class Selection:
                 include_expired=True,
             )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnindexedFilterWarning)  # `explain` says it to who asks
+            warnings.simplefilter("ignore", UnindexedFilterWarning)  # `explain` shows it
             for condition in filter_conditions(opened, self.filters):
                 rows = rows.filter(condition)
         return rows
@@ -118,7 +118,7 @@ class Selection:
 
 
 def _index(opened: Opened, name: str) -> SecondaryIndex[Any, Any, Any]:
-    """Return an index of a table, as the service describes it."""
+    """Return the service's description of an index."""
     indexes = opened.description.indexes
     if name not in indexes:
         known = ", ".join(indexes) or "none"
@@ -142,26 +142,35 @@ def _one_or_many(paths: list[Any]) -> Any:
 
 
 def table_named(command: CommandT) -> CommandT:
-    """Give a command the options that name a table: ``table`` and ``model``."""
+    """Add the options that name a table to a command: ``table`` and ``model``."""
     for option in (
         click.option("--model", metavar="MODULE:CLASS", help="An entity: its table, and the types of its attributes."),
-        click.option("-t", "--table", metavar="NAME", help="The table; not needed with --model."),
+        click.option("-t", "--table", metavar="NAME", help="The table. Not needed with --model."),
     ):
         command = option(command)
     return command
 
 
 def selecting(command: CommandT) -> CommandT:
-    """Give a command the options that select items, as its argument ``selection``."""
+    """Add the options that select items to a command, as its argument ``selection``."""
 
     @click.option("--index", metavar="NAME", help="Read this index instead of the table.")
     @click.option(
-        "-p", "--partition", multiple=True, metavar="VALUE", help="The partition key; one for each of its attributes."
+        "-p",
+        "--partition",
+        multiple=True,
+        metavar="VALUE",
+        help="The partition key. Repeat it for each of its attributes.",
     )
     @click.option("-s", "--sort", nargs=2, metavar="OPERATOR VALUE", help=SORT_HELP)
     @click.option("-f", "--filter", "filters", nargs=3, multiple=True, metavar="PATH OPERATOR VALUE", help=FILTER_HELP)
-    @click.option("--limit", type=click.IntRange(min=1), help="So many items at most.")
-    @click.option("--consistent", "consistent_read", is_flag=True, help="See every finished write; twice the cost.")
+    @click.option("--limit", type=click.IntRange(min=1), help="Maximum number of items.")
+    @click.option(
+        "--consistent",
+        "consistent_read",
+        is_flag=True,
+        help="Read consistently: every finished write, at twice the cost.",
+    )
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
         names = ("index", "partition", "sort", "filters", "limit", "consistent_read", "reverse", "segments")
@@ -172,11 +181,11 @@ def selecting(command: CommandT) -> CommandT:
 
 
 def segmented(command: CommandT) -> CommandT:
-    """Give a command that scans the option of how many parts are read at once; below `selecting`."""
+    """Add the option for the parts of a scan to a command, below `selecting`."""
     return click.option(
         "--segments",
         type=click.IntRange(1, MOST_SEGMENTS),
         default=1,
         show_default=True,
-        help="Parts of a scan that are read at once.",
+        help="The number of parts of a scan that are read at the same time.",
     )(command)

@@ -1,4 +1,4 @@
-"""What `query` and `scan` have in common: rows are read and shown."""
+"""Read and show rows, for `query` and `scan`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
 def showing(command: CommandT) -> CommandT:
-    """Give a command the options of how rows are shown, as its argument ``showing``."""
+    """Add the options of the layout to a command, as its argument ``showing``."""
 
     @click.option(
         "--format",
         "given",
         type=click.Choice(SHOWN),
-        help="How items are shown.  [default: table on a terminal, jsonl elsewhere]",
+        help="The layout.  [default: table on a terminal, jsonl elsewhere]",
     )
     @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
     @click.option("--columns", metavar="NAMES", help="Only these attributes, in this order, separated by commas.")
@@ -41,7 +41,7 @@ def showing(command: CommandT) -> CommandT:
 async def show_rows(
     client: Client, *, table: str | None, model: str | None, selection: Selection, showing: Printer
 ) -> int:
-    """Read what is selected, and show it as it comes."""
+    """Read the selected items, and show them as they arrive."""
     opened = await open_table(client, table, model)
     showing.columns = tuple(map(opened.stored_name, showing.columns))
     rows = selection.rows(opened)

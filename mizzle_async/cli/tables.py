@@ -1,4 +1,4 @@
-"""`mizzle-async tables`: what tables there are."""
+"""`mizzle-async tables`: list the tables."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mizzle_async.operations.tables.definition import KeyElement, TableDescripti
 
 @click.command(short_help="List tables.", epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[TABLE]…")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, a table a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one table per line.")
 @connected
 def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> None:
-    """List tables, with keys, indexes, items and billing; the service counts items every six hours or so."""
+    """List tables with keys, indexes, items and billing. The service counts items about every six hours."""
 
     async def work(client: Client) -> int:
         listed = list(names) or await _names(client)

@@ -1,4 +1,4 @@
-"""Files that an export writes: what is in them can be gone on with after a checkpoint."""
+"""Files of an export, which can be resumed from a checkpoint."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from mizzle_async.types import Item
 COMPRESSION: Final = 6
 
 GROUP_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of DynamoDB's JSON that become one row group of Parquet, and are held in memory."""
+"""Bytes of DynamoDB's JSON in a row group of Parquet, which is held in memory."""
 
 
 @define
 class ExportFile(ExportTarget):
-    """A file of items, written piece by piece, and gone on with after a checkpoint.
+    """A file of items, which is written in portions and can be resumed from a checkpoint.
 
-    CSV without named columns, and Parquet, need all items to be laid out: these are gathered in DynamoDB's JSON, beside
-    the file or in one that has no name, and laid out by `finish`.
+    The layout of Parquet, and of CSV without named columns, needs all items. They are gathered in DynamoDB's JSON, in a
+    file beside the target or in one without a name, and `finish` makes the target.
 
     Attributes:
         name: The file, or ``-`` for standard output.
-        format: How items are written down.
-        columns: The columns of CSV, in their order; none for all attributes there are.
-        first: Names of columns that come first, where the columns are not named.
-        natural: Makes of a stored item what it is to its owner, who knows nothing of shards.
-        is_laid_out: Whether an earlier run has done everything, what it gathered is gone, and nothing is left to do.
+        format: The format of the items.
+        columns: The columns of CSV, in order. Empty takes all attributes.
+        first: The first columns, if the columns are not named.
+        natural: Returns a stored item without the suffixes of shards.
+        is_laid_out: Whether an earlier run is complete, so that its gathered items are gone.
     """
 
     name: str
@@ -61,19 +61,19 @@ class ExportFile(ExportTarget):
 
     @property
     def is_standard(self) -> bool:
-        """Whether it is standard output."""
+        """Whether the target is standard output."""
         return self.name == STANDARD
 
     @property
     def path(self) -> Path:
-        """Return the file that is written while items come."""
+        """Return the file that is written while items arrive."""
         return Path(f"{self.name}.part" if self.is_gathered else self.name)
 
     def open(self, state: Any | None) -> None:
-        """Begin, or go on after a checkpoint.
+        """Begin, or resume from a checkpoint.
 
         Raises:
-            ResumeError: What was written before is not there, or was laid out differently.
+            ResumeError: If the earlier file is missing or has another layout.
         """
         if state is not None and state != self._state(state.get("bytes")):
             raise ResumeError(
@@ -112,11 +112,13 @@ class ExportFile(ExportTarget):
 
     def _write(self, content: bytes) -> None:
         if content and is_compressed(self.name) and not self.is_gathered:
-            content = gzip.compress(content, COMPRESSION, mtime=0)  # a member of its own: the file can be cut after it
+            content = gzip.compress(
+                content, COMPRESSION, mtime=0
+            )  # a gzip member of its own: the file can be cut after it
         self._opened().write(content)
 
     def checkpoint(self) -> Any:
-        """Make what was written durable, and return what `open` needs to go on."""
+        """Flush the file to the disk, and return the checkpoint for `open`."""
         if self.is_laid_out:
             return self._done
         file = self._opened()
@@ -127,20 +129,20 @@ class ExportFile(ExportTarget):
         return self._state(file.tell())
 
     def _state(self, size: Any) -> dict[str, Any]:
-        """Return what is remembered: how much is written, and of what."""
+        """Return the checkpoint: the size of the file, and its layout."""
         return {"bytes": size, "file": Path(self.name).name, "format": self.format, "columns": list(self.columns)}
 
     def close(self) -> None:
-        """Close the file; what is gathered for standard output is still wanted."""
+        """Close the file, unless it has items for standard output."""
         if self._file is not None and not self.is_standard:
             self._file.close()
             self._file = None
 
     def finish(self) -> None:
-        """Lay out what was gathered; there is nothing to do where it was written as it came.
+        """Make the target out of the gathered items, if there are any.
 
         Raises:
-            click.ClickException: It cannot be laid out in this format.
+            click.ClickException: If the format cannot represent them.
         """
         if not self.is_gathered or self.is_laid_out:
             return
@@ -176,7 +178,7 @@ class ExportFile(ExportTarget):
         try:
             write_rows(Path(self.name), groups)
         except ValueError as error:
-            raise click.ClickException(f"{self.name}: {error}; everything that was read is in {self.path}") from error
+            raise click.ClickException(f"{self.name}: {error}; every item is in {self.path}") from error
 
     def _opened(self) -> BinaryIO:
         if self._file is None:

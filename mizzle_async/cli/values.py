@@ -1,4 +1,4 @@
-"""Values between texts and what is stored, and items as JSON with every digit."""
+"""Conversions between texts and stored values, and items as JSON with every digit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mizzle_async.marshalling import decode_any, encode_any, parse_json, plain_i
 from mizzle_async.types import AttributeValue, Item
 
 LARGEST_INTEGER: Final = 2**63 - 1
-"""An integer beyond it, of either sign, is written as text: orjson refuses those of more than 64 bits."""
+"""The largest integer, of either sign, that orjson takes. Larger ones are written as text."""
 
 _NAME = re.compile(r"(?:\\.|[^\\.\[\]])+")
 _POSITION = re.compile(r"\[(\d+)\]")
@@ -27,12 +27,12 @@ def json_line(item: Item) -> bytes:
 
 
 def dynamodb_line(item: Item) -> bytes:
-    """Return an item as a line of DynamoDB's JSON, as its exports to S3 have it."""
+    """Return an item as a line of DynamoDB's JSON, as in its exports to S3."""
     return orjson.dumps({"Item": item}) + b"\n"
 
 
 def json_bytes(value: Any, *, indent: bool = False) -> bytes:
-    """Return plain JSON as bytes; numbers have every digit."""
+    """Return plain JSON as bytes, with every digit of every number."""
     return orjson.dumps(_exact(value), option=orjson.OPT_INDENT_2 if indent else None)
 
 
@@ -53,7 +53,7 @@ def _exact(value: Any) -> Any:
 
 
 def cell(value: AttributeValue | None) -> str:
-    """Return a stored value as the text of one cell: text and numbers as they are, the rest as JSON, a null empty."""
+    """Return a stored value as the text of a cell: text and numbers unchanged, null empty, the rest as JSON."""
     if value is None or "NULL" in value:
         return ""
     tag, content = next(iter(value.items()))
@@ -63,10 +63,10 @@ def cell(value: AttributeValue | None) -> str:
 
 
 def any_from_text(text: str) -> AttributeValue:
-    """Return the value that a text stands for where no type is declared: JSON where it is some, else text.
+    """Return the value of a text without a declared type: JSON if it is valid JSON, else the text.
 
     Raises:
-        MarshallingError: It is JSON that cannot be stored.
+        MarshallingError: If it is JSON that cannot be stored.
     """
     try:
         value = parse_json(text)
@@ -76,10 +76,10 @@ def any_from_text(text: str) -> AttributeValue:
 
 
 def of_type(text: str, code: str) -> AttributeValue:
-    """Return the value of a key attribute, of which the table says the type.
+    """Return the value of a key attribute, in the type of the table.
 
     Raises:
-        MarshallingError: It is none of this type; the message shows none of it.
+        MarshallingError: If it is not of this type. The message does not contain it.
     """
     try:
         match code:
@@ -95,10 +95,10 @@ def of_type(text: str, code: str) -> AttributeValue:
 
 
 def from_shape(text: str, shape: Any) -> AttributeValue:
-    """Return the value that a text stands for where its type is declared.
+    """Return the value of a text with a declared type.
 
     Raises:
-        MarshallingError: It cannot be one.
+        MarshallingError: If it cannot be converted.
     """
     try:
         return value_from_plain(text, shape, is_text=True)
@@ -109,10 +109,10 @@ def from_shape(text: str, shape: Any) -> AttributeValue:
 
 
 def parse_path(text: str) -> tuple[str | int, ...]:
-    r"""Return the segments of a path such as ``a.b[0].c``; a dot that is part of a name is written ``\.``.
+    r"""Return the segments of a path such as ``a.b[0].c``. A dot within a name is written ``\.``.
 
     Raises:
-        ValueError: It is no path.
+        ValueError: If it is not a path.
     """
     segments: list[str | int] = []
     at = 0
@@ -130,18 +130,18 @@ def parse_path(text: str) -> tuple[str | int, ...]:
         if at < len(text) and text[at] not in ".[":
             break
     if at < len(text) or not segments or (text.endswith(".") and not text.endswith("\\.")):
-        raise ValueError(f"{text!r} is no path: write a.b[0].c")
+        raise ValueError(f"{text!r} is not a path: write a.b[0].c")
     return tuple(segments)
 
 
 def check_dynamodb_item(value: Any) -> Item:
-    """Return what is an item in DynamoDB's JSON.
+    """Return an item from DynamoDB's JSON.
 
     Raises:
-        ValueError: It is none; a `MarshallingError` where it is about an attribute, with its path.
+        ValueError: If it is not an item. It is a `MarshallingError`, with the path, if an attribute is wrong.
     """
     if not isinstance(value, Mapping):
-        raise ValueError("expected an object of attributes")  # noqa: TRY004  (a line of input is wrong, no program)
+        raise ValueError("expected an object of attributes")  # noqa: TRY004  (the input is wrong, not the program)
     for name, stored in value.items():
         _check_stored(stored, name)
     return dict(value)
@@ -163,11 +163,11 @@ def _check_stored(stored: Any, path: str) -> None:
                 raise MarshallingError(f"{path}: the elements of {tag} are not of this type", path=path)
         case _:
             if not _is_scalar(content, tag):
-                raise MarshallingError(f"{path}: this is no value of type {tag[:4]!r}", path=path)
+                raise MarshallingError(f"{path}: this is not a value of type {tag[:4]!r}", path=path)
 
 
 def _is_scalar(content: Any, tag: str) -> bool:
-    """Tell whether this is what DynamoDB's JSON has for a type."""
+    """Return whether a value has the form of a type in DynamoDB's JSON."""
     match tag:
         case "BOOL":
             return isinstance(content, bool)

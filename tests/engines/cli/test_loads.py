@@ -149,7 +149,7 @@ def test_item_that_is_too_large_names_its_line(shell, new_table):
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["missing.jsonl", "-t", "x"], "is no file"),
+        (["missing.jsonl", "-t", "x"], "is not a file"),
         (["in.jsonl"], "--table"),
         (["in.jsonl", "--model", "json"], "module:name"),
         (["in.jsonl", "--model", ":JSONDecoder"], "module:name"),

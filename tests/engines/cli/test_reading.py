@@ -151,7 +151,7 @@ def test_count(shell, table):
         (["scan", "-f", "a", "like", "x"], "no operator"),
         (["scan", "-f", "a", "exists", "maybe"], "true or false"),
         (["scan", "-f", "a", "type", "X"], "type takes one of"),
-        (["scan", "-f", "a..b", "=", "x"], "no path"),
+        (["scan", "-f", "a..b", "=", "x"], "not a path"),
         (["scan", "--json", "--format", "csv"], "not --format csv"),
         (["explain", "json:loads"], "not both"),
     ],

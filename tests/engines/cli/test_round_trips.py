@@ -137,7 +137,7 @@ def test_export_refuses_to_write_over_a_file(shell, new_table):
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["out.xls"], "what format"),
+        (["out.xls"], "name it with --format"),
         (["out.jsonl", "--columns", "a"], "--columns is for CSV"),
         (["-", "--format", "csv", "--json"], "standard output"),
         (["-", "--resume", "x.json"], "--resume does not go with"),

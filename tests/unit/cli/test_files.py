@@ -50,7 +50,8 @@ def test_dynamodb_json_is_recognised(tmp_path, content, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("missing.jsonl", "is no file"), (".", "is no file"), ("known.txt", "what format")]
+    ("name", "message"),
+    [("missing.jsonl", "is not a file"), (".", "is not a file"), ("known.txt", "name it with --format")],
 )
 def test_files_that_cannot_be_read_are_refused(tmp_path, monkeypatch, name, message):
     """A name that is no file's, and a file whose format nobody knows, are refused before the first line is read."""
@@ -63,7 +64,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path, monkeypatch, name, mess
 
 def test_format_that_nobody_knows():
     """A name without a meaning is a usage error, and so is Parquet without pyarrow."""
-    with pytest.raises(click.UsageError, match="what format"):
+    with pytest.raises(click.UsageError, match="name it with --format"):
         format_of("a.xls", None)
 
 
@@ -82,8 +83,8 @@ def test_rows_know_their_lines(tmp_path):
     assert [(row.line, row.values, row.problem) for row in rows] == [
         (2, {"id": "1", "a": "x"}, ""),
         (4, {"id": "2\n2", "a": "y"}, ""),
-        (6, None, "no UTF-8"),
-        (7, None, "expected 2 columns, found 1"),
+        (6, None, "not UTF-8"),
+        (7, None, "expected 2 columns, got 1"),
     ]
     assert rows[3].text == "3"
 
@@ -114,7 +115,7 @@ def test_csv_of_another_encoding_is_told(tmp_path):
     """A header that is no UTF-8 is that of another encoding, and no column of it would be found."""
     path = tmp_path / "a.csv"
     path.write_bytes("id,a\n1,x\n".encode("utf-16"))
-    with pytest.raises(click.UsageError, match="is no UTF-8"):
+    with pytest.raises(click.UsageError, match="is not UTF-8"):
         list(Source((str(path),)))
 
 
@@ -123,7 +124,7 @@ def test_rejects_spare_what_is_loaded(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"a": 1}\n')
     source = Source((str(path), "-"))
-    with pytest.raises(click.UsageError, match="is loaded"):
+    with pytest.raises(click.UsageError, match="is an input file"):
         source.check_spared(tmp_path / "." / "a.jsonl")
     source.check_spared(tmp_path / "b.jsonl")
 
@@ -286,7 +287,7 @@ def test_parquet_of_mixed_columns(tmp_path, monkeypatch):
     target.open(None)
     target.write([{"id": {"S": "1"}}, {"id": {"N": "1"}}])
     target.close()
-    with pytest.raises(click.ClickException, match="'id' are of several types"):
+    with pytest.raises(click.ClickException, match="'id' have several types"):
         target.finish()
     assert (tmp_path / "a.parquet.part").exists()
 
@@ -320,7 +321,7 @@ def test_parquet_that_becomes_mixed_late(tmp_path, monkeypatch):
     target.open(None)
     target.write([{"id": {"S": "1"}}, {"id": {"S": "2"}}, {"id": {"N": "1"}}])
     target.close()
-    with pytest.raises(click.ClickException, match="'id' are of several types"):
+    with pytest.raises(click.ClickException, match="'id' have several types"):
         target.finish()
     assert (tmp_path / "a.parquet.part").exists()
     assert not (tmp_path / "a.parquet").exists()

@@ -93,7 +93,7 @@ def test_only_rejects_are_written_over(tmp_path, content, goes_on):
     """A file that is no rejects file is neither removed nor added to; a folder that is missing is told at once."""
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(click.UsageError, match="is no rejects file"):
+    with pytest.raises(click.UsageError, match="is not a rejects file"):
         Rejects(path, goes_on=goes_on)
     assert path.read_bytes() == content
     with pytest.raises(click.UsageError, match="no folder"):
@@ -104,7 +104,7 @@ def test_rejects_that_are_damaged_are_not_added_to(tmp_path):
     """A line in the middle that is none is a usage error, and the file is left as it is."""
     path = tmp_path / "rejects"
     path.write_bytes(content := b'{"file": "f", "line": 1}\n{"file": \n')
-    with pytest.raises(click.UsageError, match="is no rejects file"):
+    with pytest.raises(click.UsageError, match="is not a rejects file"):
         Rejects(path, goes_on=True)
     assert path.read_bytes() == content
 

@@ -27,7 +27,7 @@ def test_paths(text, segments):
 @pytest.mark.parametrize("text", ["", ".a", "a.", "a..b", "[0]", "a[x]", "a[0", "a]", "a[0]b."])
 def test_what_is_no_path(text):
     """What is no path is refused."""
-    with pytest.raises(ValueError, match="is no path"):
+    with pytest.raises(ValueError, match="is not a path"):
         values.parse_path(text)
 
 
