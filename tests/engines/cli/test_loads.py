@@ -153,10 +153,10 @@ def test_item_that_is_too_large_names_its_line(shell, new_table):
         (["in.jsonl"], "--table"),
         (["in.jsonl", "--model", "json"], "module:name"),
         (["in.jsonl", "--model", ":JSONDecoder"], "module:name"),
-        (["in.jsonl", "-t", "{table}", "--rejects", "in.jsonl"], "is loaded"),
-        (["in.jsonl", "-t", "{table}", "--rejects", "in.csv"], "no rejects file"),
+        (["in.jsonl", "-t", "{table}", "--rejects", "in.jsonl"], "is an input file"),
+        (["in.jsonl", "-t", "{table}", "--rejects", "in.csv"], "not a rejects file"),
         (["in.jsonl", "--model", "json:nothing"], "not found"),
-        (["in.jsonl", "--model", "json:JSONDecoder"], "no entity"),
+        (["in.jsonl", "--model", "json:JSONDecoder"], "not an entity"),
         (["in.csv", "-t", "{table}"], "name every column"),
     ],
 )

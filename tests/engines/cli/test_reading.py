@@ -148,7 +148,7 @@ def test_count(shell, table):
         (["query", "-p", "a", "-s", "!=", "x"], "does not compare a sort key"),
         (["query", "-p", "a", "-s", "between", "x"], "JSON array"),
         (["query", "-p", "a", "-s", "between", '["x"]'], "two values"),
-        (["scan", "-f", "a", "like", "x"], "no operator"),
+        (["scan", "-f", "a", "like", "x"], "not an operator"),
         (["scan", "-f", "a", "exists", "maybe"], "true or false"),
         (["scan", "-f", "a", "type", "X"], "type takes one of"),
         (["scan", "-f", "a..b", "=", "x"], "not a path"),
@@ -236,7 +236,7 @@ def test_explain_of_a_program(shell, monkeypatch):
     assert "UpdateItem on 'things'" in shell("explain", "program_of_test:update").stdout
     assert "neither an operation" in shell("explain", "program_of_test:number").stderr
     assert "neither an operation" in shell("explain", "json:JSONDecoder").stderr
-    assert "no operation" in shell("explain", "program_of_test:nothing").stderr
+    assert "not an operation" in shell("explain", "program_of_test:nothing").stderr
     assert shell("explain").exit_code == 2
 
 
