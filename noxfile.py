@@ -205,8 +205,15 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def instructions(session: nox.Session) -> None:
+    """Count the instructions of every verb and compare them with the recorded ratios (needs valgrind: Linux only)."""
+    install(session, "speed")
+    session.run("python", "benchmarks/calls/instructions.py", *session.posargs)
+
+
+@nox.session
 def interpreters(session: nox.Session) -> None:
-    """Find an interpreter of every supported Python, or unpack Debian's, for `-s tests_all`."""
+    """Find an interpreter of every supported Python, and valgrind; what is missing comes from Debian's packages."""
     install(session, "interpreters", package=False)
     session.run("python", ".ci/interpreters.py", str(INTERPRETERS), *PYTHONS)
 

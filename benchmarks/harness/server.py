@@ -1,7 +1,7 @@
 """A DynamoDB that costs the measured client nothing: answers from memory, over loopback, in a process of its own.
 
-It knows one shape of item (see `workload`). A table named ``orders`` holds a hundred of them in one page;
-``orders-10000-250`` holds ten thousand in pages of 250. Writes are accepted and forgotten. Every answer carries the
+It knows the items of `workload`. A table named ``orders`` holds a hundred of them in one page; ``orders-10000-250``
+holds ten thousand in pages of 250. Writes are accepted and forgotten. Every answer carries the
 headers of the service, a right ``x-amz-crc32`` among them. Answers are remembered by request, so that a repeated
 request costs a dictionary look-up: the client must never wait for this process.
 
@@ -65,11 +65,24 @@ def page(request: dict[str, Any]) -> dict[str, Any]:
     if start := request.get("ExclusiveStartKey"):
         first = item_number(start) + 1
     stop = min(last, first + min(page_items, request.get("Limit", page_items)))
-    found = [workload.wire(number) for number in range(first, stop)]
+    found = [projected(request, workload.wire(number)) for number in range(first, stop)]
+    partition = {"S": workload.FIRST_PARTITION}
+    if partition in request.get("ExpressionAttributeValues", {}).values():  # it has one item
+        stop, last, found = 1, 1, [workload.wire(0) | {"customer_id": partition}]
     answer: dict[str, Any] = {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+    if request.get("Select") == "COUNT":
+        del answer["Items"]
     if stop < last:
         answer["LastEvaluatedKey"] = workload.wire_key(stop - 1)
     return answer | capacity(request, name, len(found) / 20)
+
+
+def projected(request: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an item that a request asks for."""
+    if "ProjectionExpression" not in request:
+        return item
+    names = request.get("ExpressionAttributeNames", {})
+    return {name: item[name] for part in request["ProjectionExpression"].split(",") if (name := names[part.strip()])}
 
 
 def batch_get(request: dict[str, Any]) -> dict[str, Any]:
@@ -116,12 +129,23 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
 
 def get_item(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a GetItem: every item is there."""
-    return {"Item": workload.wire(item_number(request["Key"]))} | capacity(request, request["TableName"], 0.5)
+    table = request["TableName"]
+    return {"Item": workload.stored(table, item_number(request["Key"]))} | capacity(request, table, 0.5)
 
 
-def update_item(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer an UpdateItem: nothing changed."""
-    return {"Attributes": workload.wire(item_number(request["Key"]))}
+def change_item(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer an UpdateItem or a DeleteItem with the item, if it was asked for."""
+    table = request["TableName"]
+    answer = capacity(request, table, 1.0)
+    if request.get("ReturnValues", "NONE") == "NONE":
+        return answer
+    return answer | {"Attributes": workload.stored(table, item_number(request["Key"]))}
+
+
+def transact_get(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a TransactGetItems with every item."""
+    gets = [one["Get"] for one in request["TransactItems"]]
+    return {"Responses": [{"Item": workload.stored(get["TableName"], item_number(get["Key"]))} for get in gets]}
 
 
 def write_item(request: dict[str, Any]) -> dict[str, Any]:
@@ -132,11 +156,13 @@ def write_item(request: dict[str, Any]) -> dict[str, Any]:
 ANSWERS = {
     "BatchGetItem": batch_get,
     "BatchWriteItem": batch_write,
+    "DeleteItem": change_item,
     "DescribeTable": describe,
     "GetItem": get_item,
     "Query": page,
     "Scan": page,
-    "UpdateItem": update_item,
+    "TransactGetItems": transact_get,
+    "UpdateItem": change_item,
 }
 
 
