@@ -226,7 +226,7 @@ class PathRules:
         return _root(shapes[0]) if len(shapes) == 1 else None
 
     def _times(self, path: Place) -> set[Shape]:
-        return {root for root in map(_root, self._at(path)) if root in TIMES}
+        return {root for root in map(_root, self._at(path)) if _is_time(root)}
 
     def _at(self, path: Place) -> tuple[Shape, ...]:
         return tuple(flat(self.operands.find(path.segments, path.documents)))
@@ -259,13 +259,17 @@ def _root(shape: Shape) -> Shape:
     return shape
 
 
+def _is_time(shape: Shape) -> bool:
+    return isinstance(shape, Scalar) and datetime in shape.exact_types
+
+
 def _unit(shape: Shape) -> Shape | None:
     return SECONDS if shape is WHOLE_SECONDS else shape
 
 
 def _way(shapes: set[Shape]) -> str:
     ways: dict[Shape | None, str] = {TEXT: "as text", SECONDS: "in seconds", MILLISECONDS: "in milliseconds"}
-    return " or ".join(sorted(ways.get(_unit(shape), "otherwise") for shape in shapes))
+    return " or ".join(sorted(ways.get(_unit(shape), "in another form") for shape in shapes))
 
 
 def _name(target: Field | Shape) -> str:
@@ -277,4 +281,4 @@ def _name(target: Field | Shape) -> str:
 
 
 def _described(shape: Shape) -> str:
-    return f"{shape.python}, stored {_way({shape})}" if shape in TIMES else shape.python
+    return f"{shape.python}, stored {_way({shape})}" if _is_time(shape) else shape.python

@@ -221,7 +221,8 @@ def attribute(
         default: The value of instances that are made without one.
         factory: Called for a default; for lists, sets and dicts, which must not be shared.
         name: The name in the table, where it is not the name in Python.
-        datetime_format: How datetimes are stored: ``"iso"`` text (the default), ``"epoch"`` seconds or ``"epoch_ms"``.
+        datetime_format: How datetimes are stored: ``"iso"`` text (the default), ``"iso_ms"`` as JavaScript writes it,
+            ``"epoch"`` seconds, ``"epoch_ms"``, a strftime format, or a pair of functions that write and read text.
         version: Count the writes, for optimistic locking; an ``int``, with ``default=0``.
         time_to_live: The item expires at this datetime; stored as epoch seconds.
         created_at: Set when the item is made.

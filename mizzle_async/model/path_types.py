@@ -65,6 +65,26 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
     return candidates[0] if len(candidates) == 1 else _union(candidates)
 
 
+def format_at(schema: EntitySchema, path: Place) -> Any:
+    """Return how datetimes at a path are stored, None where its classes do not say.
+
+    Args:
+        schema: The schema of the table's items.
+        path: A path of this entity.
+    """
+    attribute = schema.by_name.get(str(path.segments[0]))
+    documents = dict(path.documents)
+    for depth, segment in enumerate(path.segments[1:], start=1):
+        document = documents.get(depth)
+        if document is not None and SCHEMA_ATTRIBUTE in vars(document):
+            attribute = document_schema_of(document).by_name.get(str(segment))
+        elif isinstance(segment, str):
+            attribute = None  # a class that is not named may say how it stores its own
+    if attribute is None:
+        return None
+    return "iso" if attribute.storage_format is None else attribute.storage_format
+
+
 def _inside(holder: Any, segment: str | int, document: Any) -> Iterator[Any]:
     """Yield the types that a segment may lead to inside one type: none if it leads nowhere."""
     kind = get_origin(holder) or holder

@@ -14,12 +14,12 @@ from mizzle_async.errors import ExpressionError, LimitError, ModelError
 from mizzle_async.expressions.names import check_name
 from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
 from mizzle_async.model.declarations import KEY_WORDS, Declaration
+from mizzle_async.model.scalars import DATETIME_FORMATS, is_datetime_format
 from mizzle_async.model.schema import KeyRole
 
 KEY_OPTION_NAMES: Final = frozenset({"attempts", "change", "consistent_read", "include_expired", "timeout"})
 """Keywords of ``get``, ``update``, ``delete``, ``modify`` and ``check``, which take the key by keywords too."""
 
-DATETIME_FORMATS: Final = ("iso", "epoch", "epoch_ms")
 MIN_SHARDS: Final = 2
 
 
@@ -111,8 +111,11 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
             other = holders.setdefault(role.keyword, declaration)
             if other is not declaration and not role.may_repeat:
                 raise ModelError(f"{model}: {other.field} and {declaration.field} are both {role.keyword}: keep one")
-        if options.datetime_format is not None and options.datetime_format not in DATETIME_FORMATS:
-            raise ModelError(f"{where}: datetime_format is one of {', '.join(DATETIME_FORMATS)}")
+        if options.datetime_format is not None and not is_datetime_format(options.datetime_format):
+            raise ModelError(
+                f"{where}: datetime_format is one of {', '.join(DATETIME_FORMATS)}, a strftime format, or a pair of "
+                "functions that write and read text"
+            )
         if options.encode is not None:
             _check_encoded(declaration)
         if options.shards is not None:

@@ -17,7 +17,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place, Use
 from mizzle_async.model.annotations import type_name, without_none
 from mizzle_async.model.key_types import listed_values
-from mizzle_async.model.path_types import type_at
+from mizzle_async.model.path_types import format_at, type_at
 from mizzle_async.model.scalars import datetime_type, registered
 from mizzle_async.model.schema import EntitySchema
 
@@ -96,7 +96,7 @@ class UsageCheck:
         if remembered in self._approved:
             return
         annotation = type_at(self.schema, path)
-        forms = forms_of(annotation)
+        forms = forms_of(annotation, format_at(self.schema, path))
         if forms is not None:
             allowed = frozenset[Use]().union(*forms.values())
             if use not in allowed:

@@ -19,9 +19,18 @@ from zoneinfo import ZoneInfo
 from mizzle_async.limits import NUMBER_DIGITS
 from mizzle_async.model.scalars import numbers, temporal, texts
 from mizzle_async.model.scalars.binary import read_bool, read_bytes, read_str, write_bool, write_bytes, write_str
+from mizzle_async.model.scalars.formats import is_text_format, text_format
 from mizzle_async.model.scalars.scalar_type import LOOKS_LIKE_TEXT, ScalarCode, ScalarType, Sources
 
-__all__ = ["SCALAR_TYPES", "ScalarCode", "datetime_type", "registered", "scalar_type"]
+__all__ = [
+    "DATETIME_FORMATS",
+    "SCALAR_TYPES",
+    "ScalarCode",
+    "datetime_type",
+    "is_datetime_format",
+    "registered",
+    "scalar_type",
+]
 
 SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
     ScalarType(
@@ -94,6 +103,16 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
             "{v} if type({v}) is {datetime} and {v}.tzinfo is {utc} and {v}.microsecond else {write}({v})",
         ),
     ),
+    ScalarType(
+        datetime, "S", temporal.write_iso_ms, temporal.read_datetime,
+        datetime_format="iso_ms",
+        stamp=temporal.stamp_iso_ms,
+        sources=Sources(
+            "{write}({v})",
+            '{parse_datetime}({t}) if ({t} := {p})[19] == "." and {t}[23:] == "Z" else {read}({t})',
+            {"parse_datetime": temporal.parse_datetime},
+        ),
+    ),
     ScalarType(datetime, "N", temporal.write_epoch, temporal.read_epoch, datetime_format="epoch"),
     ScalarType(datetime, "N", temporal.write_epoch_ms, temporal.read_epoch_ms, datetime_format="epoch_ms"),
     ScalarType(datetime, "N", temporal.write_whole_seconds, temporal.read_epoch, datetime_format="whole_seconds"),
@@ -126,6 +145,9 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
 _BY_ANNOTATION: Final[Mapping[type[Any], ScalarType]] = {
     kind: row for row in reversed(SCALAR_TYPES) for kind in (row.python, *row.exact_types)
 }
+DATETIME_FORMATS: Final = ("iso", "iso_ms", "epoch", "epoch_ms")
+"""The formats that have a name of their own."""
+
 _DATETIMES: Final[Mapping[Any, ScalarType]] = {
     row.datetime_format: row for row in SCALAR_TYPES if row.datetime_format is not None
 }
@@ -149,7 +171,13 @@ def datetime_type(datetime_format: Any = None) -> ScalarType:
     Args:
         datetime_format: The way; None for the usual one.
     """
-    return _DATETIMES["iso" if datetime_format is None else datetime_format]
+    row = _DATETIMES.get("iso" if datetime_format is None else datetime_format)
+    return text_format(datetime_format) if row is None else row
+
+
+def is_datetime_format(datetime_format: Any) -> bool:
+    """Return whether datetimes can be declared to be stored in a way."""
+    return datetime_format in DATETIME_FORMATS or is_text_format(datetime_format)
 
 
 def registered(kind: type[Any]) -> Iterator[ScalarType]:

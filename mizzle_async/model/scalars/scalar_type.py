@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
@@ -14,8 +15,15 @@ ScalarTag: TypeAlias = Literal["S", "N", "B", "BOOL"]
 ScalarCode: TypeAlias = Literal["S", "N", "B"]
 """The type descriptors that a key may have."""
 
-DatetimeFormat: TypeAlias = Literal["iso", "epoch", "epoch_ms"]
-"""How a datetime is stored: fixed-width text in UTC, or a number of seconds or of milliseconds."""
+DatetimeFormat: TypeAlias = str | tuple[Callable[[datetime], str], Callable[[str], datetime]]
+"""How a datetime is stored.
+
+- ``"iso"``: text in UTC of a fixed width, with microseconds.
+- ``"iso_ms"``: the same with milliseconds, as JavaScript and Java write it.
+- ``"epoch"``, ``"epoch_ms"``: a number of seconds or of milliseconds.
+- A strftime format, such as ``"%Y-%m-%dT%H:%M:%S%z"``.
+- A pair of functions: one writes a datetime in UTC as text, the other reads such a text.
+"""
 
 Write: TypeAlias = Callable[[Any], Any]
 Read: TypeAlias = Callable[[Any], Any]

@@ -21,6 +21,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 SECOND_PLACES: Final = 6
 MILLISECOND_PLACES: Final = 3
+UNITS: Final = "is it a number of milliseconds, or of a smaller unit? A time to live is in seconds"
 AWARE: Final = "give it a time zone: datetime.now(UTC), or .replace(tzinfo=…)"
 
 parse_datetime: Callable[[str], datetime] = datetime.fromisoformat
@@ -72,6 +73,23 @@ def read_datetime(payload: object) -> datetime:
     return in_utc(value)
 
 
+def write_iso_ms(value: object) -> str:
+    """Return the text of a point in time with milliseconds."""
+    moment = _exact_datetime(value)
+    if moment.microsecond % 1000:
+        raise Misfit(
+            "a datetime down to milliseconds",
+            "a finer one",
+            "cut it: .replace(microsecond=value.microsecond // 1000 * 1000)",
+        )
+    return stamp_iso_ms(moment)
+
+
+def stamp_iso_ms(value: object) -> str:
+    """Return the text of a point in time, cut to milliseconds."""
+    return f"{_exact_datetime(value).replace(tzinfo=None).isoformat('T', 'milliseconds')}Z"
+
+
 def write_epoch(value: object) -> str:
     """Return the seconds since 1970 as text, a fraction included."""
     return scaled_text((_exact_datetime(value) - EPOCH) // MICROSECOND, SECOND_PLACES)
@@ -101,7 +119,7 @@ def _since_epoch(microseconds: int) -> datetime:
     try:
         return EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:
-        raise Misfit("a point in time between the years 1 and 9999", "one outside") from None
+        raise Misfit("a point in time between the years 1 and 9999", "one outside", UNITS) from None
 
 
 def write_date(value: object) -> str:

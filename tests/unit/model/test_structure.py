@@ -131,7 +131,7 @@ ID = {"id": PartitionKey[str]}
         (
             {**ID, "a": Attribute[datetime]},
             {"a": attribute(datetime_format="unix")},
-            "datetime_format is one of iso, epoch, e",
+            "datetime_format is one of iso, iso_ms, epoch, epoch_ms, a strftime format, or a pair of functions",
         ),
         (
             {**ID, "a": Attribute[datetime]},
