@@ -4,7 +4,7 @@ from mizzle_async.marshalling.codec import EntityCodec, Marshaller
 from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.merging import Overtaken
 from mizzle_async.marshalling.path_rules import PathRules
-from mizzle_async.marshalling.path_values import StoredValue
+from mizzle_async.marshalling.path_values import StoredValue, null_forms
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
@@ -40,6 +40,7 @@ __all__ = [
     "malformed_path",
     "marshaller_of",
     "members_guard",
+    "null_forms",
     "parse_json",
     "plain_item",
     "plain_value",

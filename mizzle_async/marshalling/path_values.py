@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
+from mizzle_async.expressions.paths import TypeCode
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.containers import ListShape
 from mizzle_async.marshalling.shapes.fields import Field
@@ -267,6 +268,19 @@ def stored_form(target: Field | Shape, stored: AttributeValue | None) -> Attribu
         return None if stored is None else target.encode(target.decode(stored), ATTRIBUTE_LEVELS)
     value = target.assumed() if stored is None else target.converted(target.decode(stored))
     return None if value is None and not target.optional else target.encode(value, ATTRIBUTE_LEVELS)
+
+
+def null_forms(target: Field | Shape) -> tuple[TypeCode, ...]:
+    """Return the descriptors under which a place may hold nothing, although something is stored there.
+
+    A ``NULL`` stands for None, inside maps and lists by this library and anywhere by others; inside them an empty list
+    stands for an empty set.
+    """
+    if isinstance(target, Field):
+        return ("NULL",) if target.optional else ()
+    if isinstance(target, SetShape):
+        return ("L",)
+    return ("NULL",) if isinstance(target, OptionalShape | AnyShape) else ()
 
 
 def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> bool:

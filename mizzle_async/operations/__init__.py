@@ -52,9 +52,10 @@ from mizzle_async.operations.writes.index_keys import instance_values, key_value
 from mizzle_async.operations.writes.patching import Patch
 from mizzle_async.operations.writes.presence import Presence
 from mizzle_async.operations.writes.put import PutItem
+from mizzle_async.operations.writes.replace import ReplaceItem, replacing
 from mizzle_async.operations.writes.stamps import is_stamped, stamp_new, stamp_put, stored_version
 from mizzle_async.operations.writes.unique import refuse_unique, unique_delete, unique_insert, unique_patch
-from mizzle_async.operations.writes.update import ReplaceItem, UpdateItem, replacing
+from mizzle_async.operations.writes.update import UpdateItem
 
 __all__ = [
     "GET_CHUNK",

@@ -93,6 +93,11 @@ class WriteSending(Sending[ResultT_co], Generic[ResultT_co, StoredT_co]):
         capacity: Capacity = self._operation._action_capacity()
         return capacity
 
+    def misfit_places(self) -> tuple[str, ...]:
+        """Return the places that may not fit the stored item, where a transaction is refused for one of them."""
+        places: tuple[str, ...] = self._operation._misfit_places()
+        return places
+
     def transacted(self) -> StoredT_co:
         """Return the result of the write in a transaction that was applied."""
         stored: StoredT_co = self._operation._transacted()

@@ -85,7 +85,12 @@ class Operation(Generic[ResultT_co]):
         if self._settled:
             return explain_nothing(self.api, self._target.table)
         return explain_request(
-            self.api, self.to_wire(), index=self._index(), capacity=self._capacity(), warnings=self._warnings()
+            self.api,
+            self.to_wire(),
+            index=self._index(),
+            capacity=self._capacity(),
+            warnings=self._warnings(),
+            then=self._then(),
         )
 
     @property
@@ -181,6 +186,9 @@ class Operation(Generic[ResultT_co]):
         return Capacity()
 
     def _warnings(self) -> tuple[str, ...]:
+        return ()
+
+    def _then(self) -> tuple[str, ...]:
         return ()
 
     # ── a forgotten await, and other accidents ──

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from mizzle_async.errors import MizzleError, ServiceError
+
+MISFITS: Final = ("document path", "incorrect data type")
+"""Words of the service's refusals of an update for what is stored: a missing parent, or a value of another type."""
 
 
 def call_context(error: MizzleError) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Explanation(Value):
         capacity: The estimated cost.
         warnings: What is likely to surprise, each with what to do instead.
         request: The whole request, in DynamoDB's JSON.
+        then: Requests that follow where the service refuses this one for what is stored, each with its reason.
     """
 
     operation: str
@@ -77,6 +78,7 @@ class Explanation(Value):
     capacity: Capacity
     warnings: tuple[str, ...] = ()
     request: WirePayload = field(factory=dict, repr=False)
+    then: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.operation} on {self.table!r}" + (f", index {self.index!r}" if self.index else "")]
@@ -87,6 +89,7 @@ class Explanation(Value):
         lines += [f"  {kind}: {text}" for kind, text in self.expressions.items()]
         lines += [f"  {name}: {self.request[name]}" for name in _OPTIONS if name in self.request]
         lines.append(f"  estimated capacity: {self.capacity}")
+        lines += [f"  then: {text}" for text in self.then]
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
@@ -101,6 +104,7 @@ def explain_request(
     index: str | None = None,
     capacity: Capacity | None = None,
     warnings: tuple[str, ...] = (),
+    then: tuple[str, ...] = (),
 ) -> Explanation:
     """Explain a request of one table.
 
@@ -110,6 +114,7 @@ def explain_request(
         index: The index it reads.
         capacity: The estimate, where there is one.
         warnings: What is likely to surprise.
+        then: Requests that may follow.
     """
     names: Mapping[str, str] = body.get("ExpressionAttributeNames", {})
     values: Mapping[str, AttributeValue] = body.get("ExpressionAttributeValues", {})
@@ -125,6 +130,7 @@ def explain_request(
         capacity=capacity or Capacity(),
         warnings=warnings,
         request=body,
+        then=then,
     )
 
 

@@ -112,8 +112,16 @@ async def number_added_inside_an_absent_map(client: Client) -> Any:
     await client.create_table(Thing)
     legacy = client.table("things", partition_key="pk", sort_key="sk", sort_key_type=int)
     await legacy.put({"pk": "p", "sk": 1})
+    body = {
+        "TableName": legacy.name,
+        "Key": {"pk": {"S": "p"}, "sk": {"N": "1"}},
+        "UpdateExpression": "ADD #map.n :n",
+        "ExpressionAttributeNames": {"#map": "map"},
+        "ExpressionAttributeValues": {":n": {"N": "1"}},
+        "ReturnValues": "ALL_NEW",
+    }
     try:
-        return (await legacy.update(pk="p", sk=1).add(legacy.attribute("map", "n"), 1))["map"]
+        return (await client.control("UpdateItem", body))["Attributes"]["map"]
     except MizzleError as error:
         return type(error).__name__
 
@@ -127,6 +135,25 @@ async def largest_item_by_update(client: Client) -> Any:
     except MizzleError as error:
         return type(error).__name__
     return "made"
+
+
+async def entry_set_inside_a_null(client: Client) -> Any:
+    """Return how an engine refuses to set an entry of a map where NULL is stored."""
+    await client.create_table(Thing)
+    raw = client.table("things", partition_key="pk", sort_key="sk", sort_key_type=int)
+    await raw.put({"pk": "p", "sk": 1, "m": None})
+    body = {
+        "TableName": raw.name,
+        "Key": {"pk": {"S": "p"}, "sk": {"N": "1"}},
+        "UpdateExpression": "SET m.n = :n",
+        "ExpressionAttributeValues": {":n": {"N": "1"}},
+        "ReturnValues": "ALL_NEW",
+    }
+    try:
+        await client.control("UpdateItem", body)
+    except MizzleError as error:
+        return error.message.partition(": ")[2].partition(",")[0]
+    return "set"
 
 
 @frozen
@@ -174,8 +201,14 @@ DIFFERENCES = [
     Difference(
         number_added_inside_an_absent_map,
         "ValidationError",
-        {"n": 1},
+        {"M": {"n": {"N": "1"}}},
         "ministack makes the map; the service refuses paths through what is not stored",
+    ),
+    Difference(
+        entry_set_inside_a_null,
+        "The document path provided in the update expression is invalid for update",
+        "Supplied AttributeValue has more than one datatypes set",
+        "ministack writes the entry beside the NULL and refuses the value that it made; the service refuses the path",
     ),
     Difference(
         largest_item_by_update,

@@ -13,13 +13,15 @@ from mizzle_async.errors import (
     MizzleError,
     TransactionCanceledError,
     UniqueConstraintError,
+    ValidationError,
 )
 from mizzle_async.operations.actions import Action, Transactable
-from mizzle_async.operations.error_context import answer_context, call_context
+from mizzle_async.operations.error_context import MISFITS, answer_context, call_context
 
 NOTHING_WRITTEN: Final = "the transaction was cancelled and nothing of it was written"
 NOTHING_READ: Final = "the transaction was cancelled and nothing was read"
 CONDITION_FAILED: Final = "ConditionalCheckFailed"
+INVALID: Final = "ValidationError"
 
 
 def canceled(
@@ -63,6 +65,34 @@ def cancellation(
     translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
     translated.__suppress_context__ = True
     return translated
+
+
+def raise_misfits(error: Exception, operations: Sequence[Transactable[Any]]) -> None:
+    """Raise which places of updates may not fit what is stored, where the service refused a transaction for that.
+
+    Args:
+        error: The service's or the pipeline's.
+        operations: The transaction's.
+
+    Raises:
+        ValidationError: It says the places.
+    """
+    if isinstance(error, ValidationError) and not error.ambiguous:
+        named = _misfit(error, operations)
+        if named is not None:
+            raise named from error
+
+
+def _misfit(error: ValidationError, operations: Sequence[Transactable[Any]]) -> ValidationError | None:
+    places = [place for operation in operations for place in operation.sending.misfit_places()]
+    if not places or not any(words in error.message for words in MISFITS):
+        return None
+    many = "one of " if len(places) > 1 else ""
+    return ValidationError(
+        f"{many}{', '.join(places)} does not fit what is stored: a map or a list on the way is missing, or another "
+        "type is stored there, and a transaction cannot make it; nothing was written",
+        **answer_context(error),
+    )
 
 
 def canceled_read(error: TransactionCanceledError, gets: Sequence[Any]) -> TransactionCanceledError:
@@ -110,11 +140,17 @@ def _alone(
     reason: CancellationReason,
     now: float,
 ) -> MizzleError | None:
-    """Return what an action's failed condition is as an error of its operation; None for every other outcome."""
+    """Return what an action's failed condition is as an error of its operation; None for every other outcome.
+
+    An update that does not fit what is stored is one too: its error names the places.
+    """
+    sending = operation.sending
+    if reason.code == INVALID:
+        context = {**call_context(error), "code": "ValidationException", "table": action.body["TableName"]}
+        return _misfit(ValidationError(reason.message, status=error.status, **context), [operation])
     if not _is_condition(reason):
         return None
-    sending = operation.sending
-    context: dict[str, Any] = {
+    context = {
         **call_context(error),
         "code": f"{CONDITION_FAILED}Exception",
         "status": error.status,

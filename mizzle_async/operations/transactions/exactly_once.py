@@ -11,7 +11,7 @@ from mizzle_async.operations.actions import Action, Transactable, check_actions,
 from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.explain import Capacity, Explanation
-from mizzle_async.operations.transactions.cancellations import canceled
+from mizzle_async.operations.transactions.cancellations import canceled, raise_misfits
 from mizzle_async.operations.transactions.request import (
     API,
     explain_transaction,
@@ -127,4 +127,5 @@ def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[
     if isinstance(error, TransactionCanceledError):
         translated = canceled(error, [operation], [(operation, action) for action in actions], now)
         raise translated.reasons[0].error or translated
+    raise_misfits(error, [operation])
     raise_lost(error)

@@ -54,7 +54,7 @@ def tables_of(actions: Sequence[Action]) -> str:
 
 def names_of(operations: Iterable[Any]) -> str:
     """Return the entities that operations are about, for messages, each once."""
-    return ", ".join(dict.fromkeys(operation.target.schema.entity for operation in operations))
+    return ", ".join(dict.fromkeys(operation.sending.target.schema.entity for operation in operations))
 
 
 def transaction_capacity(*parts: Capacity) -> Capacity:

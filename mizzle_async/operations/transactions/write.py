@@ -15,7 +15,7 @@ from mizzle_async.operations.base import Operation, use, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.guards import hand_over
 from mizzle_async.operations.target import Target
-from mizzle_async.operations.transactions.cancellations import canceled
+from mizzle_async.operations.transactions.cancellations import canceled, raise_misfits
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
 from mizzle_async.operations.transactions.request import (
     API,
@@ -101,6 +101,7 @@ class TransactWrite(Operation[ResultT_co]):
         """
         if isinstance(error, TransactionCanceledError):
             raise canceled(error, self.operations, self._actions, now)
+        raise_misfits(error, self.operations)
         raise_lost(error)
 
     def explain(self) -> Explanation:

@@ -16,8 +16,8 @@ from mizzle_async.errors import (
     ValidationError,
     VersionConflictError,
 )
-from mizzle_async.expressions import UpdateClauses
-from mizzle_async.operations.error_context import answer_context, call_context
+from mizzle_async.expressions import ClauseKind, UpdateClauses
+from mizzle_async.operations.error_context import MISFITS, answer_context, call_context
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.presence import Presence
@@ -96,12 +96,23 @@ def raise_condition_failure(
     raise _translated(error, target, item, ConditionalCheckFailedError, f"{entity}: {text}; nothing was written")
 
 
-_MISFITS = ("document path", "incorrect data type")
-
-
 def is_misfit(error: ValidationError) -> bool:
     """Tell whether the service refused an update for what is stored: a missing parent, or a value of another type."""
-    return any(words in error.message for words in _MISFITS)
+    return any(words in error.message for words in MISFITS)
+
+
+def lacks_parent(error: ServiceError) -> bool:
+    """Tell whether the service refused an update because a parent was missing."""
+    return isinstance(error, ValidationError) and MISFITS[0] in error.message
+
+
+def misfit_places(clauses: UpdateClauses) -> tuple[str, ...]:
+    """Return the places of an update that may not fit the stored item: those inside others, and those it adds to."""
+    return tuple(
+        str(clause.path)
+        for clause in clauses.clauses
+        if len(clause.path.segments) > 1 or clause.kind not in {ClauseKind.SET, ClauseKind.REMOVE}
+    )
 
 
 def raise_unreachable(target: Target[Any], error: ValidationError, clauses: UpdateClauses) -> NoReturn:
@@ -115,16 +126,32 @@ def raise_unreachable(target: Target[Any], error: ValidationError, clauses: Upda
     Raises:
         ValidationError: Always.
     """
-    entity = target.schema.entity
     if "document path" in error.message:
         places = [str(clause.path) for clause in clauses.clauses if len(clause.path.segments) > 1]
         text = f"{', '.join(places)}: a map or a list on the way there is not stored; assign it as a whole"
+    elif "incorrect data type" in error.message:
+        places = [str(clause.path) for clause in clauses.clauses if clause.kind is not ClauseKind.REMOVE]
+        text = f"{', '.join(places)}: a value of another type is stored there than this update takes"
     elif "does not exist in the item" in error.message:
         places = [str(place) for clause in clauses.clauses for place in clause.operands()]
         text = f"what is read by this update is not all stored ({', '.join(places)}): use .if_not_exists(…), or .add()"
     else:
         raise error
-    raise ValidationError(f"{entity}: {text}; nothing was written", **answer_context(error)) from error
+    raise_misfit(target, error, text)
+
+
+def raise_misfit(target: Target[Any], error: ValidationError, text: str) -> NoReturn:
+    """Raise why an update does not fit what is stored.
+
+    Args:
+        target: The table.
+        error: The service's refusal.
+        text: The places, and what is wrong with them.
+
+    Raises:
+        ValidationError: Always.
+    """
+    raise ValidationError(f"{target.schema.entity}: {text}; nothing was written", **answer_context(error)) from error
 
 
 def raise_expired(target: Target[Any], error: ConditionalCheckFailedError) -> NoReturn:

@@ -12,12 +12,10 @@ from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, Se
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
-from mizzle_async.limits import ITEM_BYTES
-from mizzle_async.marshalling import Overtaken, check_item_size, item_size, keep_undeclared, value_size
-from mizzle_async.model import EntitySchema
+from mizzle_async.marshalling import Overtaken, item_size, value_size
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_key
-from mizzle_async.operations.base import Operation, derive, use
+from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.expiry import expired_condition
 from mizzle_async.operations.explain import Capacity
@@ -25,7 +23,16 @@ from mizzle_async.operations.key import MISSING
 from mizzle_async.operations.reads.get import GetRaw
 from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.writes.delete import DeleteItem
-from mizzle_async.operations.writes.failures import is_misfit, living, raise_expired, raise_unreachable
+from mizzle_async.operations.writes.failures import (
+    is_misfit,
+    lacks_parent,
+    living,
+    misfit_places,
+    raise_expired,
+    raise_misfit,
+    raise_unreachable,
+)
+from mizzle_async.operations.writes.from_nothing import CannotStart, defaults_guard, parents_of, started
 from mizzle_async.operations.writes.index_keys import (
     IndexChanges,
     KnownValues,
@@ -35,7 +42,7 @@ from mizzle_async.operations.writes.index_keys import (
     item_key_values,
 )
 from mizzle_async.operations.writes.patching import Patch, raise_overtaken, same_condition
-from mizzle_async.operations.writes.stamps import check_maintained, item_version, stamp_update, stamped
+from mizzle_async.operations.writes.stamps import check_maintained, item_version, stamp_update
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
@@ -64,7 +71,12 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
     @property
     def _asked(self) -> tuple[Condition[Any], ...]:
-        return self._conditions if self._guard is None else (self._guard, *self._conditions)
+        guards = tuple(guard for guard in (self._guard, self._defaults_guard()) if guard is not None)
+        return (*guards, *self._conditions)
+
+    def _defaults_guard(self) -> Condition[Any] | None:
+        """Return the condition that clauses which start from nothing find nothing; None where they need none."""
+        return None
 
     def _refused_item(self, error: Exception, now: float) -> Item | None:
         """Return the stored item that made the condition false, where this update may be built anew from it."""
@@ -144,6 +156,9 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
     def _check(self, payload: WirePayload) -> None:
         check_key(self.key, payload["Attributes"])
 
+    def _misfit_places(self) -> tuple[str, ...]:
+        return misfit_places(self._clauses)
+
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
         return self._decode_answer(response.payload["Attributes"])
@@ -163,13 +178,19 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
 
     Every clause returns a new operation.
 
-    Cost: one request; a write unit for each KB of the larger of the item before and after.
+    An entry of a map, or a member of a document, may be set where the map or the document is not stored: what the
+    clauses make of it is stored then. `add`, `append`, `prepend`, `set_default` and `discard` take a stored ``NULL``,
+    and an empty list where a set belongs, for nothing.
+
+    Cost: one request; a write unit for each KB of the larger of the item before and after. Where a parent is not
+    stored, or ``NULL`` is, a GetItem and one more UpdateItem.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
     """
 
     _verb: str = field(default="update", kw_only=True, alias="verb")
     _unchanged: ModelT_co | None = field(default=None, kw_only=True, alias="unchanged")
     _patch: Patch | None = field(default=None, kw_only=True, alias="patch", repr=False)
+    _asked_clauses: UpdateClauses | None = field(default=None, kw_only=True, alias="asked_clauses", repr=False)
 
     # ── clauses ──
 
@@ -289,7 +310,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         return self._unchanged
 
     def _compile(self) -> WirePayload:
-        if self._clauses.is_empty and self._unchanged is None:
+        if self._clauses.is_empty and self._unchanged is None and self._asked_clauses is None:
             raise ExpressionError(
                 f"{self._target.schema.entity}: .{self._verb}() needs a clause: .set(), .set_default(), .add(),"
                 " .remove(), .discard(), .append() or .prepend()"
@@ -320,7 +341,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
 
     def _look(self, error: Exception, /) -> Operation[Any] | None:
         """Return the read of the stored item, where the service says only that an update does not fit it."""
-        if self._patch is not None and isinstance(error, ValidationError) and not error.ambiguous and is_misfit(error):
+        if isinstance(error, ValidationError) and not error.ambiguous and is_misfit(error):
             return GetRaw(self._target, self.key, consistent_read=True)
         return None
 
@@ -329,13 +350,44 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
 
         Raises:
             ConditionalCheckFailedError: Another writer changed a value that a patch would overwrite.
+            ValidationError: A parent is not stored, and cannot be made of the clauses.
         """
-        if self._patch is None or not isinstance(error, ServiceError):
+        if not isinstance(error, ServiceError) or error.ambiguous:
             return None
-        stored = self._refused_item(error, now)
-        if stored is None and isinstance(error, ValidationError):
-            stored = living(self._target, item, now)
-        return None if stored is None else self._patched(self._patch, stored, error)
+        refused = isinstance(error, ValidationError) and is_misfit(error)
+        stored = living(self._target, item, now) if refused else self._refused_item(error, now)
+        if self._patch is not None:
+            return None if stored is None else self._patched(self._patch, stored, error)
+        if stored is None and not (refused and self._creates):
+            return None
+        return self._started(stored or {}, error)
+
+    def _defaults_guard(self) -> Condition[Any] | None:
+        return None if self._patch is not None else defaults_guard(self._target, self._clauses)
+
+    def _started(self, stored: Item, error: ServiceError) -> Self | None:
+        """Return this update as one that starts from what is stored, None where that is this update."""
+        clauses = self._asked_clauses or self._clauses
+        try:
+            start = started(self._target, clauses, stored)
+        except CannotStart as reason:
+            if isinstance(error, ValidationError):
+                raise_misfit(self._target, error, str(reason))
+            return None
+        if start is None:
+            # Another writer made the parent meanwhile, so the caller's own clauses have their way.
+            is_made = self._asked_clauses is not None or lacks_parent(error)
+            return self._derived(_clauses=clauses, _asked_clauses=None, _guard=None) if is_made else None
+        if self._asked_clauses is not None and same_condition(start.guard, self._guard):
+            return None
+        return self._derived(_clauses=start.clauses, _guard=start.guard, _asked_clauses=clauses)
+
+    def _then(self) -> tuple[str, ...]:
+        return tuple(
+            f"where {parent} is not stored, a GetItem, then this update with {parent} assigned as a whole, on "
+            "condition that it is still not stored"
+            for parent in (() if self._patch is not None else parents_of(self._clauses))
+        )
 
     def _patched(self, patch: Patch, stored: Item, error: ServiceError) -> Self | None:
         """Return this patch as an update of the item that is stored, None where it is that already."""
@@ -368,51 +420,6 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         )
 
 
-@frozen(eq=False, repr=False)
-class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
-    """Write every declared attribute of an item that must exist; the result is the instance as stored afterwards.
-
-    Cost: one request; a write unit for each KB of the larger of the item before and after.
-    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
-    """
-
-    _sent: Item = field(kw_only=True, alias="sent")
-    _guard_is_exact: bool = field(default=True, kw_only=True, alias="guard_is_exact", repr=False)
-
-    def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ModelT_co] | None:
-        """Return the replacement that keeps the undeclared members of the stored documents."""
-        del item
-        stored = None if self._guard is None else self._refused_item(error, now)
-        if stored is None:
-            return None
-        kept, guard = keep_undeclared(self._target.codec, self._sent, stored)
-        if same_condition(guard, self._guard):
-            return None
-        return self._derived(_clauses=replacing(self._target.schema, kept), _guard=guard)
-
-    def _to_actions(self) -> tuple[Action, ...]:
-        """Return the replacement as a transaction takes it.
-
-        A transaction cannot be built anew from what is stored: its condition is the one that an item without
-        undeclared members fulfils, where that is not too long.
-        """
-        if self._guard is not None and not self._guard_is_exact:
-            return derive(self, _guard=None, _guard_is_exact=True).sending.to_actions()
-        return super()._to_actions()
-
-    def _check_size(self, encoded: int) -> None:
-        if encoded > ITEM_BYTES:
-            schema = self._target.schema
-            automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
-            sure = {name: value for name, value in self._sent.items() if name not in automatic}
-            check_item_size(sure, schema.entity)
-
-    def _transacted(self) -> ModelT_co:
-        """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
-        target = self._target
-        return self._decode(stamped(target.codec, self._sent, self._now, self._version))
-
-
 class PurgeExpired(DeleteItem[ModelT_co]):
     """Delete an item if it is expired: it does not exist for anybody, so this changes nothing that can be seen."""
 
@@ -426,21 +433,6 @@ class PurgeExpired(DeleteItem[ModelT_co]):
         if isinstance(error, ConditionalCheckFailedError):
             return None
         return super()._recover(error, now)
-
-
-def replacing(schema: EntitySchema, item: Item) -> UpdateClauses:
-    """Return the clauses that assign every declared attribute of an item, or remove it.
-
-    Args:
-        schema: The entity's.
-        item: The new item, encoded.
-    """
-    clauses = UpdateClauses()
-    for attribute in schema.attributes:
-        is_fixed = schema.shared is not None and attribute.field in schema.shared.whole_fields
-        if attribute.key is None and not is_fixed and not attribute.is_automatic:
-            clauses = clauses.set(schema.path(attribute.field), Encoded(item.get(attribute.name)))
-    return clauses
 
 
 def _gives(clause: UpdateClause) -> bool:

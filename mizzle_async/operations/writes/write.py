@@ -120,6 +120,10 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """Return what this gives in a transaction."""
         raise NotImplementedError
 
+    def _misfit_places(self) -> tuple[str, ...]:
+        """Return the places that may not fit the stored item, where a transaction is refused for one of them."""
+        return ()
+
     def _item_key(self) -> Item:
         """Return the key of the item."""
         raise NotImplementedError
