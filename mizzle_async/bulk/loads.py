@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, I
 from itertools import islice
 from typing import Any, TypeAlias
 
+import anyio
 from attrs import frozen
 
 from mizzle_async.bulk.checkpoints import LoadState, StateFile, StatePath
@@ -232,7 +233,7 @@ class _AsyncFeed:
         self._items = items
         self._make = make
         self._refused = refused
-        self._lock = asyncio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
         self.ended = False
 
     @property

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
@@ -142,7 +143,7 @@ class Migration(Generic[ModelT]):
     async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
         """Do it to every item of a page, several at once."""
         source = iter(items)
-        await run_lanes(self._lane(source, act) for _ in range(min(self._options.concurrency, len(items))))
+        await run_lanes(partial(self._lane, source, act), min(self._options.concurrency, len(items)))
 
     async def _lane(self, source: Iterator[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
         report, limiters = self.report, self._options.limiters

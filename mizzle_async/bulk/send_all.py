@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any, Generic, NoReturn, TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 from attrs import field, frozen
 
 from mizzle_async.errors import ClientStateError, ExpressionError, ThrottledError
 from mizzle_async.flow.pace import Lanes
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.flow.tasks import drop
+from mizzle_async.flow.tasks import call_in_loop
 from mizzle_async.operations import Operation, use
 from mizzle_async.values import Record
 
@@ -45,8 +48,12 @@ class OperationOutcome(Record, Generic[ResultT]):
         return result
 
 
+Ended: TypeAlias = tuple[Operation[ResultT], OperationOutcome[ResultT]]
+"""An operation with its outcome."""
+
+
 class _Lot(Generic[ResultT]):
-    """What the lanes of one `SendAll` share; they know it, and not the iterator, which can be dropped meanwhile."""
+    """The state that the lanes of one `SendAll` share. They hold it, and not the iterator, which can be dropped."""
 
     def __init__(
         self,
@@ -57,41 +64,37 @@ class _Lot(Generic[ResultT]):
         self._owner = owner
         self._async = aiter(operations) if isinstance(operations, AsyncIterable) else None
         self._sync = iter(()) if isinstance(operations, AsyncIterable) else iter(operations)
-        self._lock = asyncio.Lock()
-        self._most = concurrency
+        self._lock = anyio.Lock(fast_acquire=True)
         self._lanes = Lanes(concurrency)
-        self._room = asyncio.Event()
         self._ended = False
         self.source_error: Exception | None = None
-        self.arrived = asyncio.Event()
-        self.outcomes: deque[tuple[Operation[ResultT], OperationOutcome[ResultT]]] = deque()
         self.under_way: dict[int, Operation[ResultT]] = {}
 
-    async def lane(self) -> None:
-        """Send one operation after the other."""
+    async def lane(self, outcomes: MemoryObjectSendStream[Ended[ResultT]]) -> None:
+        """Send one operation after the other; their outcomes go through a stream, which holds a lane back."""
         while (operation := await self._next()) is not None:
-            await self._send(operation)
-            while len(self.outcomes) >= self._most:
-                self._room.clear()
-                await self._room.wait()
+            ended = operation, await self._send(operation)
+            try:
+                outcomes.send_nowait(ended)
+            except anyio.WouldBlock:
+                await outcomes.send(ended)
 
     async def _next(self) -> Operation[ResultT] | None:
         async with self._lock:
             if self._ended:
                 return None
             try:
-                given: Any = next(self._sync) if self._async is None else await anext(self._async)
+                operation: Any = next(self._sync) if self._async is None else await anext(self._async)
             except (StopIteration, StopAsyncIteration):
                 self._ended = True
                 return None
             except Exception as error:  # noqa: BLE001  (the source's own: the reader sees it when all else has come)
                 self._stop(error)
                 return None
-            if not isinstance(given, Operation):
-                name = "None" if given is None else f"a {type(given).__name__}"
+            if not isinstance(operation, Operation):
+                name = "None" if operation is None else f"a {type(operation).__name__}"
                 self._stop(ExpressionError(f"send_all takes operations, such as orders.update(…), not {name}"))
                 return None
-            operation: Operation[ResultT] = given
             use(operation)
             self.under_way[id(operation)] = operation
             return operation
@@ -101,7 +104,7 @@ class _Lot(Generic[ResultT]):
         self._ended = True
         self.source_error = error
 
-    async def _send(self, operation: Operation[ResultT]) -> None:
+    async def _send(self, operation: Operation[ResultT]) -> OperationOutcome[ResultT]:
         await self._lanes.enter()
         round_ = self._lanes.round
         try:
@@ -114,15 +117,44 @@ class _Lot(Generic[ResultT]):
             self._lanes.slowed(round_)
         else:
             self._lanes.succeeded()
-        self.outcomes.append((operation, outcome))
-        self.arrived.set()
+        return outcome
 
-    def take(self) -> tuple[Operation[ResultT], OperationOutcome[ResultT]]:
-        """Hand an outcome over."""
-        operation, outcome = self.outcomes.popleft()
-        self.under_way.pop(id(operation), None)
-        self._room.set()
-        return operation, outcome
+
+class _Sending(Generic[ResultT]):
+    """The lanes of one `SendAll`, and the stream that their outcomes come through."""
+
+    def __init__(self, owner: TaskPort, lot: _Lot[ResultT], concurrency: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.tasks: list[asyncio.Task[None]] = []
+        outcomes, self.arrived = anyio.create_memory_object_stream[Ended[ResultT]](concurrency)
+        streams = [outcomes, *(outcomes.clone() for _ in range(concurrency - 1))]
+        try:
+            for stream in streams:
+                self.tasks.append(owner.start(lot.lane(stream)))
+        except ClientStateError:
+            for stream in streams:
+                stream.close()
+            self.arrived.close()
+            raise
+        for task, stream in zip(self.tasks, streams, strict=True):
+            # Not at the end of a lane: one that is cancelled before its first step ends, too.
+            task.add_done_callback(partial(_close, stream))
+
+    def cancel(self) -> None:
+        """Cancel what is under way."""
+        for task in self.tasks:
+            task.cancel()
+        self.arrived.close()
+
+    def drop(self) -> None:
+        """Cancel what is under way; the garbage collector may call this in any thread."""
+        if not call_in_loop(self.loop, self.cancel):
+            with suppress(RuntimeError):  # lanes that still waited have gone with the loop
+                self.arrived.close()
+
+
+def _close(stream: MemoryObjectSendStream[Any], _task: asyncio.Task[None]) -> None:
+    stream.close()
 
 
 class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]], Generic[ResultT]):
@@ -140,30 +172,35 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
         self._owner = owner
         self._concurrency = concurrency
         self._lot = _Lot(owner, operations, concurrency)
-        self._tasks: list[asyncio.Task[None]] | None = None
+        self._sending: _Sending[ResultT] | None = None
+        self._is_closed = False
 
     def __aiter__(self) -> SendAll[ResultT]:
         return self
 
     async def __anext__(self) -> tuple[Operation[ResultT], OperationOutcome[ResultT]]:
-        lot = self._lot
-        if self._tasks is None:
-            self._tasks = [self._owner.start(lot.lane()) for _ in range(self._concurrency)]
-            for task in self._tasks:  # not at the end of a lane: one that is cancelled before its first step ends, too
-                task.add_done_callback(lambda _: lot.arrived.set())
-        while not lot.outcomes:
-            if all(task.done() for task in self._tasks):
-                self._end()
-            lot.arrived.clear()
-            await lot.arrived.wait()
-        return lot.take()
+        if self._is_closed:
+            raise StopAsyncIteration
+        sending = self._sending
+        if sending is None:
+            sending = self._sending = _Sending(self._owner, self._lot, self._concurrency)
+        try:
+            try:
+                operation, outcome = sending.arrived.receive_nowait()
+            except anyio.WouldBlock:
+                operation, outcome = await sending.arrived.receive()
+        except anyio.EndOfStream:
+            self._end(sending.tasks)
+        self._lot.under_way.pop(id(operation), None)
+        return operation, outcome
 
-    def _end(self) -> NoReturn:
-        """Raise what ends the iteration: its end, or what was in the way of one."""
-        tasks, self._tasks = self._tasks or [], []
-        error, self._lot.source_error = self._lot.source_error, None
-        if error is not None:
-            raise error
+    def _end(self, tasks: list[asyncio.Task[None]]) -> NoReturn:
+        """Raise the end of the iteration, or the error that it ends for."""
+        self._is_closed = True
+        if self._sending is not None:
+            self._sending.arrived.close()
+        if self._lot.source_error is not None:
+            raise self._lot.source_error
         if any(task.cancelled() for task in tasks):
             raise ClientStateError(
                 "the client was closed before every operation was sent: `under_way` of the iterator has those whose "
@@ -175,21 +212,21 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
 
     @property
     def under_way(self) -> tuple[Operation[ResultT], ...]:
-        """Return the operations that were taken from the input and whose outcome was not handed over."""
+        """Return the operations that were taken from the input and whose outcome was not returned."""
         return tuple(self._lot.under_way.values())
 
     async def aclose(self) -> None:
         """Cancel what is under way, and wait until it has ended."""
-        tasks, self._tasks = self._tasks or [], []
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._lot.outcomes.clear()
+        self._is_closed = True
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.cancel()
+            await asyncio.wait(sending.tasks)
 
     def __del__(self) -> None:
-        for task in getattr(self, "_tasks", None) or ():
-            drop(task)
+        sending = getattr(self, "_sending", None)
+        if sending is not None:
+            sending.drop()
 
     def __repr__(self) -> str:
         return f"<SendAll: {len(self._lot.under_way)} under way>"

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal, Protocol, TypeAlias
+
+import anyio
 
 from mizzle_async.bulk.checkpoints import LoadState
 from mizzle_async.errors import (
@@ -29,7 +32,7 @@ from mizzle_async.flow.pace import Lanes, Limiters
 from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.repeat import RepeatedBatch
 from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError, may_be_applied
-from mizzle_async.flow.tasks import run_lanes
+from mizzle_async.flow.tasks import Bell, run_lanes
 from mizzle_async.operations import WRITE_CHUNK, BatchAnswer, BatchEntry, BatchWrite, WritePacker, use
 
 OnUndone: TypeAlias = Literal["raise"] | Callable[[UndoneWrite], object]
@@ -105,8 +108,8 @@ class WriteEngine:
         self._concurrency = concurrency
         self._on_error = on_error
         self._progress = progress
-        self._freed = asyncio.Event()
-        self._puller: asyncio.Task[Any] | None = None
+        self._bell = Bell()
+        self._pulling: anyio.CancelScope | None = None
 
     async def run(self, feed: Feed, *, short: bool = False) -> None:
         """Write everything that the feed brings.
@@ -122,7 +125,7 @@ class WriteEngine:
             if short:
                 await self._lane(feed)
             else:
-                await run_lanes(self._lane(feed) for _ in range(self._concurrency))
+                await run_lanes(partial(self._lane, feed), self._concurrency)
         except BaseException as error:
             self.halt(error)
             raise
@@ -140,9 +143,9 @@ class WriteEngine:
         """Take no more of the input for an error that is about one item; writes that were taken are still sent."""
         if self.error is None:
             self.error = error
-            self._freed.set()
-            if self._puller is not None and self._puller is not asyncio.current_task():
-                self._puller.cancel()
+            self._bell.ring()
+            if self._pulling is not None:
+                self._pulling.cancel()
 
     def halt(self, error: BaseException) -> None:
         """Take no more of the input, and send nothing that is not under way."""
@@ -156,12 +159,11 @@ class WriteEngine:
 
     def wake(self) -> None:
         """Make lanes look again: something came, or the feed ended."""
-        self._freed.set()
+        self._bell.ring()
 
     async def wait(self) -> None:
         """Wait until something happens: a batch ends, something came, the work stops."""
-        self._freed.clear()
-        await self._freed.wait()
+        await self._bell.wait()
 
     # ── one lane ──
 
@@ -170,7 +172,7 @@ class WriteEngine:
             try:
                 await _WriteBatch(self, entries).run()
             finally:
-                self._freed.set()
+                self._bell.ring()
             if self.state is not None:
                 try:
                     await self.state.batch_done()
@@ -200,18 +202,15 @@ class WriteEngine:
 
     async def _pull(self, pulling: Coroutine[Any, Any, None]) -> None:
         """Wait for more writes; when the work stops meanwhile, wait no longer."""
-        task = asyncio.current_task()
-        own = self._puller is None
-        if own:
-            self._puller = task
-        try:
+        if self._pulling is not None:  # another lane reads the source, and stops for both
             await pulling
-        except CancelledError:
-            if not own or self.error is None or task is None or task.uncancel():
-                raise
-        finally:
-            if own:
-                self._puller = None
+            return
+        with anyio.CancelScope() as scope:
+            self._pulling = scope
+            try:
+                await pulling
+            finally:
+                self._pulling = None
 
     # ── accounting ──
 

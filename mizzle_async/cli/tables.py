@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> 
 
     async def work(client: Client) -> int:
         listed = list(names) or await _names(client)
-        described: list[TableDescription] = await run_together(client.describe_table(name) for name in listed)
+        described: list[TableDescription] = await run_together(partial(client.describe_table, name) for name in listed)
         if as_json:
             for table in described:
                 click.echo(json_bytes(_as_json(table)))

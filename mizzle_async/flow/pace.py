@@ -6,10 +6,10 @@ It knows loops, clocks and numbers, and nothing of items.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+import anyio
 from attrs import field, frozen
 from attrs.validators import gt, optional
 
@@ -75,7 +75,7 @@ class RateLimiter:
         self._balance = 0.0
         self._filled_at: float | None = None
         self._ratio = 1.0
-        self._lock = asyncio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
 
     async def admit(self, estimate: float) -> float:
         """Wait until a request may be sent.
@@ -191,14 +191,13 @@ class Lanes:
         size: Entries of a request at most.
     """
 
-    __slots__ = ("_active", "_full_size", "_limit", "_maximum", "_waiting", "round", "size")
+    __slots__ = ("_full_size", "_limit", "_maximum", "_places", "round", "size")
 
     def __init__(self, limit: int, size: int = 1) -> None:
         self._maximum = limit
         self._limit = float(limit)
         self._full_size = size
-        self._active = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._places = anyio.CapacityLimiter(limit)
         self.size: int = size
         """Entries that a request may have now."""
         self.round: int = 0
@@ -212,25 +211,18 @@ class Lanes:
     @property
     def is_crowded(self) -> bool:
         """Return whether more are under way than may be."""
-        return self._active > int(self._limit)
+        return self._places.borrowed_tokens > self._places.total_tokens
 
     async def enter(self) -> None:
-        """Wait for a place."""
-        while self._active >= int(self._limit):
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self._wake()  # our turn goes to the next
-                raise
-        self._active += 1
+        """Wait for a place, which is the calling task's."""
+        try:
+            self._places.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._places.acquire()
 
     def leave(self) -> None:
-        """Give the place back."""
-        self._active -= 1
-        self._wake()
+        """Give the calling task's place back."""
+        self._places.release()
 
     def succeeded(self) -> None:
         """Count a request that was not throttled."""
@@ -238,7 +230,7 @@ class Lanes:
             self.size = min(self._full_size, 2 * self.size)
         elif self._limit < self._maximum:
             self._limit = min(float(self._maximum), self._limit + 1.0 / self._limit)
-            self._wake()
+            self._places.total_tokens = int(self._limit)
 
     def slowed(self, round_: int) -> None:
         """Count a request that was throttled.
@@ -251,16 +243,9 @@ class Lanes:
         self.round += 1
         if self._limit > 1:
             self._limit = max(1.0, self._limit / 2)
+            self._places.total_tokens = int(self._limit)
         else:
             self.size = max(1, self.size // 2)
 
-    def _wake(self) -> None:
-        free = int(self._limit) - self._active
-        while self._waiting and free > 0:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                free -= 1
-
     def __repr__(self) -> str:
-        return f"<Lanes {self._active} of {int(self._limit)}, at most {self._maximum}>"
+        return f"<Lanes {self._places.borrowed_tokens} of {int(self._limit)}, at most {self._maximum}>"

@@ -1,10 +1,16 @@
-"""Several coroutines at once: their results, their errors, and their end, whoever leaves first."""
+"""Several functions at once: their results, their errors, and their end, whichever way the caller leaves.
+
+They run in task groups of anyio, which have ended when their block has. An error leaves as it was raised, and never as
+a group of errors.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
+
+import anyio
 
 ResultT = TypeVar("ResultT")
 
@@ -41,46 +47,89 @@ class TaskSet:
         return len(self._tasks)
 
 
-async def run_together(coroutines: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:
-    """Run coroutines at once and return their results in order.
+async def run_together(functions: Iterable[Callable[[], Awaitable[ResultT]]]) -> list[ResultT]:
+    """Run functions at once and return their results in order. The first failure cancels the others, and is raised."""
+    results: dict[int, ResultT] = {}
+    failures: list[BaseException] = []
 
-    The first failure cancels the others, and is raised as it is: a task group would wrap it into a group of one.
+    async def run(number: int, function: Callable[[], Awaitable[ResultT]]) -> None:
+        try:
+            results[number] = await function()
+        except BaseException as error:
+            if not group.cancel_scope.cancel_called:  # else it was cancelled for another's failure, or for the caller's
+                failures.append(error)
+                group.cancel_scope.cancel()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    async with anyio.create_task_group() as group:
+        for number, function in enumerate(functions):
+            group.start_soon(run, number, function)
+    if failures:
+        raise failures[0]
+    return [results[number] for number in range(len(results))]
+
+
+async def run_lanes(lane: Callable[[], Awaitable[None]], number: int) -> None:
+    """Run a function so many times at once, until each has come to its own end.
+
+    A failure of one does not cancel the others. It is raised when all have ended.
     """
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+    failures: dict[int, BaseException] = {}
+
+    async def run(position: int) -> None:
+        try:
+            await lane()
+        except BaseException as error:
+            failures[position] = error
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    async with anyio.create_task_group() as group:
+        for position in range(number):
+            group.start_soon(run, position)
+    for position in sorted(failures):
+        raise failures[position]
 
 
-async def run_lanes(lanes: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run coroutines until each has come to its own end; a failure of one, raised then, does not cancel the others."""
-    tasks = [asyncio.ensure_future(lane) for lane in lanes]
-    if not tasks:
-        return
-    try:
-        await asyncio.wait(tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in tasks:
-        task.result()
+class Bell:
+    """Wakes all tasks that wait for it. Whoever begins to wait after it has rung waits for the next time."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event: anyio.Event | None = None
+
+    async def wait(self) -> None:
+        """Wait until it rings."""
+        event = self._event
+        if event is None:
+            event = self._event = anyio.Event()
+        await event.wait()
+
+    def ring(self) -> None:
+        """Wake all that wait."""
+        event, self._event = self._event, None
+        if event is not None:
+            event.set()
 
 
 def drop(task: asyncio.Task[Any]) -> None:
     """Cancel a task whose reader is gone; the garbage collector may call this in any thread."""
-    loop = task.get_loop()
-    if task.done() or loop.is_closed():
-        return
+    if not task.done():
+        call_in_loop(task.get_loop(), task.cancel)
+
+
+def call_in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> bool:
+    """Call a function in a loop's thread, from any thread. Return whether the loop was open to do so."""
+    if loop.is_closed():
+        return False
     try:
         here = asyncio.get_running_loop()
     except RuntimeError:
         here = None
     if here is loop:
-        task.cancel()
+        function()
     else:
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(function)
+    return True

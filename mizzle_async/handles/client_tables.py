@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
@@ -104,7 +105,7 @@ class ClientTables(ClientPart):
         sharing: dict[str, list[Table[Any]]] = {}
         for handle in dict.fromkeys(handles):
             sharing.setdefault(handle.name, []).append(handle)
-        tables = await run_together(self._ensure_all(each, options, deadline) for each in sharing.values())
+        tables = await run_together(partial(self._ensure_all, each, options, deadline) for each in sharing.values())
         by_name = {table.name: table for table in tables}
         return [by_name[handle.name] for handle in handles]
 

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import MizzleError, ThrottledError
 from mizzle_async.flow.pace import Lanes, Limiters
-from mizzle_async.flow.ports import PacingPort
+from mizzle_async.flow.ports import PacingPort, TaskPort
 from mizzle_async.flow.repeat import RepeatedBatch
 from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.tasks import drop, run_together
@@ -194,7 +194,7 @@ async def read_rows(
             for start in chunks:
                 await read(wanted[start : start + GET_CHUNK])
 
-        await run_together([lane() for _ in range(min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))])
+        await run_together([lane] * min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))
     return list(map(rows.get, names))
 
 
@@ -203,7 +203,7 @@ class GetMany(Pending, Generic[KeyT, ModelT]):
 
     def __init__(
         self,
-        owner: PacingPort,
+        owner: TaskPort,
         target: Target[ModelT],
         keys: Iterable[tuple[KeyT, Item]],
         decode: Callable[[Sequence[Item | None]], list[ModelT | None]],
@@ -244,12 +244,13 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
 
     def __init__(
         self,
-        owner: PacingPort,
+        owner: TaskPort,
         target: Target[ModelT],
         keys: Sequence[tuple[KeyT, Item]],
         decode: Callable[[Sequence[Item | None]], list[ModelT | None]],
         settings: ReadSettings,
     ) -> None:
+        self._owner = owner
         self._identify_all = target.codec.identify_all
         self._asked: dict[Hashable, list[KeyT]] = {}
         wanted: dict[Hashable, Item] = {}
@@ -288,7 +289,7 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         while self._started < len(self._wanted) and len(self._tasks) < self._reader.lanes.limit:
             chunk = self._wanted[self._started : self._started + GET_CHUNK]
             self._started += len(chunk)
-            task = asyncio.get_running_loop().create_task(self._reader.read([item for _, item in chunk]))
+            task = self._owner.start(self._reader.read([item for _, item in chunk]))
             self._tasks[task] = chunk
 
     def _arrived(self, chunk: Sequence[tuple[Hashable, Item]], items: list[Item]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from heapq import merge
 from typing import Any, TypeAlias
 
@@ -113,7 +114,7 @@ class MergedSource:
         if self._ended:
             return None
         while hungry := [each for each in self._partitions if not each.rows and not each.ended]:
-            await run_together(self._fill(each) for each in hungry)
+            await run_together(partial(self._fill, each) for each in hungry)
         rows = self._merged()
         self._ended = not any(each.rows or not each.ended for each in self._partitions)
         if rows:
