@@ -20,6 +20,7 @@ from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import ReadPlan, check_at_least_one
+from mizzle_async.operations.answers import mismatch
 from mizzle_async.types import Item
 from mizzle_async.values import Value
 
@@ -69,7 +70,11 @@ class JsonLines:
     def write(self, items: Sequence[Item]) -> None:
         """Write a line for each item."""
         if self._file is not None:
-            self._file.write(b"".join(b'{"Item":%b}\n' % orjson.dumps(item) for item in items))
+            try:
+                lines = b"".join(b'{"Item":%b}\n' % orjson.dumps(item) for item in items)
+            except orjson.JSONEncodeError as error:  # deeper than anything that the service stores
+                raise mismatch("an item is nested too deeply to be one") from error
+            self._file.write(lines)
 
     def checkpoint(self) -> Any:
         """Make it durable, and return its size."""

@@ -8,7 +8,8 @@ operation compares what it asked with what it was answered, before the connectio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from base64 import b64decode
+from collections.abc import Hashable, Iterable
 from typing import Any, Final
 
 from mizzle_async.errors import CorruptResponseError
@@ -84,6 +85,46 @@ def check_items(items: Iterable[Any], record: type[Any] | None) -> None:
         raise mismatch("it lists something else than items")
 
 
+def key_identity(key: Any) -> Hashable:
+    """Return the identity of a key that was answered, or of a part of one.
+
+    Raises:
+        CorruptResponseError: It is no key: a value is neither text, nor a number, nor bytes.
+    """
+    try:
+        for value in key.values():
+            ((tag, payload),) = value.items()
+            _check_key_value(tag, payload)
+        return canonical_key(key)
+    except Exception as error:
+        raise mismatch("what stands for a key is none") from error
+
+
+def _check_key_value(tag: str, payload: Any) -> None:
+    if tag not in {"S", "N", "B"} or type(payload) is not str or not payload:
+        raise TypeError
+    if tag == "B":
+        b64decode(payload, validate=True)
+
+
+def key_in(item: Item, names: Iterable[str]) -> Item:
+    """Return the attributes of an answered item that make a key.
+
+    Args:
+        item: The item.
+        names: The key attributes' stored names.
+
+    Raises:
+        CorruptResponseError: One is missing, or is no key.
+    """
+    try:
+        key = {name: item[name] for name in names}
+    except KeyError as error:
+        raise mismatch("an item lacks a part of its key") from error
+    key_identity(key)
+    return key
+
+
 def check_position(last: Any, start: Item | None) -> None:
     """Refuse a last key that is no key, or the one after which this page was to begin: reading would never end.
 
@@ -93,11 +134,8 @@ def check_position(last: Any, start: Item | None) -> None:
     """
     if not last:
         return
-    for value in last.values():
-        ((tag, payload),) = value.items()
-        if tag not in {"S", "N", "B"} or type(payload) is not str:
-            raise mismatch("its last key is no key")
-    if start is not None and canonical_key(last) == canonical_key(start):
+    identity = key_identity(last)
+    if start is not None and identity == canonical_key(start):
         raise mismatch("the same last key was answered twice, so that reading would never end")
 
 

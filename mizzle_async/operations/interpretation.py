@@ -6,7 +6,7 @@ items: they are read here, or later by whoever reads rows. Where one is no attri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError, MizzleError, OutcomeUnknownError
@@ -93,6 +93,24 @@ def as_corrupt(error: Exception, malformed: str | None) -> MizzleError:
     corrupt = mismatch(f"it cannot be read ({type(error).__name__})")
     corrupt.__cause__ = error
     return corrupt
+
+
+def misread(
+    error: MizzleError, items: Iterable[Any], operation: str, table: str, entity: str | None = None
+) -> MizzleError:
+    """Return the error of a row that cannot be made: where it happened, and whether the answer is to blame.
+
+    Args:
+        error: What was raised.
+        items: The items, one of which is meant.
+        operation: The API's name.
+        table: The table.
+        entity: The entity; None where none is known.
+    """
+    malformed = (malformed_path(item) for item in items if isinstance(item, dict))
+    found = as_corrupt(error, next((path for path in malformed if path is not None), None))
+    found.operation, found.table, found.entity = operation, table, entity
+    return found
 
 
 def malformed_in(payload: WirePayload) -> str | None:

@@ -7,13 +7,13 @@ way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.errors import MarshallingError
+from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.reading.selection import Selection
 from mizzle_async.values import Record
 
@@ -53,6 +53,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
         self._items: Iterator[Any] = iter(())
         self._hidden = selection.hidden()
         self._row = selection.row
+        self._refuse: Callable[[], None] = _no_page
         self._turning = asyncio.Lock()
 
     def __aiter__(self) -> Self:
@@ -69,6 +70,9 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
                 except MarshallingError as error:
                     self._selection.judge(error)
                     continue
+                except CorruptResponseError:
+                    self._refuse()
+                    raise
                 if self._left is not None:
                     self._left -= 1
                 return row
@@ -79,6 +83,7 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
                 if page is None:
                     raise StopAsyncIteration
                 self._items = iter(page.items)
+                self._refuse = page.refuse
                 self._hidden = self._selection.hidden()
         await self._source.aclose()
         raise StopAsyncIteration
@@ -95,6 +100,10 @@ class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):
 
     def __repr__(self) -> str:
         return f"<ItemIterator of {self._selection!r}: {self._source.evaluated} evaluated>"
+
+
+def _no_page() -> None:
+    """Close no connection: no page has come yet."""
 
 
 class Stream(Generic[RowT_co]):

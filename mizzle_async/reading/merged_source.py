@@ -15,6 +15,7 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.operations import RawPage, ReadPlan, add_units
+from mizzle_async.operations.answers import key_in
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.types import AttributeValue, Item
@@ -199,7 +200,7 @@ def _position(row: _Row) -> tuple[Any, ...]:
 
 
 def _order(names: Sequence[str]) -> Order:
-    return lambda item: tuple(_sortable(item[name]) for name in names)
+    return lambda item: tuple(_sortable(value) for value in key_in(item, names).values())
 
 
 def _sortable(value: AttributeValue) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from mizzle_async.errors import MarshallingError
+from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.flow.pace import UNLIMITED
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import RawPage, ReadPlan
@@ -103,8 +103,11 @@ class PlanSelection(Selection[RowT_co]):
             return super().rows(page, limit)
         hidden = self.hidden()
         shown = page.items if hidden is None else [item for item in page.items if not hidden(item)]
-        rows: list[Any] = plan.target.codec.decode_all(shown)
-        return rows, page.last_key, False
+        try:
+            return plan.decode_all(shown), page.last_key, False
+        except CorruptResponseError:
+            page.refuse()
+            raise
 
     # ── its positions ──
 

@@ -11,6 +11,7 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadOptions, ReadPage, ReadPlan
+from mizzle_async.operations.answers import key_in
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.reading.page_source import Position
 from mizzle_async.reading.paged_source import PagedSource
@@ -69,8 +70,8 @@ class PlanRequests:
         plan = self._plan
         if not plan.hydrated or not page.items:
             return page
-        codec = plan.target.codec
-        keys = [codec.key_of_item(item) for item in page.items]
+        names = plan.target.schema.key_names
+        keys = [key_in(item, names) for item in page.items]
         meter = BatchReport()
         settings = ReadSettings(consistent_read=plan.hydrated_consistently, limiters=limiters, meter=meter)
         page = page.hydrated(await read_items(self._reader, plan.target, keys, settings=settings))

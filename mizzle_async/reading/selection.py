@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from mizzle_async.errors import MarshallingError
+from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.operations import RawPage
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.types import Item
@@ -109,6 +109,9 @@ class Selection(ABC, Generic[RowT_co]):
                 rows.append(row(item))
             except MarshallingError as error:
                 self.judge(error)
+            except CorruptResponseError:
+                page.refuse()
+                raise
         return rows, page.last_key, False
 
     # ── its positions ──

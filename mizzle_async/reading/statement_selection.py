@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import evolve, frozen
 
-from mizzle_async.errors import ExpressionError
+from mizzle_async.errors import ExpressionError, InvalidCursorError
 from mizzle_async.flow.pace import UNLIMITED, Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
 from mizzle_async.operations import (
@@ -119,6 +119,8 @@ class StatementSelection(Selection[RowT_co]):
         """Return a source of its pages that begins at a cursor."""
         reader = self.reader
         key = None if cursor is None else reader.cursors.read(cursor, self._digest(), reader.now())
+        if key is not None and (key.keys() != {"NextToken"} or "S" not in key["NextToken"]):
+            raise InvalidCursorError("this cursor was changed: it holds no token of a statement")
         return self._open(key, max_items, is_bulk=is_bulk, prefetch=is_bulk, is_exact=True)
 
     def open_count(self) -> PageSource:
@@ -153,7 +155,7 @@ class StatementSelection(Selection[RowT_co]):
     @property
     def row(self) -> Callable[[Any], RowT_co]:
         """Return the function that makes the row of an item."""
-        return self.plan.row
+        return self.plan.read
 
     # ── its positions ──
 

@@ -143,10 +143,10 @@ def _locate(error: MizzleError, request: WireRequest, attempts: int) -> None:
 
 
 def _reason(reason: Mapping[str, Any]) -> CancellationReason:
-    code = reason.get("Code")
+    code = str(reason.get("Code"))
     return CancellationReason(
         operation=None,
-        code=None if code in {None, "None"} else str(code),
+        code=None if code == "None" else code,
         message=str(reason.get("Message") or ""),
         item=_item(reason.get("Item")),
     )

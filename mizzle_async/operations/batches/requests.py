@@ -318,7 +318,11 @@ class BatchGet(Operation[BatchAnswer]):
         responses, unprocessed = payload.get("Responses", {}), payload.get("UnprocessedKeys", {})
         if not responses.keys() | unprocessed.keys() <= {table}:
             raise mismatch("it is about a table that was not asked for")
-        check_items(responses.get(table, []), None if self.records is None else self.records.cls)
+        items = responses.get(table, [])
+        check_items(items, None if self.records is None else self.records.cls)
+        identify_all = self._target.codec.identify_all
+        if items and not set(identify_all(self.keys)).issuperset(identify_all(items)):
+            raise mismatch("it holds an item that was not asked for")
         if not responses and not unprocessed:
             check_results(payload, "Responses", "UnprocessedKeys")
         if unprocessed:

@@ -29,6 +29,7 @@ from mizzle_async.operations.answers import PAGE_ANSWER_BYTES, check_items, chec
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.interpretation import misread
 from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
 from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.operations.target import Target
@@ -104,7 +105,19 @@ class StatementPlan(Generic[RowT_co]):
         """Return the row of an item, or None where there is none to show."""
         if not item or (self.hidden is not None and self.hidden(item, now)):
             return None
-        return self.row(item)
+        return self.read(item)
+
+    def read(self, item: Item) -> RowT_co:
+        """Return the row of an item.
+
+        Raises:
+            MarshallingError: It does not fit its class.
+        """
+        try:
+            return self.row(item)
+        except MizzleError as error:
+            found = misread(error, (item,), "ExecuteStatement", table_of(self.text))
+            raise found from found.__cause__
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what is sent, for errors that name it; how rows are read stays behind."""
@@ -171,7 +184,7 @@ class ExecuteStatement(Operation[RawPage]):
         last_key: Item | None = None if token is None else {"NextToken": {"S": token}}
         consumed: Any = payload.get("ConsumedCapacity")
         read_units = None if consumed is None else consumed.get("CapacityUnits")
-        return RawPage(items, last_key, len(items), len(items), read_units)
+        return RawPage(items, last_key, len(items), len(items), read_units, distrust=response.distrust)
 
     def _recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
         """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
 
+from mizzle_async.errors import InvalidCursorError, ValidationError
 from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations.answers import (
     PAGE_ANSWER_BYTES,
@@ -16,6 +18,7 @@ from mizzle_async.operations.answers import (
     mismatch,
 )
 from mizzle_async.operations.base import Operation
+from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.types import AttributeValue, Item, WirePayload, WireResponse
 from mizzle_async.values import Record
@@ -46,6 +49,7 @@ class RawPage(Record):
         origins: The items as the index holds them, in step with ``items``, where ``items`` came from the table instead.
         requests: Requests that were sent for it.
         part: The number of the segment or partition that the page is of, from zero.
+        distrust: Closes the connection that carried it, where an item turns out to be none.
     """
 
     items: list[Any] = field(repr=False)
@@ -56,6 +60,12 @@ class RawPage(Record):
     origins: list[Item] | None = field(default=None, repr=False)
     requests: int = 1
     part: int = 0
+    distrust: Callable[[], None] | None = field(default=None, repr=False)
+
+    def refuse(self) -> None:
+        """Close the connection that carried the page: one of its items is no item."""
+        if self.distrust is not None:
+            self.distrust()
 
     def hydrated(self, items: list[Item | None]) -> RawPage:
         """Return this page with the table's items in place of the index's; those that are gone are left out."""
@@ -133,7 +143,17 @@ class ReadPage(Operation[RawPage]):
             payload.get("Count", len(items)),
             payload.get("ScannedCount", len(items)),
             None if consumed is None else consumed.get("CapacityUnits"),
+            distrust=response.distrust,
         )
+
+    def _recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
+        """Raise what a failure means: a start key that the service refuses came out of a cursor or a file."""
+        if isinstance(error, ValidationError) and self.start_key is not None and "start" in error.message.lower():
+            raise InvalidCursorError(
+                "the service refuses the key that this cursor or state file holds: start from the first page",
+                **call_context(error),
+            ) from error
+        raise error
 
 
 class QueryPage(ReadPage):

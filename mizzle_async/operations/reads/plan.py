@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
-from mizzle_async.errors import ExpressionError, InvalidCursorError, MarshallingError
+from mizzle_async.errors import (
+    ExpressionError,
+    MarshallingError,
+    MizzleError,
+)
 from mizzle_async.expressions import (
     AttributePath,
     Condition,
@@ -15,15 +19,18 @@ from mizzle_async.expressions import (
 )
 from mizzle_async.marshalling import ItemRecord, ItemRecords, item_of
 from mizzle_async.model import EntitySchema, SecondaryIndex
+from mizzle_async.operations.answers import key_in
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.expiry import expired_condition, is_expired
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, is_guard, may_hold_guards
+from mizzle_async.operations.interpretation import misread
 from mizzle_async.operations.reads.advice import unindexed_filter
 from mizzle_async.operations.reads.cursors import query_digest
 from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
+from mizzle_async.operations.reads.positions import check_start_key
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.operations.target import Target
 from mizzle_async.types import Item, WirePayload
@@ -320,12 +327,33 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """
         codec = self.target.codec
         row: Any
-        if isinstance(item, dict):
-            row = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
-        else:
-            (row,) = codec.decode_all((item,))
+        try:
+            if isinstance(item, dict):
+                row = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
+            else:
+                (row,) = codec.decode_all((item,))
+        except MizzleError as error:
+            self._misread(error, (item,))
         typed: RowT_co = row
         return typed
+
+    def decode_all(self, items: Sequence[Item | ItemRecord]) -> list[RowT_co]:
+        """Return the rows of many items, where `decodes_all`.
+
+        Raises:
+            MarshallingError: One does not fit its class.
+        """
+        try:
+            rows: list[Any] = self.target.codec.decode_all(items)
+        except MizzleError as error:
+            self._misread(error, items)
+        return rows
+
+    def _misread(self, error: MizzleError, items: Iterable[Item | ItemRecord]) -> NoReturn:
+        dicts = (item if isinstance(item, dict) else item_of(item) for item in items)
+        target, operation = self.target, "Scan" if self.partition is None else "Query"
+        found = misread(error, dicts, operation, target.table, target.schema.entity)
+        raise found from found.__cause__
 
     def judge(self, error: MarshallingError) -> None:
         """Do with an item that does not fit what the caller wants done: return to leave it out, or raise."""
@@ -386,7 +414,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def position(self, item: Item | ItemRecord) -> Item:
         """Return the start key that stands for "after this item"."""
         stored = item if isinstance(item, dict) else item_of(item)
-        return {name: stored[name] for name in self._position_names()}
+        return key_in(stored, self._position_names())
 
     def check_pages(self, most: int | None) -> None:
         """Refuse what cannot be read page by page.
@@ -434,11 +462,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Return a cursor's key if it can be a start key here.
 
         Raises:
-            InvalidCursorError: It has other attributes.
+            InvalidCursorError: It has other attributes, values of another type, or another partition.
         """
-        if key.keys() != set(self._position_names()):
-            raise InvalidCursorError("this cursor belongs to another query")
-        return key
+        queried = self._compiled if self.partition is not None and not self.partitions else None
+        return check_start_key(key, self._position_names(), self.target.codec, queried)
 
     # ── what it says about itself ──
 
