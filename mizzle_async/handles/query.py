@@ -48,8 +48,9 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     def filter(self, condition: Condition[ModelT], /) -> Self:
         """Return only items of which a condition is true; several are joined by AND.
 
-        The service reads, and charges for, what it then drops: an `UnindexedFilterWarning` says where an index would do
-        better.
+        The service reads, and charges for, the items that a filter drops: `explain` says so. An
+        `UnindexedFilterWarning` comes for scans, for queries that a declared index would serve, and once for a query
+        that has dropped nine tenths of a thousand items or more.
 
         Args:
             condition: Made from the entity's attributes. In a query, not from its key: that belongs into the key
@@ -70,8 +71,8 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
             return
         self._advised.add(place)
         advice = plan.advice()
-        if advice is not None:
-            warnings.warn(advice, UnindexedFilterWarning, stacklevel=3)
+        if advice is not None and advice.is_warning:
+            warnings.warn(advice.text, UnindexedFilterWarning, stacklevel=3)
 
     @property
     def _selection(self) -> PlanSelection[RowT_co]:

@@ -35,10 +35,11 @@ from mizzle_async.operations.partiql.statements import (
 from mizzle_async.operations.partiql.text import identifier, table_of
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
+from mizzle_async.operations.reads.hidden import hidden_items
 from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import OnError, ReadOptions
 from mizzle_async.operations.reads.page import RawPage, ReadPage, add_units
-from mizzle_async.operations.reads.plan import ReadPlan, hidden_items
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.operations.reads.projection import projection_of
 from mizzle_async.operations.reads.selections import query_plan, scan_plan
 from mizzle_async.operations.target import Encoded, Target

@@ -12,6 +12,7 @@ from mizzle_async.flow.pace import Limiters, ReadPace
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import drop
 from mizzle_async.operations import Operation, RawPage, ReadOptions, use
+from mizzle_async.operations.reads.advice import WASTE_EVALUATED, WASTE_SHARE
 from mizzle_async.reading.page_source import Position
 from mizzle_async.types import Item
 
@@ -57,6 +58,10 @@ class PageRequests(Protocol):
 
     def dropped(self, page: RawPage) -> bool:
         """Return whether a filter has dropped items of a page."""
+        ...
+
+    def warn_of_waste(self) -> None:
+        """Warn that most of many items were dropped, where the caller's filter did it and was not warned of."""
         ...
 
     async def complete(self, page: RawPage, limiters: Limiters) -> RawPage:
@@ -169,6 +174,8 @@ class PagedSource:
         self._count += page.count
         self._evaluated += page.scanned
         self._drops = self._drops or self._requests.dropped(page)
+        if self._evaluated >= WASTE_EVALUATED and self._count * WASTE_SHARE <= self._evaluated:
+            self._requests.warn_of_waste()
         part.start_key = page.last_key
         part.ended = page.last_key is None
         if self._prefetch and not part.ended and not self._satisfied:

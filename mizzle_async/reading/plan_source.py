@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
 
+from mizzle_async.errors import UnindexedFilterWarning
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadOptions, ReadPage, ReadPlan
 from mizzle_async.operations.answers import key_in
+from mizzle_async.operations.reads.advice import wasteful_read
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.reading.page_source import Position
 from mizzle_async.reading.paged_source import PagedSource
@@ -64,6 +67,13 @@ class PlanRequests:
     def dropped(self, page: RawPage) -> bool:
         """Return whether the filter has dropped items of a page."""
         return page.scanned > page.count
+
+    def warn_of_waste(self) -> None:
+        """Warn, once for a query, that the caller's filter has dropped most of many items."""
+        plan = self._plan
+        if plan.filters and "waste" not in plan.warned:
+            plan.warned.add("waste")
+            warnings.warn(wasteful_read(plan.target.schema, plan.filters), UnindexedFilterWarning, stacklevel=2)
 
     async def complete(self, page: RawPage, limiters: Limiters) -> RawPage:
         """Read the items of an index's entries from the table, where the plan is hydrated."""

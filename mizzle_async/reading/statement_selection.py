@@ -62,6 +62,9 @@ class StatementRequests:
         """Return whether the statement's condition has dropped items of a page, as far as the answer shows it."""
         return not page.scanned and page.last_key is not None
 
+    def warn_of_waste(self) -> None:
+        """Say nothing: an answer to a statement does not show how many items were evaluated."""
+
     async def complete(self, page: RawPage, limiters: Limiters) -> RawPage:  # noqa: ARG002  (nothing is sent)
         """Return the page without expired items and guards."""
         hidden = self.plan.hidden

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from attrs import frozen
 
 from mizzle_async.expressions import AttributePath, Condition, Conjunction, Predicate
 from mizzle_async.expressions.composite_keys import KEY_OPERATORS, expanded
 from mizzle_async.model import EntitySchema, SecondaryIndex, indexes_of
+from mizzle_async.values import Value
+
+WASTE_EVALUATED: Final = 1_000
+"""The number of evaluated items from which on dropping most of them is worth a warning."""
+
+WASTE_SHARE: Final = 10
+"""A read is wasteful where it returns one item of so many that it evaluates, or fewer."""
 
 
-def unindexed_filter(
+@frozen(eq=False, repr=False)
+class Advice(Value):
+    """Advice about a filter.
+
+    Attributes:
+        text: What the filter costs, and which key would serve it.
+        is_warning: Whether it is worth a warning when the query is built: the whole table is read, or an index that is
+            declared would serve.
+    """
+
+    text: str
+    is_warning: bool
+
+
+def filter_advice(
     schema: EntitySchema,
-    filters: Iterable[Condition[Any]],
+    filters: Sequence[Condition[Any]],
     *,
     partition_names: frozenset[str],
     sort_names: frozenset[str] = frozenset(),
     used: SecondaryIndex[Any, Any, Any] | None,
-) -> str | None:
-    """Return what to say about a filter, or None where nothing better is at hand.
+) -> Advice | None:
+    """Return the advice about the filters of a read, or None where there are none.
 
     Args:
         schema: The entity's.
@@ -27,28 +50,51 @@ def unindexed_filter(
         sort_names: Attributes of the sort key that it narrows.
         used: The index that is read already.
     """
-    compared = [each for condition in filters for each in _compared(condition)]
-    if not compared:
-        filtered = any(True for _ in filters)
-        return (
-            f"{schema.entity}: a filtered scan reads the whole table, and is charged for it"
-            if filtered and not partition_names
-            else None
-        )
-    equal = partition_names.union(name for name, operator in compared if operator == "=")
-    named = frozenset(name for name, _ in compared)
-    better = _better(schema, equal, named, partition_names | sort_names, used, reads_table=bool(partition_names))
-    names = ", ".join(dict.fromkeys(name for name, _ in compared))
-    if better is not None:
-        return (
-            f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: {better} would serve it"
-        )
-    if partition_names:
+    if not filters:
         return None
-    return (
-        f"{schema.entity}: a filtered scan reads the whole table, and is charged for it: an index with {names} as its"
-        " key would serve a query instead"
+    compared = [each for condition in filters for each in _compared(condition)]
+    names = ", ".join(dict.fromkeys(name for name, _ in compared))
+    if compared:
+        equal = partition_names.union(name for name, operator in compared if operator == "=")
+        named = frozenset(name for name, _ in compared)
+        bound = partition_names | sort_names
+        better = _better(schema, equal, named, bound, used, reads_table=bool(partition_names))
+        if better is not None:
+            return Advice(
+                f"{schema.entity}: the filter on {names} reads, and is charged for, what it drops: {better} would serve"
+                " it",
+                is_warning=True,
+            )
+    served = f": an index with {names} as its key would serve a query instead" if names else ""
+    if partition_names:
+        return Advice(
+            f"{schema.entity}: {_filter_on(filters)} drops items after they were read and charged for{served}",
+            is_warning=False,
+        )
+    return Advice(
+        f"{schema.entity}: a filtered scan reads the whole table, and is charged for it{served}", is_warning=True
     )
+
+
+def wasteful_read(schema: EntitySchema, filters: Sequence[Condition[Any]]) -> str:
+    """Return the warning about a read whose filter has dropped most of many items.
+
+    The text holds no numbers, so that Python shows it once.
+
+    Args:
+        schema: The entity's.
+        filters: The caller's conditions.
+    """
+    return (
+        f"{schema.entity}: {_filter_on(filters)} has dropped nine tenths or more of at least {WASTE_EVALUATED:,} items,"
+        " which were read and charged for: query an index whose key serves it, or keep what is asked for so often in a"
+        " key"
+    )
+
+
+def _filter_on(filters: Sequence[Condition[Any]]) -> str:
+    names = dict.fromkeys(str(place.segments[0]) for condition in filters for place in condition.places())
+    return f"the filter on {', '.join(names)}" if names else "the filter"
 
 
 def _better(

@@ -20,6 +20,7 @@ from mizzle_async.operations.answers import (
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.reads.advice import Advice
 from mizzle_async.types import AttributeValue, Item, WirePayload, WireResponse
 from mizzle_async.values import Record
 
@@ -31,8 +32,8 @@ class PageAdvisor(Protocol):
         """Estimate one page."""
         ...
 
-    def advice(self) -> str | None:
-        """Return what to say about its filter."""
+    def advice(self) -> Advice | None:
+        """Return the advice about its filters."""
         ...
 
 
@@ -130,7 +131,7 @@ class ReadPage(Operation[RawPage]):
 
     def _warnings(self) -> tuple[str, ...]:
         advice = None if self.plan is None else self.plan.advice()
-        return () if advice is None else (advice,)
+        return () if advice is None else (advice.text,)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page."""

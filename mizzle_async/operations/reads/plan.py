@@ -18,15 +18,16 @@ from mizzle_async.expressions import (
     Conjunction,
 )
 from mizzle_async.marshalling import ItemRecord, ItemRecords, item_of
-from mizzle_async.model import EntitySchema, SecondaryIndex
+from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations.answers import key_in
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.expiry import expired_condition, is_expired
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.guards import guard_filter, is_guard, may_hold_guards
+from mizzle_async.operations.guards import guard_filter, may_hold_guards
 from mizzle_async.operations.interpretation import misread
-from mizzle_async.operations.reads.advice import unindexed_filter
+from mizzle_async.operations.reads.advice import Advice, filter_advice
 from mizzle_async.operations.reads.cursors import query_digest
+from mizzle_async.operations.reads.hidden import hidden_items
 from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
@@ -42,6 +43,8 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 @frozen(eq=False, repr=False)
 class ReadPlan(Generic[ModelT, RowT_co]):
     """Everything about a query (with a partition key condition) or a scan (without), as a value.
+
+    ``warned`` holds the warnings that reading it has given: each comes once for a query.
 
     Of a partition key that is spread over several partitions, ``partitions`` are all of them, and ``partition`` is the
     first. Of a shared table, ``implied`` are the filters that the keys' texts and the entity's type ask for, and
@@ -60,6 +63,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     projection: Projection | None = field(default=None, kw_only=True)
     hydrated: bool = field(default=False, kw_only=True)
     hydrated_consistently: bool = field(default=False, kw_only=True)
+    warned: set[str] = field(factory=set, kw_only=True)
     _compiled: WirePayload = field(init=False)
     _digest: bytes | None = field(init=False, default=None)
 
@@ -87,7 +91,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         self.target.check_owners(condition.owners, condition)
         if self.partition is not None:
             self._check_filter(condition)
-        return evolve(self, filters=(*self.filters, condition))
+        return evolve(self, filters=(*self.filters, condition), warned=set())
 
     def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:
         """Return a plan for each partition that is read; this one, where the key is not spread."""
@@ -478,40 +482,17 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             note += f", from each of {len(self.partitions)} partitions"
         return read_capacity(1, consistent=self.options.consistent_read, at_least=True, note=note)
 
-    def advice(self) -> str | None:
-        """Return what to say about its filter."""
-        if not self.filters:
-            return None
+    def advice(self) -> Advice | None:
+        """Return the advice about its filters, or None where there are none."""
         partition = frozenset[str]()
         sort = frozenset[str]()
         if self.partition is not None:
             keys, sort_keys = self._read_key_names(), self.sort_names()
             partition = frozenset(keys[: len(keys) - len(sort_keys)])
             sort = partition if self.sort is None else frozenset(sort_keys[:1])
-        return unindexed_filter(
+        return filter_advice(
             self.target.schema, self.filters, partition_names=partition, sort_names=sort, used=self.index
         )
 
     def __repr__(self) -> str:
         return f"<{'scan' if self.partition is None else 'query'} of {self.target.schema.entity}, {self._source()}>"
-
-
-def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
-    return schema.time_to_live is not None and is_expired(item.get(schema.time_to_live.name), now)
-
-
-def hidden_items(schema: EntitySchema, *, include_expired: bool) -> Callable[[Item, float], bool] | None:
-    """Return what tells whether an item must not be shown at a time, for reads that cannot filter; None where all may.
-
-    Args:
-        schema: The entity's.
-        include_expired: Whether expired items are shown.
-    """
-    expires = schema.time_to_live is not None and not include_expired
-    if not expires and not schema.unique:
-        return None
-
-    def hidden(item: Item, now: float) -> bool:
-        return (bool(schema.unique) and is_guard(schema, item)) or (expires and _is_expired(schema, item, now))
-
-    return hidden

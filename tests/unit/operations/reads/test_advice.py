@@ -13,6 +13,7 @@ from mizzle_async import (
     UnindexedFilterWarning,
     entity,
 )
+from mizzle_async.testing.stub import StubCaller
 
 
 @entity("orders")
@@ -132,3 +133,52 @@ def test_table_of_dicts_knows_its_key():
     """A table without a class is told of a query where the filter binds its key."""
     legacy = Client().table("legacy", partition_key="pk")
     assert "a query of the table would serve it" in advised(legacy.scan(), legacy.partition_key == "a")
+
+
+def test_a_filter_that_no_index_serves_is_explained(orders):
+    """Explaining a query says what its filter costs, also where nothing declared would be better; no warning comes."""
+    for condition, names in [
+        (Order.note == "x", "note"),
+        (Order.note.exists(), "note"),
+        ((Order.status == "a") | (Order.note == "b"), "status, note"),
+    ]:
+        query = orders.query(Order.customer_id == "c1")
+        assert advised(query, condition) is None
+        (text,) = query.filter(condition).explain().warnings
+        assert f"the filter on {names} drops items after they were read and charged for" in text
+    assert orders.query(Order.customer_id == "c1").explain().warnings == ()
+
+
+def pages(evaluated, returned, count=10):
+    """Answer so many pages of a query, each of which evaluates and returns so many items."""
+    item = {name: {"S": "1"} for name in ("order_id", "status", "note")}
+    item |= {"customer_id": {"S": "c1"}, "total": {"N": "1"}}
+    last = {"customer_id": {"S": "c1"}}
+    answer = {"Items": [item] * returned, "Count": returned, "ScannedCount": evaluated}
+    return [answer | {"LastEvaluatedKey": last | {"order_id": {"S": str(number)}}} for number in range(count)] + [
+        answer
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "returned", "warned"), [(200, 2, 1), (200, 20, 1), (200, 21, 0), (90, 1, 0), (0, 0, 0)]
+)
+async def test_a_query_that_drops_nine_tenths_of_a_thousand_items_warns_once(evaluated, returned, warned):
+    """What was measured counts: at least 1,000 items evaluated, and a tenth of them returned, or fewer."""
+    async with Client(caller=StubCaller({"Query": pages(evaluated, returned) * 2})) as client:
+        query = client.table(Order).query(Order.customer_id == "c1").filter(Order.note.exists())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            await query.all()
+            await query.all()
+    assert len(caught) == warned
+    assert all("the filter on note has dropped nine tenths" in str(warning.message) for warning in caught)
+
+
+async def test_a_query_without_a_filter_never_warns_of_waste():
+    """Expired items that the library leaves out are no filter of the caller's."""
+    async with Client(caller=StubCaller({"Query": pages(200, 1)})) as client:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            await client.table(Order).query(Order.customer_id == "c1").all()
+    assert caught == []

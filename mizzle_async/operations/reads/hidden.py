@@ -1,0 +1,31 @@
+"""Items that a read does not show: expired ones, and the guards of unique attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mizzle_async.model import EntitySchema
+from mizzle_async.operations.expiry import is_expired
+from mizzle_async.operations.guards import is_guard
+from mizzle_async.types import Item
+
+
+def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
+    return schema.time_to_live is not None and is_expired(item.get(schema.time_to_live.name), now)
+
+
+def hidden_items(schema: EntitySchema, *, include_expired: bool) -> Callable[[Item, float], bool] | None:
+    """Return what tells whether an item must not be shown at a time, for reads that cannot filter; None where all may.
+
+    Args:
+        schema: The entity's.
+        include_expired: Whether expired items are shown.
+    """
+    expires = schema.time_to_live is not None and not include_expired
+    if not expires and not schema.unique:
+        return None
+
+    def hidden(item: Item, now: float) -> bool:
+        return (bool(schema.unique) and is_guard(schema, item)) or (expires and _is_expired(schema, item, now))
+
+    return hidden
