@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import secrets
 import sys
@@ -29,6 +28,7 @@ from mizzle_async.operations.interpretation import raise_failure, result_of
 from mizzle_async.types import AnswerInstrument, Caller, Sendable, WireResponse
 from mizzle_async.values import Value
 from mizzle_async.wire.calls import PipelineStatistics
+from mizzle_async.wire.home import FOREIGN, Home
 from mizzle_async.wire.pipeline import Pipeline, open_pipeline
 from mizzle_async.wire.settings import WireSettings
 
@@ -94,7 +94,8 @@ class Runtime:
         self._listeners = [one for one in wire.instrument if isinstance(one, AnswerInstrument)]
         self._stand_in = cast("Pipeline | None", settings.caller)
         self.pipeline: Pipeline | None = None
-        self._process = 0
+        self._home: Home | None = None
+        self._loop_time: Callable[[], float] = time.monotonic
 
     # ── life ──
 
@@ -119,7 +120,8 @@ class Runtime:
             await pipeline.aclose()
             raise ClientStateError("this client was closed while it was being opened: make another one")
         self.cursors = evolve(self.cursors, cipher=cipher)
-        self._process = os.getpid()
+        self._home = Home()
+        self._loop_time = self._home.loop.time
         self.pipeline = pipeline
         self.state = "open"
 
@@ -163,7 +165,7 @@ class Runtime:
             return sending.result()
         sending.begin(self.now())
         request = sending.to_request()
-        ends = asyncio.get_running_loop().time() + (self.timeout if request.timeout is None else request.timeout)
+        ends = self._loop_time() + (self.timeout if request.timeout is None else request.timeout)
         failures = 0
         while True:
             try:
@@ -208,7 +210,7 @@ class Runtime:
                 else "`async with Client() as client`, or `await client.open()`"
             )
             raise ClientStateError(f"this client is {'not open yet' if self.state == 'new' else self.state}: {advice}")
-        if self._process != os.getpid():
+        if self._home is None or self._home.thread == FOREIGN:
             raise ClientStateError(
                 "this client was opened in another process: open one in each process, after the fork"
             )

@@ -1,6 +1,7 @@
 """The deadlines of many calls on few timers: a timer of the loop costs as much as signing half a request.
 
-Calls of one timeout end in the order in which they began, so that one timer, set for the first of them, serves all. It
+Calls of one timeout end in the order in which they began, so that one timer, set for the first of them, serves all. The
+timer of the usual timeout stays set when its call has ended: the next call needs none of its own then. This module
 knows loop time and calls; it does not know what a call does.
 """
 
@@ -22,7 +23,9 @@ class _Queue:
 
 
 class Deadlines:
-    """Ends calls whose time is up. While none is under way, no timer is left in the loop.
+    """Ends calls whose time is up.
+
+    While no call is under way, at most the timer of the usual timeout is left in the loop, until it has fired once.
 
     Args:
         loop: Whose clock and timers are used.
@@ -53,12 +56,14 @@ class Deadlines:
             return
         calls = queue.calls
         calls.pop(call, None)
-        if not calls:
-            if queue.timer is not None:
-                queue.timer.cancel()
-                queue.timer = None
-            if timeout != self._usual:
-                del self._queues[timeout]
+        if not calls and timeout != self._usual:
+            _disarm(queue)
+            del self._queues[timeout]
+
+    def close(self) -> None:
+        """Leave no timer in the loop."""
+        for queue in self._queues.values():
+            _disarm(queue)
 
     def _fire(self, queue: _Queue, due: float) -> None:
         """End the calls whose time is up, and set the timer for the next."""
@@ -75,3 +80,9 @@ class Deadlines:
 
     def __repr__(self) -> str:
         return f"<Deadlines of {sum(len(queue.calls) for queue in self._queues.values())} calls>"
+
+
+def _disarm(queue: _Queue) -> None:
+    if queue.timer is not None:
+        queue.timer.cancel()
+        queue.timer = None

@@ -20,10 +20,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from asyncio import CancelledError, current_task, get_running_loop
+from asyncio import CancelledError, current_task
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from threading import get_ident
 from typing import Any, NoReturn
 
 from mizzle_async.codes import RetryClass
@@ -43,6 +44,7 @@ from mizzle_async.wire.deadlines import Deadlines
 from mizzle_async.wire.exchange import Answer, Exchange
 from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
 from mizzle_async.wire.hedged_reads import HedgedReads
+from mizzle_async.wire.home import Home
 from mizzle_async.wire.retry import CONTENTION, RetryQuota, clock_offset, cost_of, judge, may_repeat
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.session import Session, open_session
@@ -66,7 +68,8 @@ class Pipeline:
 
     def __init__(self, settings: WireSettings, session: Session, transports: Transports) -> None:
         self.region_name: str = session.region_name
-        self._loop = get_running_loop()
+        self._home = Home()
+        self._loop = self._home.loop
         self._session = session
         self._transports = transports
         self._keeper = session.credentials
@@ -99,12 +102,12 @@ class Pipeline:
         Raises:
             MizzleError: As the module says.
         """
-        loop = get_running_loop()
-        task = current_task()
-        if loop is not self._loop or self._closed or task is None:
+        task = current_task(self._loop)
+        # The loop's thread, and a task of the loop in it: the loop runs here.
+        if task is None or self._closed or get_ident() != self._home.thread:
             self._refuse()
         timeout = self._timeout if request.timeout is None else request.timeout
-        call = Call(request, task, loop.time(), timeout)
+        call = Call(request, task, self._loop.time(), timeout)
         if not timeout > 0:
             self._failures += 1
             raise final_error(self._deadline(call), request, 0, ambiguous=False)
@@ -184,6 +187,7 @@ class Pipeline:
             if self._hedge is not None:
                 ending.push_async_callback(self._hedge.aclose)
             ending.push_async_callback(self._transports.aclose)
+            ending.callback(self._watch.close)
 
     # ── one call ──
 
@@ -192,7 +196,8 @@ class Pipeline:
         request = call.request
         while True:
             route = self._routes.get(request.operation)
-            if route is None or self._loop.time() >= self._keeper.next_look or ":" in request.table:
+            now = self._loop.time() if call.attempts else call.started
+            if route is None or now >= self._keeper.next_look or ":" in request.table:
                 route = await self._route(request, call.ends)
             exchange = call.exchange = self._sign(call, route)
             call.attempts += 1
@@ -223,22 +228,19 @@ class Pipeline:
         call.signed_at = int(self._wall_clock() + self._clock_offset)
         headers = route.signer.sign(body, call.signed_at)
         request = call.request
+        patience = route.patience
+        if call.attempts or request.timeout is not None or request.safety is RepeatSafety.UNSAFE:
+            left = call.ends - self._loop.time()
+            patience = self._policy.patience(request.operation, request.safety, left)
         return Exchange(
             route.endpoint,
             headers,
             body,
             fresh=call.fresh,
             parse=request.parse,
-            patience=self._patience(call, route),
+            patience=patience,
             answer_bytes=request.answer_bytes,
         )
-
-    def _patience(self, call: Call, route: Route) -> float | None:
-        """Return the seconds for which the attempt may be silent."""
-        request = call.request
-        if request.timeout is None and call.attempts == 0 and request.safety is not RepeatSafety.UNSAFE:
-            return route.patience
-        return self._policy.patience(request.operation, request.safety, call.ends - self._loop.time())
 
     def _sign_again(self, call: Call, route: Route) -> Exchange:
         """Prepare the second request of a hedged read."""
@@ -443,7 +445,7 @@ class Pipeline:
     def _refuse(self) -> NoReturn:
         if self._closed:
             raise ClientStateError("the client is closed: open another one")
-        if current_task() is None:
+        if self._home.is_here():
             raise ClientStateError("a call must be awaited in a task")
         raise ClientStateError(
             "the client was opened on another event loop: open one on each loop, and in each process"

@@ -72,6 +72,7 @@ WITHOUT_FOLDER = {
         "wire.exchange",
         "wire.framing",
         "wire.hedge_policy",
+        "wire.home",
         "wire.retry",
         "wire.signing",
         "wire.throttles",

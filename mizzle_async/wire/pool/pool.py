@@ -13,6 +13,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from threading import get_ident
 from typing import Any, TypeAlias, TypeVar
 
 from mizzle_async.codes import CODES, RetryClass
@@ -21,6 +22,7 @@ from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
 from mizzle_async.wire.framing import RawAnswer
+from mizzle_async.wire.home import Home
 from mizzle_async.wire.pool.addresses import Addresses, Resolve
 from mizzle_async.wire.pool.config import PoolConfig, PoolStatistics
 from mizzle_async.wire.pool.connection import Connection
@@ -69,8 +71,7 @@ class ConnectionPool:
         self._random = random.Random() if generator is None else generator  # noqa: S311  (spreads load, guards nothing)
         self._max_answer_bytes = max_answer_bytes
         self._patient = patient
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = 0
+        self._home: Home | None = None
         self._opener: Opener | None = None
         self._hosts: dict[Endpoint, HostPool] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
@@ -103,14 +104,15 @@ class ConnectionPool:
             check: Is given status, lower-case headers and body, and returns what this returns.
         """
         host = self._hosts.get(exchange.endpoint)
-        if host is None or self._closed or _running_loop() is not self._loop:
+        home = self._home
+        if host is None or home is None or self._closed or get_ident() != home.thread or not home.loop.is_running():
             host = self._enter(exchange.endpoint)
         connection = None if exchange.fresh else host.take()
         if connection is None:
             connection = await _wait(host, exchange)
         connection.patience = patience = exchange.patience
-        if patience is not None:
-            host.watch.begin(connection, patience)
+        if patience is not None and (due := connection.silent_since + patience) < host.watch.due:
+            host.watch.begin(due)
         pending: asyncio.Future[RawAnswer] | None = None
         try:
             pending = connection.send(exchange)
@@ -169,10 +171,10 @@ class ConnectionPool:
         Raises:
             ClientStateError: The pool belongs to another event loop or process.
         """
-        if self._loop is None:
+        if self._home is None:
             self._closed = True
             return
-        self._check_home(self._loop)
+        _check_home(self._home)
         self._closed = True
         ends: list[asyncio.Future[Any]] = [host.close() for host in self._hosts.values()]
         for task in self._tasks:
@@ -187,16 +189,15 @@ class ConnectionPool:
         """Find or make the host's connections, after everything that can be wrong with the caller was checked."""
         if self._closed:
             raise ClientStateError("the client is closed: open a new one")
-        loop = _running_loop()
-        if self._loop is None and loop is not None:
-            self._bind(loop)
-        elif loop is not self._loop:
-            self._check_home(self._loop)
+        if self._home is None:
+            self._bind()
+        else:
+            _check_home(self._home)
         return self._hosts.get(endpoint) or self._add(endpoint)
 
-    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._process = os.getpid()
+    def _bind(self) -> None:
+        self._home = Home()
+        loop = self._home.loop
         addresses = Addresses(time=loop.time, spawn=self._spawn, resolve=self._resolve, generator=self._random)
         self._opener = Opener(
             loop,
@@ -207,26 +208,19 @@ class ConnectionPool:
         )
 
     def _add(self, endpoint: Endpoint) -> HostPool:
-        loop, opener = self._loop, self._opener
-        if loop is None or opener is None:  # pragma: no cover  (`_enter` has bound them)
+        home, opener = self._home, self._opener
+        if home is None or opener is None:  # pragma: no cover  (`_enter` has bound them)
             raise ClientStateError("the client is not open")
         host = HostPool(
             endpoint,
             self._config,
-            loop=loop,
+            loop=home.loop,
             open_connection=partial(self._open_connection, opener),
             generator=self._random,
             patient=self._patient,
         )
         self._hosts[endpoint] = host
         return host
-
-    def _check_home(self, home: asyncio.AbstractEventLoop | None) -> None:
-        if os.getpid() != self._process:
-            text = f"this client was opened in process {self._process} and is used in {os.getpid()}, after a fork"
-            raise ClientStateError(f"{text}: open a client in each process")
-        if _running_loop() is not home:
-            raise ClientStateError("this client belongs to another event loop: open one client in each loop")
 
     # ── tasks ──
 
@@ -273,9 +267,11 @@ def _is_throttling(answer: object) -> bool:
     return isinstance(answer, Answer) and answer.code in _THROTTLING_CODES
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the running loop; None in a process that was forked inside one."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:  # pragma: no cover  (in a forked child, where a test sees it and coverage does not)
-        return None
+def _check_home(home: Home) -> None:
+    """Refuse to be used in another process, or on another event loop, than the pool's own."""
+    process = os.getpid()
+    if process != home.process:
+        text = f"this client was opened in process {home.process} and is used in {process}, after a fork"
+        raise ClientStateError(f"{text}: open a client in each process")
+    if not home.is_here():
+        raise ClientStateError("this client belongs to another event loop: open one client in each loop")

@@ -24,9 +24,12 @@ class SilenceWatch:
         loop: The event loop whose clock and timers are used.
         connections: The host's connections.
         give_up: Called with each connection that has been silent for longer than its exchange allows.
+
+    Attributes:
+        due: When the timer fires, in loop time; infinity where none is set.
     """
 
-    __slots__ = ("_connections", "_due", "_give_up", "_loop", "_timer")
+    __slots__ = ("_connections", "_give_up", "_loop", "_timer", "due")
 
     def __init__(
         self,
@@ -37,39 +40,33 @@ class SilenceWatch:
         self._loop = loop
         self._connections = connections
         self._give_up = give_up
-        self._due = math.inf
+        self.due: float = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, connection: Connection, patience: float) -> None:
-        """Watch over a connection that was taken for an exchange.
+    def begin(self, due: float) -> None:
+        """Watch over an exchange that would be silent for too long at a moment before `due`.
 
         Args:
-            connection: The connection; its ``silent_since`` is now.
-            patience: Its own: seconds of silence that the exchange allows.
+            due: The moment, in loop time.
         """
-        due = connection.silent_since + patience
-        if due < self._due:
-            self._arm(due)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.due = due
+        self._timer = self._loop.call_at(due, self._look)
 
     def close(self) -> None:
         """Stop watching."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._due = math.inf
-
-    def _arm(self, due: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due = due
-        self._timer = self._loop.call_at(due, self._look)
+        self.due = math.inf
 
     def _look(self) -> None:
         """Give up the connections that have been silent for too long, and set the timer for the next."""
         # The loop may call a little early, by its clock's resolution: the moment that the timer was set for has come.
-        now = max(self._due, self._loop.time())
+        now = max(self.due, self._loop.time())
         self._timer = None
-        self._due = next_due = math.inf
+        self.due = next_due = math.inf
         silent = []
         for connection in self._connections:
             if connection.patience is None or not connection.is_waiting:
@@ -79,6 +76,6 @@ class SilenceWatch:
             else:
                 next_due = min(next_due, connection.silent_since + connection.patience)
         if next_due < math.inf:
-            self._arm(next_due)
+            self.begin(next_due)
         for connection in silent:
             self._give_up(connection)

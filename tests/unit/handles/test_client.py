@@ -1,7 +1,6 @@
 """The client's own business: its life, its tables, and how it sends."""
 
 import asyncio
-import os
 import pickle
 import subprocess
 import sys
@@ -162,13 +161,12 @@ async def test_client_that_is_dropped_open_warns():
     await pipeline.aclose()
 
 
-async def test_client_of_another_process_is_refused(monkeypatch):
+async def test_client_of_another_process_is_refused():
     """Connections do not survive a fork: the child is told to open a client of its own."""
     async with Client(caller=stub()) as client:
-        monkeypatch.setattr(os, "getpid", lambda: -1)
+        client._runtime._home.leave()  # as the hook does in a forked child
         with pytest.raises(ClientStateError, match="another process"):
             await client.table(Customer).get("c1")
-        monkeypatch.undo()
 
 
 async def test_closing_ends_its_tasks():

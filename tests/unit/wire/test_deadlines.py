@@ -69,10 +69,51 @@ def test_timeouts_of_all_lengths_are_kept():
     assert queues == {USUAL}
 
 
-def test_no_timer_is_left():
-    """When no call is under way, the loop holds no timer."""
+def test_one_idle_timer_is_left():
+    """When no call is under way the loop holds one timer, of the usual timeout, until it fires; other ones are gone."""
     _, left, _ = run((0, 1, USUAL), (0.5, 2, USUAL), (1, 1, 5.0))
+    assert [timer.when() for timer in left] == [10.0]
+    _, left, _ = run((0, 1, USUAL), (20, 1, 5.0))
     assert left == []
+
+
+def test_the_timer_stays_armed_between_calls():
+    """A hundred calls one after another set one timer, and the call that is under way when it fires has its own end."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, USUAL)
+        armed = []
+        original = loop.call_at
+
+        def call_at(when, function, *arguments, **options):
+            if function == deadlines._fire:
+                armed.append(when)
+            return original(when, function, *arguments, **options)
+
+        loop.call_at = call_at
+        for _ in range(100):
+            await under_way(deadlines, 0.09)
+        last = await under_way(deadlines, 99)
+        return armed, last
+
+    armed, last = run_virtual(main())
+    assert armed == pytest.approx([10.0, 19.0])
+    assert last == (pytest.approx(19.0), True)
+
+
+def test_closing_leaves_no_timer():
+    """When its client is closed, neither the idle timer is left nor that of a call under way."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, USUAL)
+        await under_way(deadlines, 1)
+        deadlines.begin(Call(REQUEST, asyncio.current_task(), loop.time(), 3.0))
+        deadlines.close()
+        return [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    assert run_virtual(main()) == []
 
 
 def test_one_timer_serves_all_calls_of_one_timeout():

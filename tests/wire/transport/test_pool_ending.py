@@ -195,15 +195,15 @@ def test_another_process_is_refused(run_virtual, to, monkeypatch):
         async with ScriptedServer() as server:
             pool = ConnectionPool()
             await pool.exchange(to(server))
-            home, parent = asyncio.get_running_loop(), os.getpid()
+            thread, parent = pool._home.thread, os.getpid()
             with monkeypatch.context() as child:
-                child.setattr("asyncio.get_running_loop", lambda: None)
+                pool._home.leave()  # as the hook does in a forked child
                 child.setattr("os.getpid", lambda: parent + 1)
                 text = f"opened in process {parent} and is used in {parent + 1}, after a fork: open a client in each"
                 for work in (pool.exchange(to(server)), pool.aclose()):
                     with pytest.raises(ClientStateError, match=text):
                         work.send(None)
-            assert asyncio.get_running_loop() is home
+            pool._home.thread = thread
             await pool.exchange(to(server))
             await pool.aclose()
             return server.opened

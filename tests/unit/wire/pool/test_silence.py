@@ -41,7 +41,8 @@ def watched(main):
             connection = Waiting(**options)
             connection.patience = patience
             connections.append(connection)
-            watch.begin(connection, patience)
+            if loop.time() + patience < watch.due:
+                watch.begin(loop.time() + patience)
             return connection
 
         def timers():
