@@ -35,7 +35,10 @@ _KEY_TEXTS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
 
 def map_key(key: object) -> str | None:
     """Return the stored name of a key of a dict: of text, or of a type whose values are stored as text; else None."""
-    key = key.value if isinstance(key, Enum) else key
+    if isinstance(key, Enum):
+        key = key.value
+        if isinstance(key, int) and not isinstance(key, bool):
+            return str(int(key))
     return next((text(key) for kinds, text in _KEY_TEXTS if isinstance(key, kinds)), None)
 
 

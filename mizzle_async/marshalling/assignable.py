@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Final
 
+from mizzle_async.marshalling.shapes.aliases import AliasShape
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
@@ -43,9 +44,12 @@ def is_assignable(target: Field | Shape, source: Field | Shape) -> bool:
 def _plain(target: Field | Shape) -> tuple[Shape, bool]:
     """Return a shape without None, and whether None is one of its values."""
     if isinstance(target, Field):
-        return target.shape, target.optional
+        shape, takes_none = _plain(target.shape)
+        return shape, takes_none or target.optional
     if isinstance(target, OptionalShape):
-        return target.inner, True
+        return _plain(target.inner)[0], True
+    if isinstance(target, AliasShape):
+        return _plain(target.real)
     return target, isinstance(target, AnyShape)
 
 

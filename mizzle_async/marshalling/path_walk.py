@@ -10,9 +10,11 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place
 from mizzle_async.marshalling.path_values import ANY, Operands
+from mizzle_async.marshalling.shapes.aliases import AliasShape
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shapes.named import TypedDictShape
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.scalars import STR
 from mizzle_async.marshalling.shapes.shape import Shape
@@ -72,6 +74,8 @@ def flat(target: Field | Shape) -> Iterator[Shape]:
     shape = target.shape if isinstance(target, Field) else target
     if isinstance(shape, OptionalShape):
         yield from flat(shape.inner)
+    elif isinstance(shape, AliasShape):
+        yield from flat(shape.real)
     elif isinstance(shape, UnionShape):
         for member in shape.members:
             yield from flat(member)
@@ -100,6 +104,8 @@ def _into(path: Place, holder: _Holder, segment: str | int, document: Any) -> It
                 yield Step(shape, shape.by_wire.get(segment, STR), names_class=True)
             else:
                 yield Step(shape, _member(path, shape, segment))
+        case TypedDictShape() if isinstance(segment, str) and segment in shape.members:
+            yield Step(shape, shape.field(segment))
         case MapShape() if isinstance(segment, str) and document is None:
             _check_key(path, shape, segment)
             yield Step(shape, shape.of)

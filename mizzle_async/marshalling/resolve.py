@@ -33,26 +33,34 @@ import collections.abc
 import types
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
-from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin, is_typeddict
 
 import attrs
 from attrs import evolve
 
 from mizzle_async.errors import ModelError
+from mizzle_async.marshalling.shapes.aliases import AliasShape
 from mizzle_async.marshalling.shapes.choices import enum_shape, literal_kind, literal_shape
 from mizzle_async.marshalling.shapes.construct import Construction, refusal_to_be_called
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.hooks import HookSource, UserHooks
-from mizzle_async.marshalling.shapes.members import class_members, is_class_with_members, substitute, type_arguments
-from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
-from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, scalar_for
+from mizzle_async.marshalling.shapes.members import (
+    class_members,
+    is_class_with_members,
+    named_members,
+    substitute,
+    type_arguments,
+)
+from mizzle_async.marshalling.shapes.named import DictMember, NamedTupleShape, TypedDictShape
+from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape, hooked_name
+from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, as_name, scalar_for
 from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unite import unite
 from mizzle_async.model import AttributeSchema, is_document
-from mizzle_async.model.annotations import type_name, without_none
+from mizzle_async.model.annotations import is_alias, type_name, without_none
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 NONES: Final = frozenset({None, type(None)})
@@ -104,10 +112,12 @@ class Resolver:
         hooks: The user's.
     """
 
-    __slots__ = ("_classes", "hooks")
+    __slots__ = ("_aliases", "_classes", "_dicts", "hooks")
 
     def __init__(self, hooks: HookSource) -> None:
         self.hooks: Final[HookSource] = hooks
+        self._aliases: dict[Any, AliasShape] = {}
+        self._dicts: dict[Any, TypedDictShape] = {}
         self._classes: dict[Any, ClassShape] = {}
 
     def attribute(self, schema: AttributeSchema, where: str) -> Shape:
@@ -155,6 +165,8 @@ class Resolver:
         if isinstance(annotation, TypeVar):
             return self.shape(Any if annotation.__bound__ is None else annotation.__bound__, place)
         unwrapped = _unwrap(annotation)
+        if is_alias(get_origin(annotation) or annotation):
+            return self._alias(annotation, unwrapped, place)
         if unwrapped is not annotation:
             return self.shape(unwrapped, place)
         return self._constructed(annotation, place) or self._class(annotation, name, place)
@@ -201,10 +213,11 @@ class Resolver:
 
     def _map(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> MapShape:
         key_type, value_type = arguments or (str, Any)
-        key = STR if key_type in UNTYPED else self.shape(key_type, Place(place.where))
-        if not isinstance(key, Scalar) or key.tag != "S":
+        key = STR if key_type in UNTYPED else _name_shape(self.shape(key_type, Place(place.where)))
+        if key is None:
             raise ModelError(
-                f"{place.where}: the names of a map are text, {type_name(key_type)} is not: write dict[str, …]"
+                f"{place.where}: the names of a map are text, and {type_name(key_type)} has no text of its own: write "
+                "dict[str, …]"
             )
         value = self.shape(value_type, place)
         return MapShape(_written(kind, key, value), key, value)
@@ -255,10 +268,49 @@ class Resolver:
             return enum
         if is_class_with_members(kind):
             return self.class_shape(annotation)
+        if is_typeddict(kind):
+            return self._typed_dict(annotation, place)
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            members = named_members(annotation)
+            return NamedTupleShape(kind, tuple(self.shape(each.type, place) for each in members.values()))
         plain = next((scalar for base, scalar in PLAIN.items() if issubclass(kind, base)), None)
         if plain is not None:
             return _derived(kind, plain)
         raise _unmappable(name, place)
+
+    def _typed_dict(self, annotation: Any, place: Place) -> TypedDictShape:
+        known = self._dicts.get((annotation, place.datetime_format))
+        if known is not None:
+            return known
+        kind: Any = get_origin(annotation) or annotation
+        shape = self._dicts[annotation, place.datetime_format] = TypedDictShape(kind.__name__)
+        try:
+            members = named_members(annotation)
+            shape.define(
+                {
+                    name: DictMember(self.shape(member.type, place), member.is_required)
+                    for name, member in members.items()
+                }
+            )
+        except BaseException:
+            self._dicts.clear()
+            raise
+        return shape
+
+    def _alias(self, annotation: Any, value: Any, place: Place) -> Shape:
+        """Return how an alias is stored; where it contains itself, that is looked up when values are there."""
+        key = (annotation, place.datetime_format)
+        known = self._aliases.get(key)
+        if known is not None:
+            known.is_used = True
+            return known
+        alias = self._aliases[key] = AliasShape(type_name(annotation), place.where)
+        try:
+            real = self.shape(value, place)
+        finally:
+            del self._aliases[key]
+        alias.define(real)
+        return real
 
     def class_shape(self, annotation: Any) -> ClassShape:
         """Return how a class with attributes is stored.
@@ -348,10 +400,17 @@ def _unwrap(annotation: Any) -> Any:
         return get_args(annotation)[0]
     if isinstance(annotation, NewType):
         return annotation.__supertype__
-    alias = origin if type(origin).__name__ == "TypeAliasType" else annotation
-    if type(alias).__name__ == "TypeAliasType":  # Python 3.12's `type X = …`
+    alias = origin if is_alias(origin) else annotation
+    if is_alias(alias):
         return substitute(alias.__value__, dict(zip(alias.__type_params__, get_args(annotation), strict=False)))
     return annotation
+
+
+def _name_shape(shape: Shape) -> Scalar | None:
+    """Return how values of a type are stored as names of a map, None where they cannot be."""
+    if isinstance(shape, Scalar):
+        return as_name(shape)
+    return hooked_name(shape) if isinstance(shape, HookShape) else None
 
 
 def _derived(cls: type[Any], scalar: Scalar) -> Scalar:

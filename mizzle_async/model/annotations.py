@@ -11,11 +11,41 @@ import sys
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from types import FrameType, SimpleNamespace, UnionType
-from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ForwardRef, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
 from attrs import define, field
 
 from mizzle_async.errors import ModelError
+
+
+class RecursiveAlias:
+    """An alias that contains itself, in the spelling from before Python 3.12.
+
+    Attributes:
+        __name__: The text of the reference that it stands for.
+        __value__: The type that it stands for.
+        __type_params__: It has no type variables.
+    """
+
+    __type_params__: tuple[Any, ...] = ()
+
+    def __init__(self, name: str) -> None:
+        self.__name__: str = name
+        self.__value__: Any = None
+
+    def __repr__(self) -> str:
+        return self.__name__
+
+    def __or__(self, other: Any) -> Any:
+        return Union[self, other]  # noqa: UP007  (it is no class)
+
+    def __call__(self) -> None:
+        """Do nothing: `typing` takes only callable objects for types."""
+
+
+def is_alias(annotation: Any) -> bool:
+    """Whether an annotation is an alias of ``type X = …``, or one that contains itself."""
+    return isinstance(annotation, RecursiveAlias) or type(annotation).__name__ == "TypeAliasType"
 
 
 @define(eq=False, repr=False)
@@ -28,6 +58,7 @@ class Namespace:
 
     cls: type[Any]
     _frames: list[FrameType] = field(factory=list, repr=False)
+    _aliases: dict[str, RecursiveAlias] = field(factory=dict, init=False)
 
     @classmethod
     def of(cls, model: type[Any], frame: FrameType | None) -> Namespace:
@@ -66,7 +97,28 @@ class Namespace:
         hints = get_type_hints(
             holder, vars(module) if module is not None else {}, dict(self.names()), include_extras=True
         )
-        return hints["it"]
+        return self._tied(hints["it"])
+
+    def _tied(self, annotation: Any) -> Any:
+        """Return a type whose aliases that contain themselves are objects: Python leaves their names unresolved."""
+        if isinstance(annotation, ForwardRef):
+            name = annotation.__forward_arg__
+            alias = self._aliases.get(name)
+            if alias is None:
+                alias = self._aliases[name] = RecursiveAlias(name)
+                alias.__value__ = self.resolve(name)
+            return alias
+        arguments = get_args(annotation)
+        if not arguments or is_literal(annotation):
+            return annotation
+        tied = tuple(self._tied(argument) for argument in arguments)
+        if all(one is other for one, other in zip(tied, arguments, strict=True)):
+            return annotation
+        if is_union(annotation):
+            return Union[tied]  # noqa: UP007  (their number is not known here)
+        if get_origin(annotation) is Annotated:
+            return Annotated[tied[0], *annotation.__metadata__]
+        return get_origin(annotation)[tied if len(tied) > 1 else tied[0]]
 
     def resolve_outer(self, annotation: str) -> Any:
         """Return what stands before the bracket of an annotation: ``Attribute`` of ``Attribute[Later]``.
@@ -102,7 +154,7 @@ def plain_type(annotation: Any) -> Any:
             annotation = get_args(annotation)[0]
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":
+        elif is_alias(annotation):
             annotation = annotation.__value__
         else:
             return annotation

@@ -77,8 +77,15 @@ class Declaration:
             self.resolve()
         except NameError as error:
             raise unresolved(self.namespace.cls, self.field, error) from None
-        annotation = self.annotation
-        options = self.options
+        try:
+            return self._checked()
+        except RecursionError:
+            raise ModelError(
+                f"{self.where}: an alias in its annotation contains itself outside of a list or a dict"
+            ) from None
+
+    def _checked(self) -> AttributeSchema:
+        annotation, options = self.annotation, self.options
         role = next(iter(options.roles), None)
         optional = admits_none(annotation)
         schema = AttributeSchema(

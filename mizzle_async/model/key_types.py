@@ -24,13 +24,12 @@ def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) 
         annotation: A resolved type; None beside it is left out.
         datetime_format: How its datetimes are stored.
     """
-    members = without_none(annotation)
-    if len(members) != 1:
+    plain = _closed(without_none(annotation))
+    if plain is None:
         return None
-    values = listed_values(members[0])
+    values = listed_values(plain)
     if values is not None:
         return _common_code(values)
-    plain = members[0]
     if not isinstance(plain, type):
         return None
     if issubclass(plain, datetime):
@@ -62,10 +61,24 @@ def check_scalar_type(where: str, annotation: Any, role: str) -> None:
     Raises:
         ModelError: If they cannot, with what to write instead.
     """
-    members = without_none(annotation)
-    refusal = _refusal(members[0], role) if len(members) == 1 else "it has one type in the table"
+    plain = _closed(without_none(annotation))
+    refusal = "it has one type in the table" if plain is None else _refusal(plain, role)
     if refusal is not None:
         raise ModelError(f"{where}: {type_name(annotation)} cannot be a {role}: {refusal}")
+
+
+def _closed(members: tuple[Any, ...]) -> Any:
+    """Return the one type that decides how a union is stored, None where there is none.
+
+    Of a choice that may have values nobody listed, such as ``Status | str``, it is the plain type.
+    """
+    if len(members) == 1:
+        return members[0]
+    plain = [member for member in members if listed_values(member) is None]
+    if len(plain) != 1 or not isinstance(plain[0], type):
+        return None
+    listed = [value for member in members for value in listed_values(member) or ()]
+    return plain[0] if all(isinstance(value, plain[0]) for value in listed) else None
 
 
 def _refusal(plain: Any, role: str) -> str | None:

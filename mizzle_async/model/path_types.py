@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Any, Final, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, Final, NoReturn, get_args, get_origin, get_type_hints, is_typeddict
 
 import attrs
 
@@ -94,8 +94,25 @@ def _inside(holder: Any, segment: str | int, document: Any) -> Iterator[Any]:
     elif attrs.has(kind):
         if isinstance(segment, str):
             yield from _member(kind, segment, document)
+    elif is_typeddict(kind) or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+        if document is None:
+            yield from _named(kind, segment)
     elif document is None and not issubclass(kind, CLOSED):
         yield from _element(kind, get_args(holder), segment)
+
+
+def _named(kind: Any, segment: str | int) -> Iterator[Any]:
+    """Yield the type of a key of a TypedDict, or of a position of a NamedTuple."""
+    try:
+        hints = get_type_hints(kind, include_extras=False)
+    except NameError:
+        yield Any
+        return
+    if is_typeddict(kind):
+        if isinstance(segment, str) and segment in kind.__annotations__:
+            yield hints.get(segment, Any)
+    elif isinstance(segment, int) and segment < len(kind._fields):
+        yield hints.get(kind._fields[segment], Any)
 
 
 def _element(kind: type[Any], arguments: tuple[Any, ...], segment: str | int) -> Iterator[Any]:
@@ -142,4 +159,10 @@ def _refuse(path: Place, candidates: tuple[Any, ...], segment: str | int, docume
     if document is not None:
         raise ExpressionError(f"{path}: {document.__name__}'s attributes are not in a value of type {holder}")
     what = f"element {segment}" if isinstance(segment, int) else f"member {segment!r}"
-    raise ExpressionError(f"{path}: a value of type {holder} has no {what}")
+    takes_names = any(issubclass(get_origin(one) or one, Mapping) for one in candidates if _is_class(one))
+    hint = f": write the key as text, [{str(segment)!r}]" if isinstance(segment, int) and takes_names else ""
+    raise ExpressionError(f"{path}: a value of type {holder} has no {what}{hint}")
+
+
+def _is_class(annotation: Any) -> bool:
+    return isinstance(get_origin(annotation) or annotation, type)

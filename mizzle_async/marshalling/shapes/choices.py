@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, Flag
-from typing import Any
+from typing import Any, cast
 
 from mizzle_async.marshalling.shapes.scalars import PLAIN, Scalar, exact_reader
 from mizzle_async.model.scalars.misfit import Misfit, not_a
@@ -98,3 +98,38 @@ def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar
         return value
 
     return Scalar(python, tag, write, read, base=whole, values=values)
+
+
+def open_choice(known: Sequence[Scalar], plain: Scalar) -> Scalar | None:
+    """Return how a choice is stored that may have values nobody listed, such as ``Status | str``.
+
+    Args:
+        known: The Enums and Literals, each of values of the plain type.
+        plain: The plain type.
+
+    Returns:
+        What reads the listed values as members, and others as plain values; None where a stored value may be a member
+        of two Enums, or a member is not equal to its value, so that a plain value would be read as something else.
+    """
+    enums = [one for one in known if one.cls is not None]
+    if any(not issubclass(cast("type[Any]", one.cls), plain.exact_types) for one in enums):
+        return None
+    by_payload: dict[Any, Scalar] = {}
+    for one in enums:
+        for member in one.values:
+            if by_payload.setdefault(one.write(member), one) is not one:
+                return None
+
+    def write(value: object) -> Any:
+        for one in enums:
+            if isinstance(value, cast("type[Any]", one.cls)):
+                return one.write(value)
+        return plain.write(value)
+
+    def read(payload: Any) -> Any:
+        value = plain.read(payload)
+        one = by_payload.get(plain.write(value))
+        return value if one is None else one.read(payload)
+
+    python = " | ".join([*(one.python for one in known), plain.python])
+    return Scalar(python, plain.tag, write, read, exact_types=plain.exact_types, base=plain)

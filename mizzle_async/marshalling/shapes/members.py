@@ -1,16 +1,17 @@
-"""The attributes of a class that is stored as a map, whoever wrote it, and what its type variables stand for."""
+"""The attributes of a class that is stored as a map, and the types that its type variables stand for."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar, get_args, get_origin
+from typing import Any, Generic, NotRequired, Protocol, Required, TypeVar, get_args, get_origin
 
 import attrs
-from attrs import NOTHING, Factory
+from attrs import NOTHING, Factory, frozen
 
 from mizzle_async.model import AttributeSchema, document_schema_of, is_document, is_entity
 from mizzle_async.model.annotations import Namespace, annotating_class, unresolved
+from mizzle_async.values import Record
 
 
 def is_class_with_members(cls: type[Any]) -> bool:
@@ -34,6 +35,46 @@ def class_members(cls: type[Any]) -> tuple[tuple[AttributeSchema, ...], bool]:
     ), False
 
 
+@frozen(eq=False, repr=False)
+class NamedMember(Record):
+    """One key of a ``TypedDict``, or one member of a ``NamedTuple``.
+
+    Attributes:
+        type: Its resolved type.
+        is_required: Whether every dict has the key.
+    """
+
+    type: Any
+    is_required: bool
+
+
+def named_members(annotation: Any) -> dict[str, NamedMember]:
+    """Return the keys of a ``TypedDict``, or the members of a ``NamedTuple``, by name.
+
+    Raises:
+        ModelError: If an annotation cannot be resolved.
+    """
+    cls: Any = get_origin(annotation) or annotation
+    arguments = type_arguments(annotation)
+    names = getattr(cls, "_fields", None) or cls.__annotations__
+    required = getattr(cls, "__required_keys__", frozenset(names))
+    members: dict[str, NamedMember] = {}
+    for name in names:
+        declaring = annotating_class(cls, name)
+        written = vars(declaring).get("__annotations__", {}).get(name, Any)
+        try:
+            resolved = Namespace(declaring).resolve(written)
+        except NameError as error:
+            raise unresolved(cls, name, error) from None
+        is_required = name in required
+        if get_origin(resolved) in {Required, NotRequired}:
+            # Python does not see these in annotations that are text.
+            is_required = get_origin(resolved) is Required
+            resolved = get_args(resolved)[0]
+        members[name] = NamedMember(substitute(resolved, arguments), is_required)
+    return members
+
+
 def _member(cls: type[Any], name: str, annotation: Any, default: Any) -> AttributeSchema:
     try:
         resolved = Any if annotation is None else Namespace(annotating_class(cls, name)).resolve(annotation)
@@ -54,7 +95,7 @@ def type_arguments(annotation: Any) -> dict[Any, Any]:
     cls = get_origin(annotation) or annotation
     known: dict[Any, Any] = dict(zip(getattr(cls, "__parameters__", ()), get_args(annotation), strict=False))
     for base in vars(cls).get("__orig_bases__", cls.__bases__):
-        if get_origin(base) in {Generic, Protocol} or base is object:
+        if get_origin(base) in {Generic, Protocol} or base is object or not isinstance(get_origin(base) or base, type):
             continue
         known = type_arguments(substitute(base, known)) | known
     return known

@@ -10,8 +10,9 @@ from typing import Any
 from mizzle_async.marshalling.shapes.by_value import decode_value, encode_value
 from mizzle_async.marshalling.shapes.hooks import UserHooks
 from mizzle_async.marshalling.shapes.program import Program
+from mizzle_async.marshalling.shapes.scalars import Scalar
 from mizzle_async.marshalling.shapes.shape import Levels, Shape
-from mizzle_async.model.scalars.misfit import Misfit
+from mizzle_async.model.scalars.misfit import Misfit, wire_name
 from mizzle_async.types import AttributeValue
 
 NULL = '{"NULL": True}'
@@ -119,6 +120,22 @@ class HookShape(Shape):
 
     def element(self) -> Shape | None:
         return self.of.element()
+
+
+def hooked_name(shape: HookShape) -> Scalar:
+    """Return how values of a type with hooks are stored as names of a map: as the text that the hooks give.
+
+    Args:
+        shape: How the values are stored elsewhere.
+    """
+
+    def write(value: Any) -> Any:
+        stored = shape.encode(value, 0)
+        if "S" not in stored:
+            raise Misfit("a name that is text", f"one stored as {wire_name(stored)}", f"as hooks of {shape.python} say")
+        return stored["S"]
+
+    return Scalar(shape.python, "S", write, lambda name: shape.decode({"S": name}))
 
 
 def _ask_user(hook: Callable[..., Any], called: str, *arguments: Any) -> Any:

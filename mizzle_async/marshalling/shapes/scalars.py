@@ -148,6 +148,27 @@ FLOAT: Final = PLAIN[float]
 DECIMAL: Final = PLAIN[Decimal]
 
 
+def as_name(scalar: Scalar) -> Scalar | None:
+    """Return how values of a scalar are stored as names of a map, None where they cannot be.
+
+    Names are text: a number is its digits. Another text for the same value would be a second entry, and is not read.
+    """
+    if scalar.tag == "S":
+        return scalar
+    if scalar.tag != "N":
+        return None
+
+    def read(name: Any) -> Any:
+        value = scalar.read(name)
+        if scalar.write(value) != name:
+            raise Misfit(f"a name as {scalar.python} is written", "another text for it")
+        return value
+
+    return evolve(
+        scalar, tag="S", read=read, write_source="{write}({v})", read_source="{read}({p})", json_source="", base=None
+    )
+
+
 def root(scalar: Scalar) -> Scalar:
     """Return the widest type that the values of a scalar are of."""
     return scalar if scalar.base is None else root(scalar.base)

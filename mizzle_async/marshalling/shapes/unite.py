@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from mizzle_async.errors import ModelError
+from mizzle_async.marshalling.shapes.choices import open_choice
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.members import class_members
-from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, Scalar
+from mizzle_async.marshalling.shapes.scalars import BYTES, DECIMAL, FLOAT, INT, STR, Scalar
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import ALL_TAGS, Shape
 from mizzle_async.marshalling.shapes.unions import TAG_ATTRIBUTE, NumberShape, TaggedUnionShape, UnionShape
@@ -36,6 +37,7 @@ def unite(members: Sequence[Shape], python: str, where: str) -> Shape:
         others.append(_tagged(classes, where))
     else:
         others += classes
+    others = _opened(others)
     for other in (FLOAT, DECIMAL):
         if INT in others and other in others:
             others = [
@@ -46,6 +48,16 @@ def unite(members: Sequence[Shape], python: str, where: str) -> Shape:
         for second in others[position + 1 :]:
             _check_told_apart(shape, second, python, where)
     return others[0] if len(others) == 1 else UnionShape(python, tuple(others), _by_type(others))
+
+
+def _opened(shapes: list[Shape]) -> list[Shape]:
+    """Return the types with each plain one and the Enums and Literals of its values made one."""
+    for plain in (STR, BYTES, INT, DECIMAL):
+        known = [shape for shape in shapes if isinstance(shape, Scalar) and shape.values and shape.tag == plain.tag]
+        opened = open_choice(known, plain) if known and plain in shapes else None
+        if opened is not None:
+            shapes = [opened, *(shape for shape in shapes if shape is not plain and shape not in known)]
+    return shapes
 
 
 def _by_type(shapes: Sequence[Shape]) -> dict[type, Shape]:
