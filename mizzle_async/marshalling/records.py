@@ -176,7 +176,7 @@ def _member(field: Field, slot: str) -> tuple[str, Any] | tuple[str, Any, Any]:
     tag = _tag(field)
     kind: Any = dict[str, Any]
     if tag is not None:
-        kind = (_STORED_OR_NULL if field.optional else _STORED)[tag]
+        kind = (_STORED_OR_NULL if field.takes_null else _STORED)[tag]
     return (slot, kind | UnsetType, UNSET) if field.may_be_absent else (slot, kind)
 
 
@@ -187,14 +187,15 @@ def _value_source(program: Program, field: Field, slot: str) -> str:
         return _present_source(program, shape, found)
     unset, stored = program.bind(UNSET, "unset"), program.fresh()
     is_absent = f"({stored} := {found}) is {unset}"
-    if not field.optional:
-        absent = absent_source(program, field)
+    absent = "None" if field.optional else absent_source(program, field)
+    if not field.takes_null:
         return f"{absent} if {is_absent} else {_present_source(program, shape, stored)}"
     if not isinstance(shape, Scalar | ScalarSetShape):
-        return f'None if {is_absent} or "NULL" in {stored} else {shape.decode_source(program, stored)}'
+        return f'{absent} if {is_absent} or "NULL" in {stored} else {shape.decode_source(program, stored)}'
     payload, null = program.fresh(), program.bind(_null, "null")
     present = f"({shape.value_source(program, payload)}) if ({payload} := {stored}.{shape.tag}) is not {unset}"
-    return f"None if {is_absent} else {present} else {null}({stored})"
+    is_null = f"{null}({stored})" if field.optional else f"({null}({stored}), {absent})[1]"
+    return f"{absent} if {is_absent} else {present} else {is_null}"
 
 
 def _present_source(program: Program, shape: Shape, stored: str) -> str:

@@ -33,12 +33,14 @@ import collections.abc
 import types
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
-from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin, is_typeddict
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, is_typeddict
 
 import attrs
 from attrs import evolve
 
 from mizzle_async.errors import ModelError
+from mizzle_async.marshalling.derived import derived, name_shape
+from mizzle_async.marshalling.places import Place, check_roles, unmappable, unwrap, written
 from mizzle_async.marshalling.shapes.aliases import AliasShape
 from mizzle_async.marshalling.shapes.choices import enum_shape, literal_kind, literal_shape
 from mizzle_async.marshalling.shapes.construct import Construction, refusal_to_be_called
@@ -54,14 +56,13 @@ from mizzle_async.marshalling.shapes.members import (
     type_arguments,
 )
 from mizzle_async.marshalling.shapes.named import DictMember, NamedTupleShape, TypedDictShape
-from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape, hooked_name
-from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, as_name, scalar_for
+from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
+from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, scalar_for
 from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unite import unite
 from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import is_alias, type_name, without_none
-from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 NONES: Final = frozenset({None, type(None)})
 UNTYPED: Final = frozenset({Any, object})
@@ -78,31 +79,6 @@ _LISTS: Final[Mapping[Any, tuple[type, ...]]] = {
     collections.abc.Collection: (list, tuple),
 }
 _MAPS: Final = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
-_ADVICE: Final[tuple[tuple[str, str], ...]] = (
-    ("deque", "write list[…]"),
-    ("defaultdict", "write dict[str, …]"),
-    ("OrderedDict", "write dict[str, …]"),
-    ("Counter", "write dict[str, int]"),
-    ("complex", "store its parts as two numbers"),
-    ("range", "write list[int]"),
-    ("Iterable", "write list[…]"),
-    ("Iterator", "write list[…]"),
-)
-
-
-class Place:
-    """Where a type stands.
-
-    Attributes:
-        where: Class and attribute, for messages.
-        datetime_format: How datetimes are stored there.
-    """
-
-    __slots__ = ("datetime_format", "where")
-
-    def __init__(self, where: str, datetime_format: str | None = None) -> None:
-        self.where: Final[str] = where
-        self.datetime_format: Final[str | None] = datetime_format
 
 
 class Resolver:
@@ -164,7 +140,7 @@ class Resolver:
             return AnyShape()
         if isinstance(annotation, TypeVar):
             return self.shape(Any if annotation.__bound__ is None else annotation.__bound__, place)
-        unwrapped = _unwrap(annotation)
+        unwrapped = unwrap(annotation)
         if is_alias(get_origin(annotation) or annotation):
             return self._alias(annotation, unwrapped, place)
         if unwrapped is not annotation:
@@ -183,7 +159,7 @@ class Resolver:
             shape = self._set(kind, arguments, place)
         elif kind in _LISTS:
             element = self.shape(arguments[0] if arguments else Any, place)
-            shape = ListShape(_written(kind, element), list, _LISTS[kind], element)
+            shape = ListShape(written(kind, element), list, _LISTS[kind], element)
         elif kind is tuple:
             shape = self._tuple(annotation, arguments, place)
         elif kind in _MAPS:
@@ -195,9 +171,9 @@ class Resolver:
     def _set(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> SetShape:
         element = self.shape(arguments[0] if arguments else Any, place)
         if isinstance(element, AnyShape | HookShape):
-            return OpenSetShape(_written(kind, element), _SETS[kind], element)
+            return OpenSetShape(written(kind, element), _SETS[kind], element)
         if isinstance(element, Scalar) and element.tag in ELEMENT_TAGS:
-            return ScalarSetShape(_written(kind, element), _SETS[kind], element)
+            return ScalarSetShape(written(kind, element), _SETS[kind], element)
         raise ModelError(
             f"{place.where}: a set holds text, numbers or bytes, not {element.python}: write list[{element.python}]"
         )
@@ -209,18 +185,18 @@ class Resolver:
             element = self.shape(arguments[0], place)
             return ListShape(f"tuple[{element.python}, ...]", tuple, (tuple,), element)
         elements = tuple(self.shape(argument, place) for argument in arguments)
-        return TupleShape(_written(tuple, *elements), elements)
+        return TupleShape(written(tuple, *elements), elements)
 
     def _map(self, kind: Any, arguments: tuple[Any, ...], place: Place) -> MapShape:
         key_type, value_type = arguments or (str, Any)
-        key = STR if key_type in UNTYPED else _name_shape(self.shape(key_type, Place(place.where)))
+        key = STR if key_type in UNTYPED else name_shape(self.shape(key_type, Place(place.where)))
         if key is None:
             raise ModelError(
                 f"{place.where}: the names of a map are text, and {type_name(key_type)} has no text of its own: write "
                 "dict[str, …]"
             )
         value = self.shape(value_type, place)
-        return MapShape(_written(kind, key, value), key, value)
+        return MapShape(written(kind, key, value), key, value)
 
     # ── choices ──
 
@@ -245,7 +221,7 @@ class Resolver:
         shapes = [literal_shape(tuple(group), kind, name) for kind, group in groups.items()]
         known: list[Shape] = [shape for shape in shapes if shape is not None]
         if not known or len(known) < len(shapes):
-            raise _unmappable(name, place)
+            raise unmappable(name, place)
         united = unite(known, name, place.where)
         return OptionalShape(united) if len(given) < len(values) else united
 
@@ -254,7 +230,7 @@ class Resolver:
     def _class(self, annotation: Any, name: str, place: Place) -> Shape:
         kind: Any = get_origin(annotation) or annotation
         if not isinstance(kind, type):
-            raise _unmappable(name, place)
+            raise unmappable(name, place)
         scalar = scalar_for(kind, place.datetime_format)
         if scalar is not None:
             return scalar
@@ -275,8 +251,8 @@ class Resolver:
             return NamedTupleShape(kind, tuple(self.shape(each.type, place) for each in members.values()))
         plain = next((scalar for base, scalar in PLAIN.items() if issubclass(kind, base)), None)
         if plain is not None:
-            return _derived(kind, plain)
-        raise _unmappable(name, place)
+            return derived(kind, plain)
+        raise unmappable(name, place)
 
     def _typed_dict(self, annotation: Any, place: Place) -> TypedDictShape:
         known = self._dicts.get((annotation, place.datetime_format))
@@ -328,7 +304,7 @@ class Resolver:
         try:
             members, refuses_unknown = class_members(cls)
             if is_document(cls):
-                _check_roles(cls, members)
+                check_roles(cls, members)
             self.define(shape, members, arguments=type_arguments(annotation), refuses_unknown=refuses_unknown)
         except BaseException:
             # A shape that was not finished would store nothing; others may contain it already.
@@ -373,70 +349,14 @@ class Resolver:
             inner = inner.inner if isinstance(inner, OptionalShape) else inner
             converter = converters.get(member.field)
             fields.append(
-                Field(member.field, member.name, inner, optional=optional, default=member.default, converter=converter)
+                Field(
+                    member.field,
+                    member.name,
+                    inner,
+                    optional=optional,
+                    default=member.default,
+                    converter=converter,
+                    null_as_default=member.null_as_default,
+                )
             )
         shape.define(tuple(fields), refuses_unknown=refuses_unknown)
-
-
-def _written(kind: Any, *inside: Shape) -> str:
-    """Return a collection's type as messages name it."""
-    return f"{kind.__name__}[{', '.join(shape.python for shape in inside)}]"
-
-
-def _check_roles(document: type[Any], members: tuple[AttributeSchema, ...]) -> None:
-    """Refuse what only an item of its own can have: inside another nobody would see to it."""
-    for member in members:
-        if member.role is not None:
-            raise ModelError(
-                f"{document.__name__}.{member.field}: {member.role.keyword}=True is for attributes of items, and "
-                f"{document.__name__} is stored inside one: take it off, or let an entity inherit from the document"
-            )
-
-
-def _unwrap(annotation: Any) -> Any:
-    """Return what Annotated, NewType, Final or a type alias stands for; anything else as it is."""
-    origin = get_origin(annotation)
-    if origin is Annotated or origin is Final:
-        return get_args(annotation)[0]
-    if isinstance(annotation, NewType):
-        return annotation.__supertype__
-    alias = origin if is_alias(origin) else annotation
-    if is_alias(alias):
-        return substitute(alias.__value__, dict(zip(alias.__type_params__, get_args(annotation), strict=False)))
-    return annotation
-
-
-def _name_shape(shape: Shape) -> Scalar | None:
-    """Return how values of a type are stored as names of a map, None where they cannot be."""
-    if isinstance(shape, Scalar):
-        return as_name(shape)
-    return hooked_name(shape) if isinstance(shape, HookShape) else None
-
-
-def _derived(cls: type[Any], scalar: Scalar) -> Scalar:
-    """Return how a subclass of str, bytes or a number is stored: as its base, and made of it when read."""
-
-    def write(value: Any) -> Any:
-        if not isinstance(value, cls):
-            raise not_a(cls.__name__, value)
-        return scalar.write(value)
-
-    def read(payload: Any) -> Any:
-        value = scalar.read(payload)
-        try:
-            return cls(value)
-        except Exception as error:
-            raise Misfit(f"what {cls.__name__} accepts", type(error).__name__) from error
-
-    return Scalar(cls.__name__, scalar.tag, write, read, base=scalar, cls=cls)
-
-
-def _unmappable(name: str, place: Place) -> ModelError:
-    """Return the error for a type that cannot be stored."""
-    for start, advice in _ADVICE:
-        if name == start or name.startswith((f"{start}[", f"collections.{start}", f"collections.abc.{start}")):
-            return ModelError(f"{place.where}: {name} has no place in DynamoDB: {advice}")
-    return ModelError(
-        f"{place.where}: {name} has no place in DynamoDB: write a type that has one, make it an attrs class or a "
-        "@document, or register its hooks on Client(converter=…)"
-    )

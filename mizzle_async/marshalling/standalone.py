@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mizzle_async.errors import MizzleError
-from mizzle_async.marshalling.resolve import Place, Resolver
+from mizzle_async.marshalling.places import Place
+from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS, PLAIN_ADVICE, EncodedValue
 from mizzle_async.marshalling.shapes.generated_classes import INDENT, indented
 from mizzle_async.marshalling.shapes.open_values import AnyShape, OptionalShape

@@ -98,6 +98,8 @@ class AttributeOptions(Value):
         encode: Makes a value of type ``stored_as`` of the attribute's; None where it is stored by its own type.
         decode: Makes the attribute's value of one of type ``stored_as``.
         stored_as: The type of the stored value; None for a value that is stored by what it is.
+        null_as_default: Whether a stored NULL is read as the default.
+        is_converted: Whether attrs converts values before they are of the attribute's type, a default too.
     """
 
     name: str | None = None
@@ -108,6 +110,8 @@ class AttributeOptions(Value):
     encode: Callable[[Any], Any] | None = None
     decode: Callable[[Any], Any] | None = None
     stored_as: Any = None
+    null_as_default: bool = False
+    is_converted: bool = False
 
 
 NO_OPTIONS: Final = AttributeOptions()
@@ -155,6 +159,7 @@ def attribute(
     encode: Callable[[Any], Any] | None = None,
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
+    null_as_default: bool = False,
 ) -> AttributeDefault[ValueT]: ...
 @overload
 def attribute(
@@ -175,6 +180,7 @@ def attribute(
     encode: Callable[[Any], Any] | None = None,
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
+    null_as_default: bool = False,
 ) -> AttributeDefault[ValueT]: ...
 @overload
 def attribute(
@@ -194,6 +200,7 @@ def attribute(
     encode: Callable[[Any], Any] | None = None,
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
+    null_as_default: bool = False,
 ) -> Any: ...
 def attribute(
     *,
@@ -214,6 +221,7 @@ def attribute(
     encode: Callable[[Any], Any] | None = None,
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
+    null_as_default: bool = False,
 ) -> Any:
     """Describe an attribute: its default, its stored name and its role.
 
@@ -239,6 +247,7 @@ def attribute(
         decode: Makes the value of what is stored.
         stored_as: The type of what ``encode`` returns: it decides how that is stored, whether the attribute can be a
             key, and what expressions may do with it. Without it the result is stored by what it is.
+        null_as_default: Read a stored NULL as the default, where another program writes NULL for an absent value.
 
     Raises:
         ModelError: If it has both a default and a factory, or only one of ``encode`` and ``decode``.
@@ -265,6 +274,8 @@ def attribute(
         encode=encode,
         decode=decode,
         stored_as=stored_as,
+        null_as_default=null_as_default,
+        is_converted=converter is not None,
     )
     return attrs.field(
         default=default,

@@ -15,6 +15,7 @@ from attrs import NOTHING, define
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace, admits_none, is_union, type_name, unresolved, without_none
 from mizzle_async.model.attributes import METADATA_KEY, NO_OPTIONS, Attribute, AttributeOptions, PartitionKey, SortKey
+from mizzle_async.model.defaults import check_default_type
 from mizzle_async.model.key_types import check_key_type
 from mizzle_async.model.roles import TimeToLive
 from mizzle_async.model.schema import AttributeSchema, KeyRole
@@ -103,8 +104,11 @@ class Declaration:
             encode=options.encode,
             decode=options.decode,
             stored_as=options.stored_as,
+            null_as_default=options.null_as_default,
         )
         self._check_type(schema)
+        if not options.is_converted:
+            check_default_type(self.where, annotation, self.default)
         return schema
 
     def _check_type(self, schema: AttributeSchema) -> None:
@@ -114,6 +118,11 @@ class Declaration:
             check_key_type(self.where, annotation, KEY_WORDS[self.key])
         for role in options.roles:
             role.check(self)
+        if options.null_as_default and (schema.optional or (self.default is NOTHING and not _is_set(annotation))):
+            raise ModelError(
+                f"{self.where}: null_as_default= reads a stored NULL as the default: give it one, and a type without "
+                "None"
+            )
         if options.datetime_format is not None and not _mentions_datetime(annotation):
             raise ModelError(f"{self.where}: datetime_format is for datetimes, and {name} has none")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
-from typing import Any, TypeVar, dataclass_transform, get_origin, overload
+from typing import Any, ClassVar, Final, TypeVar, dataclass_transform, get_origin, overload
 
 import attrs
 from attrs import define
@@ -18,7 +18,7 @@ from attrs import define
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace, annotating_class
 from mizzle_async.model.attributes import METADATA_KEY, AttributeDescriptor, attribute
-from mizzle_async.model.declarations import ROLE_OF_ANNOTATION, Declaration, declare, declare_plain
+from mizzle_async.model.declarations import Declaration, declare, declare_plain
 from mizzle_async.model.schema import (
     SCHEMA_ATTRIBUTE,
     AttributeSchema,
@@ -319,8 +319,6 @@ def _declarations(cls: type[Any], namespace: Namespace) -> dict[str, Declaration
         source = vars(base).get(SCHEMA_ATTRIBUTE)
         if isinstance(source, DeclaredClass):
             inherited.update(source.declarations)
-        else:
-            _refuse_undecorated(cls, base)
     declarations: dict[str, Declaration] = {}
     for found in attrs.fields(cls):
         if not found.inherited:
@@ -329,19 +327,38 @@ def _declarations(cls: type[Any], namespace: Namespace) -> dict[str, Declaration
             declarations[found.name] = inherited[found.name]
         else:
             declarations[found.name] = declare_plain(cls, found, Namespace(annotating_class(cls, found.name)))
+    for base in cls.__mro__[1:]:
+        if SCHEMA_ATTRIBUTE not in vars(base):
+            _refuse_undecorated(cls, base, declarations)
     return declarations
 
 
-def _refuse_undecorated(cls: type[Any], base: type[Any]) -> None:
-    """Refuse a base class whose attributes would silently not exist."""
-    if attrs.has(base):
+def _refuse_undecorated(cls: type[Any], base: type[Any], declared: Collection[str]) -> None:
+    """Refuse a base class whose attributes would silently not be stored.
+
+    Args:
+        cls: The class.
+        base: One that it inherits from, and that is not decorated.
+        declared: The attributes that the class has.
+    """
+    if attrs.has(base) or base.__module__ in {"typing", "builtins", "abc"} or getattr(base, "_is_protocol", False):
         return
+    kind = "a dataclass" if "__dataclass_fields__" in vars(base) else "not decorated"
     for name, annotation in vars(base).get("__annotations__", {}).items():
-        if isinstance(annotation, str):
-            declares = annotation.startswith(tuple(f"{kind.__name__}[" for kind in ROLE_OF_ANNOTATION))
-        else:
-            declares = get_origin(annotation) in ROLE_OF_ANNOTATION
-        if declares:
+        is_constant = (
+            annotation.lstrip().startswith(CONSTANTS) if isinstance(annotation, str) else _is_constant(annotation)
+        )
+        if name not in declared and not is_constant:
             raise ModelError(
-                f"{cls.__name__} inherits {name} from {base.__name__}, which is not decorated: put @document on it"
+                f"{cls.__name__} inherits {name} from {base.__name__}, which is {kind}, so it would not be stored: put "
+                "@document on it, and write Attribute[…] for its attributes"
             )
+
+
+CONSTANTS: Final = ("ClassVar", "typing.ClassVar", "t.ClassVar", "Final", "typing.Final")
+
+
+def _is_constant(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.lstrip().startswith(CONSTANTS)
+    return annotation in {ClassVar, Final} or get_origin(annotation) in {ClassVar, Final}

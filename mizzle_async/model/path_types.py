@@ -11,8 +11,10 @@ import attrs
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place
+from mizzle_async.expressions.terms import owner_name
 from mizzle_async.model.annotations import is_literal, type_name, without_none
 from mizzle_async.model.scalars import SCALAR_TYPES
+from mizzle_async.model.scalars.misfit import DEFINED_TWICE
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, EntitySchema, document_schema_of
 
 CLOSED: Final[tuple[type[Any], ...]] = (
@@ -36,6 +38,8 @@ def type_at(schema: EntitySchema, path: Place) -> Any:
         ExpressionError: If the path belongs to another entity, or leads nowhere.
     """
     if not schema.owns(path.owner):
+        if owner_name(path.owner) == schema.entity:
+            raise ExpressionError(f"{path} is an attribute of another class {schema.entity}: {DEFINED_TWICE}")
         raise ExpressionError(f"{path} is an attribute of another entity: this is about {schema.entity}")
     segments = path.segments
     declared = schema.by_field.get(str(path.labels[0])) if path.labels else None

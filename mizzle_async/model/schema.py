@@ -47,6 +47,7 @@ class AttributeSchema(Value):
         encode: Makes what is stored of a value; None where it is stored by its type.
         decode: Makes a value of what is stored.
         stored_as: The type of what ``encode`` returns; None where that is stored by what it is.
+        null_as_default: Whether a stored NULL is read as the default.
     """
 
     field: str
@@ -64,6 +65,7 @@ class AttributeSchema(Value):
     encode: Callable[[Any], Any] | None = None
     decode: Callable[[Any], Any] | None = None
     stored_as: Any = None
+    null_as_default: bool = False
 
     @property
     def storage_type(self) -> Any:

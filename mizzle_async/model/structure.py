@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from attrs import NOTHING
-
 from mizzle_async.errors import ExpressionError, LimitError, ModelError
 from mizzle_async.expressions.names import check_name
 from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
 from mizzle_async.model.declarations import KEY_WORDS, Declaration
+from mizzle_async.model.defaults import check_shared_default
 from mizzle_async.model.scalars import DATETIME_FORMATS, is_datetime_format
 from mizzle_async.model.schema import KeyRole
 
@@ -122,7 +121,7 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
             if declaration.key != "partition":
                 raise ModelError(f"{where}: shards= spreads a partition key: take it off this attribute")
             check_shards(where, options.shards)
-        _check_default(declaration)
+        check_shared_default(declaration.where, declaration.default)
 
 
 def check_key_names(declarations: Collection[Declaration]) -> None:
@@ -156,13 +155,3 @@ def check_shards(where: str, shards: Any) -> None:
     """
     if not isinstance(shards, int) or isinstance(shards, bool) or shards < MIN_SHARDS:
         raise ModelError(f"{where}: shards= takes an int of at least {MIN_SHARDS}")
-
-
-def _check_default(declaration: Declaration) -> None:
-    default = declaration.default
-    if default is not NOTHING and isinstance(default, list | set | dict | bytearray):
-        kind = type(default).__name__
-        raise ModelError(
-            f"{declaration.where}: every instance would share this {kind}: write `attribute(factory={kind})`"
-            + ("" if not default else ", with a function that makes a new one")
-        )

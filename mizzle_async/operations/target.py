@@ -12,6 +12,7 @@ from mizzle_async.expressions import AttributePath, Compiler, Facet
 from mizzle_async.expressions.terms import owner_name
 from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
+from mizzle_async.model.scalars.misfit import DEFINED_TWICE
 from mizzle_async.operations.assigned import assignments
 from mizzle_async.types import AttributeValue, Sender
 
@@ -101,9 +102,13 @@ class Target(Generic[ModelT]):
         schema = self.schema
         for owner in owners:
             if not schema.owns(owner):
+                name = owner_name(owner)
+                if name == schema.entity:
+                    raise ExpressionError(
+                        f"{what} is about another class {name} than this table holds: {DEFINED_TWICE}"
+                    )
                 raise ExpressionError(
-                    f"{what} is about {owner_name(owner)}, but this table holds {schema.entity}: use attributes of "
-                    f"{schema.entity}"
+                    f"{what} is about {name}, but this table holds {schema.entity}: use attributes of {schema.entity}"
                 )
 
     def __repr__(self) -> str:

@@ -106,7 +106,7 @@ class CarefulClassShape(Shape):
 
     def _decode_field(self, field: Field, item: Mapping[str, AttributeValue], partial: _Partial) -> Any:
         stored = item.get(field.wire)
-        if stored is not None:
+        if stored is not None and not (field.null_as_default and "NULL" in stored):
             return field.decode(stored)
         if self.construction is Construction.CALL and not field.optional and not field.is_set and field.may_be_absent:
             return partial  # its default is made by __init__

@@ -22,13 +22,22 @@ class Field:
         shape: How it is stored when it is there.
         optional: Whether None is one of its values: it is absent then, and None when absent, whatever its default.
         default: What it is when absent: a value, an ``attrs.Factory``, or ``attrs.NOTHING``.
-        converter: What ``__init__`` puts a value through, a default too; None for nothing.
+        converter: The function that ``__init__`` puts a value through, a default too; None for none.
+        null_as_default: Whether a stored NULL is read as the default, as absence is.
     """
 
-    __slots__ = ("converter", "default", "name", "optional", "shape", "wire")
+    __slots__ = ("converter", "default", "name", "null_as_default", "optional", "shape", "wire")
 
     def __init__(
-        self, name: str, wire: str, shape: Shape, *, optional: bool, default: Any, converter: Any = None
+        self,
+        name: str,
+        wire: str,
+        shape: Shape,
+        *,
+        optional: bool,
+        default: Any,
+        converter: Any = None,
+        null_as_default: bool = False,
     ) -> None:
         self.name: Final[str] = name
         self.wire: Final[str] = wire
@@ -36,11 +45,17 @@ class Field:
         self.optional: Final[bool] = optional
         self.default: Final[Any] = default
         self.converter: Final[Any] = converter
+        self.null_as_default: Final[bool] = null_as_default
 
     @property
     def is_set(self) -> bool:
         """Whether it is absent when it is empty, and empty when it is absent."""
         return isinstance(self.shape, SetShape)
+
+    @property
+    def takes_null(self) -> bool:
+        """Whether reading a stored NULL is no error."""
+        return self.optional or self.null_as_default
 
     @property
     def may_be_absent(self) -> bool:
@@ -65,7 +80,9 @@ class Field:
         Raises:
             Misfit: What is stored does not fit.
         """
-        return None if self.optional and "NULL" in stored else self.shape.decode(stored)
+        if self.takes_null and "NULL" in stored:
+            return self.assumed() if self.null_as_default else None
+        return self.shape.decode(stored)
 
     def when_absent(self, instance: Any) -> Any:
         """Return the value of an item that lacks it.

@@ -126,7 +126,7 @@ def decoder_lines(program: Program, shape: ClassShape) -> list[str]:
     if shape.refuses_unknown:
         names = program.bind(frozenset({*shape.by_wire, WRITE_ID_ATTRIBUTE}), "names")
         lines += [f"if not item.keys() <= {names}:", f"{INDENT}raise KeyError"]
-    if any(field.optional for field in shape.fields):
+    if any(field.takes_null for field in shape.fields):
         lines.append("get = item.get")
     return lines + instance_lines(program, shape, _value_source)
 
@@ -161,7 +161,9 @@ def _call_lines(
         alias = shape.aliases[field.name]
         if is_made_of_instance(field):
             value = _present_source(program, field)
-            where_stored += [f"if {field.wire!r} in item:", f"{INDENT}arguments[{alias!r}] = {value}"]
+            found = f'get({field.wire!r}, {{"NULL": True}})' if field.null_as_default else ""
+            test = f'if "NULL" not in {found}:' if found else f"if {field.wire!r} in item:"
+            where_stored += [test, f"{INDENT}arguments[{alias!r}] = {value}"]
         else:
             always.append(f"{alias}={value_source(program, field)}")
     lines = [f"{INDENT}{argument}," for argument in always]
@@ -178,10 +180,11 @@ def is_made_of_instance(field: Field) -> bool:
 
 def _value_source(program: Program, field: Field) -> str:
     """Return an expression for an attribute's value, there or absent."""
-    if field.optional:
+    if field.takes_null:
         stored = program.fresh()
         present = field.shape.decode_source(program, stored)
-        return f'None if ({stored} := get({field.wire!r})) is None or "NULL" in {stored} else {present}'
+        absent = "None" if field.optional else absent_source(program, field)
+        return f'{absent} if ({stored} := get({field.wire!r})) is None or "NULL" in {stored} else {present}'
     if field.is_set or field.default is not NOTHING:
         absent = absent_source(program, field)
         return f"({_present_source(program, field)}) if {field.wire!r} in item else {absent}"

@@ -8,10 +8,12 @@ The fast functions know nothing of paths. Whatever fails in them is done again b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from mizzle_async.errors import LimitError, MarshallingError, MizzleError
 from mizzle_async.types import Item
+
+DEFINED_TWICE: Final = "was it defined twice, by a cell that ran again or a module that was reloaded?"
 
 
 class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only the way to one)
@@ -89,8 +91,17 @@ def wire_name(stored: object) -> str:
 
 
 def not_a(expected: str, value: object, advice: str = "") -> Misfit:
-    """Return the misfit of a Python value."""
-    return Misfit(expected, python_name(value), advice)
+    """Return the misfit of a Python value.
+
+    Args:
+        expected: The type that would have fitted, or a union of types.
+        value: The value.
+        advice: What to do instead, or nothing.
+    """
+    name = python_name(value)
+    if name in expected.split(" | "):
+        return Misfit(expected, f"another class {name}", DEFINED_TWICE)
+    return Misfit(expected, name, advice)
 
 
 def not_stored_as(expected: str, stored: object) -> Misfit:

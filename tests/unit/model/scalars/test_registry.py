@@ -14,7 +14,8 @@ import pytest
 from mizzle_async import ExpressionError, MarshallingError, ModelError
 from mizzle_async.expressions import Compiler, Use
 from mizzle_async.marshalling import Marshaller
-from mizzle_async.marshalling.resolve import Place, Resolver
+from mizzle_async.marshalling.places import Place
+from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.hooks import NoHooks
 from mizzle_async.marshalling.shapes.scalars import scalar_of
 from mizzle_async.marshalling.shapes.unions import UnionShape
