@@ -1,28 +1,29 @@
 """A private certificate authority for TLS on loopback: good certificates, and every kind of bad one.
 
-Needs the ``cryptography`` package (``pip install mizzle-async[cursors]``).
+Needs the ``trustme`` package (``pip install trustme``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import ssl
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
+    import trustme
 
-_DAY = dt.timedelta(days=1)
+_DAY: Final = dt.timedelta(days=1)
+
+NAME: Final = "mizzle test authority"
 
 
 class LocalAuthority:
-    """Issue certificates that only a client with `ca_bundle` trusts.
+    """Issues certificates that only a client trusts which is given its `ca_bundle`.
 
     Use it as a context manager: its files are temporary.
 
@@ -32,9 +33,9 @@ class LocalAuthority:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mizzle-authority-")
-        self._key = _new_key()
-        self._certificate = _issue("mizzle test authority", self._key, authority=True)
-        self.ca_bundle: str = str(self._write("authority", self._certificate))
+        self._numbers = count()
+        self._authority = _new_authority()
+        self.ca_bundle: str = self._write("authority", self._authority.cert_pem)
 
     def __enter__(self) -> Self:
         return self
@@ -55,90 +56,32 @@ class LocalAuthority:
 
         Args:
             names: Host names and addresses that it is valid for.
-            expired: Whether it expired yesterday.
-            self_signed: Whether it signs itself, instead of this authority.
+            expired: Whether the certificate ended yesterday.
+            self_signed: Whether the certificate is signed by itself, not by this authority; it names no host then.
         """
-        key = _new_key()
-        signer = None if self_signed else (self._certificate, self._key)
-        certificate = _issue(names[0], key, names=names, signer=signer, expired=expired)
+        if self_signed:
+            own = _new_authority()
+            parts = [own.private_key_pem, own.cert_pem]
+        else:
+            now = dt.datetime.now(dt.UTC)
+            ends = now - _DAY if expired else now + 30 * _DAY
+            issued = self._authority.issue_cert(*names, not_before=now - 30 * _DAY, not_after=ends)
+            parts = [issued.private_key_pem, *issued.cert_chain_pems]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._write("server", certificate, key))
+        context.load_cert_chain(self._write("server", *parts))
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """Make a context for a client that trusts this authority only."""
+        """Make a context for a client that trusts this authority, and no other one."""
         return ssl.create_default_context(cafile=self.ca_bundle)
 
-    def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey | None = None) -> Path:
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (optional: only TLS tests need it)
-
-        pem = certificate.public_bytes(serialization.Encoding.PEM)
-        if key is not None:
-            pem += key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        path = Path(self._folder.name) / f"{name}-{certificate.serial_number}.pem"
-        path.write_bytes(pem)
-        return path
+    def _write(self, name: str, *parts: trustme.Blob) -> str:
+        path = Path(self._folder.name) / f"{name}-{next(self._numbers)}.pem"
+        path.write_bytes(b"".join(part.bytes() for part in parts))
+        return str(path)
 
 
-def _new_key() -> ec.EllipticCurvePrivateKey:
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415  (as above)
+def _new_authority() -> trustme.CA:
+    import trustme  # noqa: PLC0415  (optional: only tests of TLS need it)
 
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def _issue(
-    subject: str,
-    key: ec.EllipticCurvePrivateKey,
-    *,
-    names: Sequence[str] = (),
-    signer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None,
-    authority: bool = False,
-    expired: bool = False,
-) -> x509.Certificate:
-    """Issue a certificate, signed by itself where there is no signer."""
-    from cryptography import x509  # noqa: PLC0415  (as above)
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (as above)
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415  (as above)
-
-    now = dt.datetime.now(dt.UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
-    issuer_key = key if signer is None else signer[1]
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name if signer is None else signer[0].subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 30 * _DAY)
-        .not_valid_after(now - _DAY if expired else now + 30 * _DAY)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if authority:
-        usage = x509.KeyUsage(
-            digital_signature=True,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=True,
-            crl_sign=True,
-            encipher_only=False,
-            decipher_only=False,
-        )
-        builder = builder.add_extension(usage, critical=True)
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_name(entry) for entry in names]), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-def _name(entry: str) -> x509.GeneralName:
-    from cryptography import x509  # noqa: PLC0415  (as above)
-
-    try:
-        return x509.IPAddress(ipaddress.ip_address(entry))
-    except ValueError:
-        return x509.DNSName(entry)
+    return trustme.CA(organization_name=NAME)
