@@ -1,8 +1,6 @@
 """What is done when a client opens, before its first call: connections, authorities, imports."""
 
 import asyncio
-import subprocess
-import sys
 
 import certifi
 import pytest
@@ -125,39 +123,3 @@ def test_authorities_are_read_late_where_the_first_endpoint_needs_none():
         return context
 
     assert run_virtual(main()).check_hostname
-
-
-WHERE = """
-import asyncio, ssl, sys, threading
-from mizzle_async import Client
-
-noted = set()
-
-def note(what):
-    noted.add((what, threading.current_thread() is threading.main_thread()))
-
-def watch(event, arguments):
-    if event == "import" and arguments[0].partition(".")[0] in {"aiobotocore", "botocore"}:
-        note("import")
-    if event == "open" and "service-2.json" in str(arguments[0]):
-        note("service model")
-
-def load_default_certs(self, *arguments, _load=ssl.SSLContext.load_default_certs):
-    note("authorities")
-    _load(self, *arguments)
-
-async def main():
-    async with Client(region_name="eu-west-1", credentials=("a", "b")):
-        pass
-
-sys.addaudithook(watch)
-ssl.SSLContext.load_default_certs = load_default_certs
-asyncio.run(main())
-print(sorted(noted))
-"""
-
-
-def test_what_takes_long_is_done_in_a_thread():
-    """In a fresh process, aiobotocore is imported, and service model and authorities read, off the loop's thread."""
-    done = subprocess.run([sys.executable, "-c", WHERE], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[('authorities', False), ('import', False), ('service model', False)]"

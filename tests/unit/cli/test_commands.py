@@ -1,4 +1,3 @@
-import subprocess
 import sys
 
 import pytest
@@ -76,10 +75,3 @@ def test_other_missing_modules_are_not_hidden(monkeypatch):
     monkeypatch.setattr(entry, "EXTRA", frozenset())
     with pytest.raises(ModuleNotFoundError):
         entry.main()
-
-
-def test_script_is_installed():
-    """`mizzle-async --version` runs from the shell."""
-    script = [sys.executable, "-c", "from mizzle_async.cli import main; main()", "--version"]
-    done = subprocess.run(script, check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("mizzle-async, version ")

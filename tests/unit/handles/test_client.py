@@ -2,7 +2,6 @@
 
 import asyncio
 import pickle
-import subprocess
 import sys
 from decimal import Decimal
 from typing import Any
@@ -331,14 +330,6 @@ def test_short_cursor_key_is_refused():
     """A key that can be guessed is none."""
     with pytest.raises(ValueError, match="cursor_key has 5 bytes"):
         Client(cursor_key="short")
-
-
-def test_import_brings_neither_botocore_nor_aiohttp():
-    """Importing the package is cheap: what takes long is imported when a client opens."""
-    heavy = ["botocore", "aiobotocore", "aiohttp", "cryptography"]
-    program = f"import sys, mizzle_async; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 async def test_key_and_sort_key_of_a_handle():

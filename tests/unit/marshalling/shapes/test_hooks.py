@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -219,13 +217,6 @@ def test_converters_of_any_kind_are_taken(stored, make):
     assert stored(Money, converter).read(stored(Money, converter).write(Money(5, ""))) == Money(5, "")
     times = stored(datetime, converter)
     assert times.read(times.write(NOON)) == NOON
-
-
-def test_without_a_converter_cattrs_is_not_imported():
-    """The library imports cattrs for nobody who does not bring a converter."""
-    source = "import sys, mizzle_async.marshalling as m; m.Marshaller(); print('cattrs' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
 
 
 def test_the_user_s_converter_is_not_changed(stored, converter):

@@ -1,0 +1,55 @@
+"""The imports of a fresh process: which ones there are, when, and in which thread."""
+
+import subprocess
+import sys
+
+
+def test_import_brings_neither_botocore_nor_aiohttp():
+    """Importing the package is cheap: what takes long is imported when a client opens."""
+    heavy = ["botocore", "aiobotocore", "aiohttp", "cryptography"]
+    program = f"import sys, mizzle_async; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_a_converter_cattrs_is_not_imported():
+    """The library imports cattrs for nobody who does not bring a converter."""
+    source = "import sys, mizzle_async.marshalling as m; m.Marshaller(); print('cattrs' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+WHERE = """
+import asyncio, ssl, sys, threading
+from mizzle_async import Client
+
+noted = set()
+
+def note(what):
+    noted.add((what, threading.current_thread() is threading.main_thread()))
+
+def watch(event, arguments):
+    if event == "import" and arguments[0].partition(".")[0] in {"aiobotocore", "botocore"}:
+        note("import")
+    if event == "open" and "service-2.json" in str(arguments[0]):
+        note("service model")
+
+def load_default_certs(self, *arguments, _load=ssl.SSLContext.load_default_certs):
+    note("authorities")
+    _load(self, *arguments)
+
+async def main():
+    async with Client(region_name="eu-west-1", credentials=("a", "b")):
+        pass
+
+sys.addaudithook(watch)
+ssl.SSLContext.load_default_certs = load_default_certs
+asyncio.run(main())
+print(sorted(noted))
+"""
+
+
+def test_what_takes_long_is_done_in_a_thread():
+    """In a fresh process, aiobotocore is imported, and service model and authorities read, off the loop's thread."""
+    done = subprocess.run([sys.executable, "-c", WHERE], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[('authorities', False), ('import', False), ('service model', False)]"
