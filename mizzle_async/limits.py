@@ -11,7 +11,7 @@ ITEM_BYTES: Final = 409_600
 """An item with its attribute names: 409,600 bytes are accepted, 409,601 are not."""
 
 ATTRIBUTE_NAME_BYTES: Final = 65_535
-"""A top-level or nested attribute name; the documentation says 64 KB, the service refuses 65,536."""
+"""A top-level or nested attribute name. The documentation says 64 KB, the service refuses 65,536."""
 
 KEY_ATTRIBUTE_NAME_BYTES: Final = 255
 """The name of a key attribute of a table or an index, of a projected attribute and of the time-to-live attribute."""
@@ -34,7 +34,7 @@ TABLE_NAME_PATTERN: Final = r"[a-zA-Z0-9_.\-]{3,255}"
 
 EXPRESSION_BYTES: Final = 4_096
 EXPRESSION_OPERATORS: Final = 300
-"""Operators and functions in one expression; parentheses do not count."""
+"""Operators and functions in one expression. Parentheses do not count."""
 
 EXPRESSION_IN_OPERANDS: Final = 100
 EXPRESSION_SUBSTITUTION_BYTES: Final = 2 * 1024 * 1024
@@ -51,11 +51,11 @@ REQUEST_BYTES: Final = 16 * 1024 * 1024
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 TRANSACTION_ACTIONS: Final = 100
 TRANSACTION_BYTES: Final = 4 * 1024 * 1024
-"""The payload of a transaction: what the request carries, not what it deletes."""
+"""The payload of a transaction: the bytes that the request carries, not those that it deletes."""
 
 CLIENT_REQUEST_TOKEN_LENGTH: Final = 36
 CLIENT_REQUEST_TOKEN_SECONDS: Final = 540.0
-"""The service remembers a token for ten minutes after its first request; one minute is left for the last attempt."""
+"""The service remembers a token for ten minutes after its first request. One minute is left for the last attempt."""
 
 TRANSACTION_IN_PROGRESS_SECONDS: Final = 5.0
 """A retry this long after the first attempt makes the service finish a stuck transaction inline."""
@@ -73,7 +73,7 @@ SCAN_SEGMENTS: Final = 1_000_000
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
 PAGE_BYTES: Final = 1024 * 1024
-"""What a query or a scan reads for one page, before the filter."""
+"""The bytes that a query or a scan reads for one page, before the filter."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 READ_UNIT_BYTES: Final = 4_096

@@ -26,33 +26,33 @@ WirePayload: TypeAlias = dict[str, Any]
 """The body of a request or of an answer, as DynamoDB's JSON names it."""
 
 MYPY: Final = False
-"""True to mypy, which knows it by its name: its ``truthy-bool`` refuses to test what has no ``__bool__``, pyright what
-has one that never returns."""
+"""True to mypy, which knows it by its name. Its ``truthy-bool`` refuses to test an object without ``__bool__``, pyright
+an object whose ``__bool__`` never returns."""
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
 class RepeatSafety(Enum):
-    """What a second sending of the same request may do when the first one's answer was lost."""
+    """The effect of a second sending of the same request when the answer to the first one was lost."""
 
     READ = "read"
     """Nothing is changed: repeat."""
 
     IDEMPOTENT = "idempotent"
-    """Sent twice it leaves what it leaves when sent once, and it cannot fail for having succeeded: repeat."""
+    """Sent twice it leaves the same as sent once, and it cannot fail for having succeeded: repeat."""
 
     TOKEN = "token"  # noqa: S105  (not a secret: the service recognises the request by its client request token)
     """The service recognises the repetition and applies it once: repeat."""
 
     GUARDED = "guarded"
-    """Cannot be applied twice, but may fail on its own success: repeat, and let the operation judge the failure."""
+    """Cannot be applied twice, but may fail on its own success: repeat, and the operation judges the failure."""
 
     UNSAFE = "unsafe"
     """Would be applied twice: never repeat once it may have arrived."""
 
 
 class Outcome(Enum):
-    """What is known about a request that failed."""
+    """The knowledge about a request that failed."""
 
     NOT_SENT = "not sent"
     """No byte of it left, or none can have been applied."""
@@ -67,11 +67,11 @@ class Outcome(Enum):
 ParseAnswer: TypeAlias = Callable[[bytes], Any]
 """Reads the JSON of an answer of success, perhaps into a lighter form, and checks that it can be the answer.
 
-It raises `ValueError` for what is not JSON, and `CorruptResponseError` for what cannot be the answer.
+It raises `ValueError` for bytes that are not JSON, and `CorruptResponseError` for JSON that cannot be the answer.
 """
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""The largest answer of any operation: the service reads at most 16 MB for one; JSON adds names, types and base64."""
+"""The largest answer of any operation. The service reads at most 16 MB for one, and JSON adds names, types, base64."""
 
 
 @transient(eq=False, repr=False)
@@ -81,12 +81,12 @@ class WireRequest(Value):
     Attributes:
         operation: The API's name, such as ``GetItem``.
         body: The encoded JSON.
-        table: The table it is about, for messages and throttle state; several are joined by ``", "``.
+        table: The table it is about, for messages and throttle state. Several are joined by ``", "``.
         safety: Whether it may be repeated after a lost answer.
         index: The index it reads, for throttle state.
-        timeout: Seconds for the whole call; ``None`` means the client's.
+        timeout: Seconds for the whole call, or None for the client's.
         token_age: Seconds since an earlier call first sent its client request token.
-        parse: Reads the JSON of an answer of success, and checks it; None for orjson alone.
+        parse: Reads the JSON of an answer of success, and checks it. None for orjson alone.
         answer_bytes: The largest answer that is believed.
     """
 
@@ -107,11 +107,11 @@ class WireResponse(Value):
 
     Attributes:
         payload: The parsed JSON.
-        request_id: The service's own, for support; empty when it sent none.
+        request_id: The service's own, for support. Empty when it sent none.
         attempts: How many requests were sent.
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
-        distrust: Closes the connection that carried the answer, where what it holds turns out to be no answer; None
-            where no connection of ours did.
+        distrust: Closes the connection that carried the answer, where the payload turns out to be no answer. None where
+            no connection of ours carried it.
     """
 
     payload: WirePayload = field(repr=False)
@@ -136,7 +136,7 @@ class ThrottlingReason(Value):
 
 @runtime_checkable
 class Instrument(Protocol):
-    """An object for ``Client(instrument=…)`` that watches calls; every method is called synchronously on the loop.
+    """An object for ``Client(instrument=…)`` that watches calls. Every method is called synchronously on the loop.
 
     Values of attributes are not passed to it, unless it has the second method, ``call_answered(request, answer)``: that
     gets the operation, and the checked answer of the service.
@@ -186,7 +186,7 @@ class CallRecord(Value):
 
 
 class Sender(Protocol):
-    """What an operation is given to be sent with; it is dropped when the operation is pickled."""
+    """The sender that an operation is given. It is dropped when the operation is pickled."""
 
     async def send(self, operation: Sendable[ResultT_co], /) -> ResultT_co:
         """Send one operation and return its result."""
@@ -194,7 +194,7 @@ class Sender(Protocol):
 
 
 class Sendable(Protocol[ResultT_co]):
-    """An operation: the client sends it by what stands behind its one attribute."""
+    """An operation, which the client sends by the steps behind this one attribute."""
 
     @property
     def sending(self) -> SendingSteps[ResultT_co]:
@@ -220,7 +220,7 @@ class SendingSteps(Protocol[ResultT_co]):
         ...
 
     def begin(self, now: float, /) -> None:
-        """Note that the operation is about to be sent; ``now`` is in seconds since the epoch."""
+        """Note that the operation is about to be sent, at this time in seconds since the epoch."""
         ...
 
     def to_request(self) -> WireRequest:

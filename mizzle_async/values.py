@@ -1,7 +1,7 @@
-"""What value classes have in common: how they are made, how they compare, and how they look.
+"""The bases of value classes: how they are made, how they compare, and how they look.
 
-attrs would write these methods anew for each class, and Python compile them in every process: a tenth of what our
-import took. Here they are written once. This module imports nothing else of the package.
+attrs would write these methods anew for each class, and Python compile them in every process: that was a tenth of the
+time of our import. Here they are written once. This module imports nothing else of the package.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from attrs import AttrsInstance
     from attrs import frozen as transient
 else:
-    # What is made anew for every call is frozen for type checkers only: at run time each attribute of a frozen class
-    # costs as much to assign as all the attributes of this one.
+    # A class of which every call makes an instance is frozen for type checkers only: at run time each attribute of a
+    # frozen class costs as much to assign as all the attributes of this one.
     from attrs import define as transient
 
 __all__ = ["Record", "Value", "transient"]

@@ -50,7 +50,7 @@ from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value
 from mizzle_async.writing.table_part import target_of
-from mizzle_async.writing.verbs import TableWrites
+from mizzle_async.writing.verbs import TableWrites, patch_stored
 
 ModelT = TypeVar("ModelT")
 
@@ -306,4 +306,4 @@ class Migration(Generic[ModelT]):
 
     def _guarded(self, item: Item, old: ModelT, new: ModelT) -> UpdateItem[ModelT]:
         """Return the smallest update, which is refused if somebody else changed what it changes."""
-        return self._table.patch_stored(item, old, to=new, timeout=self._options.timeout)
+        return patch_stored(self._table, item, old, to=new, timeout=self._options.timeout)

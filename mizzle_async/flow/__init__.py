@@ -1,1 +1,1 @@
-"""What everything shares that sends more than once: tasks, pace, ports, reports."""
+"""The ground of everything that sends more than once: tasks, pace, ports, repetition, reports."""

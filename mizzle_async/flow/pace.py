@@ -1,4 +1,4 @@
-"""How fast bulk work goes: pauses with jitter, as many requests at once as the service bears, units a second.
+"""The pace of bulk work: pauses with jitter, as many requests at once as the service bears, units a second.
 
 It knows loops, clocks and numbers, and nothing of items.
 """
@@ -23,22 +23,22 @@ LAST_SECONDS: Final = 0.05
 """With less time than this left, a batch is not sent again."""
 
 BURST_SECONDS: Final = 1.0
-"""What a limiter saves up while nothing is sent, in seconds of its rate."""
+"""The most that a limiter saves up while nothing is sent, in seconds of its rate."""
 
 Pause: TypeAlias = Callable[[float], Awaitable[object]]
 """Sleeps for a number of seconds."""
 
-LEAST_READ: Final = 0.5
-"""Read units: what the smallest page consumes."""
+SMALLEST_READ: Final = 0.5
+"""Read units: the consumption of the smallest page."""
 
 
 @frozen(eq=False, repr=False, kw_only=True)
 class Throughput(Value):
-    """What bulk work of one client may consume in all: a token bucket, fed by what the service says was consumed.
+    """The limits of all bulk work of one client: token buckets, corrected by the consumption that the service reports.
 
-    It holds back whatever takes any number of requests: `put_many`, `delete_many`, `get_many`, writers, coalesced gets,
-    exports, `delete_where`, `rewrite`, and queries and scans that are read to their end (``async for``, ``all``,
-    ``count``, ``pages``). Single calls are never held back, ``first``, ``one`` and ``page`` among them.
+    They hold back all work that takes any number of requests: `put_many`, `delete_many`, `get_many`, writers,
+    coalesced gets, exports, `delete_where`, `rewrite`, and queries and scans that are read to their end (``async for``,
+    ``all``, ``count``, ``pages``). Single calls are never held back, ``first``, ``one`` and ``page`` among them.
 
     Attributes:
         read_units_per_second: Read units a second, or None for no limit.
@@ -50,17 +50,17 @@ class Throughput(Value):
 
 
 def jittered(attempt: int, random: float) -> float:
-    """Return the pause before what was left unprocessed is sent again, in seconds, with full jitter.
+    """Return the pause before unprocessed entries are sent again, in seconds, with full jitter.
 
     Args:
-        attempt: How often in a row it was in vain, from 1.
+        attempt: How often in a row nothing was accepted, from 1.
         random: A random number from zero to one.
     """
     return random * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
 
 
 class RateLimiter:
-    """A token bucket of capacity units. What a request consumes is known only afterwards: the difference is made up.
+    """A token bucket of capacity units. A request is charged by an estimate, and by its real consumption afterwards.
 
     Args:
         units_per_second: The rate.
@@ -84,7 +84,7 @@ class RateLimiter:
             estimate: The units it will consume, estimated from sizes.
 
         Returns:
-            What was taken for it, to be handed to `settle`.
+            The units that were charged, for `settle`.
         """
         expected = estimate * self._ratio
         async with self._lock:  # first come, first served
@@ -97,12 +97,12 @@ class RateLimiter:
         return expected
 
     def settle(self, taken: float, estimate: float, consumed: float | None) -> None:
-        """Hear what a request consumed.
+        """Correct the charge of a request by its consumption.
 
         Args:
-            taken: What `admit` returned.
-            estimate: What it was told.
-            consumed: The service's own number; None where it gave none.
+            taken: The units that `admit` returned.
+            estimate: The estimate that `admit` was given.
+            consumed: The number of the service, or None where it gave none.
         """
         if consumed is None:
             return
@@ -125,7 +125,7 @@ class Limiters:
     """The limits that apply to one piece of bulk work, taken together: its own, and the client's.
 
     Args:
-        limiters: Each of them; None where there is no limit.
+        limiters: Each of them, or None where there is no limit.
     """
 
     __slots__ = ("_limiters",)
@@ -137,11 +137,11 @@ class Limiters:
         return bool(self._limiters)
 
     async def admit(self, estimate: float) -> list[float]:
-        """Wait until a request may be sent; return what `settle` must be given."""
+        """Wait until a request may be sent. Return the units that were charged, for `settle`."""
         return [await limiter.admit(estimate) for limiter in self._limiters]
 
     def settle(self, taken: list[float], estimate: float, consumed: float | None) -> None:
-        """Hear what a request consumed."""
+        """Correct the charges of a request by its consumption."""
         for limiter, units in zip(self._limiters, taken, strict=True):
             limiter.settle(units, estimate, consumed)
 
@@ -151,7 +151,7 @@ UNLIMITED: Final = Limiters()
 
 
 class ReadPace:
-    """Holds the pages of one query or scan back: each is expected to consume what the one before it did.
+    """Holds the pages of one query or scan back. Each is expected to consume as much as the page before it.
 
     Args:
         limiters: The limits that apply.
@@ -161,15 +161,15 @@ class ReadPace:
 
     def __init__(self, limiters: Limiters) -> None:
         self.limiters: Limiters = limiters
-        self._units = LEAST_READ
+        self._units = SMALLEST_READ
 
     async def admit(self) -> tuple[float, list[float]]:
-        """Wait until a page may be requested; return what `settle` must be given."""
+        """Wait until a page may be requested. Return its estimate and the units that were charged, for `settle`."""
         estimate = self._units
         return estimate, await self.limiters.admit(estimate) if self.limiters else []
 
     def settle(self, admitted: tuple[float, list[float]], consumed: float | None) -> None:
-        """Hear what a page consumed."""
+        """Correct the charges of a page by its consumption, and expect the same of the next page."""
         estimate, taken = admitted
         self.limiters.settle(taken, estimate, consumed)
         self._units = consumed or estimate
@@ -187,7 +187,7 @@ class Lanes:
     it is one already, the entries of a request. Those grow first when the throttling ends.
 
     Args:
-        limit: Requests under way at most; it begins with them.
+        limit: Requests under way at most, also at the beginning.
         size: Entries of a request at most.
     """
 

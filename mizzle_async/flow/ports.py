@@ -1,4 +1,4 @@
-"""The three ports of the composition layer: what sends, what gives the pace, and what owns tasks.
+"""The three ports of the composition layer: sending, pacing with limits, and owning tasks.
 
 Each port includes the one before it. A function names the least that it needs, and a client's runtime is all three.
 """

@@ -43,7 +43,7 @@ class RepeatedBatch(ABC, Generic[EntryT]):
         self._has_place = False
 
     async def run(self) -> None:
-        """Send the batch. Whatever happens, each of its entries is accounted for."""
+        """Send the batch. Each of its entries is accounted for, also after an error or a cancellation."""
         try:
             await self._take_place()
             while self._parts and not self.stopped():
@@ -61,7 +61,7 @@ class RepeatedBatch(ABC, Generic[EntryT]):
             self._lanes.leave()
 
     async def _send_part(self) -> None:
-        """Send one request, and decide what becomes of the entries that it left."""
+        """Send one request, and repeat, split or give up the entries that it left."""
         lanes, limiters = self._lanes, self._limiters
         todo = self._next_part()
         estimate, admitted = 0.0, []
@@ -144,7 +144,7 @@ class RepeatedBatch(ABC, Generic[EntryT]):
 
         Args:
             left: The entries.
-            failure: The error of the request; None if the service left them unprocessed until their time was up.
+            failure: The error of the request, or None if the service left them unprocessed until their time was up.
         """
 
     @abstractmethod
@@ -160,7 +160,7 @@ class RepeatedBatch(ABC, Generic[EntryT]):
         return failure is None or isinstance(failure, ThrottledError)
 
     def stopped(self) -> bool:
-        """Return whether the work was stopped meanwhile: what is left is not sent then."""
+        """Return whether the work was stopped meanwhile, so that the rest is not sent."""
         return False
 
     def too_late(self) -> MizzleError:

@@ -41,7 +41,7 @@ class TaskSet:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # its reader may have left: then nothing else looks at it
+            task.exception()  # its reader may be gone, and nothing else looks at it
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -93,7 +93,7 @@ async def run_lanes(lane: Callable[[], Awaitable[None]], number: int) -> None:
 
 
 class Bell:
-    """Wakes all tasks that wait for it. Whoever begins to wait after it has rung waits for the next time."""
+    """Wakes all tasks that wait for it. A task that begins to wait after it has rung waits for the next time."""
 
     __slots__ = ("_event",)
 
@@ -115,7 +115,7 @@ class Bell:
 
 
 def drop(task: asyncio.Task[Any]) -> None:
-    """Cancel a task whose reader is gone; the garbage collector may call this in any thread."""
+    """Cancel a task whose reader is gone. The garbage collector may call this in any thread."""
     if not task.done():
         call_in_loop(task.get_loop(), task.cancel)
 

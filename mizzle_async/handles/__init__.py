@@ -1,1 +1,1 @@
-"""What a caller holds: the client, its tables, queries and statements."""
+"""The objects that a caller holds: the client, its tables, queries and statements."""

@@ -45,7 +45,7 @@ class Catalog:
         sort_key_type: type[Any] = str,
         shards: int | None = None,
     ) -> Table[Any]:
-        """Return the handle of a table; `Client.table` explains the arguments.
+        """Return the handle of a table. `Client.table` explains the arguments.
 
         Raises:
             ModelError: The class cannot be an entity, or an attribute has a type that cannot be stored.

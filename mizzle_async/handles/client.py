@@ -1,4 +1,4 @@
-"""The client: its settings, its life, its tables; the rest of its verbs stand in its parts.
+"""The client: its settings, its life, its tables. The rest of its verbs stand in its parts.
 
 It knows neither how a request is built nor how it travels.
 """
@@ -35,32 +35,32 @@ ResultT = TypeVar("ResultT")
 class Client(ClientTables, ClientTransactions, ClientPartiql, ClientBulk):
     """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
 
-    Making one does no I/O; opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.
+    Making one does no I/O, opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.
 
     Args:
-        region_name: AWS region; None means what the AWS configuration says.
+        region_name: AWS region, or None for that of the AWS configuration.
         profile_name: Profile of the AWS configuration.
         endpoint_url: Where to send everything, instead of the region's own endpoint.
-        credentials: Static credentials, as `Credentials` or a tuple; None means the AWS chain.
+        credentials: Static credentials, as `Credentials` or a tuple, or None for the AWS chain.
         session: Your own aiobotocore session.
         pool: Bounds and times of the connection pool.
         timeout: Seconds for a whole call: waiting for the pool, every attempt, every pause. Where many requests are
             sent, for each batch or page.
         retry: How often and when a request is sent again.
         hedge: Whether late reads are sent twice.
-        throughput: What bulk work of the client may consume in all.
+        throughput: The limits of all bulk work of the client together.
         cursor_key: Authenticates cursors, and encrypts them where the extra ``cursors`` is installed: 16 bytes or more.
-        cursor_max_age: Seconds for which a cursor is good; None for ever.
+        cursor_max_age: Seconds for which a cursor is good, or None for ever.
         converter: Your own cattrs converter.
         table_prefix: Put before every table name, such as ``"dev-"``.
-        table_names: The whole name at the service for some tables, by the name in the model; no prefix is added to
+        table_names: The whole name at the service for some tables, by the name in the model. No prefix is added to
             these.
-        instrument: What hears of every finished call.
+        instrument: An `Instrument`, or several, called for every finished call.
         allow_http: Permit ``http://`` to hosts other than this machine.
-        mfa_prompt: Asks the user for an MFA code, where a profile's role needs one; called in a thread. Without it such
-            a profile is a `CredentialsError`.
-        clock: Seconds since the epoch: what is expired, and what timestamps say.
-        sleep: How pauses are made.
+        mfa_prompt: Asks the user for an MFA code, where a profile's role needs one. It is called in a thread. Without
+            it such a profile is a `CredentialsError`.
+        clock: Returns seconds since the epoch, for expiry and for timestamps.
+        sleep: Makes pauses.
         transport: Carries every exchange in place of connections, for tests and simulations.
         caller: Answers every call in place of all that lies below: signing, retries, connections. For tests, such as
             `mizzle_async.testing.stub.StubCaller`.
@@ -137,7 +137,7 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientBulk):
         return self
 
     async def aclose(self) -> None:
-        """Close everything; what is under way ends. Closing again does nothing."""
+        """Close every connection, and cancel everything that is under way. Closing again does nothing."""
         await self._runtime.aclose()
 
     async def __aenter__(self) -> Self:
@@ -149,7 +149,7 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientBulk):
         await self.aclose()
 
     def statistics(self) -> PipelineStatistics:
-        """Return what the client has done and holds, as a frozen record."""
+        """Return the client's numbers as a frozen record: calls, requests, retries, connections."""
         return self._runtime.statistics()
 
     def __reduce__(self) -> NoReturn:
@@ -200,8 +200,8 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientBulk):
         """Return the handle of a table. Nothing is sent, and the client need not be open.
 
         Args:
-            model: An entity; or an attrs class of anybody's, with ``name`` and ``partition_key``; or a table's name,
-                whose items are dicts then.
+            model: An entity, any attrs class with ``name`` and ``partition_key``, or a table's name, whose items are
+                dicts then.
             name: The table's name, in place of the entity's own.
             partition_key: The partition key attribute, where the class does not say.
             sort_key: The sort key attribute, where the class does not say.
@@ -226,7 +226,7 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientBulk):
 
     # Not asynchronous itself: the coroutine is the runtime's.
     def send(self, operation: Sendable[ResultT], /) -> Coroutine[Any, Any, ResultT]:
-        """Send an operation and return its result: what ``await operation`` does.
+        """Send an operation and return its result, as ``await operation`` does.
 
         Raises:
             MizzleError: As the operation says.

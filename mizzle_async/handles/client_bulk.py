@@ -32,7 +32,7 @@ class ClientBulk(ClientPart):
         progress: Progress | None = None,
         resume: StatePath | None = None,
     ) -> BulkWork:
-        """Put and delete items of several tables, 25 to a request; nothing is atomic about it.
+        """Put and delete items of several tables, 25 to a request. Nothing about it is atomic.
 
         Args:
             *operations: ``orders.put(order)``, ``customers.delete("c1")`` and the like, without conditions. Two about
@@ -45,11 +45,11 @@ class ClientBulk(ClientPart):
             resume: As for `Table.put_many`.
 
         Returns:
-            As for `Table.put_many`; what was not done is listed by its operation.
+            As for `Table.put_many`. An item that was not written is listed by its operation.
 
         Raises:
             ExpressionError: One of them is neither a put nor a delete, or has a condition.
-            BatchError: Something was not written; ``error.report`` says what, and why.
+            BatchError: Something was not written. ``error.report`` lists it, each with its error.
         """
         entries = [operation_entry(operation, position) for position, operation in enumerate(operations)]
         options = LoadOptions(
@@ -86,7 +86,7 @@ class ClientBulk(ClientPart):
             concurrency: As for `Table.put_many`.
             write_units_per_second: As for `Table.put_many`.
             timeout: As for `Table.put_many`.
-            on_error: As for `Table.put_many`, for what the service refuses.
+            on_error: As for `Table.put_many`, for items that the service refuses.
             progress: As for `Table.put_many`.
         """
         options = LoadOptions(
@@ -108,9 +108,9 @@ class ClientBulk(ClientPart):
         """Send any operations, several at once: ``async for operation, outcome in client.send_all(updates)``.
 
         Args:
-            operations: Any number of them, of any kinds and tables, as they come; no more of them are held than are
-                under way, or wait to be looked at. They are in no order.
-            concurrency: Requests under way at most; it adapts downwards while the service throttles.
+            operations: Any number of them, of any kinds and tables. The input is read as it is sent: no more are held
+                than are under way, or wait for the caller. They are in no order.
+            concurrency: Requests under way at most. It adapts downwards while the service throttles.
 
         Returns:
             An asynchronous iterator of each operation with its `OperationOutcome`, in the order in which they end. An

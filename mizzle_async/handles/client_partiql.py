@@ -70,9 +70,9 @@ class ClientPartiql(ClientPart):
 
         Args:
             statement: The text: values as ``?``, names quoted by `identifier`. Table names are those at the service.
-            *parameters: The values, in order, stored by what they are, or as an attribute is: ``parameter(Order.total,
-            5)``.
-            into: The entity whose items it returns; None for dicts.
+            *parameters: The values, in order, stored by their own types, or as an attribute is:
+                ``parameter(Order.total, 5)``.
+            into: The entity whose items it returns, or None for dicts.
             consistent_read: Whether a SELECT sees every write that was finished before.
             include_expired: Whether expired items of ``into`` are shown.
             max_items: How many rows are returned in all.
@@ -105,11 +105,11 @@ class ClientPartiql(ClientPart):
         A SELECT must name one item, by its whole key.
 
         Args:
-            *statements: From `execute`; all of them reads, or all of them writes.
+            *statements: From `execute`: all of them reads, or all of them writes.
             timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
-            An operation; awaited, a `StatementResult` for each statement, in their order.
+            An operation. Awaited, a `StatementResult` for each statement, in their order.
 
         Raises:
             LimitError: More than 25 statements.
@@ -123,18 +123,18 @@ class ClientPartiql(ClientPart):
         """Run up to 100 statements, all or none.
 
         Args:
-            *statements: From `execute`; all of them reads, or all of them writes beside EXISTS.
-            token: Your own client request token, 1 to 36 characters; without one the operation has its own.
+            *statements: From `execute`: all of them reads, or all of them writes beside EXISTS.
+            token: Your own client request token, 1 to 36 characters. Without one the operation has its own.
             timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
-            An operation; awaited, what each statement returned, None for writes and where there is no item.
+            An operation. Awaited, the row of each statement, None for writes and where there is no item.
 
         Raises:
             LimitError: More than 100 statements, or a token that is too long.
             ExpressionError: Reads and writes in one transaction.
 
-        Cost: twice what the statements cost alone.
+        Cost: twice the cost of the statements alone.
         """
         return execute_transaction(self._catalog.spanning_target, plans_of(statements), statements, token, timeout)
 

@@ -1,6 +1,6 @@
 """The client's verbs for tables: creating, ensuring, describing and deleting them, and waiting for the service.
 
-The definition of a table is worked out in `operations`; here it is sent and waited for.
+The definition of a table is worked out in `operations`. Here it is sent and waited for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mizzle_async.writing.table_part import target_of
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
-"""The service's own waiter polls every 20 seconds; a table on demand is often there after two."""
+"""The service's own waiter polls every 20 seconds. A table on demand is often there after two."""
 
 
 class ClientTables(ClientPart):
@@ -56,16 +56,16 @@ class ClientTables(ClientPart):
 
         Args:
             model: The entity, a `SharedTable`, or a table handle.
-            read_units: Provisioned read units a second; without both, the table is billed on demand.
+            read_units: Provisioned read units a second. Without both, the table is billed on demand.
             write_units: Provisioned write units a second.
-            stream: What its stream tells of each change, or None for no stream.
+            stream: The view of each change in its stream, or None for no stream.
             tags: Tags of the table.
-            deletion_protection: Whether deleting it shall be refused.
+            deletion_protection: Whether the service refuses to delete it.
             wait_timeout: Seconds to wait until it can be used.
 
         Raises:
             ResourceInUseError: The table exists.
-            DeadlineExceededError: It cannot be used yet; it is being made.
+            DeadlineExceededError: It cannot be used yet. The service goes on creating it.
         """
         options = TableOptions(
             read_units=read_units,
@@ -83,11 +83,11 @@ class ClientTables(ClientPart):
         write_units: int | None = None,
         wait_timeout: float = 300.0,
     ) -> list[TableDescription]:
-        """Create what is missing of some entities' tables: tables, global indexes, the time to live. Delete nothing.
+        """Create the missing parts of some entities' tables: tables, global indexes, the time to live. Delete nothing.
 
         Args:
             *models: Entities, shared tables, or table handles.
-            read_units: For tables that are created: provisioned read units a second; without both, on demand.
+            read_units: For tables that are created: provisioned read units a second. Without both, on demand.
             write_units: As above.
             wait_timeout: Seconds to wait until all can be used.
 
@@ -95,7 +95,7 @@ class ClientTables(ClientPart):
             The tables in the order given.
 
         Raises:
-            ModelError: A table exists with another key or index than its entity needs; the message says how they
+            ModelError: A table exists with another key or index than its entity needs. The message says how they
                 differ.
             DeadlineExceededError: Not all can be used yet.
         """
@@ -110,7 +110,7 @@ class ClientTables(ClientPart):
         return [by_name[handle.name] for handle in handles]
 
     async def describe_table(self, model: type[Any] | Table[Any] | SharedTable | str, /) -> TableDescription:
-        """Return what a table is now.
+        """Return the description of a table as it is now.
 
         Args:
             model: The entity, a `SharedTable`, a table handle, or the table's name at the service.
@@ -139,7 +139,7 @@ class ClientTables(ClientPart):
 
         Raises:
             ResourceNotFoundError: There is none.
-            DeadlineExceededError: It is not gone yet; it is being deleted.
+            DeadlineExceededError: It is not gone yet. The service goes on deleting it.
         """
         name = model if isinstance(model, str) else self._handle(model).name
         deadline = _Deadline(wait_timeout)
@@ -183,7 +183,7 @@ class ClientTables(ClientPart):
     async def _ensure_all(
         self, handles: Sequence[Table[Any]], options: TableOptions, deadline: _Deadline
     ) -> TableDescription:
-        """Ensure what several entities need of the table that they share, one after the other."""
+        """Ensure the table for each of several entities that share it, one after the other."""
         *others, last = handles
         for handle in others:
             await self._ensure(handle, options, deadline)
@@ -196,7 +196,7 @@ class ClientTables(ClientPart):
             try:
                 return await self._create(handle, options, deadline)
             except ResourceInUseError:
-                pass  # somebody else creates it at this moment: it is looked at below
+                pass  # another client creates it at this moment: its state is read below
         table = await self._ready(handle.name, deadline)
         # One index at a time: the service makes no two of a table at once.
         for index in missing_indexes(wanted, table, target_of(handle).schema.entity):
@@ -237,7 +237,7 @@ class ClientTables(ClientPart):
         pause = deadline.next_pause()
         if pause is None:
             raise DeadlineExceededError(
-                f"table {name!r} {state} after {deadline.seconds:g} seconds; the service goes on with it: wait longer"
+                f"table {name!r} {state} after {deadline.seconds:g} seconds. The service goes on with it: wait longer"
                 " with wait_timeout=, or look again with describe_table()",
                 timeout=deadline.seconds,
                 operation=operation,
@@ -248,7 +248,7 @@ class ClientTables(ClientPart):
 
 
 class _Deadline:
-    """When waiting ends, and how long each pause is: short at first, because an engine on this machine is quick."""
+    """The end of waiting, and the pauses until then: short at first, because an engine on this machine is quick."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

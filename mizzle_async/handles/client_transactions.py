@@ -105,16 +105,16 @@ class ClientTransactions(ClientPart):
         """Write several items, in any tables, all or none.
 
         Args:
-            *operations: What ``await`` would send one by one (insert, put, replace, update, upsert, patch, delete), and
-                checks: ``orders.check(key).when(…)``. Up to 100 actions, one for each item; a unique attribute adds its
-                own.
+            *operations: Writes that ``await`` would send one by one (insert, put, replace, update, upsert, patch,
+                delete), and checks: ``orders.check(key).when(…)``. Up to 100 actions, one for each item. A unique
+                attribute adds its own.
             token: Your own client request token, 1 to 36 characters: the same token within ten minutes is the same
                 transaction. Without one the operation has its own, and awaiting it again within nine minutes of its
-                first sending is the same transaction; later it raises `LimitError`.
+                first sending is the same transaction. Later it raises `LimitError`.
             timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
-            An operation; awaited, a tuple in the order of the operations: the stored instance for whole-item writes,
+            An operation. Awaited, a tuple in the order of the operations: the stored instance for whole-item writes,
             None for the others. Type checkers know its types for up to six operations. Without operations that write,
             nothing is sent.
 
@@ -122,7 +122,7 @@ class ClientTransactions(ClientPart):
             ExpressionError: Something that cannot be in a transaction of writes, or two operations about one item.
             LimitError: Too many actions, more than 4 MB, or a token that is too long.
 
-        Cost: one request; twice the write units that the writes cost alone.
+        Cost: one request, and twice the write units of the writes alone.
         """
         return transact_write(self._catalog.spanning_target, operations, token, timeout)
 
@@ -203,12 +203,12 @@ class ClientTransactions(ClientPart):
             timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
-            An operation; awaited, a tuple of what each get would give. Type checkers know its types for up to six gets.
+            An operation. Awaited, a tuple of the results of the gets. Type checkers know its types for up to six gets.
 
         Raises:
             ExpressionError: Something that is no get, or two gets of one item.
             LimitError: More than 100.
 
-        Cost: one request; two read units for each 4 KB of each item.
+        Cost: one request, and two read units for each 4 KB of each item.
         """
         return transact_get(self._catalog.spanning_target, gets, timeout)

@@ -1,4 +1,4 @@
-"""Queries and scans as the caller holds them: immutable builders of what is read."""
+"""Queries and scans as the caller holds them: immutable builders."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ V6 = TypeVar("V6")
 class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     """A query or a scan, of instances or of projections.
 
-    Cost: a read unit for each 4 KB that is evaluated, filtered-out items included; half of it where the read is
+    Cost: a read unit for each 4 KB that is evaluated, filtered-out items included. Half of it where the read is
     eventually consistent.
     """
 
@@ -46,7 +46,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     _advised: set[Any]
 
     def filter(self, condition: Condition[ModelT], /) -> Self:
-        """Return only items of which a condition is true; several are joined by AND.
+        """Return only items of which a condition is true. Several are joined by AND.
 
         The service reads, and charges for, the items that a filter drops: `explain` says so. An
         `UnindexedFilterWarning` comes for scans, for queries that a declared index would serve, and once for a query
@@ -81,7 +81,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
         """Return an iterator that keeps its position in a file: begun again, it goes on from there.
 
-        A page counts as read when the row after its last one is asked for; what was read of later pages comes again.
+        A page counts as read when the row after its last one is asked for. Rows of later pages come again.
         The position is of this query: another one is refused.
 
         Args:
@@ -104,17 +104,17 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         progress: Progress | None = None,
         read_units_per_second: float | None = None,
     ) -> BulkWork:
-        """Write every item to a file, or to anything that takes items; segments of a scan in parallel.
+        """Write every item to a file, or to any `ExportTarget`. Segments of a scan are read in parallel.
 
         Args:
-            target: A path, for lines of ``{"Item": {…}}`` in DynamoDB's JSON; or an `ExportTarget`.
+            target: A path, for lines of ``{"Item": {…}}`` in DynamoDB's JSON, or an `ExportTarget`.
             resume: A state file: an export that was killed goes on from its last checkpoint, and has every item once.
             checkpoint_pages: Pages between checkpoints.
             progress: Called with the report as it grows, after every page.
-            read_units_per_second: Consume no more than this; None for no limit but the client's.
+            read_units_per_second: Consume no more than this. None for no limit but the client's.
 
         Returns:
-            Awaited, the `BatchReport`: ``written`` counts what was exported, ``evaluated`` what was read.
+            Awaited, the `BatchReport`: ``written`` counts exported items, ``evaluated`` items that were read.
 
         Raises:
             ResumeError: The state file is about something else, or the target has less than it says.
@@ -132,13 +132,13 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     # ── looking at it ──
 
     def to_wire(self) -> WirePayload:
-        """Return the first request's exact DynamoDB JSON; an empty dict where no item can be meant."""
+        """Return the first request's exact DynamoDB JSON, or an empty dict where no item can be meant."""
         if self._plan.is_empty:
             return {}
         return self._first_page().to_wire()
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
+        """Explain the first request and its estimated cost, with the values of attributes. Nothing is sent."""
         if self._plan.is_empty:
             return explain_nothing("Query", self._plan.target.table)
         return self._first_page().explain()
@@ -211,9 +211,9 @@ class Query(Read[ModelT, ModelT]):
     def project(self, *paths: Any) -> Any:
         """Read rows of some attributes only, as tuples in the order given.
 
-        What is absent has the value that an instance would have: the attribute's default, an empty set, or None.
+        An absent attribute has the value that an instance would have: its default, an empty set, or None.
 
-        It saves what travels and what is decoded, not read units. Keys travel too: cursors need them.
+        It saves traffic and decoding, not read units. Keys travel too: cursors need them.
 
         Raises:
             ExpressionError: A path is another entity's, or the index that is read does not hold it.
@@ -226,7 +226,7 @@ class Query(Read[ModelT, ModelT]):
         """Read the items of an index's entries from the table, for an index that does not hold all attributes.
 
         Args:
-            consistent_read: Whether the items are read consistently; the index itself never is.
+            consistent_read: Whether the items are read consistently. The index itself never is.
 
         Cost: on top, one BatchGetItem request for each 100 items, with the read units of the whole items.
 
@@ -253,20 +253,20 @@ class Query(Read[ModelT, ModelT]):
         is no longer true stays, and counts as ``unchanged``.
 
         Args:
-            condition: As for `filter`; None for what was found.
-            concurrency: Requests under way at most; it adapts downwards while the service throttles.
+            condition: As for `filter`, or None for every item that was found.
+            concurrency: Requests under way at most. It adapts downwards while the service throttles.
             write_units_per_second: Consume no more than this for writing, estimated from sizes.
             timeout: Seconds for each delete, or None for the client's. While the service throttles it is repeated,
                 for as long in all.
             on_error: ``"raise"``, or a function that takes each item that could not be deleted.
             progress: Called with the report as it grows, after every page.
-            resume: A state file: what was killed goes on from its last page.
+            resume: A state file: a run that was killed goes on from its last page.
 
         Returns:
-            Awaited, the `BatchReport`: ``written`` counts what was deleted.
+            Awaited, the `BatchReport`: ``written`` counts deleted items.
 
         Raises:
-            BatchError: Something was not deleted; ``error.report`` says what, by key, and why.
+            BatchError: Something was not deleted. ``error.report`` lists it by key, each with its error.
             ResumeError: The state file is about something else.
         """
         plan = self._plan if condition is None else self._plan.filtered_by(condition)
@@ -294,25 +294,25 @@ class Query(Read[ModelT, ModelT]):
     ) -> BulkWork:
         """Change every item that is found, each by the smallest update.
 
-        An update is refused if the version, or else anything that it changes, is no longer what was read; then the item
-        is read again, and changed again.
+        An update is refused if the version, or else anything that it changes, is no longer as it was read. Then the
+        item is read again, and changed again.
 
         Args:
-            change: Takes the instance and returns it as it shall be, or None to leave it; it may be asynchronous.
+            change: Takes the instance and returns the new one, or None to leave it. It may be asynchronous.
             concurrency: As for `delete_where`.
             write_units_per_second: As for `delete_where`.
             timeout: As for `delete_where`.
             on_error: As for `delete_where`.
             progress: As for `delete_where`.
-            resume: As for `delete_where`; items of the last page may be changed once more, so that ``change`` should
-                leave alone what it has changed.
+            resume: As for `delete_where`. Items of the last page may be changed once more, so ``change`` should leave
+                items alone that it has changed.
 
         Returns:
-            Awaited, the `BatchReport`: ``written`` counts what was changed, ``unchanged`` what needed no change or was
-            gone.
+            Awaited, the `BatchReport`: ``written`` counts changed items, ``unchanged`` items that needed no change
+            or were gone.
 
         Raises:
-            BatchError: Something was not changed; ``error.report`` says what, by key, and why.
+            BatchError: Something was not changed. ``error.report`` lists it by key, each with its error.
             ResumeError: The state file is about something else.
         """
         options = ChangeOptions(

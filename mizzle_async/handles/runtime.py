@@ -23,7 +23,7 @@ from mizzle_async.errors import ClientStateError, MizzleError
 from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
 from mizzle_async.flow.pace import RateLimiter, Throughput, rate_limiter
 from mizzle_async.flow.tasks import TaskSet
-from mizzle_async.operations import Cipher, CursorCodec
+from mizzle_async.operations import Cipher, CursorCodec, Metered
 from mizzle_async.operations.interpretation import raise_failure, result_of
 from mizzle_async.types import AnswerInstrument, Caller, Sendable, WireResponse
 from mizzle_async.values import Value
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @frozen(eq=False, repr=False, kw_only=True)
 class RuntimeSettings(Value):
-    """The settings of a runtime; `Client` explains each.
+    """The settings of a runtime. `Client` explains each.
 
     Attributes:
         wire: The settings of the I/O stack.
@@ -59,7 +59,7 @@ class RuntimeSettings(Value):
 
 
 class Runtime:
-    """Sends operations, gives them what they cannot know, paces what is sent often, and owns tasks.
+    """Sends operations, gives them the time and tokens, paces repeated sending, and owns tasks.
 
     It implements `TaskPort`. Handles and operations are given it in place of the client.
 
@@ -217,9 +217,10 @@ class Runtime:
         return pipeline
 
     def _report(self, operation: Sendable[Any], response: WireResponse) -> None:
+        request = operation.operation if isinstance(operation, Metered) else operation
         for listener in self._listeners:
             try:
-                listener.call_answered(operation, response)
+                listener.call_answered(request, response)
             except Exception:
                 logger.exception("an instrument failed: %s", type(listener).__name__)
 

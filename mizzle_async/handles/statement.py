@@ -26,7 +26,7 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class Statement(Rows[RowT_co], Generic[RowT_co]):
-    """A PartiQL statement with its parameters; made by `Client.execute`.
+    """A PartiQL statement with its parameters, made by `Client.execute`.
 
     Cost: as the operation that it amounts to. A SELECT whose condition does not fix the partition key reads the whole
         table.
@@ -46,11 +46,11 @@ class Statement(Rows[RowT_co], Generic[RowT_co]):
         return self._selection.request().to_wire()
 
     def explain(self) -> Explanation:
-        """Say what will be sent; nothing is sent, and values of parameters are shown."""
+        """Explain the first request, with the values of parameters. Nothing is sent."""
         return self._selection.request().explain()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle its plan, for errors that name it: what comes out has no client to be read with."""
+        """Pickle its plan, for errors that name it. A plan alone has no client to be read with."""
         return _unpickled, (self._plan,)
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Parameter:
 def parameter(path: AttributePath[Any, ValueT], value: ValueT, /) -> Parameter:
     """Return a parameter of a statement that is stored as an attribute is.
 
-    Without it a value is stored by what it is, which says nothing of how an entity stores its datetimes, say.
+    Without it a value is stored by its own type, which does not know how an entity stores its datetimes, for example.
 
     Args:
         path: The attribute, such as ``Order.placed_at``.

@@ -40,9 +40,9 @@ ModelT = TypeVar("ModelT")
 
 
 class Table(TableWrites[ModelT], TableBulk[ModelT]):
-    """The items of one entity in one table; made by `Client.table`.
+    """The items of one entity in one table, made by `Client.table`.
 
-    Verbs return operations, which are sent by ``await``; queries and scans are read by ``async for``. A key is given by
+    Verbs return operations, which are sent by ``await``. Queries and scans are read by ``async for``. A key is given by
     name (``customer_id="c1", order_id="7"``), as one value where the key has one attribute, as a `Key`, or as an
     instance.
     """
@@ -68,7 +68,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
         """Return the path of an attribute, or of something inside it, by stored names and list positions.
 
         Args:
-            name: The attribute; a dot is part of the name.
+            name: The attribute. A dot is part of the name.
             *inside: Members of maps and positions in lists, outermost first.
         """
         path: AttributePath[ModelT, Any] = self._schema.path(name)
@@ -86,7 +86,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             **attributes: The key attributes by name.
 
         Raises:
-            ExpressionError: A key attribute is missing, or what was given is none.
+            ExpressionError: A key attribute is missing, or the argument is no key.
             MarshallingError: A value does not fit its key attribute.
         """
         codec = self._target.codec
@@ -109,7 +109,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
         Args:
             key: A `Key`, an instance, or the value of a key of one attribute.
-            consistent_read: Whether every write that was finished before is seen; twice the cost.
+            consistent_read: Whether every write that was finished before is seen. It costs twice as much.
             include_expired: Whether an expired item is shown.
             timeout: Seconds for the whole call, or None for the client's.
             **attributes: The key attributes by name.
@@ -118,7 +118,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             ExpressionError: This is no key of the table.
             MarshallingError: A value does not fit its key attribute.
 
-        Cost: one request; a read unit for each 4 KB of the item when consistent, half of it otherwise.
+        Cost: one request, and a read unit for each 4 KB of the item when consistent, half of it otherwise.
         """
         item = self._key(key, attributes)
         return GetItem(
@@ -176,10 +176,10 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             max_items: How many are returned in all.
             page_size: How many are evaluated per request, before the filter.
             max_evaluated: How many are evaluated in all.
-            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global
-                index.
+            consistent_read: Whether every write that was finished before is seen. It costs twice as much, and is not
+                possible on a global index.
             include_expired: Whether expired items are shown.
-            on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
+            on_error: The fate of an item that does not fit its class: it raises, is skipped, or goes to a function.
             timeout: Seconds for each page, or None for the client's.
 
         Raises:
@@ -221,10 +221,10 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             max_items: How many are returned in all.
             page_size: How many are evaluated per request, before the filter.
             max_evaluated: How many are evaluated in all.
-            consistent_read: Whether every write that was finished before is seen; twice the cost, and not of a global
-                index.
+            consistent_read: Whether every write that was finished before is seen. It costs twice as much, and is not
+                possible on a global index.
             include_expired: Whether expired items are shown.
-            on_error: What happens to an item that does not fit its class: it raises, is skipped, or goes to a function.
+            on_error: The fate of an item that does not fit its class: it raises, is skipped, or goes to a function.
             timeout: Seconds for each page, or None for the client's.
 
         Raises:

@@ -45,14 +45,14 @@ class TableBulk(TablePart[ModelT]):
         read_units_per_second: float | None = None,
         timeout: float | None = None,
     ) -> GetMany[KeyLike[ModelT], ModelT]:
-        """Read items by key, any number of them; a key that comes twice is read once.
+        """Read items by key, any number of them. A key that comes twice is read once.
 
         Args:
             keys: Keys, instances, or the values of a key of one attribute.
-            consistent_read: Whether every write that was finished before is seen; twice the cost.
+            consistent_read: Whether every write that was finished before is seen. It costs twice as much.
             include_expired: Whether expired items are shown.
-            concurrency: Requests under way at most; it adapts downwards while the service throttles.
-            read_units_per_second: Consume no more than this; None for no limit but the client's.
+            concurrency: Requests under way at most. It adapts downwards while the service throttles.
+            read_units_per_second: Consume no more than this. None for no limit but the client's.
             timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
 
         Returns:
@@ -61,9 +61,9 @@ class TableBulk(TablePart[ModelT]):
 
         Raises:
             ExpressionError: This is one key, not many, or an option means nothing.
-            BatchError: Keys were left unprocessed until the time was up; ``error.report.failed`` names them.
+            BatchError: Keys were left unprocessed until the time was up. ``error.report.failed`` names them.
 
-        Cost: one request for each 100 keys; read units as for `get`.
+        Cost: one request for each 100 keys, and read units as for `get`.
         """
         check_many("get_many", keys)
         check_at_least_one("get_many", concurrency=concurrency)
@@ -95,7 +95,7 @@ class TableBulk(TablePart[ModelT]):
                 first, second = await asyncio.gather(reads.get(one_key), reads.get(another_key))
 
         Args:
-            consistent_read: Whether every write that was finished before is seen; twice the cost.
+            consistent_read: Whether every write that was finished before is seen. It costs twice as much.
             include_expired: Whether expired items are shown.
             timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
         """
@@ -128,18 +128,18 @@ class TableBulk(TablePart[ModelT]):
         resume: StatePath | None = None,
         checkpoint_batches: int = 100,
     ) -> BulkWork:
-        """Put any number of items, 25 to a request, several requests at once; as `put`, without conditions.
+        """Put any number of items, 25 to a request, several requests at once, as `put` without conditions.
 
-        Items under one key are written in the order in which they come. What the service leaves unprocessed is sent
-        again, with growing pauses, until the batch's time is up. When something cannot be written no more of the input
-        is read, what is under way is finished, and `BatchError` says exactly what is left.
+        Items under one key are written in the order in which they come. Items that the service leaves
+        unprocessed are sent again, with growing pauses, until the batch's time is up. When something cannot be written
+        no more of the input is read, requests under way are finished, and `BatchError` lists exactly the rest.
 
         Args:
-            items: Any number of instances, as they come; no more of them are held than are under way.
-            concurrency: Requests under way at most; it adapts downwards while the service throttles.
-            write_units_per_second: Consume no more than this; None for no limit but the client's.
+            items: Any number of instances. The input is read as it is written: no more are held than are under way.
+            concurrency: Requests under way at most. It adapts downwards while the service throttles.
+            write_units_per_second: Consume no more than this. None for no limit but the client's.
             timeout: Seconds for each batch of 25, its repetitions and pauses included, or None for the client's.
-            on_error: ``"raise"``, or a function that takes each item that can never be written, an `UndoneWrite`; the
+            on_error: ``"raise"``, or a function that takes each item that can never be written, an `UndoneWrite`. The
                 load goes on then.
             progress: Called with the report as it grows, after every request.
             resume: A state file. A load that was killed goes on from its last checkpoint when it is begun again with
@@ -153,10 +153,10 @@ class TableBulk(TablePart[ModelT]):
 
         Raises:
             ExpressionError: The entity has a version or unique attributes, which a batch cannot check.
-            BatchError: Something was not written; ``error.report`` says what, and why.
+            BatchError: Something was not written. ``error.report`` lists it, each with its error.
             ResumeError: The input, or the table, is not the one that the state file is about.
 
-        Cost: one request for each 25 items; write units as for `put`.
+        Cost: one request for each 25 items, and write units as for `put`.
         """
         check_batchable(self._schema, "put")
         target, schema, runtime = self._target, self._schema, self._runtime
@@ -193,7 +193,7 @@ class TableBulk(TablePart[ModelT]):
         resume: StatePath | None = None,
         checkpoint_batches: int = 100,
     ) -> BulkWork:
-        """Delete any number of items by key, 25 to a request; one that is missing counts as deleted.
+        """Delete any number of items by key, 25 to a request. One that is missing counts as deleted.
 
         Args:
             keys: Keys, instances, of which the key alone counts, or the values of a key of one attribute.
@@ -210,10 +210,10 @@ class TableBulk(TablePart[ModelT]):
 
         Raises:
             ExpressionError: The entity has a version or unique attributes, which a batch cannot check.
-            BatchError: Something was not deleted; ``error.report`` says what, and why.
+            BatchError: Something was not deleted. ``error.report`` lists it, each with its error.
             ResumeError: The input, or the table, is not the one that the state file is about.
 
-        Cost: one request for each 25 items; a write unit for each KB of what is deleted.
+        Cost: one request for each 25 items, and a write unit for each KB of the deleted items.
         """
         check_batchable(self._schema, "delete")
         target = self._target

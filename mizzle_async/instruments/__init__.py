@@ -1,1 +1,1 @@
-"""Instruments of a client: what watches its calls."""
+"""Instruments, which watch the calls of a client."""

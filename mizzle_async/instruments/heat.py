@@ -1,7 +1,7 @@
-"""Hot partition keys: which of them consume how much, in bounded memory, and how it looks.
+"""Hot partition keys: the consumption of each, counted in bounded memory, and a plot of it.
 
 DynamoDB spreads a table over partitions by its partition keys, and each bears 3,000 read and 1,000 write units a second
-at most: a key that takes much more than its share is throttled while the table as a whole is idle.
+at most. A key that takes much more than its share is throttled while the table as a whole is idle.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 """
@@ -31,23 +31,23 @@ ModelT = TypeVar("ModelT")
 SHOWN: Final = 10
 BAR: Final = 30
 LONGEST_KEY: Final = 32
-MOST_RESOURCES: Final = 100
+RESOURCE_LIMIT: Final = 100
 
 
 class HeavyHitters(Generic[KeyT]):
     """Sums by key, exact for the heavy keys, in bounded memory: the space-saving sketch of Metwally and others.
 
-    A key that takes more than ``total / most`` is among them, whatever came before it. Of each, the sum is at most
-    ``error`` too high and never too low.
+    A key that takes more than ``total / limit`` is always among them. Of each, the sum is at most ``error`` too high
+    and never too low.
 
     Args:
-        most: Keys that are remembered.
+        limit: Keys that are remembered.
     """
 
-    __slots__ = ("_errors", "_heap", "_most", "_numbers", "_sums", "total")
+    __slots__ = ("_errors", "_heap", "_limit", "_numbers", "_sums", "total")
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._sums: dict[KeyT, float] = {}
         self._errors: dict[KeyT, float] = {}
         self._heap: list[tuple[float, int, KeyT]] = []
@@ -61,19 +61,19 @@ class HeavyHitters(Generic[KeyT]):
         if key in sums:
             sums[key] += weight
             return
-        if len(sums) < self._most:
+        if len(sums) < self._limit:
             sums[key] = weight
             heappush(self._heap, (weight, next(self._numbers), key))
             return
-        least, victim = self._least()
+        smallest, victim = self._smallest()
         del sums[victim]
         self._errors.pop(victim, None)
-        sums[key] = least + weight
-        self._errors[key] = least
-        heapreplace(self._heap, (least + weight, next(self._numbers), key))
+        sums[key] = smallest + weight
+        self._errors[key] = smallest
+        heapreplace(self._heap, (smallest + weight, next(self._numbers), key))
 
-    def _least(self) -> tuple[float, KeyT]:
-        """Find the smallest sum; the heap holds sums as they were, and is corrected on the way."""
+    def _smallest(self) -> tuple[float, KeyT]:
+        """Find the smallest sum. The heap holds earlier sums, and is corrected on the way."""
         heap = self._heap
         while True:
             noted, _, key = heap[0]
@@ -96,7 +96,7 @@ class HeavyHitters(Generic[KeyT]):
 
 @frozen(eq=False, repr=False)
 class HotKey(Value):
-    """One partition key and what it consumed.
+    """One partition key and its consumption.
 
     Attributes:
         table: The table, or the table and the index.
@@ -115,13 +115,13 @@ class HotKey(Value):
 
 @frozen(eq=False, repr=False)
 class HeatReport(Value):
-    """Which partition keys are hot; ``print`` it for a plot. It shows key values.
+    """The hot partition keys. ``print`` it for a plot, which shows key values.
 
     Attributes:
         units: Capacity units of all keys.
         keys: The keys that are remembered, the hottest first.
         is_partial: Whether there are more keys than are remembered.
-        throttled: How often the service said that it throttled, by its reason and resource.
+        throttled: How often the service throttled, by its reason and resource.
     """
 
     units: float
@@ -131,12 +131,12 @@ class HeatReport(Value):
 
     @property
     def hottest_share(self) -> float:
-        """Which part of everything the hottest key takes, from 0 to 1."""
+        """The part of everything that the hottest key takes, from 0 to 1."""
         return self.keys[0].share if self.keys else 0.0
 
     @property
     def skew(self) -> float:
-        """How many times its fair share the hottest key takes; 1 where all take the same."""
+        """How many times its fair share the hottest key takes: 1 where all take the same."""
         return self.hottest_share * len(self.keys)
 
     @property
@@ -162,7 +162,7 @@ class HeatReport(Value):
             bar = "█" * max(1, round(BAR * key.units / shown[0].units)) if shown[0].units else ""
             units = f"{key.units:,.1f}" + (f" (-{key.error:,.1f})" if key.error else "")
             lines.append(f"{table:{widths[0]}}  {name:{widths[1]}}  {bar:{BAR}}  {key.share:6.1%}  {units}")
-        lines += [f"throttled {times:,} times: {what}" for what, times in self.throttled.items()]
+        lines += [f"throttled {times:,} times: {name}" for name, times in self.throttled.items()]
         return "\n".join(lines)
 
 
@@ -175,25 +175,25 @@ def _shortened(key: str) -> str:
 class Heat:
     """An instrument that finds hot partition keys: ``Client(instrument=heat)``, then ``print(heat.report())``.
 
-    It counts single reads and writes, batches and queries, by what the service says they consumed; of a batch, each key
-    by its part of the request. Scans, transactions and PartiQL have no one key, and are not counted.
+    It counts single reads and writes, batches and queries, by the consumption that the service reports. Of a batch it
+    counts each key by its part of the request. Scans, transactions and PartiQL have no single key, and are not counted.
 
     Args:
-        keys: Partition keys that are remembered; a hotter one takes the place of the coldest.
+        keys: Partition keys that are remembered. A hotter one takes the place of the coldest.
     """
 
     def __init__(self, *, keys: int = 1_000) -> None:
-        self._most = keys
+        self._limit = keys
         self._sketch: HeavyHitters[tuple[str, str]] = HeavyHitters(keys)
         self._throttled: Counter[str] = Counter()
 
     def call_finished(self, call: CallRecord) -> None:
-        """Take note of what the service says about throttling."""
+        """Count the throttling that the service reports."""
         if isinstance(call.error, ThrottledError):
             for reason in call.error.reasons:
-                what = f"{reason.reason} {reason.resource}".strip()
-                if what in self._throttled or len(self._throttled) < MOST_RESOURCES:
-                    self._throttled[what] += 1
+                name = f"{reason.reason} {reason.resource}".strip()
+                if name in self._throttled or len(self._throttled) < RESOURCE_LIMIT:
+                    self._throttled[name] += 1
 
     def call_answered(self, request: Sendable[Any], answer: WireResponse) -> None:
         """Count an operation that was answered.
@@ -212,7 +212,7 @@ class Heat:
 
     @classmethod
     def estimate(cls, table: TablePart[ModelT], items: Iterable[ModelT], /, *, max_items: int = 10_000) -> HeatReport:
-        """Estimate how a load would spread over partition keys, from a sample of its input; nothing is sent.
+        """Estimate how a load would spread over partition keys, from a sample of its input. Nothing is sent.
 
         Args:
             table: The handle of the table, from `Client.table`.
@@ -220,7 +220,7 @@ class Heat:
             max_items: How many of them are looked at.
 
         Returns:
-            Write units by partition key, estimated from sizes; print it for a plot.
+            Write units by partition key, estimated from sizes. Print it for a plot.
         """
         heat = cls()
         target = target_of(table)
@@ -236,17 +236,17 @@ class Heat:
         self._sketch.add((table, key), units)
 
     def report(self) -> HeatReport:
-        """Return what was counted so far."""
+        """Return the report of everything counted so far."""
         total = self._sketch.total
         keys = tuple(
             HotKey(table, key, units, error, units / total if total else 0.0)
             for (table, key), units, error in self._sketch.top()
         )
-        return HeatReport(total, keys, len(keys) >= self._most, dict(self._throttled.most_common()))
+        return HeatReport(total, keys, len(keys) >= self._limit, dict(self._throttled.most_common()))
 
     def reset(self) -> None:
         """Forget everything."""
-        self._sketch = HeavyHitters(self._most)
+        self._sketch = HeavyHitters(self._limit)
         self._throttled.clear()
 
     def __repr__(self) -> str:

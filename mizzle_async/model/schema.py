@@ -76,11 +76,6 @@ class AttributeSchema(Value):
         return Optional[stored_as] if self.optional else stored_as  # noqa: UP045  (it may be no class)
 
     @property
-    def has_default(self) -> bool:
-        """Whether an instance can be made without it."""
-        return self.default is not NOTHING
-
-    @property
     def is_automatic(self) -> bool:
         """Whether the library sets it, as it does the version and the two timestamps."""
         return self.role is not None and self.role.is_automatic

@@ -1,6 +1,6 @@
-"""Read, change, write, and again when somebody else was faster: what `Table.modify` does.
+"""The work of `Table.modify`: read, change, write, and again when another writer was faster.
 
-It knows one thing about versions: a conflict tells what is stored.
+It knows one thing about versions: the error of a conflict carries the stored item.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
 
 Change: TypeAlias = Callable[[ModelT], ModelT | Awaitable[ModelT]]
-"""What an item shall be, given what it is; it may be asynchronous, and is called again after a conflict."""
+"""Returns the new state of an item from its current one. It may be asynchronous. A conflict calls it again."""
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 2.0
@@ -45,11 +45,11 @@ class Modification(Generic[ModelT]):
         target: The table.
         port: The client.
         read: Builds the reading of the item.
-        write: Builds the smallest update from the item as it was to the instance as it shall be, checking a version; it
-            is told what is left of the time, and what is stored.
+        write: Builds the smallest update, under a version, from the item as it was, the new instance, the remaining
+            seconds, and the stored item.
         change: The caller's.
-        attempts: Writes tried at most; None for as many as fit the time.
-        timeout: Seconds for everything; None for the client's.
+        attempts: Writes tried at most, or None for as many as fit the time.
+        timeout: Seconds for everything, or None for the client's.
     """
 
     target: Target[ModelT]
@@ -68,9 +68,10 @@ class Modification(Generic[ModelT]):
 
         Raises:
             ItemNotFoundError: There is no such item.
-            VersionConflictError: Somebody else was faster, as often as ``attempts`` or the time allow.
+            VersionConflictError: Other writers were faster, as often as ``attempts`` or the time allow.
             DeadlineExceededError: The time is up.
-            OutcomeUnknownError: A write's answer was lost, and what is stored does not tell what became of it.
+            OutcomeUnknownError: The answer to a write was lost, and the stored item does not show whether it was
+                applied.
         """
         loop = asyncio.get_running_loop()
         timeout = self.port.timeout if self.timeout is None else self.timeout
@@ -80,7 +81,7 @@ class Modification(Generic[ModelT]):
         while True:
             if current is None:
                 current = await self._within(timeout, self.read(ends - loop.time()))
-            # What the change raises is the caller's own, be it a conflict or a deadline of another call.
+            # An error of the change is the caller's own, even a conflict or a deadline of another call.
             write = await self._changed(*current, ends, timeout)
             try:
                 return await self._within(timeout, write)
@@ -91,7 +92,7 @@ class Modification(Generic[ModelT]):
                 current = await self._next(error, conflicts, ends)
 
     async def _within(self, timeout: float, operation: Awaitable[ResultT]) -> ResultT:
-        """Send an operation, which was given what is left: a deadline names the number that was given for all."""
+        """Send an operation within the remaining time. A deadline names the timeout of the whole modification."""
         try:
             return await operation
         except DeadlineExceededError as error:
@@ -100,7 +101,7 @@ class Modification(Generic[ModelT]):
             raise
 
     async def _changed(self, stored: Item, current: ModelT, ends: float, timeout: float) -> UpdateItem[ModelT]:
-        """Ask for the change, and return the update that it comes to."""
+        """Call the change, and return the update to its result."""
         target = self.target
         schema = target.schema
         # Before the change is called, which may change the instance itself.
@@ -123,8 +124,8 @@ class Modification(Generic[ModelT]):
                 ) from error
         if not isinstance(changed, schema.cls):
             raise ExpressionError(
-                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance as it shall be "
-                "stored, `return evolve(item, …)`"
+                f"{schema.entity}: the change returned {type(changed).__name__}: return the instance to be stored, "
+                "`return evolve(item, …)`"
             )
         return self.write(before, version, changed, ends - asyncio.get_running_loop().time(), stored)
 
@@ -132,9 +133,9 @@ class Modification(Generic[ModelT]):
         return f"timeout of {timeout:g} seconds exceeded while modifying {self.target.schema.entity}"
 
     async def _next(self, error: MizzleError, conflicts: int, ends: float) -> tuple[Item, ModelT] | None:
-        """Return the item to go on with, or None where it must be read again; raise where the time is up."""
+        """Return the item to go on with, or None where it must be read again. Raise the error where the time is up."""
         if conflicts == 1 and isinstance(error, VersionConflictError) and error.item is not None:
-            # The conflict has just told what is stored: no pause, no read.
+            # The conflict has just brought the stored item: no pause, no read.
             return error.item, self.target.codec.decode(error.item)
         pause = self.port.random() * min(FIRST_PAUSE * 2.0 ** min(conflicts - 1, 64), LONGEST_PAUSE)
         if asyncio.get_running_loop().time() + pause >= ends:
@@ -144,7 +145,7 @@ class Modification(Generic[ModelT]):
 
 
 def check_attempts(attempts: object, entity: str) -> None:
-    """Refuse what bounds nothing.
+    """Raise unless the number of attempts is a limit.
 
     Raises:
         ExpressionError: It is neither None nor a positive integer.
@@ -154,7 +155,7 @@ def check_attempts(attempts: object, entity: str) -> None:
 
 
 def _is_conflict(error: MizzleError) -> bool:
-    """Tell whether somebody else was faster, which a further attempt may mend."""
+    """Return whether another writer was faster, so that a further attempt may succeed."""
     if isinstance(error, TransactionCanceledError):
         codes = {reason.code for reason in error.reasons} - {None}
         return codes == {_CONFLICT_REASON}

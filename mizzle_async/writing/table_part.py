@@ -42,7 +42,7 @@ class TablePart(Generic[ModelT]):
         return item
 
     def _now(self) -> float:
-        """Return the time for stamps and time to live; 0 where the entity has neither."""
+        """Return the time for stamps and time to live, or 0 where the entity has neither."""
         return self._runtime.now() if self._stamped else 0.0
 
 

@@ -53,7 +53,7 @@ class TableWrites(TablePart[ModelT]):
         """Write a new item, and return it as stored.
 
         Args:
-            item: The instance; it is not changed.
+            item: The instance. It is not changed.
             timeout: Seconds for the whole call, or None for the client's.
 
         Raises:
@@ -61,8 +61,8 @@ class TableWrites(TablePart[ModelT]):
             ItemExistsError: Awaited: an item exists under its key.
             UniqueConstraintError: Awaited: another item has the value of a unique attribute.
 
-        Cost: one request; a write unit for each KB of the item. With unique attributes twice that, and two units for
-            each of them.
+        Cost: one request, and a write unit for each KB of the item. With unique attributes twice that, and two units
+            for each of them.
         """
         now = self._now()
         encoded = self._target.codec.encode_new(item)
@@ -74,17 +74,17 @@ class TableWrites(TablePart[ModelT]):
         return unique_insert(plain, self._runtime.new_token()) if self._schema.unique else plain
 
     def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
-        """Write a whole item in place of whatever was there, undeclared attributes included, and return it as stored.
+        """Write a whole item in place of any other under its key, undeclared attributes included. Return it as stored.
 
         Args:
-            item: The instance; it is not changed.
+            item: The instance. It is not changed.
             timeout: Seconds for the whole call, or None for the client's.
 
         Raises:
             ExpressionError: The entity has a version, which this could not check, or unique attributes.
             MarshallingError: The item does not fit its class.
 
-        Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
+        Cost: one request, and a write unit for each KB of the larger of the new item and the one it replaces.
         """
         schema = self._schema
         refuse_unique(schema, "put()", ".insert() for a new item, .patch(old, to=new) for one that was read")
@@ -99,13 +99,13 @@ class TableWrites(TablePart[ModelT]):
         return PutItem(self._target, item=encoded, now=now, timeout=timeout)
 
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
-        """Write every declared attribute of an item that must exist; those that the class does not declare survive.
+        """Write every declared attribute of an item that must exist. All others survive.
 
         Undeclared members of documents inside it survive too: in maps and documents those under the same name, in lists
         those of the element that is equal, or else at the same position.
 
         Args:
-            item: The instance; it is not changed.
+            item: The instance. It is not changed.
             timeout: Seconds for the whole call, or None for the client's.
 
         Raises:
@@ -114,8 +114,8 @@ class TableWrites(TablePart[ModelT]):
             ItemNotFoundError: Awaited: there is no such item.
             VersionConflictError: Awaited: another writer changed the item since the instance was read.
 
-        Cost: one request; a write unit for each KB of the larger of the item before and after. One more where stored
-            documents have other members than the new ones.
+        Cost: one request, and a write unit for each KB of the larger of the item before and after. One more where
+            stored documents have other members than the new ones.
         """
         schema = self._schema
         refuse_unique(schema, "replace()", ".patch(old, to=new)")
@@ -154,9 +154,9 @@ class TableWrites(TablePart[ModelT]):
             ExpressionError: This is no key of the table, or an instance that was never stored.
             MarshallingError: A value does not fit its key attribute.
             ItemNotFoundError: Awaited: there is no such item.
-            VersionConflictError: Awaited: somebody wrote the item since the instance was read.
+            VersionConflictError: Awaited: another writer changed the item since the instance was read.
 
-        Cost: one request; a write unit for each KB of the larger of the item before and after.
+        Cost: one request, and a write unit for each KB of the larger of the item before and after.
         """
         return UpdateItem(
             self._target,
@@ -172,7 +172,7 @@ class TableWrites(TablePart[ModelT]):
     def upsert(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> UpdateItem[ModelT]:
-        """Change attributes of an item, creating it if it is missing; the clauses must give every required attribute.
+        """Change attributes of an item, creating it if it is missing. The clauses must give every required attribute.
 
         Args:
             key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
@@ -183,8 +183,8 @@ class TableWrites(TablePart[ModelT]):
             ExpressionError: This is no key of the table.
             MarshallingError: A value does not fit its key attribute.
 
-        Cost: one request; a write unit for each KB of the larger of the item before and after. Two more requests where
-            an expired item is in the way.
+        Cost: one request, and a write unit for each KB of the larger of the item before and after. Two more requests
+            where an expired item is in the way.
         """
         return UpdateItem(
             self._target,
@@ -198,11 +198,11 @@ class TableWrites(TablePart[ModelT]):
         )
 
     def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
-        """Turn one state of an item into another by the smallest update; where they are equal, nothing is sent.
+        """Turn one state of an item into another by the smallest update. Where they are equal, nothing is sent.
 
         No other writer's change is lost in silence. Other attributes, entries of maps, members of documents and
         elements of a top-level set keep the changes of others. A list, a nested set or another value with parts that
-        must be written whole is written only if it still is what was read, and a change inside a union of classes only
+        must be written whole is written only if it is still as it was read, and a change inside a union of classes only
         if the class still is the same. Single values are assigned: of two writers of one the later one wins. Members
         that no class declares survive, in lists of documents too. Where the entity has a version, that is checked.
 
@@ -220,9 +220,10 @@ class TableWrites(TablePart[ModelT]):
             UniqueConstraintError: Awaited: another item has the value of a unique attribute.
             ConditionalCheckFailedError: Awaited: another writer changed a value that the patch would overwrite.
 
-        Cost: one request; a write unit for each KB of the larger of the item before and after. With unique attributes
-            twice that, and up to four units for each one that changes. Where a value that is written whole is stored in
-            another form than the class gives it (undeclared members, a default that is not stored), one more request.
+        Cost: one request, and a write unit for each KB of the larger of the item before and after. With unique
+            attributes twice that, and up to four units for each one that changes. Where a value that is written whole
+            is stored in another form than the class gives it (undeclared members, a default that is not stored), one
+            more request.
         """
         schema, codec = self._schema, self._target.codec
         if old is to:
@@ -246,8 +247,8 @@ class TableWrites(TablePart[ModelT]):
 
         Args:
             old: The instance as it was read, encoded.
-            version: The version to check; None to check none.
-            to: The instance as it shall be.
+            version: The version to check, or None to check none.
+            to: The new state.
             timeout: Seconds for the whole call, or None for the client's.
             stored: The item as it was read, with all that its class does not declare.
             as_read: Whether every attribute that changes must still be as ``stored`` has it.
@@ -291,19 +292,7 @@ class TableWrites(TablePart[ModelT]):
         )
         return unique_patch(plain, old, new, self._runtime.new_token()) if schema.unique else plain
 
-    def patch_stored(
-        self, item: Item, old: ModelT, /, *, to: ModelT, timeout: float | None = None
-    ) -> UpdateItem[ModelT]:
-        """Turn an item as it is stored into what it shall be, unless somebody changed meanwhile what this changes.
-
-        What both instances have stays as it is stored, with all that their class does not declare.
-
-        Args:
-            item: The item in DynamoDB's JSON, as it was read.
-            old: The same, decoded.
-            to: The instance as it shall be.
-            timeout: Seconds for the whole call, or None for the client's.
-        """
+    def _patch_stored(self, item: Item, old: ModelT, to: ModelT, timeout: float | None) -> UpdateItem[ModelT]:
         schema = self._schema
         # An item from before the entity had a version reads as version 0, and is given one.
         version = None if schema.version is None else getattr(old, schema.version.field)
@@ -326,14 +315,14 @@ class TableWrites(TablePart[ModelT]):
         timeout: float | None = None,
         **attributes: Any,
     ) -> ModelT:
-        """Read an item, change it and write it under its version; when somebody else was faster, do it again.
+        """Read an item, change it and write it under its version. When another writer was faster, do it again.
 
         Args:
             key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
-            change: Takes the instance and returns it as it shall be: ``lambda order: evolve(order, status=…)``. It may
-                be asynchronous; it is called again after a conflict, with what is stored then. Without a difference
-                nothing is written.
-            attempts: Writes tried at most; None for as many as fit the time.
+            change: Takes the instance and returns the new one: ``lambda order: evolve(order, status=…)``. It may be
+                asynchronous. It is called again after a conflict, with the item as it is stored then. Without a
+                difference nothing is written.
+            attempts: Writes tried at most, or None for as many as fit the time.
             timeout: Seconds for everything, or None for the client's.
             **attributes: The key attributes by name.
 
@@ -343,16 +332,17 @@ class TableWrites(TablePart[ModelT]):
         Raises:
             ExpressionError: The entity has no version, there is no change, or this is no key of the table.
             ItemNotFoundError: There is no such item.
-            VersionConflictError: Somebody else was faster, as often as ``attempts`` or the time allow.
+            VersionConflictError: Other writers were faster, as often as ``attempts`` or the time allow.
             DeadlineExceededError: The time is up.
-            OutcomeUnknownError: A write's answer was lost, and what is stored does not tell what became of it.
+            OutcomeUnknownError: The answer to a write was lost, and the stored item does not show whether it was
+                applied.
 
-        Cost: a consistent read, and an update; after the first conflict an update, after each further one both.
+        Cost: a consistent read and an update. After the first conflict another update, after each further one both.
         """
         schema = self._schema
         if schema.version is None:
             raise ExpressionError(
-                f"{schema.entity}: .modify() finds out by the version whether somebody else was faster: declare one, "
+                f"{schema.entity}: .modify() finds out by the version whether another writer was faster: declare one, "
                 "`version: Attribute[int] = attribute(default=0, version=True)`"
             )
         if not callable(change):
@@ -385,13 +375,13 @@ class TableWrites(TablePart[ModelT]):
             **attributes: The key attributes by name.
 
         Raises:
-            ExpressionError: This is no key of the table, or an instance that was never stored; with unique attributes,
+            ExpressionError: This is no key of the table, or an instance that was never stored. With unique attributes:
                 this is not an instance.
             MarshallingError: A value does not fit its key attribute.
-            VersionConflictError: Awaited: somebody wrote or deleted the item since the instance was read.
+            VersionConflictError: Awaited: another writer changed or deleted the item since the instance was read.
 
-        Cost: one request; a write unit for each KB of the item. With unique attributes twice that, and two units for
-            each of them.
+        Cost: one request, and a write unit for each KB of the item. With unique attributes twice that, and two units
+            for each of them.
         """
         schema = self._schema
         plain: DeleteItem[ModelT] = DeleteItem(
@@ -423,20 +413,38 @@ class TableWrites(TablePart[ModelT]):
         """
         return CheckItem(self._target, self._key(key, attributes), version=self._version(key, "check"), now=self._now())
 
-    def _version(self, given: object, verb: str) -> int | None:
-        """Return the version of an instance; None where no instance was given, or its entity counts none."""
+    def _version(self, key: object, verb: str) -> int | None:
+        """Return the version of an instance, or None where this is no instance, or its entity counts no versions."""
         schema = self._schema
-        if schema.version is None or not isinstance(given, schema.cls):
+        if schema.version is None or not isinstance(key, schema.cls):
             return None
-        return stored_version(schema, given, verb)
+        return stored_version(schema, key, verb)
 
     def _write_id(self) -> str | None:
-        """Return what a versioned item stores beside its version; None where there is none."""
+        """Return the id that a versioned item stores beside its version, or None without versions."""
         return None if self._schema.version is None else self._runtime.new_write_id()
 
 
+def patch_stored(
+    table: TableWrites[ModelT], item: Item, old: ModelT, /, *, to: ModelT, timeout: float | None = None
+) -> UpdateItem[ModelT]:
+    """Turn an item as it is stored into a new state, unless another writer changes meanwhile what this changes.
+
+    Attributes that are equal in both instances stay as they are stored, and so do all that their class does not
+    declare.
+
+    Args:
+        table: The handle of the table.
+        item: The item in DynamoDB's JSON, as it was read.
+        old: The same, decoded.
+        to: The new state.
+        timeout: Seconds for the whole call, or None for the client's.
+    """
+    return table._patch_stored(item, old, to, timeout)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
 def _difference(codec: EntityCodec[Any], before: Item, after: Item, stored: Item | None) -> Difference:
-    """Return the difference of two items; of what is stored, where that encodes to the first one."""
+    """Return the difference of two items: from the stored item, where that encodes to the first one."""
     try:
         return diff(codec, before, after, stored)
     except Overtaken:  # a default or a hook of the caller's gives another value each time

@@ -101,6 +101,7 @@ OWNERS = {
     "airportsdata": ("cli.demo",),
     "pytest": ("testing.plugin",),
     "opentelemetry": ("integrations",),
+    "trustme": ("testing.tls",),
 }
 
 PURE = (*PURE_STACK, "wire.retry")

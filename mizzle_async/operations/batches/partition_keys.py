@@ -19,8 +19,6 @@ Touched: TypeAlias = tuple[str, str, float]
 def touched(operation: object) -> list[Touched]:
     """Return the partition keys that an operation is about; none for scans, transactions and statements."""
     if not isinstance(operation, Operation):
-        operation = getattr(operation, "operation", None)  # it is metered
-    if not isinstance(operation, Operation):
         return []
     target = operation.sending.target
     table: str = target.table
