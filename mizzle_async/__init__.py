@@ -1,124 +1,129 @@
 """An asyncio-native, fully typed client library for Amazon DynamoDB: everything public is imported from here."""
 
-from mizzle_async.bulk.exports import ExportTarget
-from mizzle_async.bulk.send_all import OperationOutcome, SendAll
-from mizzle_async.bulk.sweeps import ResumableItems
-from mizzle_async.bulk.writer import Writer
-from mizzle_async.errors import (
-    AccessDeniedError,
-    AppliedWriteError,
-    BatchError,
-    CancellationReason,
-    ClientStateError,
-    ConditionalCheckFailedError,
-    CorruptResponseError,
-    CredentialsError,
-    DeadlineExceededError,
-    DuplicateItemError,
-    ExpiredTokenError,
-    ExpressionError,
-    IdempotentParameterMismatchError,
-    IncompleteSignatureError,
-    InternalServerError,
-    InvalidCursorError,
-    InvalidSignatureError,
-    ItemCollectionLimitWarning,
-    ItemCollectionSizeLimitExceededError,
-    ItemExistsError,
-    ItemNotFoundError,
-    LimitError,
-    LimitExceededError,
-    MarshallingError,
-    MissingAuthenticationTokenError,
-    MizzleError,
-    MizzleWarning,
-    ModelError,
-    MultipleItemsError,
-    OutcomeUnknownError,
-    PoolTimeoutError,
-    ProxyError,
-    ReplicatedWriteConflictError,
-    RequestTooLargeError,
-    ResourceInUseError,
-    ResourceNotFoundError,
-    ResumeError,
-    SerializationError,
-    ServiceError,
-    ServiceUnavailableError,
-    ThrottledError,
-    TransactionCanceledError,
-    TransactionConflictError,
-    TransactionInProgressError,
-    TransportError,
-    UnawaitedOperationWarning,
-    UnindexedFilterWarning,
-    UniqueConstraintError,
-    UnknownOperationError,
-    UnrecognizedClientError,
-    ValidationError,
-    VersionConflictError,
-)
-from mizzle_async.expressions import (
-    AttributePath,
-    Condition,
-    Operand,
-    PartitionKeyCondition,
-    PartitionKeyPath,
-    SortKeyCondition,
-    SortKeyPath,
-)
-from mizzle_async.flow.pace import Throughput
-from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError
-from mizzle_async.flow.work import BulkWork
-from mizzle_async.handles.client import Client
-from mizzle_async.handles.query import ProjectedQuery, Query
-from mizzle_async.handles.statement import Statement, parameter
-from mizzle_async.handles.table import Table
-from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
-from mizzle_async.marshalling import configure_converter, make_converter
-from mizzle_async.model import (
-    Attribute,
-    GlobalSecondaryIndex,
-    LocalSecondaryIndex,
-    PartitionKey,
-    SecondaryIndex,
-    SortKey,
-    asdict,
-    attribute,
-    document,
-    entity,
-    evolve,
-)
-from mizzle_async.operations import (
-    Capacity,
-    CheckItem,
-    DeleteItem,
-    ExactlyOnce,
-    ExecuteBatch,
-    ExecuteTransaction,
-    Explanation,
-    GetItem,
-    Key,
-    Operation,
-    PutItem,
-    ReplaceItem,
-    StatementResult,
-    Transactable,
-    TransactGet,
-    TransactWrite,
-    UpdateItem,
-    identifier,
-)
-from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
-from mizzle_async.reading.by_key import GetMany
-from mizzle_async.reading.coalescing import CoalescedReads
-from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
-from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
-from mizzle_async.wire.calls import PipelineStatistics
-from mizzle_async.wire.hedge_policy import HedgePolicy
-from mizzle_async.wire.pool.config import HostStatistics, PoolConfig, PoolStatistics
-from mizzle_async.wire.retry import RetryPolicy
-from mizzle_async.wire.settings import Credentials
+from typing import TYPE_CHECKING
+
+from mizzle_async.late import late_names
+
+if TYPE_CHECKING:
+    from mizzle_async.bulk.exports import ExportTarget
+    from mizzle_async.bulk.send_all import OperationOutcome, SendAll
+    from mizzle_async.bulk.sweeps import ResumableItems
+    from mizzle_async.bulk.writer import Writer
+    from mizzle_async.errors import (
+        AccessDeniedError,
+        AppliedWriteError,
+        BatchError,
+        CancellationReason,
+        ClientStateError,
+        ConditionalCheckFailedError,
+        CorruptResponseError,
+        CredentialsError,
+        DeadlineExceededError,
+        DuplicateItemError,
+        ExpiredTokenError,
+        ExpressionError,
+        IdempotentParameterMismatchError,
+        IncompleteSignatureError,
+        InternalServerError,
+        InvalidCursorError,
+        InvalidSignatureError,
+        ItemCollectionLimitWarning,
+        ItemCollectionSizeLimitExceededError,
+        ItemExistsError,
+        ItemNotFoundError,
+        LimitError,
+        LimitExceededError,
+        MarshallingError,
+        MissingAuthenticationTokenError,
+        MizzleError,
+        MizzleWarning,
+        ModelError,
+        MultipleItemsError,
+        OutcomeUnknownError,
+        PoolTimeoutError,
+        ProxyError,
+        ReplicatedWriteConflictError,
+        RequestTooLargeError,
+        ResourceInUseError,
+        ResourceNotFoundError,
+        ResumeError,
+        SerializationError,
+        ServiceError,
+        ServiceUnavailableError,
+        ThrottledError,
+        TransactionCanceledError,
+        TransactionConflictError,
+        TransactionInProgressError,
+        TransportError,
+        UnawaitedOperationWarning,
+        UnindexedFilterWarning,
+        UniqueConstraintError,
+        UnknownOperationError,
+        UnrecognizedClientError,
+        ValidationError,
+        VersionConflictError,
+    )
+    from mizzle_async.expressions import (
+        AttributePath,
+        Condition,
+        Operand,
+        PartitionKeyCondition,
+        PartitionKeyPath,
+        SortKeyCondition,
+        SortKeyPath,
+    )
+    from mizzle_async.flow.pace import Throughput
+    from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError
+    from mizzle_async.flow.work import BulkWork
+    from mizzle_async.handles.client import Client
+    from mizzle_async.handles.query import ProjectedQuery, Query
+    from mizzle_async.handles.statement import Statement, parameter
+    from mizzle_async.handles.table import Table
+    from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
+    from mizzle_async.marshalling import configure_converter, make_converter
+    from mizzle_async.model import (
+        Attribute,
+        GlobalSecondaryIndex,
+        LocalSecondaryIndex,
+        PartitionKey,
+        SecondaryIndex,
+        SortKey,
+        asdict,
+        attribute,
+        document,
+        entity,
+        evolve,
+    )
+    from mizzle_async.operations import (
+        Capacity,
+        CheckItem,
+        DeleteItem,
+        ExactlyOnce,
+        ExecuteBatch,
+        ExecuteTransaction,
+        Explanation,
+        GetItem,
+        Key,
+        Operation,
+        PutItem,
+        ReplaceItem,
+        StatementResult,
+        Transactable,
+        TransactGet,
+        TransactWrite,
+        UpdateItem,
+        identifier,
+    )
+    from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
+    from mizzle_async.reading.by_key import GetMany
+    from mizzle_async.reading.coalescing import CoalescedReads
+    from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
+    from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
+    from mizzle_async.wire.calls import PipelineStatistics
+    from mizzle_async.wire.hedge_policy import HedgePolicy
+    from mizzle_async.wire.pool.config import HostStatistics, PoolConfig, PoolStatistics
+    from mizzle_async.wire.retry import RetryPolicy
+    from mizzle_async.wire.settings import Credentials
 
 __all__ = [
     "AccessDeniedError",
@@ -251,6 +256,60 @@ __all__ = [
     "parameter",
 ]
 
-# Where the names live, as tracebacks, pickles and help pages say it.
-for _name in __all__:
-    globals()[_name].__module__ = __name__
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = late_names(
+        __name__,
+        {
+            "bulk.exports": "ExportTarget",
+            "bulk.send_all": "OperationOutcome SendAll",
+            "bulk.sweeps": "ResumableItems",
+            "bulk.writer": "Writer",
+            "errors": (
+                "AccessDeniedError AppliedWriteError BatchError CancellationReason ClientStateError "
+                "ConditionalCheckFailedError CorruptResponseError CredentialsError DeadlineExceededError "
+                "DuplicateItemError ExpiredTokenError ExpressionError IdempotentParameterMismatchError "
+                "IncompleteSignatureError InternalServerError InvalidCursorError InvalidSignatureError "
+                "ItemCollectionLimitWarning ItemCollectionSizeLimitExceededError ItemExistsError "
+                "ItemNotFoundError LimitError LimitExceededError MarshallingError "
+                "MissingAuthenticationTokenError MizzleError MizzleWarning ModelError MultipleItemsError "
+                "OutcomeUnknownError PoolTimeoutError ProxyError ReplicatedWriteConflictError "
+                "RequestTooLargeError ResourceInUseError ResourceNotFoundError ResumeError SerializationError "
+                "ServiceError ServiceUnavailableError ThrottledError TransactionCanceledError "
+                "TransactionConflictError TransactionInProgressError TransportError UnawaitedOperationWarning "
+                "UnindexedFilterWarning UniqueConstraintError UnknownOperationError UnrecognizedClientError "
+                "ValidationError VersionConflictError"
+            ),
+            "expressions": (
+                "AttributePath Condition Operand PartitionKeyCondition PartitionKeyPath SortKeyCondition SortKeyPath"
+            ),
+            "flow.pace": "Throughput",
+            "flow.report": "BatchReport UndoneWrite WorkStoppedError",
+            "flow.work": "BulkWork",
+            "handles.client": "Client",
+            "handles.query": "ProjectedQuery Query",
+            "handles.statement": "Statement parameter",
+            "handles.table": "Table",
+            "instruments.heat": "Heat HeatReport HotKey",
+            "marshalling": "configure_converter make_converter",
+            "model": (
+                "Attribute GlobalSecondaryIndex LocalSecondaryIndex PartitionKey SecondaryIndex SortKey asdict "
+                "attribute document entity evolve"
+            ),
+            "operations": (
+                "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem "
+                "Key Operation PutItem ReplaceItem StatementResult Transactable TransactGet TransactWrite "
+                "UpdateItem identifier"
+            ),
+            "operations.tables.definition": "IndexDescription TableDescription",
+            "reading.by_key": "GetMany",
+            "reading.coalescing": "CoalescedReads",
+            "reading.iterators": "ItemIterator Page PageIterator Stream",
+            "types": "CallRecord Instrument Outcome ThrottlingReason",
+            "wire.calls": "PipelineStatistics",
+            "wire.hedge_policy": "HedgePolicy",
+            "wire.pool.config": "HostStatistics PoolConfig PoolStatistics",
+            "wire.retry": "RetryPolicy",
+            "wire.settings": "Credentials",
+        },
+        public=True,
+    )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.loads import LoadOptions, load
-from mizzle_async.bulk.send_all import SendAll
-from mizzle_async.bulk.write_engine import OnUndone, Progress
-from mizzle_async.bulk.writer import Writer
 from mizzle_async.flow.ports import write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.operations import Operation, Target, check_at_least_one, operation_entry
 from mizzle_async.writing.table_part import target_of
+
+if TYPE_CHECKING:
+    from mizzle_async.bulk.checkpoints import StatePath
+    from mizzle_async.bulk.send_all import SendAll
+    from mizzle_async.bulk.write_engine import OnUndone, Progress
+    from mizzle_async.bulk.writer import Writer
 
 ResultT = TypeVar("ResultT")
 
@@ -51,6 +52,8 @@ class ClientBulk(ClientPart):
             ExpressionError: One of them is neither a put nor a delete, or has a condition.
             BatchError: Something was not written. ``error.report`` lists it, each with its error.
         """
+        from mizzle_async.bulk.loads import LoadOptions, load
+
         entries = [operation_entry(operation, position) for position, operation in enumerate(operations)]
         options = LoadOptions(
             concurrency=concurrency,
@@ -89,6 +92,9 @@ class ClientBulk(ClientPart):
             on_error: As for `Table.put_many`, for items that the service refuses.
             progress: As for `Table.put_many`.
         """
+        from mizzle_async.bulk.loads import LoadOptions
+        from mizzle_async.bulk.writer import Writer
+
         options = LoadOptions(
             concurrency=concurrency,
             limiters=write_limiters(self._runtime, write_units_per_second),
@@ -116,6 +122,8 @@ class ClientBulk(ClientPart):
             An asynchronous iterator of each operation with its `OperationOutcome`, in the order in which they end. An
             operation that fails does not stop the others. Leaving the loop cancels what is under way.
         """
+        from mizzle_async.bulk.send_all import SendAll
+
         check_at_least_one("send_all", concurrency=concurrency)
         return SendAll(self._runtime, operations, concurrency)
 

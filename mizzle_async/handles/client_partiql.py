@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.expressions import Facet
 from mizzle_async.handles.client_part import ClientPart
-from mizzle_async.handles.statement import Parameter, Statement, plan_of
 from mizzle_async.marshalling import decode_any, encode_any
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -21,6 +20,9 @@ from mizzle_async.operations import (
     hidden_items,
 )
 from mizzle_async.types import AttributeValue, Item
+
+if TYPE_CHECKING:
+    from mizzle_async.handles.statement import Statement
 
 ModelT = TypeVar("ModelT")
 
@@ -87,6 +89,8 @@ class ClientPartiql(ClientPart):
 
         Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
         """
+        from mizzle_async.handles.statement import Statement
+
         options = ReadOptions(max_items=max_items, page_size=page_size, timeout=timeout)
         options.check("execute()")
         values = tuple(self._encode_parameter(each, number) for number, each in enumerate(parameters, start=1))
@@ -139,6 +143,8 @@ class ClientPartiql(ClientPart):
         return execute_transaction(self._catalog.spanning_target, plans_of(statements), statements, token, timeout)
 
     def _encode_parameter(self, value: Any, number: int) -> AttributeValue:
+        from mizzle_async.handles.statement import Parameter
+
         if isinstance(value, Parameter):
             owner = value.path.owner
             codec = self._catalog.codec(owner if isinstance(owner, EntitySchema) else self._catalog.schema_of(owner))
@@ -164,6 +170,8 @@ def plans_of(statements: tuple[Any, ...]) -> list[StatementPlan[Any]]:
     Raises:
         ExpressionError: One of them is no statement.
     """
+    from mizzle_async.handles.statement import Statement, plan_of
+
     for statement in statements:
         if not isinstance(statement, Statement):
             raise ExpressionError(

@@ -8,26 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.handles.table import Table
 from mizzle_async.model import EntitySchema, SharedTable
-from mizzle_async.operations.tables.definition import (
-    StreamView,
-    TableDescription,
-    TableOptions,
-    add_index_parameters,
-    create_parameters,
-    definition_of,
-    lifetime_of,
-    missing_indexes,
-    read_description,
-)
 from mizzle_async.types import Outcome
 from mizzle_async.writing.table_part import target_of
+
+if TYPE_CHECKING:
+    from mizzle_async.operations.tables.definition import StreamView, TableDescription, TableOptions
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
@@ -67,6 +59,8 @@ class ClientTables(ClientPart):
             ResourceInUseError: The table exists.
             DeadlineExceededError: It cannot be used yet. The service goes on creating it.
         """
+        from mizzle_async.operations.tables.definition import TableOptions
+
         options = TableOptions(
             read_units=read_units,
             write_units=write_units,
@@ -99,6 +93,8 @@ class ClientTables(ClientPart):
                 differ.
             DeadlineExceededError: Not all can be used yet.
         """
+        from mizzle_async.operations.tables.definition import TableOptions
+
         options = TableOptions(read_units=read_units, write_units=write_units)
         deadline = _Deadline(wait_timeout)
         handles = [self._handle(model) for model in models]
@@ -118,6 +114,8 @@ class ClientTables(ClientPart):
         Raises:
             ResourceNotFoundError: There is none.
         """
+        from mizzle_async.operations.tables.definition import read_description
+
         name = model if isinstance(model, str) else self._handle(model).name
         answer = await self._runtime.control("DescribeTable", {"TableName": name})
         return read_description(answer["Table"])
@@ -174,6 +172,8 @@ class ClientTables(ClientPart):
             return None
 
     async def _create(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
+        from mizzle_async.operations.tables.definition import create_parameters, definition_of
+
         wanted = definition_of(target_of(handle).schema, handle.name, hooked=target_of(handle).codec.hooked)
         await self._runtime.control("CreateTable", create_parameters(wanted, options))
         table = await self._ready(handle.name, deadline)
@@ -190,6 +190,8 @@ class ClientTables(ClientPart):
         return await self._ensure(last, options, deadline)
 
     async def _ensure(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
+        from mizzle_async.operations.tables.definition import add_index_parameters, definition_of, missing_indexes
+
         wanted = definition_of(target_of(handle).schema, handle.name, hooked=target_of(handle).codec.hooked)
         table = await self._described(handle.name)
         if table is None:
@@ -206,6 +208,8 @@ class ClientTables(ClientPart):
         return table
 
     async def _ensure_time_to_live(self, schema: EntitySchema, name: str) -> None:
+        from mizzle_async.operations.tables.definition import lifetime_of
+
         lifetime = lifetime_of(schema)
         if lifetime is None:
             return

@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from attrs import evolve, frozen
 
-from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.exports import ExportOptions, ExportTarget, export
-from mizzle_async.bulk.migrations import ChangeOptions, Migration, Rewrite
-from mizzle_async.bulk.sweeps import ResumableItems
-from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import MizzleError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
@@ -22,6 +17,13 @@ from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_not
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
 from mizzle_async.types import WirePayload
+
+if TYPE_CHECKING:
+    from mizzle_async.bulk.checkpoints import StatePath
+    from mizzle_async.bulk.exports import ExportTarget
+    from mizzle_async.bulk.migrations import Rewrite
+    from mizzle_async.bulk.sweeps import ResumableItems
+    from mizzle_async.bulk.write_engine import OnUndone, Progress
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -92,6 +94,8 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
             ExpressionError: ``checkpoint_pages`` is no number of pages, or the query has ``max_items``.
             ResumeError: The file is about something else.
         """
+        from mizzle_async.bulk.sweeps import ResumableItems
+
         return ResumableItems(self._reader, self._plan, path, checkpoint_pages)
 
     def export(
@@ -121,6 +125,8 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
 
         Cost: read units as for reading it.
         """
+        from mizzle_async.bulk.exports import ExportOptions, export
+
         options = ExportOptions(
             limiters=read_limiters(self._reader, read_units_per_second),
             resume=resume,
@@ -269,6 +275,8 @@ class Query(Read[ModelT, ModelT]):
             BatchError: Something was not deleted. ``error.report`` lists it by key, each with its error.
             ResumeError: The state file is about something else.
         """
+        from mizzle_async.bulk.migrations import ChangeOptions, Migration
+
         plan = self._plan if condition is None else self._plan.filtered_by(condition)
         options = ChangeOptions(
             limiters=write_limiters(self._reader, write_units_per_second),
@@ -315,6 +323,8 @@ class Query(Read[ModelT, ModelT]):
             BatchError: Something was not changed. ``error.report`` lists it by key, each with its error.
             ResumeError: The state file is about something else.
         """
+        from mizzle_async.bulk.migrations import ChangeOptions, Migration
+
         options = ChangeOptions(
             limiters=write_limiters(self._reader, write_units_per_second),
             concurrency=concurrency,

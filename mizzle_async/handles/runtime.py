@@ -255,6 +255,6 @@ def _find_cipher(secret: bytes) -> Cipher | None:
     """
     if find_spec("cryptography") is None:
         return None
-    from mizzle_async.integrations.cursors import CursorCipher  # noqa: PLC0415  (an extra)
+    from mizzle_async.integrations.cursors import CursorCipher  # an extra
 
     return CursorCipher(secret)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.loads import LoadOptions, load
-from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import (
@@ -24,9 +21,13 @@ from mizzle_async.operations import (
     stamp_put,
 )
 from mizzle_async.reading.by_key import GetMany, ReadSettings
-from mizzle_async.reading.coalescing import CoalescedReads
 from mizzle_async.types import Item
 from mizzle_async.writing.table_part import TablePart
+
+if TYPE_CHECKING:
+    from mizzle_async.bulk.checkpoints import StatePath
+    from mizzle_async.bulk.write_engine import OnUndone, Progress
+    from mizzle_async.reading.coalescing import CoalescedReads
 
 ModelT = TypeVar("ModelT")
 
@@ -99,6 +100,8 @@ class TableBulk(TablePart[ModelT]):
             include_expired: Whether expired items are shown.
             timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
         """
+        from mizzle_async.reading.coalescing import CoalescedReads
+
         limiters = read_limiters(self._runtime, None)
         settings = ReadSettings(consistent_read=consistent_read, concurrency=1, timeout=timeout, limiters=limiters)
 
@@ -158,6 +161,8 @@ class TableBulk(TablePart[ModelT]):
 
         Cost: one request for each 25 items, and write units as for `put`.
         """
+        from mizzle_async.bulk.loads import LoadOptions, load
+
         check_batchable(self._schema, "put")
         target, schema, runtime = self._target, self._schema, self._runtime
         codec = target.codec
@@ -215,6 +220,8 @@ class TableBulk(TablePart[ModelT]):
 
         Cost: one request for each 25 items, and a write unit for each KB of the deleted items.
         """
+        from mizzle_async.bulk.loads import LoadOptions, load
+
         check_batchable(self._schema, "delete")
         target = self._target
 
