@@ -253,7 +253,8 @@ def _converter_class() -> type[Converter]:
             if func is not None and is_union(cl):
                 self.register_structure_hook_func(lambda target: target == cl, func)
                 return None
-            return super().register_structure_hook(cl, func)
+            register: Any = super().register_structure_hook  # which is a decorator too
+            return register(cl, func)
 
     return DynamoConverter
 
@@ -274,8 +275,11 @@ def _configured_copy(converter: BaseConverter) -> HookFactories:
     converter._structure_func.copy_to(copy._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
     _replace_own_hooks(copy)
     factories = HookFactories(copy, converter)
-    as_hook: Any = factories
-    copy.register_unstructure_hook_factory(lambda target: target is _Factories, lambda _target: as_hook)
+
+    def give(_target: Any) -> Any:
+        return factories
+
+    copy.register_unstructure_hook_factory(lambda target: target is _Factories, give)
     return factories
 
 

@@ -111,14 +111,15 @@ class Namespace:
         arguments = get_args(annotation)
         if not arguments or is_literal(annotation):
             return annotation
-        tied = tuple(self._tied(argument) for argument in arguments)
+        tied: tuple[Any, ...] = tuple(self._tied(argument) for argument in arguments)
         if all(one is other for one, other in zip(tied, arguments, strict=True)):
             return annotation
         if is_union(annotation):
             return Union[tied]  # noqa: UP007  (their number is not known here)
         if get_origin(annotation) is Annotated:
-            return Annotated[tied[0], *annotation.__metadata__]
-        return get_origin(annotation)[tied if len(tied) > 1 else tied[0]]
+            return Annotated[next(iter(tied)), *annotation.__metadata__]
+        only = next(iter(tied))
+        return get_origin(annotation)[tied if len(tied) > 1 else only]
 
     def resolve_outer(self, annotation: str) -> Any:
         """Return what stands before the bracket of an annotation: ``Attribute`` of ``Attribute[Later]``.

@@ -109,7 +109,9 @@ def listed_values(plain: Any) -> Collection[Any] | None:
 
 def _common_code(values: Collection[Any]) -> ScalarCode | None:
     """Return what all values are stored as, None where they differ."""
-    codes = {next((row.key_code for row in registered(type(value)) if row.is_plain), None) for value in values}
+    codes: set[ScalarCode | None] = {
+        next((row.key_code for row in registered(type(value)) if row.is_plain), None) for value in values
+    }
     return codes.pop() if len(codes) == 1 else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from mizzle_async.expressions import Use
 from mizzle_async.values import Record
@@ -59,6 +59,14 @@ class Sources(Record):
     json: str = ""
 
 
+def _uses_of_tag(scalar: Any) -> frozenset[Use]:
+    return USES_BY_TAG[scalar.tag]
+
+
+def _only_itself(scalar: Any) -> tuple[type[Any], ...]:
+    return (scalar.python,)
+
+
 @frozen(eq=False, repr=False)
 class ScalarType(Record):
     """A type that is stored as one payload under one type descriptor.
@@ -81,20 +89,12 @@ class ScalarType(Record):
     tag: ScalarTag
     write: Write
     read: Read
-    uses: frozenset[Use] = field(kw_only=True)
-    exact_types: tuple[type[Any], ...] = field(kw_only=True)
+    uses: frozenset[Use] = field(default=Factory(_uses_of_tag, takes_self=True), kw_only=True)
+    exact_types: tuple[type[Any], ...] = field(default=Factory(_only_itself, takes_self=True), kw_only=True)
     sources: Sources = field(factory=Sources, kw_only=True)
     is_plain: bool = field(default=False, kw_only=True)
     datetime_format: Any = field(default=None, kw_only=True)
     stamp: Write | None = field(default=None, kw_only=True)
-
-    @uses.default
-    def _uses_of_tag(self) -> frozenset[Use]:
-        return USES_BY_TAG[self.tag]
-
-    @exact_types.default
-    def _only_itself(self) -> tuple[type[Any], ...]:
-        return (self.python,)
 
     @property
     def key_code(self) -> ScalarCode | None:

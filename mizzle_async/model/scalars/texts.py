@@ -89,10 +89,10 @@ def write_zone(value: object) -> str:
     """Return the name of a time zone."""
     if not isinstance(value, ZoneInfo):
         raise not_a("ZoneInfo", value)
-    name: str | None = value.key
+    name: Any = value.key
     if name is None:
         raise Misfit("a time zone with a name", "one that was read from a file")
-    return name
+    return str(name)
 
 
 def read_zone(payload: object) -> ZoneInfo:
