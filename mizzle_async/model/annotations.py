@@ -1,4 +1,4 @@
-"""Annotations: from what is written in a class body, strings included, to types.
+"""Annotations: from a class body, strings included, to types.
 
 A name that does not exist yet when the class is made (a class further down, the class itself) is looked up again when
 the schema is first asked for.
@@ -76,14 +76,14 @@ class Namespace:
         return cls(model, frames)
 
     def names(self) -> Mapping[str, Any]:
-        """Return what is visible beside the module's names."""
+        """Return the names that are visible beside those of the module."""
         model = self.cls
         nested = {name: value for name, value in vars(model).items() if isinstance(value, type)}
         own = {model.__name__: model}
         return ChainMap(nested, *(dict(frame.f_locals) for frame in self._frames), own)
 
     def forget_frames(self) -> None:
-        """Let go of the functions around the class: everything is resolved."""
+        """Drop the functions around the class, once every name is resolved."""
         self._frames.clear()
 
     def resolve(self, annotation: Any) -> Any:
@@ -122,7 +122,7 @@ class Namespace:
         return get_origin(annotation)[tied if len(tied) > 1 else only]
 
     def resolve_outer(self, annotation: str) -> Any:
-        """Return what stands before the bracket of an annotation: ``Attribute`` of ``Attribute[Later]``.
+        """Return the type before the bracket of an annotation: ``Attribute`` of ``Attribute[Later]``.
 
         Raises:
             NameError: If that name does not exist.
@@ -162,7 +162,7 @@ def plain_type(annotation: Any) -> Any:
 
 
 def union_members(annotation: Any) -> Iterator[Any]:
-    """Yield the members of a union, nested ones too; of any other type, itself."""
+    """Yield the members of a union, nested ones too, or the type itself where it is none."""
     plain = plain_type(annotation)
     if is_union(plain):
         for member in get_args(plain):

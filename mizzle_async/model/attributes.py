@@ -1,6 +1,6 @@
 """Attributes as a class declares them: the annotations, the field specifier, and the descriptor that gives paths.
 
-`Attribute`, `PartitionKey` and `SortKey` exist for type checkers, which see typed descriptors; at run time the class
+`Attribute`, `PartitionKey` and `SortKey` exist for type checkers, which see typed descriptors. At run time the class
 carries `AttributeDescriptor`s, which have no ``__set__``: an instance's values live in its ``__dict__`` and are read
 natively.
 """
@@ -80,7 +80,7 @@ class SortKey(Generic[ValueT]):
 if TYPE_CHECKING:
 
     class AttributeDefault(Attribute[ValueT], PartitionKey[ValueT], SortKey[ValueT]):
-        """What ``attribute(default=…)`` returns to type checkers: it may be assigned to any kind of attribute."""
+        """The result of ``attribute(default=…)`` to type checkers: it may be assigned to any kind of attribute."""
 
         def __get__(self, instance: Any, owner: Any) -> Any: ...
 
@@ -91,13 +91,13 @@ class AttributeOptions(Value):
 
     Attributes:
         name: The stored name; None for the name in Python.
-        datetime_format: How datetimes are stored; None where that was not said.
+        datetime_format: How datetimes are stored; None for the usual way.
         roles: The roles, of which an attribute may have one.
         shards: Over how many partitions the partition key is spread.
         key_only: Whether it is stored in the key of a shared table alone.
         encode: Makes a value of type ``stored_as`` of the attribute's; None where it is stored by its own type.
         decode: Makes the attribute's value of one of type ``stored_as``.
-        stored_as: The type of the stored value; None for a value that is stored by what it is.
+        stored_as: The type of the stored value, None where each value decides.
         null_as_default: Whether a stored NULL is read as the default.
         is_converted: Whether attrs converts values before they are of the attribute's type, a default too.
     """
@@ -227,12 +227,12 @@ def attribute(
 
     Args:
         default: The value of instances that are made without one.
-        factory: Called for a default; for lists, sets and dicts, which must not be shared.
+        factory: Called for the default of each instance. Lists, sets and dicts need one, because none may be shared.
         name: The name in the table, where it is not the name in Python.
         datetime_format: How datetimes are stored: ``"iso"`` text (the default), ``"iso_ms"`` as JavaScript writes it,
             ``"epoch"`` seconds, ``"epoch_ms"``, a strftime format, or a pair of functions that write and read text.
-        version: Count the writes, for optimistic locking; an ``int``, with ``default=0``.
-        time_to_live: The item expires at this datetime; stored as epoch seconds.
+        version: Count the writes, for optimistic locking: an ``int`` with ``default=0``.
+        time_to_live: The item expires at this datetime, which is stored as epoch seconds.
         created_at: Set when the item is made.
         updated_at: Set by every write.
         unique: No two items may have the same value.
@@ -242,11 +242,11 @@ def attribute(
         key_only: Store a part of a shared table's key in that key alone, and read it from there.
         validator: attrs' validator or validators.
         converter: attrs' converter.
-        encode: Makes what is stored of a value, for an attribute that is stored in a way of its own: a function that
-            returns a value of the type ``stored_as``. ``decode`` must undo it.
-        decode: Makes the value of what is stored.
-        stored_as: The type of what ``encode`` returns: it decides how that is stored, whether the attribute can be a
-            key, and what expressions may do with it. Without it the result is stored by what it is.
+        encode: Called with a value for the value to store, of the type ``stored_as``: for an attribute that is stored
+            in a way of its own. ``decode`` must undo it.
+        decode: Called with a stored value for the attribute's value.
+        stored_as: The type of the results of ``encode``: it decides how they are stored, whether the attribute can be
+            a key, and which expressions take it. Without it each result is stored by its own type.
         null_as_default: Read a stored NULL as the default, where another program writes NULL for an absent value.
 
     Raises:

@@ -31,7 +31,7 @@ class Declaration:
     Attributes:
         where: Class and attribute, for messages.
         field: Its name in Python.
-        options: What ``attribute()`` was told.
+        options: The arguments of ``attribute()``.
         default: Its default, an ``attrs.Factory``, or ``attrs.NOTHING``.
         key: Which key it is.
         annotation: Its annotation, or its resolved type.
@@ -158,7 +158,7 @@ def declare(model: type[Any], attribute: attrs.Attribute[Any], namespace: Namesp
 def declare_plain(
     model: type[Any], attribute: attrs.Attribute[Any], namespace: Namespace, key: KeyRole | None = None
 ) -> Declaration:
-    """Return the declaration of an attribute that an attrs class of somebody else's annotates with its type alone.
+    """Return the declaration of an attribute that a foreign attrs class annotates with its type alone.
 
     Raises:
         ModelError: If its annotation is missing or cannot be resolved.
@@ -205,7 +205,7 @@ def _without_roles(annotation: Any) -> str:
 
 
 def _outer(annotation: Any, namespace: Namespace, failure: ModelError) -> Any:
-    """Return what stands before the bracket of an annotation that cannot be resolved as a whole."""
+    """Return the type before the bracket of an annotation that cannot be resolved as a whole."""
     if not isinstance(annotation, str):
         return get_origin(annotation)
     try:

@@ -1,6 +1,6 @@
 """The decorators that make entities and documents, and the typed ``evolve`` and ``asdict``.
 
-A decorated class is a keyword-only attrs class whose instances have a ``__dict__``; on the class its attributes give
+A decorated class is a keyword-only attrs class whose instances have a ``__dict__``. On the class its attributes give
 paths.
 """
 
@@ -41,13 +41,13 @@ ModelT = TypeVar("ModelT")
 
 
 class DeclaredClass:
-    """What a decorated class keeps: its declarations, and its schema once their types are known.
+    """The record that a decorated class keeps: its declarations, and its schema once their types are known.
 
     Attributes:
         cls: The class.
         table: Its table; None for a document.
         shared: How it was put into a shared table, if it was.
-        unknown: What reading does about attributes that are not declared.
+        unknown: Whether reading ignores attributes that are not declared, or raises.
         declarations: By name in Python, inherited ones first.
     """
 
@@ -156,7 +156,8 @@ def entity(
         type_name: For a shared table: the entity's name in the type attribute, instead of the class's name. Of a tuple
             the first is written, and all are read.
         frozen: Whether instances are immutable, and hashable where their values are.
-        unknown: What reading does about stored attributes that the class does not declare: ``"ignore"`` or ``"raise"``.
+        unknown: Whether reading ignores stored attributes that the class does not declare, or raises: ``"ignore"``,
+            ``"raise"``.
 
     Raises:
         ModelError: If the class's structure is wrong: keys, names, roles, defaults, or formats of keys.
@@ -200,7 +201,7 @@ def document(cls: type[Any] | None = None, /, *, frozen: bool = False, unknown: 
     Args:
         cls: The class, where the decorator is written without parentheses.
         frozen: Whether instances are immutable.
-        unknown: What reading does about stored members that the class does not declare.
+        unknown: Whether reading ignores stored members that the class does not declare, or raises.
 
     Raises:
         ModelError: If the class's structure is wrong: names, roles, defaults.
@@ -220,7 +221,7 @@ def evolve(instance: ModelT, /, **changes: Any) -> ModelT:
     """Return a copy of an instance with some attributes changed.
 
     Args:
-        instance: An instance of an entity, a document or any attrs class; it is not changed.
+        instance: An instance of an entity, a document or any attrs class, which is not changed.
         **changes: New values by name in Python.
 
     Raises:
@@ -285,7 +286,7 @@ def _build(
 
 
 def _name_arguments(cls: type[Any], attributes: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Let constructor arguments have their attributes' names, underscores included, as type checkers expect."""
+    """Name constructor arguments as their attributes, underscores included, as type checkers expect."""
     del cls
     return [attribute.evolve(alias=attribute.name) for attribute in attributes]
 
@@ -294,10 +295,10 @@ _AttrsField: Any = type(attrs.field())
 
 
 def _check_body(cls: type[Any]) -> None:
-    """Refuse what would not be what it looks like: slots, and the field specifiers of attrs and dataclasses.
+    """Check that the class has no slots, and no field specifiers of attrs or dataclasses.
 
     Raises:
-        ModelError: What to write instead.
+        ModelError: If it has, with the way to write it.
     """
     name = cls.__name__
     if not cls.__dictoffset__:

@@ -1,4 +1,4 @@
-"""What may be the key of an index, checked when the index is made."""
+"""Checks of an index's keys and projection, when the index is made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mizzle_async.model.key_types import check_scalar_type
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, DocumentSchema, EntitySchema, SchemaSource
 
 Projection: TypeAlias = Literal["all", "keys_only"] | Sequence[AttributePath[Any, Any]]
-"""What an index holds beside keys: everything, nothing, or the attributes given."""
+"""The attributes that an index holds beside keys: all, none, or those that are named."""
 
 KeyPaths: TypeAlias = tuple[AttributePath[Any, Any], ...]
 

@@ -1,6 +1,6 @@
 """Indexes: global and local secondary indexes, named after the paths they are made of.
 
-An index belongs to the entity whose attributes it names and is found through it; its own paths know it, so a query
+An index belongs to the entity whose attributes it names and is found through it. Its own paths know it, so a query
 knows which index its key conditions are about.
 """
 
@@ -77,15 +77,15 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
 
     Attributes:
         name: Its name in the table.
-        owner: Whose attributes it names: a class, or what stands for a table without one.
-        sort_paths: The paths of the attributes of its sort key; empty if it has none.
-        projection: ``"all"``, ``"keys_only"``, or the stored names of what it holds beside keys.
+        owner: The class whose attributes it names, or the schema of a table without one.
+        sort_paths: The paths of the attributes of its sort key, none if it has none.
+        projection: ``"all"``, ``"keys_only"``, or the stored names of the attributes that it holds beside keys.
     """
 
     is_local: ClassVar[bool]
 
     mapping: IndexMapping | None = None
-    """How an entity fills an index of its shared table; None for an index of the entity's own."""
+    """How an entity fills an index of its shared table, None for an index of the entity's own."""
 
     def __init__(self, name: str, key: KeyPaths, sort_paths: KeyPaths, projection: Projection) -> None:
         """Check and register the index.
@@ -94,7 +94,7 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
             name: Its name in the table.
             key: The paths of all its own key attributes.
             sort_paths: Those of them that are its sort key.
-            projection: What it holds beside keys.
+            projection: The attributes that it holds beside keys.
         """
         check_index_name(name)
         self.name: str = name
@@ -123,7 +123,7 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
 
     @property
     def partition_key(self) -> PartitionKeyPath[EntityT_contra, PartitionT]:
-        """The path of its partition key; of several attributes, to be compared with a tuple."""
+        """The path of its partition key: of several attributes, to be compared with a tuple."""
         paths = self.partition_paths
         if len(paths) != 1:
             return CompositePartitionKeyPath(self.owner, (), index=self, parts=paths)
@@ -132,7 +132,7 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
 
     @property
     def sort_key(self) -> SortKeyPath[EntityT_contra, SortT]:
-        """The path of its sort key; of several attributes, to be compared with a tuple of the leading ones.
+        """The path of its sort key: of several attributes, to be compared with a tuple of the leading ones.
 
         Raises:
             ModelError: If it has none.
@@ -180,7 +180,7 @@ class GlobalSecondaryIndex(SecondaryIndex[EntityT_contra, PartitionT, SortT]):
         name: Its name in the table.
         partition_key: The path of the attribute that is its partition key, or a tuple of two to four.
         sort_key: The path of the attribute that is its sort key, or a tuple of two to four.
-        projection: What it holds beside keys: ``"all"``, ``"keys_only"``, or the paths of some attributes.
+        projection: The attributes that it holds beside keys: ``"all"``, ``"keys_only"``, or the paths of some.
 
     Raises:
         ModelError: If the paths cannot be such a key.
@@ -427,7 +427,7 @@ class LocalSecondaryIndex(SecondaryIndex[EntityT_contra, Any, SortT]):
     Args:
         name: Its name in the table.
         sort_key: The path of the attribute that is its sort key.
-        projection: What it holds beside keys: ``"all"``, ``"keys_only"``, or the paths of some attributes.
+        projection: The attributes that it holds beside keys: ``"all"``, ``"keys_only"``, or the paths of some.
 
     Raises:
         ModelError: If the path cannot be such a key.
@@ -468,7 +468,7 @@ class LocalSecondaryIndex(SecondaryIndex[EntityT_contra, Any, SortT]):
 
 
 def indexes_of(cls: type[Any]) -> tuple[SecondaryIndex[Any, Any, Any], ...]:
-    """Return the indexes over a class's attributes, inherited ones first; a later one under the same name replaces."""
+    """Return the indexes over a class's attributes, inherited ones first. A later one replaces one of its name."""
     found: dict[str, SecondaryIndex[Any, Any, Any]] = {}
     for base in reversed(cls.__mro__):
         found.update(vars(base).get(INDEXES_ATTRIBUTE, {}))

@@ -1,6 +1,6 @@
 """Which types may be keys: a key is one string, one number or one binary, always there, and equal to itself.
 
-Types are judged as they are annotated; what a user's own hooks make of other classes is known to the marshaller only.
+Types are judged as they are annotated. How a user's hooks store other classes is known to the marshaller only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def scalar_code(annotation: Any, datetime_format: DatetimeFormat | None = None) 
     """Return the type descriptor of a scalar type, None where only the marshaller can know it.
 
     Args:
-        annotation: A resolved type; None beside it is left out.
+        annotation: A resolved type, from which None is left out.
         datetime_format: How its datetimes are stored.
     """
     plain = _closed(without_none(annotation))
@@ -43,10 +43,10 @@ def check_key_type(where: str, annotation: Any, role: str) -> None:
     Args:
         where: Entity and attribute, for the message.
         annotation: The resolved type.
-        role: What the key is called: ``partition key``.
+        role: The name of the key's role: ``partition key``.
 
     Raises:
-        ModelError: If it cannot, with what to write instead.
+        ModelError: If it cannot, with the type to write.
     """
     plain = plain_type(annotation)
     name = type_name(plain)
@@ -59,7 +59,7 @@ def check_scalar_type(where: str, annotation: Any, role: str) -> None:
     """Check that the values of a type, None aside, can be compared by a key.
 
     Raises:
-        ModelError: If they cannot, with what to write instead.
+        ModelError: If they cannot, with the type to write.
     """
     plain = _closed(without_none(annotation))
     refusal = "it has one type in the table" if plain is None else _refusal(plain, role)
@@ -70,7 +70,7 @@ def check_scalar_type(where: str, annotation: Any, role: str) -> None:
 def _closed(members: tuple[Any, ...]) -> Any:
     """Return the one type that decides how a union is stored, None where there is none.
 
-    Of a choice that may have values nobody listed, such as ``Status | str``, it is the plain type.
+    Of a choice that may have unlisted values, such as ``Status | str``, it is the plain type.
     """
     if len(members) == 1:
         return members[0]
@@ -82,7 +82,7 @@ def _closed(members: tuple[Any, ...]) -> Any:
 
 
 def _refusal(plain: Any, role: str) -> str | None:
-    """Return why values of a type cannot be compared by a key and what to write instead, None where they can."""
+    """Return why values of a type cannot be compared by a key, None where they can."""
     instead = "write str, int, Decimal or bytes"
     values = listed_values(plain)
     if values is not None:
@@ -108,7 +108,7 @@ def listed_values(plain: Any) -> Collection[Any] | None:
 
 
 def _common_code(values: Collection[Any]) -> ScalarCode | None:
-    """Return what all values are stored as, None where they differ."""
+    """Return the type descriptor of all values, None where they differ."""
     codes: set[ScalarCode | None] = {
         next((row.key_code for row in registered(type(value)) if row.is_plain), None) for value in values
     }

@@ -1,4 +1,4 @@
-"""Schemas made from outside: for attrs classes that somebody else wrote, and for plain dicts."""
+"""Schemas made from outside: for foreign attrs classes, and for plain dicts."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def map_class(
     sort_key: str | None = None,
     unknown: UnknownAttributes = "ignore",
 ) -> EntitySchema:
-    """Return a schema for an attrs class as its owner wrote it; the class is not changed.
+    """Return a schema for an attrs class as its owner wrote it, without a change of the class.
 
     Args:
         cls: The class.
         name: The table's name.
         partition_key: The attribute that is the partition key, by its name in Python.
         sort_key: The attribute that is the sort key.
-        unknown: What reading does about stored attributes that the class does not declare.
+        unknown: Whether reading ignores stored attributes that the class does not declare, or raises.
 
     Raises:
         ModelError: If it is no attrs class, lacks such an attribute, or the attribute cannot be a key.
@@ -92,9 +92,9 @@ def dict_schema(
         name: The table's name.
         partition_key: The stored name of the partition key.
         sort_key: The stored name of the sort key.
-        partition_key_type: Its type; None encodes by value.
+        partition_key_type: Its type. None encodes by value.
         sort_key_type: As for the partition key.
-        shards: Over how many partitions the partition key is spread; None for one.
+        shards: Over how many partitions the partition key is spread. None for one.
 
     Raises:
         ModelError: If a name or a type cannot be a key's.

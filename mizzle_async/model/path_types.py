@@ -26,7 +26,7 @@ CLOSED: Final[tuple[type[Any], ...]] = (
 
 
 def type_at(schema: EntitySchema, path: Place) -> Any:
-    """Return the resolved type of what lies at a path; ``Any`` where the class does not say.
+    """Return the resolved type of the value at a path, ``Any`` where the class does not say.
 
     Members named by a string that a class does not declare may be stored all the same: they are ``Any``.
 
@@ -134,7 +134,7 @@ def _element(kind: type[Any], arguments: tuple[Any, ...], segment: str | int) ->
 
 
 def _member(kind: type[Any], name: str, document: Any) -> Iterator[Any]:
-    """Yield the type of a member; one named by a string may be stored although the class does not declare it."""
+    """Yield the type of a member. One named by a string may be stored although the class does not declare it."""
     if document is not None and not issubclass(kind, document):
         return
     if SCHEMA_ATTRIBUTE in vars(kind):
@@ -147,7 +147,7 @@ def _member(kind: type[Any], name: str, document: Any) -> Iterator[Any]:
         try:
             yield get_type_hints(kind, include_extras=True).get(name, Any)
         except NameError:
-            # A class of somebody else's whose names cannot be found from outside.
+            # A foreign class whose names cannot be found from outside.
             yield Any
 
 

@@ -1,6 +1,6 @@
-"""Roles: what the library does about an attribute by itself, beyond storing it.
+"""Roles: the library's own part in an attribute, beyond storing it.
 
-Each role is one class: what it asks of the attribute, and what it does when an item is made, put or updated. Another
+Each role is one class: its demands on the attribute, and its effect when an item is made, put or updated. Another
 role is another class, given by ``attribute(role=…)``.
 """
 
@@ -59,7 +59,7 @@ class WriteContext(Value):
         now: Seconds since 1970, when the operation was built.
         encode_time: Returns that time as an attribute stores it.
         creates: Whether the item may come into being by an update.
-        version: The version that is checked; None where none is.
+        version: The version that is checked, None where none is.
         write_id: The id of the write, stored beside a version.
     """
 
@@ -87,15 +87,15 @@ class RoleClause(Value):
 
 @frozen(eq=False, repr=False)
 class Role(Value):
-    """The role of an attribute; this one does nothing.
+    """The role of an attribute. This one does nothing.
 
     Attributes:
         keyword: Its name, and its keyword of ``attribute()`` where it has one.
         is_automatic: Whether the library gives the attribute its value.
         needs_time: Whether operations on the entity depend on the time.
         may_repeat: Whether several attributes of an entity may have it.
-        name_bytes: The longest stored name that the service takes; None where it takes any.
-        storage_format: How its datetimes are stored, whatever ``datetime_format`` says; None where that decides.
+        name_bytes: The longest stored name that the service takes, None where it takes any.
+        storage_format: How its datetimes are stored in spite of ``datetime_format``, None where that decides.
     """
 
     keyword: ClassVar[str] = "role"
@@ -112,7 +112,7 @@ class Role(Value):
             declared: The attribute.
 
         Raises:
-            ModelError: If it cannot, with what to write instead.
+            ModelError: If it cannot, with the way to write it.
         """
 
     def on_new(self, attribute: RoleAttribute, item: Item, write: WriteContext) -> None:
@@ -125,7 +125,7 @@ class Role(Value):
         """
 
     def on_put(self, attribute: RoleAttribute, item: Item, write: WriteContext) -> None:
-        """Complete an item that is put over any that was there; arguments as for `on_new`."""
+        """Complete an item that is put over any that was there. Arguments as for `on_new`."""
 
     def on_update(self, attribute: RoleAttribute, write: WriteContext) -> Iterator[RoleClause]:
         """Yield the clauses that an update gets beside the caller's own.
@@ -230,7 +230,7 @@ class TimeToLive(_Time):
 
 
 class Version(Role):
-    """A count of the writes, for optimistic locking; 0 says that an instance was never stored."""
+    """A count of the writes, for optimistic locking: 0 says that an instance was never stored."""
 
     __slots__ = ()
 
@@ -271,7 +271,7 @@ class Version(Role):
 
 
 class Unique(Role):
-    """A value that no two items of the table share; guard items in the same table see to it."""
+    """A value that no two items of the table share: guard items in the same table see to it."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Schemas: what a class says about its items, as frozen values.
+"""Schemas: the items of a class, described by frozen values.
 
 The rooms above read these and never the classes' annotations.
 """
@@ -19,12 +19,12 @@ from mizzle_async.model.shared.tables import SharedKeys
 from mizzle_async.values import Record, Value
 
 UnknownAttributes: TypeAlias = Literal["ignore", "raise"]
-"""What reading does about stored attributes that the class does not declare."""
+"""Whether reading ignores stored attributes that the class does not declare, or raises."""
 
 KeyRole: TypeAlias = Literal["partition", "sort"]
 
 SCHEMA_ATTRIBUTE = "__mizzle_schema__"
-"""Where a decorated class keeps what its schema is made from."""
+"""The attribute of a decorated class that keeps the source of its schema."""
 
 
 @frozen(eq=False, repr=False)
@@ -39,14 +39,14 @@ class AttributeSchema(Value):
         default: Its default, an ``attrs.Factory``, or ``attrs.NOTHING``.
         required: Whether an item must have it: no default, no ``None``, no set, which an empty one would leave out.
         optional: Whether its type admits ``None``.
-        datetime_format: How its datetimes are stored; None where not said, which means ``"iso"``.
-        role: What the library does about it by itself; None for nothing.
+        datetime_format: How its datetimes are stored, None for ``"iso"``.
+        role: The library's own part in it, None for none.
         shards: Over how many partitions the partition key is spread.
         part: Which key of a shared table it is a part of, if one.
         key_only: Whether it is stored in that key alone.
-        encode: Makes what is stored of a value; None where it is stored by its type.
-        decode: Makes a value of what is stored.
-        stored_as: The type of what ``encode`` returns; None where that is stored by what it is.
+        encode: Makes the stored value of a value, None where it is stored by its type.
+        decode: Makes a value of the stored value.
+        stored_as: The type of the results of ``encode``, None where each decides.
         null_as_default: Whether a stored NULL is read as the default.
     """
 
@@ -88,13 +88,13 @@ class AttributeSchema(Value):
 
 @frozen(eq=False, repr=False, slots=False)  # cached properties cost slotted classes a search each
 class DocumentSchema(Record):
-    """What is known about a class that is stored as a map.
+    """A class that is stored as a map.
 
     Attributes:
         cls: The class.
-        entity: What messages call it.
+        entity: Its name in messages.
         attributes: In the order of definition, inherited ones first.
-        unknown: What reading does about attributes that are not declared.
+        unknown: Whether reading ignores attributes that are not declared, or raises.
     """
 
     cls: type[Any]
@@ -115,7 +115,7 @@ class DocumentSchema(Record):
 
 @frozen(eq=False, repr=False, slots=False)
 class EntitySchema(DocumentSchema):
-    """What is known about the items of a table: a decorated class, a class mapped from outside, or plain dicts.
+    """The items of a table: a decorated class, a class mapped from outside, or plain dicts.
 
     Attributes:
         table: The table's name, before any prefix or replacement.
@@ -183,7 +183,7 @@ class EntitySchema(DocumentSchema):
 
     @cached_property
     def required_fields(self) -> tuple[str, ...]:
-        """What an upsert must give, by names in Python: required, no key, not set by the library."""
+        """The attributes that an upsert must give, by names in Python: required, no key, not set by the library."""
         return tuple(
             attribute.field
             for attribute in self.attributes
@@ -217,7 +217,7 @@ class EntitySchema(DocumentSchema):
         """Return an attribute's path.
 
         Args:
-            name: Its name in Python, or else its stored name; for plain dicts any stored name.
+            name: Its name in Python, or else its stored name. For plain dicts any stored name.
 
         Raises:
             ExpressionError: If the class has no such attribute.
@@ -249,7 +249,7 @@ class EntitySchema(DocumentSchema):
         return SortKeyPath(self.owner, (attribute.name,), labels=(attribute.field,))
 
     def __reduce_ex__(self, protocol: Any, /) -> Any:
-        """Pickle the schema of a decorated class by its class, so that identity survives; others by value."""
+        """Pickle the schema of a decorated class by its class, so that identity survives, and others by value."""
         if SCHEMA_ATTRIBUTE in vars(self.cls) and schema_of(self.cls) is self:
             return schema_of, (self.cls,)
         members = {
@@ -268,10 +268,10 @@ def _restore(
 
 
 class SchemaSource(Protocol):
-    """What a decorated class keeps: its schema, or what makes it once every annotation can be resolved."""
+    """The record that a decorated class keeps: it makes the schema once every annotation can be resolved."""
 
     def schema(self) -> DocumentSchema:
-        """Return the schema; a `ModelError` says what stands in its way."""
+        """Return the schema, or raise a `ModelError` that says why there is none."""
         ...
 
 
@@ -299,7 +299,7 @@ def schema_of(cls: type[Any]) -> EntitySchema:
 
 
 def document_schema_of(cls: type[Any]) -> DocumentSchema:
-    """Return the schema of a document class; of an entity, which can be nested too, its own.
+    """Return the schema of a document class, or of an entity, which can be nested too.
 
     Raises:
         ModelError: If it is neither, or an annotation cannot be resolved.

@@ -1,6 +1,6 @@
-"""The structure of a class: what must be right about its attributes together, whatever their types.
+"""The structure of a class: rules for its attributes together, of any type.
 
-Every error names class and attribute and says what to write instead.
+Every error names class and attribute and the way to write it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def check_no_keys(declarations: Collection[Declaration]) -> None:
 
 
 def check_options(model: str, declarations: Collection[Declaration]) -> None:
-    """Check what ``attribute()`` was told.
+    """Check the arguments of ``attribute()``.
 
     Raises:
         ModelError: If a role is given twice, to a key, or together with one it excludes.
@@ -148,7 +148,7 @@ def _check_encoded(declaration: Declaration) -> None:
 
 
 def check_shards(where: str, shards: Any) -> None:
-    """Refuse what is no number of partitions to spread a key over.
+    """Check the number of partitions to spread a key over.
 
     Raises:
         ModelError: It is none.

@@ -1,4 +1,4 @@
-"""What the paths of an entity can be used for, by their types.
+"""The uses of an entity's paths, by their types.
 
 The mistakes that type checkers refuse are refused here for code that is not checked, before any request. A type that is
 not known (``Any``, a class that only the user's converter knows) may be used for everything.
@@ -26,7 +26,7 @@ CONTAINER_TAGS: Final[tuple[tuple[type[Any], str], ...]] = (
     (Mapping, "M"),
     (Sequence, "L"),
 )
-"""How values of a class that is no scalar are stored; the first one that fits decides."""
+"""How values of a class that is no scalar are stored: the first one that fits decides."""
 
 CONTAINER_USES: Final[Mapping[str, frozenset[Use]]] = {
     "SET": frozenset({Use.READ, Use.CONTAIN, Use.SIZE, Use.ELEMENTS}),
@@ -36,11 +36,11 @@ CONTAINER_USES: Final[Mapping[str, frozenset[Use]]] = {
 
 
 def forms_of(annotation: Any, datetime_format: Any = None) -> Mapping[str, frozenset[Use]] | None:
-    """Return the forms that values of a type may be stored in, each with its uses; None where they are not known.
+    """Return the forms that values of a type may be stored in, each with its uses, None where they are not known.
 
     Args:
-        annotation: A resolved type; None beside it is left out.
-        datetime_format: How its datetimes are stored; None where that is not known.
+        annotation: A resolved type, from which None is left out.
+        datetime_format: How its datetimes are stored, None where that is not known.
 
     Returns:
         By the form's name: a scalar's type descriptor, ``SET``, ``L`` or ``M``.
@@ -58,7 +58,7 @@ def forms_of(annotation: Any, datetime_format: Any = None) -> Mapping[str, froze
 
 
 def _class_forms(kind: Any, datetime_format: Any) -> Mapping[str, frozenset[Use]]:
-    """Return the forms of a class; none where they are not known."""
+    """Return the forms of a class, none where they are not known."""
     if not isinstance(kind, type):
         return {}
     rows = [datetime_type(datetime_format)] if datetime_format and issubclass(kind, datetime) else registered(kind)
@@ -72,7 +72,7 @@ def _class_forms(kind: Any, datetime_format: Any) -> Mapping[str, frozenset[Use]
 
 
 class UsageCheck:
-    """Refuses what an entity's paths cannot be used for; a `PathCheck` for the compiler.
+    """Refuses uses of an entity's paths that their types do not allow: a `PathCheck` for the compiler.
 
     Attributes:
         schema: The schema of the table's items.
@@ -88,7 +88,7 @@ class UsageCheck:
         """Refuse a path that belongs to another entity, leads nowhere, or cannot be used this way.
 
         Raises:
-            ExpressionError: What the path can be used for.
+            ExpressionError: If it cannot, with its uses.
         """
         segments = path.segments
         # Positions and names inside attributes come from data without end: only attributes are remembered.

@@ -25,7 +25,7 @@ def read_bytes(payload: object) -> bytes:
 
 
 def write_str(value: object) -> str:
-    """Return a ``str`` as it is, subclasses as plain text; UTF-8 cannot carry half of a surrogate pair."""
+    """Return a ``str`` as it is, subclasses as plain text. UTF-8 cannot carry half of a surrogate pair."""
     if not isinstance(value, str):
         raise not_a("str", value)
     text = str.__str__(value)
@@ -45,7 +45,7 @@ def read_str(payload: object) -> str:
 
 
 def write_bool(value: object) -> bool:
-    """Return a ``bool``; no number is one."""
+    """Return a ``bool``, which no number is."""
     if not isinstance(value, bool):
         raise not_a("bool", value)
     return value

@@ -1,6 +1,6 @@
 """Datetimes as text of another program's form: a strftime format, or a pair of functions.
 
-What is written must say the point in time exactly, so each text is read again before it is stored.
+A text must say its point in time exactly, so it is read again before it is stored.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _TextForm:
         return in_utc(value)
 
     def stamp(self, value: object) -> str:
-        """Return the text of a point in time, whatever the form leaves out."""
+        """Return the text of a point in time, cut to the form's precision."""
         if not isinstance(value, datetime):
             raise not_a("datetime", value)
         moment = in_utc(value)

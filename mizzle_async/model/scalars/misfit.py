@@ -1,6 +1,6 @@
-"""Misfits: what is raised inside this room when a value does not fit, and gathers where while the calls unwind.
+"""Misfits: raised inside marshalling when a value does not fit, they gather their path while the calls unwind.
 
-The fast functions know nothing of paths. Whatever fails in them is done again by the careful ones, and these raise a
+The fast functions know nothing of paths. A value that fails in them is done again by the careful ones, which raise a
 `Misfit`, to which each container on the way out adds its step. It never leaves the room: the codec turns it into a
 `MarshallingError` or a `LimitError`.
 """
@@ -20,10 +20,10 @@ class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only t
     """A value does not fit.
 
     Attributes:
-        expected: What would have fitted.
-        found: What was there: a type, never a value.
-        advice: What to do instead, or nothing.
-        steps: The path, innermost first; a field's step is spelled ``.name``, an entry's ``["name"]``.
+        expected: The type or the value that would have fitted.
+        found: The type that was there, never a value.
+        advice: The way out, or nothing.
+        steps: The path, innermost first. A field's step is spelled ``.name``, an entry's ``["name"]``.
     """
 
     def __init__(self, expected: str, found: str, advice: str = "") -> None:
@@ -44,7 +44,7 @@ class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only t
         return self
 
     def at_entry(self, name: object) -> Misfit:
-        """Add the step of a map entry, and return itself to be raised; what is no name is a value, and not shown."""
+        """Add the step of a map entry, and return itself to be raised. A key that is no name is not shown."""
         if not isinstance(name, str):
             self.steps.append("[…]")
         else:
@@ -58,7 +58,7 @@ class Misfit(Exception):  # noqa: N818  (it is no error of the library's, only t
         return self
 
     def sentence(self) -> str:
-        """Say what was expected, what was found and what to do."""
+        """Return the sentence with expectation, finding and advice."""
         said = f"expected {self.expected}, found {self.found}"
         return f"{said}; {self.advice}" if self.advice else said
 
@@ -96,7 +96,7 @@ def not_a(expected: str, value: object, advice: str = "") -> Misfit:
     Args:
         expected: The type that would have fitted, or a union of types.
         value: The value.
-        advice: What to do instead, or nothing.
+        advice: The way out, or nothing.
     """
     name = python_name(value)
     if name in expected.split(" | "):

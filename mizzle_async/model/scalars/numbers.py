@@ -1,4 +1,4 @@
-"""Numbers to text and back: exact, or refused, whatever the caller's decimal context says.
+"""Numbers to text and back: exact, or refused, under any decimal context of the caller's.
 
 Every number is written in one canonical text, the one the service itself answers with: plain digits, no exponent, no
 zeros at either end, no sign of zero. So two encoded numbers are equal exactly when their texts are. Only operations of
@@ -15,7 +15,7 @@ from mizzle_async.limits import NUMBER_DIGITS, NUMBER_MAX_EXPONENT, NUMBER_MIN_E
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 
 SAFE_INTEGER_BITS = 419
-"""An integer with more bits is above 9.99…E+125 (2**418 < 10**126 < 2**419); fewer never makes ``str`` refuse."""
+"""An integer with more bits is above 9.99…E+125 (2**418 < 10**126 < 2**419). Fewer never makes ``str`` refuse."""
 
 RANGE = "a number of at most 38 digits between 1E-130 and 9.99…E+125"
 
@@ -74,7 +74,7 @@ def integer_text(value: int) -> str:
 
 
 def write_int(value: object) -> str:
-    """Return the text of an ``int``, subclasses included; a bool is not a number."""
+    """Return the text of an ``int``, subclasses included. A bool is not a number."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise not_a("int", value)
     return integer_text(int(value))
@@ -92,7 +92,7 @@ def write_float(value: object) -> str:
 
 
 def write_decimal(value: object) -> str:
-    """Return the text of a ``Decimal``, or of an ``int``; a float is refused: its digits are not what was written."""
+    """Return the text of a ``Decimal``, or of an ``int``. A float is refused: it has other digits."""
     if isinstance(value, Decimal):
         return decimal_text(Decimal(value))
     if isinstance(value, float):

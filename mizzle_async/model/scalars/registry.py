@@ -1,6 +1,6 @@
 """The one registry of scalar types.
 
-How a type is stored, which keys it can be, what expressions may do with it, and whether a path can lead into it: all
+How a type is stored, which keys it can be, which expressions take it, and whether a path can lead into it: all
 of that is read from its row here, by the model and by the marshaller. Another type takes a row, and nothing else.
 """
 
@@ -140,7 +140,7 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
         exact_types=texts.PATH_TYPES,
     ),
 )  # fmt: skip
-"""Every scalar type; a datetime has one row for each way of storing it, the usual one first."""
+"""Every scalar type: a datetime has one row for each way of storing it, the usual one first."""
 
 _BY_ANNOTATION: Final[Mapping[type[Any], ScalarType]] = {
     kind: row for row in reversed(SCALAR_TYPES) for kind in (row.python, *row.exact_types)
@@ -158,7 +158,7 @@ def scalar_type(annotation: Any, datetime_format: Any = None) -> ScalarType | No
 
     Args:
         annotation: A class.
-        datetime_format: How datetimes are stored where it stands; None for the usual way.
+        datetime_format: How datetimes are stored where it stands, None for the usual way.
     """
     if annotation is datetime:
         return datetime_type(datetime_format)
@@ -169,7 +169,7 @@ def datetime_type(datetime_format: Any = None) -> ScalarType:
     """Return the row of datetimes that are stored in a certain way.
 
     Args:
-        datetime_format: The way; None for the usual one.
+        datetime_format: The way, None for the usual one.
     """
     row = _DATETIMES.get("iso" if datetime_format is None else datetime_format)
     return text_format(datetime_format) if row is None else row

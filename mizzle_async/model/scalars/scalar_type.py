@@ -1,4 +1,4 @@
-"""The record of one scalar type: how it is stored, what it can be used for, and the code that is generated for it."""
+"""The record of one scalar type: how it is stored, its uses, and the code that is generated for it."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ class ScalarType(Record):
         tag: Its type descriptor.
         write: Returns the payload of a value, or raises a `Misfit`.
         read: Returns the value of a payload, or raises a `Misfit`.
-        uses: What expressions may do with it.
-        exact_types: The classes whose own instances are its values, subclasses aside; each may be annotated for it.
+        uses: Its uses in expressions.
+        exact_types: The classes whose own instances are its values, subclasses aside. Each may be annotated for it.
         sources: Expressions for the common case.
         is_plain: Whether its values may stand in an Enum or a Literal, and subclasses of it are stored as it is.
-        datetime_format: Which way of storing datetimes it is; None for other types and for the usual way.
-        stamp: Returns the payload of a time that the library takes, cut to what the payload can hold; None for
+        datetime_format: Which way of storing datetimes it is, None for other types and for the usual way.
+        stamp: Returns the payload of a time that the library takes, cut to the payload's precision, None for
             ``write``.
     """
 
@@ -98,7 +98,7 @@ class ScalarType(Record):
 
     @property
     def key_code(self) -> ScalarCode | None:
-        """The descriptor of keys of this type; None where it cannot be a key's."""
+        """The descriptor of keys of this type, None where it cannot be a key's."""
         return None if self.tag == "BOOL" else self.tag
 
     @property

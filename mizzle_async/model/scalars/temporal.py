@@ -1,6 +1,6 @@
 """Points in time, days, times of day and durations to text and back.
 
-Every point in time is stored in UTC, so that reading gives UTC whatever zone was written. As text it has a fixed width
+Every point in time is stored in UTC, so that reading gives UTC for every zone. As text it has a fixed width
 and microseconds, ``2026-01-31T09:05:00.000000Z``, so the order of the texts is the order of time. As a number it is
 exact: a fraction of a second is kept.
 """
@@ -101,7 +101,7 @@ def write_epoch_ms(value: object) -> str:
 
 
 def write_whole_seconds(value: object) -> str:
-    """Return the whole seconds since 1970 as text, as time to live wants it; a fraction is cut off."""
+    """Return the whole seconds since 1970 as text, as time to live wants it. A fraction is cut off."""
     return str((_exact_datetime(value) - EPOCH) // timedelta(seconds=1))
 
 
@@ -123,7 +123,7 @@ def _since_epoch(microseconds: int) -> datetime:
 
 
 def write_date(value: object) -> str:
-    """Return the text of a day; a datetime is more than a day."""
+    """Return the text of a day. A datetime is more than a day."""
     if isinstance(value, datetime) or not isinstance(value, date):
         raise not_a("date", value)
     return value.isoformat()
