@@ -81,7 +81,7 @@ class StateFile:
             raise ResumeError(f"{self._path} is damaged: remove it to begin anew") from error
 
     def write(self, state: dict[str, Any]) -> None:
-        """Replace the state, durably; to be called on the loop's thread."""
+        """Replace the state, durably. Called on the loop's thread."""
         self._made += 1
         self._write(self._made, state)
 
@@ -122,7 +122,7 @@ class Run:
         start: The position of the first of them.
         identities: The identity of each.
         settled: A bit for each settled item, the first one's lowest.
-        digest: The digest of the input up to the last of them; empty while the run is being read.
+        digest: The digest of the input up to the last of them. It is empty while the run is being read.
     """
 
     __slots__ = ("digest", "identities", "settled", "start")
@@ -197,7 +197,7 @@ class LoadPosition:
 
     @classmethod
     def parse(cls, state: dict[str, Any]) -> LoadPosition:
-        """Return the position that a state file has; files of older versions know no items behind the gap.
+        """Return the position that a state file has. Files of older versions know no items behind the gap.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -239,7 +239,7 @@ class LoadState:
         """Take note of the next item of the input.
 
         Args:
-            entry: Its write; None for an item that cannot be written.
+            entry: Its write, or None for an item that cannot be written.
 
         Returns:
             Whether it is to be written: not if an earlier run has settled it.
@@ -286,7 +286,7 @@ class LoadState:
         self._advance()
 
     def _advance(self) -> None:
-        """Move the end of what is settled without a gap."""
+        """Move the end of the settled items that have no gap before them."""
         runs = self._runs
         while runs and runs[0].is_settled:
             first = runs.popleft()

@@ -1,4 +1,4 @@
-"""Exports: everything that a query or a scan finds, written to a file or to whatever takes items."""
+"""Exports: all items of a query or a scan, written to a file or to an object that takes items."""
 
 from __future__ import annotations
 
@@ -29,26 +29,31 @@ ResultT = TypeVar("ResultT")
 
 @runtime_checkable
 class ExportTarget(Protocol):
-    """What takes an export. Its methods are called in a thread, one at a time."""
+    """Takes an export. Its methods are called in a thread, one at a time."""
 
     def open(self, state: Any | None) -> None:
-        """Begin; with what `checkpoint` returned last, where an earlier run is resumed: forget what came after it."""
+        """Begin.
+
+        Args:
+            state: The last return value of `checkpoint`, where an earlier run is resumed: forget all that came after
+                it. None to begin anew.
+        """
 
     def write(self, items: Sequence[Item]) -> None:
         """Take items, in DynamoDB's JSON."""
 
     def checkpoint(self) -> Any:
-        """Make durable what was written, and return what `open` needs to go on from here, as JSON can hold it."""
+        """Make all written items durable, and return the state for `open` to go on from here, as JSON can hold it."""
 
     def close(self) -> None:
-        """End; called in any case once it was opened."""
+        """End. Called in any case once the target was opened."""
 
 
 class JsonLines:
     """A file with one item a line, ``{"Item": {…}}`` in DynamoDB's JSON, as DynamoDB's own exports to S3 have it.
 
     Args:
-        path: The file; without a state to resume from it is written anew.
+        path: The file. It is written anew unless an earlier run is resumed.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -92,7 +97,7 @@ class JsonLines:
 
 @frozen(eq=False, repr=False, kw_only=True)
 class ExportOptions(Value):
-    """How an export is done; `Query.export` explains each."""
+    """The options of an export. `Query.export` explains each."""
 
     limiters: Limiters
     resume: StatePath | None = None
@@ -106,7 +111,7 @@ def export(
     target: str | os.PathLike[str] | ExportTarget,
     options: ExportOptions,
 ) -> BulkWork:
-    """Return the work of exporting what a plan reads."""
+    """Return the work of exporting the items of a plan."""
     check_at_least_one("export", checkpoint_pages=options.checkpoint_pages)
     report = BatchReport()
     opened = JsonLines(target) if isinstance(target, str | os.PathLike) else target
@@ -135,7 +140,7 @@ def export(
                 return True
 
             def count(items: Sequence[Item]) -> None:
-                """Count a page that the target has taken: one that it has refused was not taken."""
+                """Count a page that the target has taken."""
                 report.taken += len(items)
                 report.written += len(items)
 
@@ -157,7 +162,7 @@ class _ExportState(SweepState):
         """Whether the target may have items of a page that is not confirmed."""
 
     def confirm(self) -> bool:
-        """Hear that the target has all of a page."""
+        """Take note that the target has all of a page."""
         self.is_torn = False
         return super().confirm()
 
@@ -175,7 +180,10 @@ class _ExportState(SweepState):
 
 
 async def in_thread(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
-    """Call a function in a thread; a cancellation waits for it, so that nothing goes on behind the caller's back."""
+    """Call a function in a thread. A cancellation waits for its end, so that it does not run on unseen.
+
+    `anyio.to_thread` does not wait for a thread when `Task.cancel` is called, only when a scope of anyio is cancelled.
+    """
     return await until_done(start_in_thread(function, *arguments))
 
 
@@ -185,7 +193,7 @@ def start_in_thread(function: Callable[..., ResultT], *arguments: Any) -> asynci
 
 
 async def until_done(task: asyncio.Task[ResultT]) -> ResultT:
-    """Wait for a task, and if the caller is cancelled, for its end all the same."""
+    """Wait for the end of a task, also if the caller is cancelled meanwhile."""
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -11,7 +11,7 @@ import anyio
 from attrs import frozen
 
 from mizzle_async.bulk.checkpoints import LoadState, StateFile, StatePath
-from mizzle_async.bulk.write_engine import MOST_HELD, OnUndone, Progress, WriteEngine
+from mizzle_async.bulk.write_engine import HELD_LIMIT, OnUndone, Progress, WriteEngine
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import PacingPort
@@ -27,14 +27,14 @@ MakeEntry: TypeAlias = Callable[[Any, int], BatchEntry]
 
 @frozen(eq=False, repr=False, kw_only=True)
 class LoadOptions(Value):
-    """How a load is done; `Table.put_many` explains each.
+    """The options of a load. `Table.put_many` explains each.
 
     Attributes:
         concurrency: Requests under way at most.
-        limiters: What holds requests back.
-        timeout: Seconds for each batch; None for the client's.
-        on_error: What happens to an item that cannot be written.
-        progress: What hears of progress.
+        limiters: Hold requests back.
+        timeout: Seconds until the next item of a batch is accepted, or None for the client's.
+        on_error: The fate of an item that cannot be written.
+        progress: Called after every request.
         resume: The state file.
         checkpoint_batches: Batches between checkpoints.
     """
@@ -48,10 +48,10 @@ class LoadOptions(Value):
     checkpoint_batches: int = 100
 
     def check(self, verb: str) -> None:
-        """Refuse numbers that mean nothing.
+        """Check the options.
 
         Raises:
-            ExpressionError: One of them does.
+            ExpressionError: A number is not positive, or ``on_error`` is neither a word nor a function.
         """
         check_timeout(self.timeout)
         check_at_least_one(verb, concurrency=self.concurrency, checkpoint_batches=self.checkpoint_batches)
@@ -69,19 +69,19 @@ def load(
     kind: UndoneKind,
     table: str,
 ) -> BulkWork:
-    """Return the work of writing what a source gives.
+    """Return the work of writing the items of a source.
 
     Args:
         owner: The client.
         source: The items.
         make: Makes the write of an item.
-        options: How it is done.
-        verb: What the caller asked for, for messages.
-        kind: What is done with an item, for the report.
+        options: The options.
+        verb: The caller's verb, for messages.
+        kind: The kind of write, for the report.
         table: The table or tables.
 
     Raises:
-        ExpressionError: The source is one item, or one key, whose parts would pass for many.
+        ExpressionError: The source is one item or one key, whose parts would pass for many; or an option is wrong.
     """
     options.check(verb)
     check_many(verb, source)
@@ -131,7 +131,7 @@ def settled(engine: WriteEngine, verb: str) -> BatchReport:
     """Return the report of work that has ended.
 
     Raises:
-        BatchError: Something of it is left.
+        BatchError: Some items were not written.
     """
     report = engine.report
     if engine.foreign is not None:
@@ -143,7 +143,7 @@ def settled(engine: WriteEngine, verb: str) -> BatchReport:
 
 
 def _end_for(engine: WriteEngine, error: Exception) -> None:
-    """End a load for an error of its source. What was taken of it is still written, unless it is another input."""
+    """End a load for an error of its source. Items that were taken are still written, unless it is another input."""
     engine.raise_foreign(error)
     if isinstance(error, ResumeError):
         engine.halt(error)
@@ -184,11 +184,11 @@ class _SyncFeed:
 
     @property
     def flushes(self) -> bool:
-        """Whether the rest goes out as it is."""
+        """Whether a request goes out that is not full."""
         return self.ended
 
     def pull(self) -> None:
-        """Encode what the next request takes; nobody comes between, because nothing here waits."""
+        """Encode items for one request. No `await`, so lanes cannot interleave."""
         engine = self._engine
         report, packer, make = engine.report, engine.packer, self._make
         wanted = WRITE_CHUNK - packer.ready
@@ -196,12 +196,12 @@ class _SyncFeed:
         saw = None if engine.state is None else engine.state.saw
         entries: list[BatchEntry] = []
         try:
-            for given in islice(self._items, wanted):
+            for item in islice(self._items, wanted):
                 position += 1
                 try:
-                    entry = make(given, position - 1)
-                except Exception as error:  # noqa: BLE001  (whatever it is, it is about this item)
-                    self._refused(given, position - 1, error)
+                    entry = make(item, position - 1)
+                except Exception as error:  # noqa: BLE001  (any error of encoding is about this item)
+                    self._refused(item, position - 1, error)
                     if engine.error is not None:
                         break
                     continue
@@ -238,11 +238,11 @@ class _AsyncFeed:
 
     @property
     def flushes(self) -> bool:
-        """Whether the rest goes out as it is."""
+        """Whether a request goes out that is not full."""
         return self.ended
 
     def pull(self) -> Coroutine[Any, Any, None]:
-        """Return what encodes the writes of the next request."""
+        """Return the coroutine that encodes items for one request."""
         return self._pull()
 
     async def _pull(self) -> None:
@@ -250,7 +250,7 @@ class _AsyncFeed:
         packer = engine.packer
         passed = 0
         async with self._lock:
-            while packer.ready < WRITE_CHUNK and packer.held < MOST_HELD and not self.ended and engine.error is None:
+            while packer.ready < WRITE_CHUNK and packer.held < HELD_LIMIT and not self.ended and engine.error is None:
                 try:
                     passed = 0 if self._take(await anext(self._items)) else passed + 1
                 except StopAsyncIteration:
@@ -260,7 +260,7 @@ class _AsyncFeed:
                     engine.wake()
                 except Exception as error:  # noqa: BLE001  (the source's own, or another input)
                     _end_for(engine, error)
-                if passed == WRITE_CHUNK:  # nothing but what was done before, or is no good: others have their turn
+                if passed == WRITE_CHUNK:  # all of them were done before, or refused: other tasks have their turn
                     passed = 0
                     await asyncio.sleep(0)
 
@@ -271,15 +271,15 @@ class _AsyncFeed:
         except ResumeError as error:
             _end_for(self._engine, error)
 
-    def _take(self, given: Any) -> bool:
-        """Encode an item; tell whether there is anything to write."""
+    def _take(self, item: Any) -> bool:
+        """Encode an item. Return whether there is anything to write."""
         engine = self._engine
         position = engine.report.taken
         engine.report.taken += 1
         try:
-            entry = self._make(given, position)
-        except Exception as error:  # noqa: BLE001  (whatever it is, it is about this item)
-            self._refused(given, position, error)
+            entry = self._make(item, position)
+        except Exception as error:  # noqa: BLE001  (any error of encoding is about this item)
+            self._refused(item, position, error)
             return False
         if engine.state is not None and not engine.state.saw(entry):
             engine.report.skipped += 1

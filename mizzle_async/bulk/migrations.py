@@ -1,7 +1,7 @@
-"""Migrations: every item that a query or a scan finds, deleted or rewritten, each under a condition.
+"""Migrations: all items of a query or a scan, deleted or rewritten, each under a condition.
 
-Between reading an item and writing it somebody else may write: a delete repeats its condition at the service, a rewrite
-checks the version, or else that what it changes is still what was read, and does it again if not.
+Between reading an item and writing it another writer may change it. So a delete repeats its condition at the service. A
+rewrite checks the version, or else that the attributes which it changes are as they were read, and begins again if not.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ from mizzle_async.writing.verbs import TableWrites, patch_stored
 ModelT = TypeVar("ModelT")
 
 Rewrite: TypeAlias = Callable[[ModelT], ModelT | Awaitable[ModelT | None] | None]
-"""What an item shall be, given what it is; None leaves it. It may be asynchronous, and is called again on conflict."""
+"""Takes an item, and returns it changed, or None to leave it. It may be asynchronous. A conflict calls it again."""
 
 PAGE_ITEMS: Final = 250
-"""Items on a page where the caller does not say: what is done again after a kill, at most, for each segment."""
+"""Items on a page where the caller does not say. At most so many are done again after a kill, for each segment."""
 
 CONFLICT_LIMIT: Final = 10
 """How often an item is read and changed again because another writer was faster."""
@@ -74,7 +74,7 @@ class _Fate(Enum):
 
 @frozen(eq=False, repr=False, kw_only=True)
 class ChangeOptions(Value):
-    """How a migration is done; `Query.rewrite` explains each."""
+    """The options of a migration. `Query.rewrite` explains each."""
 
     limiters: Limiters
     concurrency: int = 32
@@ -85,13 +85,13 @@ class ChangeOptions(Value):
 
 
 class Migration(Generic[ModelT]):
-    """Does one thing to each item that a plan finds.
+    """Does one thing to each item of a plan.
 
     Args:
         owner: The client.
-        plan: What finds the items.
-        verb: What the caller asked for.
-        options: How it is done.
+        plan: The plan.
+        verb: The caller's verb.
+        options: The options.
     """
 
     def __init__(self, owner: TaskPort, plan: ReadPlan[ModelT, Any], verb: str, options: ChangeOptions) -> None:
@@ -141,7 +141,7 @@ class Migration(Generic[ModelT]):
         return BulkWork(f"{self._verb} of {self._plan.target.table!r}", self.report, work)
 
     async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
-        """Do it to every item of a page, several at once."""
+        """Handle every item of a page, several at once."""
         source = iter(items)
         await run_lanes(partial(self._lane, source, act), min(self._options.concurrency, len(items)))
 
@@ -225,10 +225,10 @@ class Migration(Generic[ModelT]):
         codec = self._plan.target.codec
         return Key(entity_identity(codec.schema), codec.key_of_item(item))
 
-    # ── what is done to an item ──
+    # ── one item ──
 
     async def _delete(self, item: Item) -> _Fate:
-        """Delete an item if it still is what was looked for, whether it fits its class or not."""
+        """Delete an item if the plan's filters still hold, whether it fits its class or not."""
         operation = self._deletion(item)
         for condition in self._plan.filters:
             operation = operation.when(condition)
@@ -305,5 +305,5 @@ class Migration(Generic[ModelT]):
         return (await read_items(self._owner, self._plan.target, [key], settings=settings))[0]
 
     def _guarded(self, item: Item, old: ModelT, new: ModelT) -> UpdateItem[ModelT]:
-        """Return the smallest update, which is refused if somebody else changed what it changes."""
+        """Return the smallest update, which is refused if another writer has changed the same attributes."""
         return patch_stored(self._table, item, old, to=new, timeout=self._options.timeout)

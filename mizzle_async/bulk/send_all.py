@@ -27,8 +27,8 @@ class OperationOutcome(Record, Generic[ResultT]):
     """How one operation ended.
 
     Attributes:
-        value: What ``await operation`` would have given; None where it failed. Not shown.
-        error: What it would have raised; None where it succeeded.
+        value: The result of ``await operation``; None where it failed. Not shown.
+        error: The error that it would have raised; None where it succeeded.
     """
 
     value: ResultT | None = field(default=None, repr=False)
@@ -36,11 +36,11 @@ class OperationOutcome(Record, Generic[ResultT]):
 
     @property
     def succeeded(self) -> bool:
-        """Whether it did what it should."""
+        """Whether the operation succeeded."""
         return self.error is None
 
     def get(self) -> ResultT:
-        """Return what ``await operation`` would have given, or raise what it would have raised."""
+        """Return the value, or raise the error."""
         if self.error is not None:
             raise self.error
         value: Any = self.value
@@ -71,7 +71,7 @@ class _Lot(Generic[ResultT]):
         self.under_way: dict[int, Operation[ResultT]] = {}
 
     async def lane(self, outcomes: MemoryObjectSendStream[Ended[ResultT]]) -> None:
-        """Send one operation after the other; their outcomes go through a stream, which holds a lane back."""
+        """Send one operation after the other. Their outcomes go through a stream, which holds a lane back."""
         while (operation := await self._next()) is not None:
             ended = operation, await self._send(operation)
             try:
@@ -141,13 +141,13 @@ class _Sending(Generic[ResultT]):
             task.add_done_callback(partial(_close, stream))
 
     def cancel(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the operations under way."""
         for task in self.tasks:
             task.cancel()
         self.arrived.close()
 
     def drop(self) -> None:
-        """Cancel what is under way; the garbage collector may call this in any thread."""
+        """Cancel the operations under way. The garbage collector may call this in any thread."""
         if not call_in_loop(self.loop, self.cancel):
             with suppress(RuntimeError):  # lanes that still waited have gone with the loop
                 self.arrived.close()
@@ -158,9 +158,9 @@ def _close(stream: MemoryObjectSendStream[Any], _task: asyncio.Task[None]) -> No
 
 
 class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]], Generic[ResultT]):
-    """Operations with their outcomes, in the order in which they end; made by `Client.send_all`.
+    """Operations with their outcomes, in the order in which they end. `Client.send_all` makes it.
 
-    Dropping it, or `aclose`, cancels what is under way; `under_way` says which operations that were.
+    Dropping it, or `aclose`, cancels the operations under way. `under_way` names them afterwards.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class SendAll(AsyncIterator[tuple[Operation[ResultT], OperationOutcome[ResultT]]
         return tuple(self._lot.under_way.values())
 
     async def aclose(self) -> None:
-        """Cancel what is under way, and wait until it has ended."""
+        """Cancel the operations under way, and wait until they have ended."""
         self._is_closed = True
         sending, self._sending = self._sending, None
         if sending is not None:

@@ -1,4 +1,4 @@
-"""Sweeps: everything that a query or a scan finds, page after page, with a position that survives the process."""
+"""Sweeps: all items of a query or a scan, page after page, with a position that survives the process."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class SweepState:
     """How far each segment of a query or scan is done.
 
     Args:
-        plan: What is read: the state is good for nothing else.
-        work: What is done with it.
-        path: The state file; None to remember nothing.
+        plan: The plan that the state belongs to.
+        work: The name of the work.
+        path: The state file, or None to remember nothing.
         every: Pages between checkpoints.
         parts: How many parts have a position of their own, if not all that are read at once.
     """
@@ -44,19 +44,19 @@ class SweepState:
         self._every = every
         self._pages = 0
         self._page: tuple[int, Item | None] = (0, None)
-        found = None if self._file is None else self._file.read(lambda state: _positions(state, parts))
+        loaded = None if self._file is None else self._file.read(lambda state: _positions(state, parts))
         self.positions: list[Position] = [(None, False)] * parts
         self.extra: Any = None
-        """What the work itself wants to find again."""
-        if found is not None:
-            self.positions, self.extra = found
+        """The work's own part of the state."""
+        if loaded is not None:
+            self.positions, self.extra = loaded
 
     def begin(self, part: int, last_key: Item | None) -> None:
-        """Hear that the next page is at hand: `confirm` is about it."""
+        """Take note of the next page, which `confirm` is about."""
         self._page = (part, last_key)
 
     def confirm(self) -> bool:
-        """Hear that everything of the page is done; tell whether a checkpoint is due."""
+        """Take note that the whole page is done. Return whether a checkpoint is due."""
         part, last_key = self._page
         self.positions[part] = (last_key, last_key is None)
         self._pages += 1
@@ -81,7 +81,7 @@ class SweepState:
 
 
 def _positions(state: dict[str, Any], parts: int) -> tuple[list[Position], Any]:
-    """Return how far each part is done, and what the work itself wants to find again."""
+    """Return how far each part is done, and the work's own part of the state."""
     segments = state["segments"]
     if len(segments) != parts or not all(isinstance(segment["key"], dict | None) for segment in segments):
         raise ValueError
@@ -97,11 +97,11 @@ class Pages:
 
     Args:
         owner: The client.
-        plan: What is read.
+        plan: The plan that is read.
         state: How far it is done.
-        report: What is filled in.
-        limiters: What holds reading back; None for the client's limit.
-        progress: What hears of progress.
+        report: The report to be filled in.
+        limiters: Hold reading back; None for the client's limit.
+        progress: Called after every page.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Pages:
         """Read page after page.
 
         Args:
-            handle: Does with a page's items what is to be done; tells whether all of it was.
+            handle: Does the work on a page's items, and returns whether all of them are done.
         """
         report, state, plan = self._report, self._state, self._plan
         left = plan.options.max_items
@@ -157,10 +157,10 @@ class Pages:
 
 
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
-    """Rows of a query or scan, with a position in a file: a page that was not handed over whole comes again.
+    """Rows of a query or scan, with a position in a file. A page of which a row was not returned comes again.
 
-    A page counts as done when the row after its last one is asked for: by one task, for of several that share it one
-    may ask while another still works on its row.
+    A page counts as done when the row after its last one is asked for. So one task reads it: of several that share it,
+    one may ask while another still works on its row.
     """
 
     def __init__(self, owner: TaskPort, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:

@@ -41,7 +41,7 @@ OnUndone: TypeAlias = Literal["raise"] | Callable[[UndoneWrite], object]
 Progress: TypeAlias = Callable[[BatchReport], object]
 """Called with the report as it grows, after every request. It must be quick."""
 
-MOST_HELD: Final = 1_000
+HELD_LIMIT: Final = 1_000
 """Writes that may wait for an earlier one to their item before no more of the input is read."""
 
 _REPEATED = (ThrottledError, InternalServerError, ServiceUnavailableError, TransportError)
@@ -73,7 +73,7 @@ class WriteEngine:
         owner: The client.
         report: The report to be filled in.
         concurrency: Requests under way at most.
-        timeout: Seconds until the next item of a batch is accepted; None for the client's.
+        timeout: Seconds until the next item of a batch is accepted, or None for the client's.
         limiters: Hold requests back.
         on_error: The fate of an item that cannot be written.
         progress: Called after every request.
@@ -119,7 +119,7 @@ class WriteEngine:
             short: Whether one request will do, so that no task is worth it.
 
         Raises:
-            CancelledError: As the caller was; the report is complete all the same.
+            CancelledError: As the caller was. The report is complete all the same.
         """
         try:
             if short:
@@ -140,7 +140,7 @@ class WriteEngine:
     # ── ending early ──
 
     def close_input(self, error: BaseException) -> None:
-        """Take no more of the input for an error that is about one item; writes that were taken are still sent."""
+        """Take no more of the input, for an error that is about one item. Writes that were taken are still sent."""
         if self.error is None:
             self.error = error
             self._bell.ring()
@@ -185,23 +185,23 @@ class WriteEngine:
         packer = self.packer
         while not self.is_halted:
             ended = feed.ended or self.error is not None
-            flushes = ended or feed.flushes or packer.held >= MOST_HELD
+            flushes = ended or feed.flushes or packer.held >= HELD_LIMIT
             if packer.ready >= WRITE_CHUNK or (packer.ready and flushes):
                 return packer.take()
             if ended and not packer.held:
                 return []
-            if ended or packer.held >= MOST_HELD:
+            if ended or packer.held >= HELD_LIMIT:
                 await self.wait()
                 continue
             before = packer.ready
             if (pulling := feed.pull()) is not None:
                 await self._pull(pulling)
-            elif packer.ready == before:  # all of it was done before, or is no good: others have their turn
+            elif packer.ready == before:  # all of it was done before, or refused: other tasks have their turn
                 await asyncio.sleep(0)
         return []
 
     async def _pull(self, pulling: Coroutine[Any, Any, None]) -> None:
-        """Wait for more writes; when the work stops meanwhile, wait no longer."""
+        """Wait for more writes, until the work stops."""
         if self._pulling is not None:  # another lane reads the source, and stops for both
             await pulling
             return
@@ -262,7 +262,7 @@ class WriteEngine:
             self._call(self._progress, self.report)
 
     def _call(self, function: Callable[[Any], object], argument: Any) -> None:
-        """Call a function of the caller's; if it fails, the work stops, and nothing gets lost for it."""
+        """Call a function of the caller's. If it fails, the work stops, and still accounts for every item."""
         try:
             function(argument)
         except Exception as error:  # noqa: BLE001  (raised to the caller when the lanes have ended)
@@ -281,7 +281,7 @@ class _WriteBatch(RepeatedBatch[BatchEntry]):
         """The ids of entries of which a request may have been applied without an answer."""
 
     async def run(self) -> None:
-        """Send the batch; the engine accounts for every write."""
+        """Send the batch. The engine accounts for every write."""
         engine = self._engine
         try:
             await super().run()

@@ -32,14 +32,14 @@ LINGER: Final = 0.1
 
 
 class Writer:
-    """Puts and deletes items as they come, 25 to a request; made by `Client.writer`.
+    """Puts and deletes items as they come, 25 to a request. `Client.writer` makes it.
 
     A request goes out when it is full, when a tenth of a second has passed, or when `flush` asks for it. Leaving the
-    block writes the rest and raises `BatchError` if anything is left; leaving it by an exception writes what was
-    accepted, too; leaving it by cancellation stops at once. The report accounts for every item in each case.
+    block writes the rest, and raises `BatchError` if any item is left. Leaving it by an exception writes the accepted
+    items, too. Leaving it by cancellation stops at once. The report accounts for every item in each case.
 
     Attributes:
-        report: What has become of the items so far.
+        report: The account of the items so far.
     """
 
     def __init__(self, owner: TaskPort, options: LoadOptions, target: Callable[[type[Any]], Target[Any]]) -> None:
@@ -57,7 +57,7 @@ class Writer:
             progress=options.progress,
         )
         self._feed = _PushFeed(self._engine)
-        self._most = WRITE_CHUNK * (options.concurrency + 1)
+        self._limit = WRITE_CHUNK * (options.concurrency + 1)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -87,16 +87,16 @@ class Writer:
             error.add_note(f"the writer: {self.report}")
 
     async def put(self, item: Any, /, *, table: TablePart[Any] | None = None) -> None:
-        """Accept an item to be put, whatever is stored; return at once unless writing lags.
+        """Accept an item to be put in place of any that is stored. It returns at once unless writing lags.
 
         Args:
             item: An instance of an entity.
             table: The handle of its table, where its class does not say: dicts, and classes mapped from outside.
 
         Raises:
-            MarshallingError: It does not fit; it was not accepted.
+            MarshallingError: It does not fit its class, and was not accepted.
             ExpressionError: Its entity has a version or unique attributes, which a batch cannot check.
-            BatchError: Something that was accepted before could not be written; this item was not accepted.
+            BatchError: An item that was accepted before could not be written. This one was not accepted.
         """
         target = self._target(item, table)
         check_batchable(target.schema, "put")
@@ -105,7 +105,7 @@ class Writer:
         await self._accept(put_entry(target, encoded, item, self.report.taken))
 
     async def delete(self, key: Any, /, *, table: TablePart[Any] | None = None) -> None:
-        """Accept an item to be deleted; return at once unless writing lags.
+        """Accept an item to be deleted. It returns at once unless writing lags.
 
         Args:
             key: A `Key`, or an instance, of which the key alone counts.
@@ -113,7 +113,7 @@ class Writer:
 
         Raises:
             ExpressionError: Its entity has a version or unique attributes, which a batch cannot check.
-            BatchError: Something that was accepted before could not be written; this was not accepted.
+            BatchError: An item that was accepted before could not be written. This one was not accepted.
         """
         target = self._target(key, table)
         check_batchable(target.schema, "delete")
@@ -124,7 +124,7 @@ class Writer:
 
         Raises:
             ExpressionError: It is another operation, or has a condition.
-            BatchError: Something that was accepted before could not be written; this was not accepted.
+            BatchError: An item that was accepted before could not be written. This one was not accepted.
         """
         await self._accept(operation_entry(operation, self.report.taken))
 
@@ -132,7 +132,7 @@ class Writer:
         """Wait until everything that was accepted is written.
 
         Raises:
-            BatchError: Something of it could not be.
+            BatchError: One of the items could not be written.
         """
         engine = self._engine
         while engine.packer.ready or engine.packer.under_way:
@@ -143,30 +143,30 @@ class Writer:
             await engine.wait()
         await self._check()
 
-    def _target(self, given: Any, table: TablePart[Any] | None) -> Target[Any]:
+    def _target(self, item: Any, table: TablePart[Any] | None) -> Target[Any]:
         if table is not None:
             return target_of(table)
-        model = given.entity if isinstance(given, Key) else type(given)
+        model = item.entity if isinstance(item, Key) else type(item)
         if model is dict or isinstance(model, str):
-            raise ExpressionError("a writer cannot tell the table of a dict: say it, `writer.put(item, table=orders)`")
+            raise ExpressionError("a writer cannot know the table of a dict: name it, `writer.put(item, table=orders)`")
         return self._own_target(model)
 
     async def _accept(self, entry: BatchEntry) -> None:
         engine = self._engine
         packer = engine.packer
-        while packer.ready + packer.held >= self._most and engine.error is None:
+        while packer.ready + packer.held >= self._limit and engine.error is None:
             await engine.wait()
         await self._check()
         self.report.taken += 1
         self._feed.push(entry)
 
     async def _check(self) -> None:
-        """Raise where nothing is accepted any more."""
+        """Raise an error unless items are still accepted."""
         task = self._task
         if task is None or self._feed.ended:
             raise ClientStateError("a writer accepts items within its block: `async with client.writer() as writer: …`")
         if self._engine.error is not None or task.done():
-            await asyncio.wait([task])  # what is under way is finished, so that the report is complete
+            await asyncio.wait([task])  # requests under way are finished, so that the report is complete
             settled(self._engine, "writer")
             raise ClientStateError("the writer was stopped: see its report") from _cause(self._engine.error)
 
@@ -180,7 +180,7 @@ def _cause(error: BaseException | None) -> BaseException | None:
 
 
 class _PushFeed:
-    """Writes as somebody pushes them."""
+    """Writes as the caller pushes them."""
 
     def __init__(self, engine: WriteEngine) -> None:
         self._engine = engine
@@ -214,7 +214,7 @@ class _PushFeed:
         self._engine.wake()
 
     def end(self) -> None:
-        """Hear that nothing more will come."""
+        """Take note that no more writes will come."""
         self.ended = True
         if self._timer is not None:
             self._timer.cancel()

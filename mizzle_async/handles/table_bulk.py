@@ -54,7 +54,7 @@ class TableBulk(TablePart[ModelT]):
             include_expired: Whether expired items are shown.
             concurrency: Requests under way at most. It adapts downwards while the service throttles.
             read_units_per_second: Consume no more than this. None for no limit but the client's.
-            timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
+            timeout: Seconds until the next item of a batch of 100 is read, or None for the client's.
 
         Returns:
             Awaited, a list in the order of the keys, None where there is no item. ``async for key, item in …`` gives
@@ -98,7 +98,7 @@ class TableBulk(TablePart[ModelT]):
         Args:
             consistent_read: Whether every write that was finished before is seen. It costs twice as much.
             include_expired: Whether expired items are shown.
-            timeout: Seconds for each batch of 100, its repetitions and pauses included, or None for the client's.
+            timeout: Seconds until the next item of a batch of 100 is read, or None for the client's.
         """
         from mizzle_async.reading.coalescing import CoalescedReads
 
@@ -133,21 +133,23 @@ class TableBulk(TablePart[ModelT]):
     ) -> BulkWork:
         """Put any number of items, 25 to a request, several requests at once, as `put` without conditions.
 
-        Items under one key are written in the order in which they come. Items that the service leaves
-        unprocessed are sent again, with growing pauses, until the batch's time is up. When something cannot be written
-        no more of the input is read, requests under way are finished, and `BatchError` lists exactly the rest.
+        Items under one key are written in the order in which they come. Items that the service leaves unprocessed are
+        sent again, with growing pauses. While it throttles, fewer requests of fewer items go out. When an item can
+        never be written, no more of the input is read, the items that were taken are written, and `BatchError` lists
+        exactly the rest.
 
         Args:
             items: Any number of instances. The input is read as it is written: no more are held than are under way.
             concurrency: Requests under way at most. It adapts downwards while the service throttles.
             write_units_per_second: Consume no more than this. None for no limit but the client's.
-            timeout: Seconds for each batch of 25, its repetitions and pauses included, or None for the client's.
+            timeout: Seconds until the next item of a batch of 25 is accepted, or None for the client's. A slow table is
+                waited for while it makes progress.
             on_error: ``"raise"``, or a function that takes each item that can never be written, an `UndoneWrite`. The
                 load goes on then.
             progress: Called with the report as it grows, after every request.
             resume: A state file. A load that was killed goes on from its last checkpoint when it is begun again with
                 the same input in the same order, which is checked by the items' keys. At most the work since that
-                checkpoint is done again.
+                checkpoint is done again, and items that failed.
             checkpoint_batches: Requests between checkpoints.
 
         Returns:

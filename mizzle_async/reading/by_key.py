@@ -28,15 +28,15 @@ RowT = TypeVar("RowT")
 
 @frozen(eq=False, repr=False, kw_only=True)
 class ReadSettings:
-    """How items are read.
+    """The options of reading by key.
 
     Attributes:
         consistent_read: Whether every write that was finished before is seen.
         concurrency: Requests under way at most.
-        timeout: Seconds for each batch; None for the client's.
+        timeout: Seconds until the next item of a batch is read, or None for the client's.
         limiters: Hold requests back.
-        meter: Counts requests and units as well; None for the report of the reading alone.
-        records: The lighter form that items may come in; None where they must be dicts.
+        meter: Counts requests and units as well, or None for the report of the reading alone.
+        records: The lighter form that items may come in, or None where they must be dicts.
     """
 
     consistent_read: bool = False
@@ -47,7 +47,7 @@ class ReadSettings:
     records: ItemRecords | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a timeout that is no number."""
+        """Raise an error unless the timeout is a number."""
         check_timeout(self.timeout)
 
 
@@ -64,10 +64,10 @@ class BatchReader:
         self.meters: tuple[Meter, ...] = (self.report,) if settings.meter is None else (self.report, settings.meter)
 
     async def read(self, keys: Sequence[Item]) -> list[Item]:
-        """Read up to a hundred items; those that are missing are left out.
+        """Read up to a hundred items. Missing ones are left out.
 
         Raises:
-            BatchError: Some keys were left unprocessed until the time was up; the report names them.
+            BatchError: Some keys were left unprocessed until the time was up. The report names them.
             MizzleError: The service refused the request.
         """
         items: list[Item] = []
@@ -78,7 +78,7 @@ class BatchReader:
         """Read up to a hundred items into a list, which has those that were read even if not all were.
 
         Raises:
-            BatchError: Some keys were left unprocessed until the time was up; the report names them.
+            BatchError: Some keys were left unprocessed until the time was up. The report names them.
             MizzleError: The service refused the request.
         """
         await _KeyBatch(self, keys, items).run()
@@ -168,7 +168,7 @@ async def read_rows(
     """Read items by key, and decode those of each request as they arrive: raw, an item takes several times its memory.
 
     Returns:
-        The rows in the order of the keys, None where there is no item; a key that comes twice has a row for each time.
+        The rows in the order of the keys, None where there is no item. A key that comes twice has a row for each time.
     """
     reader = BatchReader(owner, target, settings)
     identify_all = target.codec.identify_all
@@ -176,8 +176,8 @@ async def read_rows(
     wanted = list(dict(zip(names, keys, strict=True)).values())
     if len(wanted) < len(names):
         items = await read_rows(owner, target, wanted, list, settings)
-        found = dict(zip(identify_all(wanted), items, strict=True))
-        return [*decode(list(map(found.get, names)))]
+        by_name = dict(zip(identify_all(wanted), items, strict=True))
+        return [*decode(list(map(by_name.get, names)))]
     rows: dict[Hashable, RowT] = {}
 
     async def read(chunk: Sequence[Item]) -> None:
@@ -222,7 +222,7 @@ class GetMany(Pending, Generic[KeyT, ModelT]):
     def send(self) -> Coroutine[Any, Any, list[ModelT | None]]:
         """Return a coroutine that reads everything into a list: for ``create_task`` and task groups.
 
-        It raises `BatchError` where keys were left unprocessed until the time was up; its report names them.
+        It raises `BatchError` if keys were left unprocessed until the time was up. Its report names them.
         """
         self._used = True
         return self._read()
@@ -240,7 +240,7 @@ class GetMany(Pending, Generic[KeyT, ModelT]):
 
 
 class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT, ModelT]):
-    """Keys with their items, None where there is none, as they arrive; a key that was asked for twice comes twice."""
+    """Keys with their items, None where there is none, as they arrive. A key that was given twice comes twice."""
 
     def __init__(
         self,
@@ -254,9 +254,9 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         self._identify_all = target.codec.identify_all
         self._asked: dict[Hashable, list[KeyT]] = {}
         wanted: dict[Hashable, Item] = {}
-        for name, (given, item) in zip(self._identify_all([item for _, item in keys]), keys, strict=True):
+        for name, (key, item) in zip(self._identify_all([item for _, item in keys]), keys, strict=True):
             wanted[name] = item
-            self._asked.setdefault(name, []).append(given)
+            self._asked.setdefault(name, []).append(key)
         self._wanted = list(wanted.items())
         self._decode = decode
         self._concurrency = settings.concurrency
@@ -285,7 +285,7 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         return self._rows.popleft()
 
     def _launch(self) -> None:
-        """Keep as many requests under way as the service bears: one chunk for each."""
+        """Start as many requests as the service bears now, one for each chunk of keys."""
         while self._started < len(self._wanted) and len(self._tasks) < self._reader.lanes.limit:
             chunk = self._wanted[self._started : self._started + GET_CHUNK]
             self._started += len(chunk)
@@ -293,13 +293,13 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
             self._tasks[task] = chunk
 
     def _arrived(self, chunk: Sequence[tuple[Hashable, Item]], items: list[Item]) -> None:
-        found = dict(zip(self._identify_all(items), items, strict=True))
-        models = self._decode([found.get(name) for name, _ in chunk])
+        by_name = dict(zip(self._identify_all(items), items, strict=True))
+        models = self._decode([by_name.get(name) for name, _ in chunk])
         for (name, _), model in zip(chunk, models, strict=True):
-            self._rows += [(given, model) for given in self._asked[name]]
+            self._rows += [(key, model) for key in self._asked[name]]
 
     async def aclose(self) -> None:
-        """Stop what is under way, and wait until it has stopped."""
+        """Cancel the requests under way, and wait until they have ended."""
         tasks, self._tasks = list(self._tasks), {}
         self._started = len(self._wanted)
         self._rows.clear()

@@ -1,4 +1,4 @@
-"""Gets that are asked for at one moment, read together: a hundred callers, one BatchGetItem."""
+"""Gets that come at one moment, read together: a hundred callers, one BatchGetItem."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
 Chunk: TypeAlias = dict[Hashable, tuple[Item, list[asyncio.Future["Item | None"]]]]
-"""Keys by their identity, with those who wait for the item."""
+"""Keys by their identity, with the futures of the callers that wait for the item."""
 
 
 class CoalescedReads(Generic[ModelT]):
-    """Reads items by key, those asked for within one tick of the loop together; made by `Table.coalesced`.
+    """Reads items by key, those of one tick of the loop together. `Table.coalesced` makes it.
 
     Callers of the same key share one answer, and each has an instance of its own. A caller that is cancelled does not
-    touch the others; an error reaches those whose items were not read, and nobody else.
+    touch the others. An error reaches only the callers whose items were not read.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class CoalescedReads(Generic[ModelT]):
             **attributes: The key attributes by name.
 
         Raises:
-            ExpressionError: This is no key of the table.
+            ExpressionError: This is not a key of the table.
             MarshallingError: A value does not fit its key attribute, or the item that was read not its class.
-            BatchError: The service left this item unprocessed until the time was up.
+            BatchError: The service left this item unprocessed until the time of its batch was up.
             ClientStateError: The block is not entered, or was left.
 
         Cost: as for `Table.get`, in a request shared with up to 99 others.
@@ -86,7 +86,7 @@ class CoalescedReads(Generic[ModelT]):
         return self._decode(await future)
 
     def _launch(self) -> None:
-        """Send what has come together."""
+        """Send the keys that have come together."""
         waiting, self._waiting = self._waiting, {}
         wanted = list(waiting.items())
         for start in range(0, len(wanted), GET_CHUNK):
@@ -101,19 +101,19 @@ class CoalescedReads(Generic[ModelT]):
                 task.add_done_callback(partial(self._ended, chunk))
 
     async def _read(self, chunk: Chunk) -> None:
-        """Read the items of some keys; who waits for one that is found has it then, whatever becomes of the others."""
+        """Read the items of some keys. Callers whose item was read have it, also if reading the others fails."""
         identify = self._target.codec.identify
-        found: list[Item] = []
+        items: list[Item] = []
         try:
             reader = BatchReader(self._owner, self._target, self._settings)
-            await reader.read_into([key for key, _ in chunk.values()], found)
+            await reader.read_into([key for key, _ in chunk.values()], items)
         finally:
-            for item in found:
+            for item in items:
                 _, futures = chunk.pop(identify(item), (item, []))
                 _resolve(futures, item)
 
     def _ended(self, chunk: Chunk, task: asyncio.Task[None]) -> None:
-        """Tell those who still wait that there is no such item, or why it was not read."""
+        """Return None to the callers that still wait, as there is no such item, or raise the failure to them."""
         self._tasks.discard(task)
         failure = (
             ClientStateError("the client, or the block of these reads, was closed before the answer came")

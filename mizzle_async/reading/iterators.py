@@ -25,10 +25,10 @@ class Page(Record, Generic[RowT_co]):
     """One page of a query, a scan or a statement.
 
     Attributes:
-        items: The rows, in the service's order; not shown.
-        cursor: Where the next page starts, safe in a URL; None on the last page. Not shown: it holds a key.
+        items: The rows, in the service's order. Not shown.
+        cursor: Where the next page starts, safe in a URL, or None on the last page. Not shown: it holds a key.
         evaluated: Items read and paid for, before the filter. Of a statement: the items that were returned.
-        read_units: Read units, as the service counted them; None where none were asked for, as an instrument does.
+        read_units: Read units, as the service counted them, or None where they were not asked for. An instrument asks.
         requests: Requests that were sent for the page, the pipeline's own retries aside.
     """
 

@@ -34,7 +34,7 @@ def open_source(
     limiters: Limiters | None = None,
     records: bool = False,
 ) -> PageSource:
-    """Return the pages of a plan in the order of its rows; the arguments are those of `open_parts`."""
+    """Return the pages of a plan in the order of its rows. The arguments are those of `open_parts`."""
     if plan.partitions:
         return MergedSource(
             reader, plan, start_key=start_key, max_items=max_items, prefetch=prefetch, limiters=limiters
@@ -57,11 +57,11 @@ class MergedSource:
 
     Args:
         reader: The client.
-        plan: What is read.
+        plan: The plan that is read.
         start_key: The key after which reading begins, in every partition.
         max_items: Items wanted, in place of the plan's own number.
         prefetch: Whether pages are requested before they are asked for.
-        limiters: Hold requests back; None for the client's limit.
+        limiters: Hold requests back, or None for the client's limit.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class MergedSource:
 
     @property
     def resume_key(self) -> Item | None:
-        """Return the key after which reading goes on; None at the end."""
+        """Return the key after which reading goes on, or None at the end."""
         return self._resume_key
 
     @property
@@ -168,7 +168,7 @@ class MergedSource:
         return taken
 
     async def aclose(self) -> None:
-        """Cancel what is under way, and wait until it has ended."""
+        """Cancel the requests under way, and wait until they have ended."""
         self._ended = True
         for partition in self._partitions:
             await partition.source.aclose()

@@ -24,7 +24,7 @@ class PageSource(Protocol):
 
     @property
     def resume_key(self) -> Item | None:
-        """The key after which reading goes on; None at the end."""
+        """The key after which reading goes on, or None at the end."""
         ...
 
     @property
@@ -33,5 +33,5 @@ class PageSource(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Cancel what is under way, and wait until it has ended. `next` returns None from then on."""
+        """Cancel the requests under way, and wait until they have ended. `next` returns None from then on."""
         ...

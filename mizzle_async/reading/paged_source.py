@@ -1,4 +1,4 @@
-"""Pages that follow each other by a key or a token: each part of what is read one page ahead of its reader."""
+"""Pages that follow each other by a key or a token: each part is read one page ahead of its reader."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PageRequests(Protocol):
 
         Args:
             part: The number of its part, from zero.
-            start_key: The last key of the page before; None for the first page.
+            start_key: The last key of the page before, or None for the first page.
             limit: Items to be evaluated, or None.
         """
         ...
@@ -65,7 +65,7 @@ class PageRequests(Protocol):
         ...
 
     async def complete(self, page: RawPage, limiters: Limiters) -> RawPage:
-        """Return the page with what its request did not bring, or without what must not be shown."""
+        """Return the page with items that its request did not bring, or without items that must not be shown."""
         ...
 
 
@@ -80,14 +80,14 @@ class _Part:
 
 
 class PagedSource:
-    """Requests pages, each part of what is read one page ahead of its reader. Parts come as their pages arrive.
+    """Requests pages, for each part one page ahead of its reader. Pages of several parts come as they arrive.
 
     Args:
         reader: The client.
         requests: Makes the requests.
         start_key: The key after which reading begins.
         positions: Where each part begins, in place of ``start_key``.
-        max_items: Items wanted; None for as many as the options say.
+        max_items: Items wanted, or None for as many as the options say.
         prefetch: Whether a page is requested before it is asked for.
         limiters: Hold requests back.
     """
@@ -125,11 +125,11 @@ class PagedSource:
 
     @property
     def resume_key(self) -> Item | None:
-        """Return the key after which reading goes on; None at the end."""
+        """Return the key after which reading goes on, or None at the end."""
         return self._parts[0].start_key if self._parts else None
 
     async def next(self) -> RawPage | None:
-        """Return the next page, or None after the last one; pages of parallel parts come as they arrive."""
+        """Return the next page, or None after the last one. Pages of parallel parts come as they arrive."""
         for part in self._parts:
             if not part.ended and part not in self._pending.values():
                 operation = self._request(part)
@@ -231,7 +231,7 @@ class PagedSource:
         self._pending[task] = part
 
     async def aclose(self) -> None:
-        """Cancel what is under way, and wait until it has ended."""
+        """Cancel the requests under way, and wait until they have ended."""
         for part in self._parts:
             part.ended = True
         tasks, self._pending = list(self._pending), {}

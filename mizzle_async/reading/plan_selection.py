@@ -22,7 +22,7 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class PlanSelection(Selection[RowT_co]):
-    """What a plan reads.
+    """The rows of a plan.
 
     Attributes:
         reader: The client.

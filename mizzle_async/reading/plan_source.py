@@ -26,7 +26,7 @@ class PlanRequests:
 
     Args:
         reader: The client.
-        plan: What is read.
+        plan: The plan that is read.
         count_only: Whether numbers are wanted instead of items.
         records: Whether items may come in the lighter form, where the plan allows it.
     """
@@ -105,13 +105,13 @@ def open_parts(
 
     Args:
         reader: The client.
-        plan: What is read.
+        plan: The plan that is read.
         start_key: The key after which reading begins.
         positions: Where each part begins, in place of ``start_key``.
         max_items: Items wanted, in place of the plan's own number.
         count_only: Whether numbers are wanted instead of items.
         prefetch: Whether a page is requested before it is asked for.
-        limiters: Hold requests back; None for the client's limit.
+        limiters: Hold requests back, or None for the client's limit.
         records: Whether items may come in the lighter form, where the plan allows it.
     """
     limiters = read_limiters(reader, None) if limiters is None else limiters

@@ -25,7 +25,7 @@ class Rows(Generic[RowT_co]):
     @property
     @abstractmethod
     def _selection(self) -> Selection[RowT_co]:
-        """What is read."""
+        """The selection that is read."""
 
     def __aiter__(self) -> ItemIterator[RowT_co]:
         return ItemIterator(self._selection)
@@ -84,9 +84,9 @@ class Rows(Generic[RowT_co]):
         """Read one page, for a caller that comes back with its cursor.
 
         Args:
-            cursor: `Page.cursor` of the page before; None for the first.
-            max_items: Rows on the page; as many requests are sent as it takes. None for one page of the service, or
-                the first that holds something. The query's own ``max_items`` holds for each page, not for all of them
+            cursor: `Page.cursor` of the page before, or None for the first.
+            max_items: Rows on the page. As many requests are sent as it takes. None for one page of the service, or the
+                first that holds a row. The query's own ``max_items`` holds for each page, not for all of them
                 together.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What is read: a query, a scan, a statement, as the reading surface sees each of them."""
+"""Selections: a query, a scan or a statement, as the reading surface sees each of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Selection(ABC, Generic[RowT_co]):
         """Return a source of its pages, from the beginning.
 
         Args:
-            max_items: Rows wanted; None for all of them.
+            max_items: Rows wanted, or None for all of them.
             is_bulk: Whether the client's throughput limit applies.
         """
 
@@ -55,8 +55,8 @@ class Selection(ABC, Generic[RowT_co]):
         """Return a source of pages whose every position can be written as a cursor.
 
         Args:
-            cursor: Where reading begins; None for the beginning.
-            max_items: Rows wanted; None for all of them.
+            cursor: Where reading begins, or None for the beginning.
+            max_items: Rows wanted, or None for all of them.
             is_bulk: Whether the client's throughput limit applies, and a page is requested ahead.
 
         Raises:

@@ -49,7 +49,7 @@ class StatementRequests:
     is_filtered = False
 
     def make(self, part: int, start_key: Item | None, limit: int | None) -> ExecuteStatement:  # noqa: ARG002  (it has one part)
-        """Return one request; a write takes no limit."""
+        """Return one request. A write takes no limit."""
         return ExecuteStatement(
             self.target,
             self.plan,
@@ -77,7 +77,7 @@ class StatementRequests:
 
 @frozen(eq=False, repr=False)
 class StatementSelection(Selection[RowT_co]):
-    """What a statement reads, or what a write returns by RETURNING.
+    """The rows of a statement: of a SELECT, or of a write with RETURNING.
 
     Attributes:
         reader: The client.

@@ -14,7 +14,20 @@ import mizzle_async
 
 PACKAGE = Path(mizzle_async.__file__).parent
 
-ROOMS = ("cli", "flow", "guide", "handles", "instruments", "limits.py", "testing", "types.py", "values.py", "writing")
+ROOMS = (
+    "bulk",
+    "cli",
+    "flow",
+    "guide",
+    "handles",
+    "instruments",
+    "limits.py",
+    "reading",
+    "testing",
+    "types.py",
+    "values.py",
+    "writing",
+)
 """Folders and modules that keep the rules; a room is added when its prose was rewritten."""
 
 FORBIDDEN_BEGINNINGS = re.compile(
