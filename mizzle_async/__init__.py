@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError
     from mizzle_async.flow.work import BulkWork
     from mizzle_async.handles.client import Client
+    from mizzle_async.handles.collection import Collection, CollectionQuery
     from mizzle_async.handles.query import ProjectedQuery, Query
     from mizzle_async.handles.statement import Statement, parameter
     from mizzle_async.handles.table import Table
@@ -84,15 +85,19 @@ if TYPE_CHECKING:
     from mizzle_async.model import (
         Attribute,
         GlobalSecondaryIndex,
+        KeyTemplate,
         LocalSecondaryIndex,
         PartitionKey,
         SecondaryIndex,
+        SharedIndex,
+        SharedTable,
         SortKey,
         asdict,
         attribute,
         document,
         entity,
         evolve,
+        key_template,
     )
     from mizzle_async.operations import (
         Capacity,
@@ -140,6 +145,8 @@ __all__ = [
     "Client",
     "ClientStateError",
     "CoalescedReads",
+    "Collection",
+    "CollectionQuery",
     "Condition",
     "ConditionalCheckFailedError",
     "CorruptResponseError",
@@ -176,6 +183,7 @@ __all__ = [
     "ItemIterator",
     "ItemNotFoundError",
     "Key",
+    "KeyTemplate",
     "LimitError",
     "LimitExceededError",
     "LocalSecondaryIndex",
@@ -216,6 +224,8 @@ __all__ = [
     "SerializationError",
     "ServiceError",
     "ServiceUnavailableError",
+    "SharedIndex",
+    "SharedTable",
     "SortKey",
     "SortKeyCondition",
     "SortKeyPath",
@@ -252,6 +262,7 @@ __all__ = [
     "entity",
     "evolve",
     "identifier",
+    "key_template",
     "make_converter",
     "parameter",
 ]
@@ -286,14 +297,15 @@ if not TYPE_CHECKING:
             "flow.report": "BatchReport UndoneWrite WorkStoppedError",
             "flow.work": "BulkWork",
             "handles.client": "Client",
+            "handles.collection": "Collection CollectionQuery",
             "handles.query": "ProjectedQuery Query",
             "handles.statement": "Statement parameter",
             "handles.table": "Table",
             "instruments.heat": "Heat HeatReport HotKey",
             "marshalling": "configure_converter make_converter",
             "model": (
-                "Attribute GlobalSecondaryIndex LocalSecondaryIndex PartitionKey SecondaryIndex SortKey asdict "
-                "attribute document entity evolve"
+                "Attribute GlobalSecondaryIndex KeyTemplate LocalSecondaryIndex PartitionKey SecondaryIndex "
+                "SharedIndex SharedTable SortKey asdict attribute document entity evolve key_template"
             ),
             "operations": (
                 "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem "

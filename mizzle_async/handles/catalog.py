@@ -75,6 +75,10 @@ class Catalog:
         table = self._tables[identity] = Table(self._runtime, target)
         return table
 
+    def target(self, schema: EntitySchema) -> Target[Any]:
+        """Return the target of an entity in the table that it names."""
+        return self._target(schema, self._names.get(schema.table) or f"{self._prefix}{schema.table}")
+
     @property
     def spanning_target(self) -> Target[dict[str, Any]]:
         """The target for operations that span tables: transactions and statements."""

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Self, TypeVar, overload
 from mizzle_async.flow.pace import Throughput
 from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.client_bulk import ClientBulk
+from mizzle_async.handles.client_collections import ClientCollections
 from mizzle_async.handles.client_partiql import ClientPartiql
 from mizzle_async.handles.client_tables import ClientTables
 from mizzle_async.handles.client_transactions import ClientTransactions
@@ -32,7 +33,7 @@ ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
 
 
-class Client(ClientTables, ClientTransactions, ClientPartiql, ClientBulk):
+class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections, ClientBulk):
     """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
 
     Making one does no I/O, opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.

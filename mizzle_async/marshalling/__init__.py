@@ -1,6 +1,7 @@
 """Marshalling: Python values to DynamoDB's attribute values and back, generated flat, exact or refused."""
 
 from mizzle_async.marshalling.codec import EntityCodec, Marshaller
+from mizzle_async.marshalling.collections import CollectionCodec, CollectionSchema, collection_schema
 from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.merging import Overtaken
 from mizzle_async.marshalling.path_rules import PathRules
@@ -16,6 +17,8 @@ from mizzle_async.marshalling.undeclared import keep_undeclared, members_guard
 from mizzle_async.marshalling.wellformed import malformed_path
 
 __all__ = [
+    "CollectionCodec",
+    "CollectionSchema",
     "Difference",
     "EntityCodec",
     "ItemRecord",
@@ -27,6 +30,7 @@ __all__ = [
     "canonical_key",
     "careful_serializer",
     "check_item_size",
+    "collection_schema",
     "configure_converter",
     "decode_any",
     "diff",

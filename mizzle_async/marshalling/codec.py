@@ -169,6 +169,11 @@ class EntityCodec(Generic[ModelT]):
         return make(wrap)
 
     @property
+    def foreign(self) -> Callable[[Item], bool] | None:
+        """A function that says which stored items belong to another entity; None where all are the entity's."""
+        return None if self.shared is None else self.shared.is_foreign
+
+    @property
     def records(self) -> ItemRecords | None:
         """The lighter form of items in answers that hold many, made when first asked for; None where there is none."""
         shape = self._shape

@@ -1,7 +1,7 @@
 """Items of shared tables: keys, type and index keys are written beside the attributes, and checked against them.
 
-The common case is generated for each entity; whatever is unusual, or wrong, is done again by the careful functions
-here, which say what does not fit.
+The common case is generated for each entity. Whatever is unusual, or wrong, is done again by the careful functions
+here, whose errors name the misfit.
 """
 
 from __future__ import annotations
@@ -9,99 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from attrs import frozen
-
-from mizzle_async.errors import LimitError, MarshallingError, ModelError
-from mizzle_async.expressions import Condition
-from mizzle_async.expressions.names import text_bytes
-from mizzle_async.limits import PARTITION_KEY_BYTES, SORT_KEY_BYTES
+from mizzle_async.errors import MarshallingError
 from mizzle_async.marshalling.entities import known_key, refuse_key_names
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shared_source import SharedSource
-from mizzle_async.model import EntitySchema, IndexMapping, SharedKeys, mappings_of
+from mizzle_async.marshalling.written_keys import KEY_LIMITS, WrittenKey, checked_key, written_keys
+from mizzle_async.model import EntitySchema, SharedKeys, mappings_of
 from mizzle_async.model.scalars.misfit import Misfit
-from mizzle_async.model.shared.conditions import fields_of, holds
-from mizzle_async.model.shared.formats import KeyFormat
 from mizzle_async.model.shared.texts import read_key, write_key, write_part
 from mizzle_async.types import AttributeValue, Item
-from mizzle_async.values import Record
-
-KEY_LIMITS: Final = (PARTITION_KEY_BYTES, SORT_KEY_BYTES)
-KEY_WORDS: Final = ("partition key", "sort key")
-
-
-@frozen(eq=False, repr=False)
-class WrittenKey(Record):
-    """One key attribute of an index that the library writes.
-
-    Attributes:
-        name: Its stored name.
-        ways: The formats that it may have, each with the condition of an item that has it.
-        limit: How many bytes it may have.
-    """
-
-    name: str
-    ways: tuple[tuple[KeyFormat, Condition[Any] | None], ...]
-    limit: int
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The attributes that it is made of and depends on, by name in Python."""
-        names = [name for form, where in self.ways for name in (*form.fields, *fields_of(where))]
-        return tuple(dict.fromkeys(names))
-
-    def text(self, entity: str, values: Mapping[str, Any]) -> str | None:
-        """Return its text for an item's values, None where the item has none.
-
-        Raises:
-            ModelError: The item fills the index in two ways.
-            MarshallingError: A value does not fit.
-            LimitError: The text is too long.
-        """
-        forms = [
-            form
-            for form, where in self.ways
-            if (where is None or holds(where, values)) and all(values[field] is not None for field in form.fields)
-        ]
-        if len(forms) > 1:
-            raise ModelError(
-                f"{entity}: this item would have two keys {self.name!r}: where= of its indexes must exclude each other"
-            )
-        return checked_key(entity, self.name, write_key(forms[0], values), self.limit) if forms else None
-
-
-def written_keys(keys: SharedKeys, mappings: tuple[IndexMapping, ...]) -> tuple[WrittenKey, ...]:
-    """Return the index key attributes that the library writes for an entity, in the order of its indexes."""
-    ways: dict[str, list[tuple[KeyFormat, Condition[Any] | None]]] = {}
-    limits: dict[str, int] = {}
-    for mapping in mappings:
-        several = sum(other.index is mapping.index for other in mappings) > 1
-        for position, (name, form) in enumerate(zip(mapping.index.key_names, mapping.formats, strict=True)):
-            if name in keys.table.key_names:
-                continue
-            where = mapping.where if position == 0 or several else None
-            if (form, where) not in ways.setdefault(name, []):
-                ways[name].append((form, where))
-            limits[name] = min(limits.get(name, PARTITION_KEY_BYTES), KEY_LIMITS[position])
-    return tuple(WrittenKey(name, tuple(each), limits[name]) for name, each in ways.items())
-
-
-def checked_key(entity: str, name: str, text: str, limit: int) -> str:
-    """Return a key's text.
-
-    Raises:
-        LimitError: It has more bytes than the service takes.
-    """
-    if len(text) * 4 > limit and text_bytes(text) > limit:
-        raise LimitError(
-            f"{entity}: its key {name!r} would have {text_bytes(text):,} bytes, and the limit is {limit:,}"
-        )
-    return text
 
 
 class SharedItems:
-    """Writes and checks what an entity of a shared table has beside its attributes.
+    """Writes and checks keys, type and index keys of an entity of a shared table.
 
     Attributes:
         schema: The entity's.
@@ -224,7 +145,7 @@ class SharedItems:
 
     @property
     def type_item(self) -> Item:
-        """The type attribute as it is stored; empty where the table has none."""
+        """The type attribute as it is stored. Empty where the table has none."""
         name = self.keys.table.type_attribute
         return {} if name is None else {name: self._type}
 
@@ -236,7 +157,7 @@ class SharedItems:
         return fast(instance)
 
     def encode_carefully(self, instance: Any) -> Item:
-        """Return the item of an instance, or raise the error that says what does not fit."""
+        """Return the item of an instance, or raise the error that names the misfit."""
         attributes = self._encode(instance)
         values = vars(instance)
         item = {**self._key(values), **self.type_item, **attributes}
@@ -246,7 +167,7 @@ class SharedItems:
         return item
 
     def index_keys(self, values: Mapping[str, Any]) -> Item:
-        """Return the index key attributes of an item's values by Python name; an absent one is left out.
+        """Return the index key attributes of an item's values by Python name. An absent one is left out.
 
         Raises:
             ModelError: The item fills an index in two ways.
@@ -295,14 +216,14 @@ class SharedItems:
         return not self.keys.fits(texts)
 
     def decode(self, item: Item, _target: Any = None) -> Any:
-        """Return the instance of an item; cattrs gives the type beside it."""
+        """Return the instance of an item. The argument beside it is for cattrs."""
         fast = self._fast_decode
         if fast is None:
             fast = self._fast_decode = self._compiled()[1]
         return fast(item)
 
     def decode_carefully(self, item: Item) -> Any:
-        """Return the instance of an item, or raise the error that says what does not fit.
+        """Return the instance of an item, or raise the error that names the misfit.
 
         Raises:
             MarshallingError: The item is of another entity, its key has another form, or disagrees with an attribute.
@@ -332,7 +253,7 @@ class SharedItems:
         )
 
     def _with_parts(self, item: Item, values: Mapping[str, Any]) -> Item:
-        """Return an item's attributes without what the table adds, and with parts that its key alone has."""
+        """Return an item's attributes without the names that the table adds, and with parts that its key alone has."""
         added = self.added_names
         attributes = {name: stored for name, stored in item.items() if name not in added}
         for field, value in values.items():

@@ -96,7 +96,7 @@ class SharedSource:
         Args:
             index_keys: The index key attributes that are written.
             attributes: The encoder and the decoder of the entity's attributes alone.
-            carefully: The encoder and the decoder that say what does not fit.
+            carefully: The encoder and the decoder whose errors name the misfit.
         """
         encode = self._guarded(self._encoder(index_keys, attributes[0]), "self", carefully[0])
         self._program.add(f"def encode(self):\n{encode}")
@@ -197,7 +197,7 @@ class SharedSource:
     # ── reading ──
 
     def _decoder(self, decode: Callable[[Item], Any]) -> list[str] | None:
-        """Return the lines that check an item's keys against its attributes; None where only values can tell."""
+        """Return the lines that check an item's keys against its attributes. None where only values can tell."""
         self._variables = {}
         lines: list[str] = []
         for form in self._keys.formats:

@@ -33,6 +33,7 @@ from mizzle_async.operations.partiql.statements import (
     execute_transaction,
 )
 from mizzle_async.operations.partiql.text import identifier, table_of
+from mizzle_async.operations.reads.collections import about_one, collection_query, collection_scan
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
 from mizzle_async.operations.reads.hidden import hidden_items
@@ -108,6 +109,7 @@ __all__ = [
     "UpdateItem",
     "WriteKind",
     "WritePacker",
+    "about_one",
     "add_units",
     "check_at_least_one",
     "check_batchable",
@@ -115,6 +117,8 @@ __all__ = [
     "check_no_guard",
     "check_reserved",
     "check_timeout",
+    "collection_query",
+    "collection_scan",
     "cursor_secret",
     "delete_entry",
     "derive",

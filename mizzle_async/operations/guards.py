@@ -74,7 +74,8 @@ def guard_key(schema: EntitySchema, attribute: AttributeSchema, value: Attribute
     """
     ((tag, payload),) = value.items()
     content = canonical_number(payload) if tag == "N" else payload
-    name = attribute.name.replace("%", "%25").replace("#", "%23")
+    owned = attribute.name if schema.shared is None else f"{schema.shared.type_names[0]}.{attribute.name}"
+    name = owned.replace("%", "%25").replace("#", "%23")
     text = f"{GUARD_PREFIX}{name}#{tag}#{content}"
     if text_bytes(text) > PARTITION_KEY_BYTES:
         text = f"{GUARD_PREFIX}{name}#{tag}-sha256#{hashlib.sha256(content.encode()).hexdigest()}"

@@ -18,6 +18,7 @@ from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 class _Missing(Enum):
@@ -30,7 +31,7 @@ MISSING: Final = _Missing.MISSING
 Missing = _Missing
 
 
-class Key(Generic[ModelT]):
+class Key(Generic[ModelT_co]):
     """The key of an item of one entity, from ``table.key(…)``.
 
     Two keys are equal when DynamoDB would find the same item: ``1``, ``1.0`` and ``1e0`` are one number. Values do not
@@ -41,12 +42,12 @@ class Key(Generic[ModelT]):
     __match_args__ = ("entity", "item")
     __slots__ = ("_entity", "_item")
 
-    def __init__(self, entity: type[ModelT] | str, item: Item) -> None:
+    def __init__(self, entity: type[ModelT_co] | str, item: Item) -> None:
         self._entity = entity
         self._item = item
 
     @property
-    def entity(self) -> type[ModelT] | str:
+    def entity(self) -> type[ModelT_co] | str:
         """The entity's class, or the name of a table without one."""
         return self._entity
 

@@ -10,7 +10,8 @@ from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
 from mizzle_async.errors import ExpressionError, MarshallingError
-from mizzle_async.model.shared.formats import KeyFormat, parse_format
+from mizzle_async.model.shared.formats import KeyFormat
+from mizzle_async.model.shared.parsing import parse_format
 from mizzle_async.model.shared.parts import key_part
 from mizzle_async.model.shared.texts import read_key, write_key
 from mizzle_async.operations.reads.key_ranges import KeyRange, PartComparison, covering_range, key_range

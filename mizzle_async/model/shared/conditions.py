@@ -56,7 +56,7 @@ def fields_of(condition: Condition[Any] | None) -> tuple[str, ...]:
 
 
 def holds(condition: Condition[Any], values: Mapping[str, Any]) -> bool:
-    """Return whether a condition is true of values by Python name; None stands for an absent attribute."""
+    """Return whether a condition is true of values by Python name. None stands for an absent attribute."""
     if isinstance(condition, Conjunction):
         return all(holds(part, values) for part in condition.parts)
     if isinstance(condition, Disjunction):

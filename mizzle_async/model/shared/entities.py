@@ -11,7 +11,8 @@ from mizzle_async.errors import ModelError
 from mizzle_async.model.declarations import KEY_WORDS, Declaration
 from mizzle_async.model.roles import TimeToLive, Version
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, AttributeSchema, KeyRole
-from mizzle_async.model.shared.formats import KeyFormat, parse_format
+from mizzle_async.model.shared.formats import KeyFormat
+from mizzle_async.model.shared.parsing import parse_format
 from mizzle_async.model.shared.parts import key_part
 from mizzle_async.model.shared.tables import GUARD_PREFIX, SharedKeys, SharedTable
 from mizzle_async.values import Record
@@ -25,7 +26,7 @@ class SharedDeclaration(Record):
 
     Attributes:
         table: The table.
-        texts: The formats of its keys, partition key first; empty for those of the class that it inherits from.
+        texts: The formats of its keys, partition key first. Empty for those of the class that it inherits from.
         type_names: The names of its type.
     """
 
@@ -60,7 +61,7 @@ def declare_shared(
 
 
 def check_shared(model: str, declared: SharedDeclaration, declarations: Mapping[str, Declaration]) -> None:
-    """Check what can be known before types are: annotated parts, options and stored names.
+    """Check annotated parts, options and stored names, before types are known.
 
     Raises:
         ModelError: A part or an option does not go with a shared table.

@@ -13,7 +13,8 @@ from mizzle_async.expressions import Condition
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, EntitySchema, schema_of
 from mizzle_async.model.shared.conditions import check_where, fields_of
 from mizzle_async.model.shared.entities import attribute_part
-from mizzle_async.model.shared.formats import KeyFormat, parse_format
+from mizzle_async.model.shared.formats import KeyFormat
+from mizzle_async.model.shared.parsing import parse_format
 from mizzle_async.model.shared.tables import SharedIndex
 from mizzle_async.model.shared.templates import KeyTemplate
 from mizzle_async.values import Record
@@ -29,7 +30,7 @@ class IndexMapping(Record):
         index: The index.
         owner: The entity.
         templates: The keys as they were written, partition key first.
-        where: The condition of an item that is in the index; None for every item.
+        where: The condition of an item that is in the index. None for every item.
     """
 
     index: SharedIndex

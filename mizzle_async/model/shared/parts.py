@@ -41,7 +41,7 @@ def key_part(where: str, field: str, annotation: Any, spec: str, *, separator: s
     Args:
         where: The entity and the attribute, for messages.
         field: The attribute's name in Python.
-        annotation: Its type; ``None`` beside it is left out.
+        annotation: Its type. ``None`` beside it is left out.
         spec: The specification after the colon.
         separator: The table's separator.
         escape: Whether the table escapes separators in text.

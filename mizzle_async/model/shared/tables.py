@@ -22,10 +22,10 @@ class SharedTable:
     """A table that several entities share: its keys, its indexes, and the attribute that tells entities apart.
 
     Args:
-        name: The table's name; ``Client(table_prefix=…, table_names=…)`` adapts it to a deployment.
+        name: The table's name. ``Client(table_prefix=…, table_names=…)`` adapts it to a deployment.
         partition_key: The stored name of the partition key.
         sort_key: The stored name of the sort key, or None.
-        type_attribute: The stored name of the attribute with the entity's type name; None for no such attribute.
+        type_attribute: The stored name of the attribute with the entity's type name. None for no such attribute.
         separator: The text that separates the parts of keys.
         escape: Whether separators in text are escaped (``%23``) instead of refused. It changes keys, so it is chosen
             before the table has items.
@@ -84,13 +84,13 @@ class SharedTable:
         sort_key: str | None = None,
         projection: Literal["all", "keys_only"] | Sequence[str] = "all",
     ) -> SharedIndex:
-        """Declare a global secondary index of the table; each entity fills it by a `GlobalSecondaryIndex` of its own.
+        """Declare a global secondary index of the table. Each entity fills it by a `GlobalSecondaryIndex` of its own.
 
         Args:
             name: The index's name in the table.
             partition_key: The stored name of its partition key.
             sort_key: The stored name of its sort key, or None.
-            projection: What it holds beside keys: ``"all"``, ``"keys_only"``, or stored names of attributes.
+            projection: The attributes beside keys: ``"all"``, ``"keys_only"``, or stored names of attributes.
 
         Raises:
             ModelError: A name is refused by DynamoDB, or the table has an index of this name with other keys.
@@ -114,7 +114,7 @@ class SharedTable:
         return self._members
 
     def register(self, keys: SharedKeys) -> None:
-        """Add an entity; a class that was defined again, as in a notebook, replaces the old one.
+        """Add an entity. A class that was defined again, as in a notebook, replaces the old one.
 
         Raises:
             ModelError: Its type name is taken, or one key could belong to it and to another entity.
@@ -176,13 +176,13 @@ class SharedTable:
 
 @frozen(eq=False, repr=False)
 class SharedIndex(Record):
-    """A global secondary index of a shared table; made by `SharedTable.index`.
+    """A global secondary index of a shared table. Made by `SharedTable.index`.
 
     Attributes:
         table: The table.
         name: The index's name.
         key_names: The stored names of its key attributes, partition key first.
-        projection: What it holds beside keys.
+        projection: The attributes beside keys.
     """
 
     table: SharedTable

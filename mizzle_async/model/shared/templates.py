@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class KeyTemplate(Generic[EntityT, FullT, LeadingT]):
-    """A key of an index as text with typed holes; made by `key_template`.
+    """A key of an index as text with typed holes. Made by `key_template`.
 
     Attributes:
         text: The text, ``{}`` for each hole.

@@ -72,10 +72,10 @@ def write_key(key_format: KeyFormat, values: Mapping[str, Any]) -> str:
 
 
 def read_key(key_format: KeyFormat, text: str, where: str) -> dict[str, Any]:
-    """Return the values that a key's text has, by Python name; parts without the whole value are left out.
+    """Return the values that a key's text has, by Python name. Parts without the whole value are left out.
 
     Raises:
-        MarshallingError: The text has another format, or is not exactly what these values are written as.
+        MarshallingError: The text has another format, or these values are written otherwise.
     """
     match = key_format.pattern.fullmatch(text)
     if match is None:
@@ -113,7 +113,7 @@ def value_below(part: KeyPart, value: Any) -> Any:
 
 
 def misfit(part: KeyPart, expected: str, found: str, advice: str = "") -> MarshallingError:
-    """Return the error for a value that does not fit its part of a key; it never shows the value."""
+    """Return the error for a value that does not fit its part of a key. It never shows the value."""
     ending = f": {advice}" if advice else ""
     return MarshallingError(f"{part.where}: in a key, expected {expected}, found {found}{ending}", path=part.where)
 

@@ -1,4 +1,4 @@
-"""Items that a read does not show: expired ones, and the guards of unique attributes."""
+"""Items that a read must not show: expired ones, guards, and those beside a key and its subtree."""
 
 from __future__ import annotations
 
@@ -29,3 +29,19 @@ def hidden_items(schema: EntitySchema, *, include_expired: bool) -> Callable[[It
         return (bool(schema.unique) and is_guard(schema, item)) or (expires and _is_expired(schema, item, now))
 
     return hidden
+
+
+def outside(name: str, text: str, below: str) -> Callable[[Item], bool]:
+    """Return a function that says which items are neither the item of a sort key nor stored below it.
+
+    Args:
+        name: The stored name of the sort key.
+        text: The key.
+        below: The beginning of the keys below it.
+    """
+
+    def is_outside(item: Item) -> bool:
+        stored: str = item[name]["S"]
+        return stored != text and not stored.startswith(below)
+
+    return is_outside

@@ -27,7 +27,7 @@ class KeyRange(Value):
     """A condition on the stored text of a key.
 
     Attributes:
-        operator: The operator; empty for no condition, ``"empty"`` for a range that holds nothing.
+        operator: The operator. Empty for no condition, ``"empty"`` for a range that holds nothing.
         texts: Its operands.
         excluded: The value of the last part that a filter must leave out, as ``(field, value)``.
     """
@@ -74,7 +74,7 @@ def key_range(entity: str, key_format: KeyFormat, known: Mapping[str, Any], last
     Args:
         entity: For messages.
         key_format: The key's format.
-        known: Values that are compared by equality, by Python name; those of other keys among them are ignored.
+        known: Values that are compared by equality, by Python name. Those of other keys among them are ignored.
         last: The comparison of the part after them, or None.
 
     Raises:
@@ -153,7 +153,7 @@ def _check_exact(entity: str, key_format: KeyFormat, part: KeyPart, last: PartCo
 
 
 def _inner_range(entity: str, part: KeyPart, prefix: str, last: PartComparison, literal: str) -> KeyRange:
-    """Return the range of a comparison of a part in the middle; ``literal`` follows it, empty before another part."""
+    """Return the range of a comparison of a part in the middle. ``literal`` follows it, empty before another part."""
 
     def above(text: str) -> str:
         """Return a text above every key with this value, and below every key with a higher one."""
@@ -199,7 +199,7 @@ def _last_range(entity: str, part: KeyPart, prefix: str, last: PartComparison) -
 
 
 def _between(low: str, high: str, excluded: tuple[str, Any] | None = None) -> KeyRange:
-    """Return the range from ``low`` to ``high``, both included; either may be empty for no bound."""
+    """Return the range from ``low`` to ``high``, both included. Either may be empty for no bound."""
     if not high:
         return KeyRange(">=", (low,), excluded)
     if not low:

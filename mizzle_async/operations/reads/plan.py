@@ -27,7 +27,7 @@ from mizzle_async.operations.guards import guard_filter, may_hold_guards
 from mizzle_async.operations.interpretation import misread
 from mizzle_async.operations.reads.advice import Advice, filter_advice
 from mizzle_async.operations.reads.cursors import query_digest
-from mizzle_async.operations.reads.hidden import hidden_items
+from mizzle_async.operations.reads.hidden import hidden_items, outside
 from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
@@ -48,7 +48,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     Of a partition key that is spread over several partitions, ``partitions`` are all of them, and ``partition`` is the
     first. Of a shared table, ``implied`` are the filters that the keys' texts and the entity's type ask for, and
-    ``is_empty`` says that no item can be meant, so that nothing is sent.
+    ``is_empty`` says that no item can be meant, so that nothing is sent; ``subtree`` are the text of one sort key and
+    the beginning of those below it, where the range holds others too.
     """
 
     target: Target[ModelT]
@@ -60,6 +61,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     filters: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
     implied: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
     is_empty: bool = field(default=False, kw_only=True)
+    subtree: tuple[str, str] | None = field(default=None, kw_only=True)
     projection: Projection | None = field(default=None, kw_only=True)
     hydrated: bool = field(default=False, kw_only=True)
     hydrated_consistently: bool = field(default=False, kw_only=True)
@@ -270,7 +272,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def countable(self) -> bool:
         """Tell whether the service's own count is right."""
         shown = (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through
-        return shown and self.target.schema.shared is None  # only reading tells whose an item of a shared table is
+        return shown and self.target.codec.foreign is None  # only reading tells whose an item of a shared table is
 
     def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
         """Return what all page requests have in common.
@@ -374,11 +376,11 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     def expired(self, now: float) -> Callable[[Any], bool] | None:
         """Return what tells whether an item must not be shown: expired, or a guard. None where all may be shown."""
-        shared = self.target.codec.shared
-        if shared is not None:
-            foreign, other = shared.is_foreign, self._expired(now)
-            return foreign if other is None else lambda item: foreign(item) or other(item)
-        return self._expired(now)
+        beside = None if self.subtree is None else outside(self._read_key_names()[-1], *self.subtree)
+        checks = [check for check in (self.target.codec.foreign, beside, self._expired(now)) if check]
+        if len(checks) > 1:
+            return lambda item: any(check(item) for check in checks)
+        return checks[0] if checks else None
 
     def _expired(self, now: float) -> Callable[[Any], bool] | None:
         schema = self.target.schema

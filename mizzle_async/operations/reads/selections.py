@@ -9,14 +9,13 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Condition
 from mizzle_async.model import SharedIndex
 from mizzle_async.model.shared.stored_index import StoredIndex
+from mizzle_async.operations.reads.foreign_items import foreign_members, type_condition
 from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.operations.reads.shared_keys import (
-    foreign_members,
     select_shared,
     selection_conditions,
-    type_condition,
 )
 from mizzle_async.operations.target import Target
 

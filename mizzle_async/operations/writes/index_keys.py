@@ -16,7 +16,8 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, UpdateClause, UpdateClauses
 from mizzle_async.marshalling import StoredValue
 from mizzle_async.marshalling.shapes.fields import make_default
-from mizzle_async.marshalling.shared_items import SharedItems, WrittenKey
+from mizzle_async.marshalling.shared_items import SharedItems
+from mizzle_async.marshalling.written_keys import WrittenKey
 from mizzle_async.model import EntitySchema
 from mizzle_async.model.shared.conditions import fixed_values
 from mizzle_async.operations.key import MISSING, Key
@@ -31,7 +32,7 @@ class KnownValues(Record):
 
     Attributes:
         key: Those of the primary key.
-        instance: Those of an instance, which the update must check; None without one.
+        instance: Those of an instance, which the update must check. None without one.
         is_checked: Whether a version already checks the instance.
         renewed: The index keys that are written although no part of them changes.
     """
@@ -44,7 +45,7 @@ class KnownValues(Record):
 
 @frozen(eq=False, repr=False)
 class IndexChanges(Record):
-    """What an update adds for the keys of indexes.
+    """The clauses and conditions that an update adds for the keys of indexes.
 
     Attributes:
         clauses: Clauses that write or remove keys.
@@ -84,7 +85,7 @@ def index_changes(
     *,
     creates: bool,
 ) -> IndexChanges:
-    """Return what an update adds for the keys of indexes.
+    """Return the changes that an update makes to the keys of indexes.
 
     Args:
         target: The table.
@@ -225,7 +226,7 @@ def _clause(target: Target[Any], name: str, text: str | None) -> UpdateClause:
 def _defaults(
     target: Target[Any], written: WrittenKey, parts: list[str], touched: list[str], known: KnownValues
 ) -> IndexChanges:
-    """Return what an upsert adds for a key of which it gives no part: defaults, where nothing is stored.
+    """Return the defaults that an upsert adds for a key of which it gives no part.
 
     Raises:
         ExpressionError: It gives some parts, or defaults alone would not tell the key.
@@ -260,7 +261,7 @@ def _defaults(
 
 
 def instance_values(schema: EntitySchema, key: object) -> dict[str, Any] | None:
-    """Return the values of an instance, by name in Python, for an update of a shared table's item; else None."""
+    """Return the values of an instance, by name in Python, for an update of a shared table's item. Else None."""
     if schema.shared is None or not isinstance(key, schema.cls):
         return None
     values: dict[str, Any] = vars(key)
@@ -268,7 +269,7 @@ def instance_values(schema: EntitySchema, key: object) -> dict[str, Any] | None:
 
 
 def key_values(schema: EntitySchema, key: object, attributes: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the values of a key, by name in Python, for an update that may create a shared table's item; else None.
+    """Return the values of a key, by name in Python, for an update that may create a shared table's item. Else None.
 
     Args:
         schema: The entity's.
@@ -298,6 +299,6 @@ def stale_keys(target: Target[Any], stored: Item, instance: Any) -> frozenset[st
 
 
 def item_key_values(target: Target[Any], key: Item) -> Mapping[str, Any]:
-    """Return the values that a key holds whole, by name in Python; none outside of shared tables."""
+    """Return the values that a key holds whole, by name in Python. None outside of shared tables."""
     shared = target.codec.shared
     return {} if shared is None else shared.values_of_key(key)
