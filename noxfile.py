@@ -264,7 +264,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, or those in the folders of benchmarks/ that are named after `--`."""
-    install(session, "cli", "demo", "speed", "test")
+    install(session, "cli", "demo", "cursors", "speed", "test")
     for folder in session.posargs or sorted(script.parent.name for script in HERE.glob("benchmarks/*/run.py")):
         session.run("python", f"benchmarks/{folder}/run.py")
 
