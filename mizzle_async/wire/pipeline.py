@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from asyncio import CancelledError, current_task
 from collections.abc import Mapping
@@ -230,7 +231,9 @@ class Pipeline:
         request = call.request
         patience = route.patience
         if call.attempts or request.timeout is not None or request.safety is RepeatSafety.UNSAFE:
-            left = call.ends - self._loop.time()
+            # An attempt after which none follows gains nothing from ending early.
+            is_last = call.retries + 1 >= self._policy.attempts
+            left = math.inf if is_last else call.ends - self._loop.time()
             patience = self._policy.patience(request.operation, request.safety, left)
         return Exchange(
             route.endpoint,

@@ -181,7 +181,7 @@ def test_a_write_that_must_not_be_repeated_ends_as_unknown():
 
     error, seconds, sent, in_use = run_virtual(main())
     assert (error.attempts, sent, seconds, in_use) == (1, 1, pytest.approx(3.0), 0)
-    assert "no byte of an answer came within 3 seconds" in str(error.__cause__)
+    assert "no byte of an answer came within 3 s" in str(error.__cause__)
 
 
 def test_without_an_attempt_timeout_the_deadline_ends_a_silence():
@@ -197,6 +197,23 @@ def test_without_an_attempt_timeout_the_deadline_ends_a_silence():
             return attempts, caught.value.attempts, len(server.requests)
 
     assert run_virtual(main()) == ([1], 1, 2)
+
+
+def test_the_last_attempt_has_all_the_time_that_is_left():
+    """Where no attempt follows, the time left shortens none: a call to a silent service ends at its deadline."""
+
+    async def main():
+        async with ScriptedServer(then=Reply.hang()) as server:
+            pipeline = await opened(server)
+            began = now()
+            with pytest.raises(errors.DeadlineExceededError) as caught:
+                await pipeline.call(request())
+            seconds = now() - began
+            await pipeline.aclose()
+            return caught.value, seconds, len(server.requests)
+
+    error, seconds, sent = run_virtual(main())
+    assert (error.attempts, sent, seconds) == (4, 4, pytest.approx(10.0))
 
 
 def test_bytes_end_a_silence():

@@ -130,7 +130,7 @@ async def test_a_silent_connection_is_given_up_behind_a_proxy_too(monkeypatch, s
         if safety is RepeatSafety.UNSAFE:
             with pytest.raises(errors.OutcomeUnknownError) as caught:
                 await pipeline.call(request(safety))
-            assert "not a byte came within 0.05 seconds" in str(caught.value.__cause__)
+            assert "not a byte came within 0.05 s" in str(caught.value.__cause__)
         else:
             assert (await pipeline.call(request(safety))).attempts == 2
         assert (await pipeline.call(request())).attempts == 1

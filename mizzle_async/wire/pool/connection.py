@@ -182,7 +182,7 @@ class Connection(asyncio.BufferedProtocol):
             # One that has served before was forgotten on the way, as far as anyone can tell: that says nothing about
             # the service.
             exchange.stale = self.served > 1
-            waited = f"no byte of an answer came within {self.patience:g} seconds"
+            waited = f"no byte of an answer came within {self.patience:g} s"
             self._fail(TransportError(f"{waited}: the connection was closed", outcome=exchange.phase))
         self.abort()
 

@@ -238,7 +238,7 @@ class FallbackTransport:
             way = "" if proxy is None else f" through the proxy {proxy.name}"
             reason = type(error).__name__
             if isinstance(error, SocketTimeoutError):
-                reason = f"not a byte came within {exchange.patience:g} seconds"
+                reason = f"not a byte came within {exchange.patience:g} s"
             failure = TransportError(f"no answer from {authority}{way}: {reason}", outcome=exchange.phase)
         failure.__cause__ = cause
         return failure
