@@ -31,6 +31,10 @@ def _rebuild(cls: type[MizzleError], message: str, state: Mapping[str, Any]) -> 
 class MizzleError(Exception):
     """Everything this library raises on purpose.
 
+    Every error can be pickled. A pickle holds all attributes, and with some classes these are stored data: the item of
+    a failed condition, the key of an item that does not fit, the service's answer, the report of a batch. Each class
+    names them. Store such a pickle where the data may be stored. No pickle holds credentials.
+
     Attributes:
         message: What happened and what to do, without the context that ``str`` adds.
         operation: The API's name, such as ``PutItem``; None outside a call.
@@ -86,7 +90,8 @@ class MarshallingError(MizzleError, ValueError):
 
     Attributes:
         path: Entity and path, such as ``Order.lines[3].price``.
-        key: The key of the item that did not fit, in DynamoDB's JSON, when one was read; never in the text.
+        key: The key of the item that did not fit, in DynamoDB's JSON, when one was read; never in the text, but part of
+            a pickle.
     """
 
     def __init__(self, message: str, *, path: str = "", key: Item | None = None, **context: Any) -> None:
@@ -205,7 +210,7 @@ class OutcomeUnknownError(_StoredItemError):
     """A write was sent and its answer lost, and repeating it could apply it twice: it may or may not have been applied.
 
     Attributes:
-        item: The stored item in DynamoDB's JSON, where an attempt showed it.
+        item: The stored item in DynamoDB's JSON, where an attempt showed it; part of a pickle.
     """
 
 
@@ -219,7 +224,8 @@ class ServiceError(MizzleError):
         code: The service's code, such as ``ValidationException``.
         status: The HTTP status.
         ambiguous: Whether an earlier attempt of the same call may have been applied.
-        payload: The answer's JSON, in full; never in the text.
+        payload: The answer's JSON, a stored item included; never in the text, but part of a pickle. It holds none of
+            the request's credentials, and of an error about them the code and the first sentence only.
     """
 
     def __init__(
@@ -251,7 +257,11 @@ class ThrottledError(ServiceError):
 
 
 class ConditionalCheckFailedError(_StoredItemError, ServiceError):
-    """The condition was false; nothing was written. ``item`` is what is stored, in DynamoDB's JSON, or None."""
+    """The condition was false, and nothing was written.
+
+    Attributes:
+        item: The stored item in DynamoDB's JSON, where the request asked for it; part of a pickle.
+    """
 
 
 class ItemExistsError(ConditionalCheckFailedError):
@@ -288,7 +298,7 @@ class CancellationReason(Value):
         operation: The operation or the statement, as it was given.
         code: ``None`` where this action was fine, else the service's code, such as ``ConditionalCheckFailed``.
         message: The service's words.
-        item: The stored item in DynamoDB's JSON, where the action asked for it; not shown.
+        item: The stored item in DynamoDB's JSON, where the action asked for it; not shown, but part of a pickle.
         error: What it would have raised alone, such as `ItemExistsError`, where its condition failed.
     """
 
@@ -413,7 +423,7 @@ class BatchError(MizzleError):
     """Something of a batch was not done.
 
     Attributes:
-        report: What was done and, exactly, what was not.
+        report: What was done and, exactly, what was not: the items that were not written are part of a pickle.
     """
 
     def __init__(self, message: str, *, report: Any = None, **context: Any) -> None:

@@ -13,7 +13,6 @@ from mizzle_async.errors import (
     ConditionalCheckFailedError,
     DeadlineExceededError,
     InternalServerError,
-    InvalidSignatureError,
     MizzleError,
     OutcomeUnknownError,
     ServiceError,
@@ -24,7 +23,9 @@ from mizzle_async.errors import (
 from mizzle_async.types import Item, Outcome, RepeatSafety, WireRequest
 from mizzle_async.wire.answers import error_message
 from mizzle_async.wire.exchange import Answer
+from mizzle_async.wire.redaction import first_sentence, is_about_credentials, mask
 from mizzle_async.wire.retry import cancellation_reasons
+from mizzle_async.wire.settings import Credentials
 
 _REQUEST_TIMEOUT = 408
 _UNRESOLVED = frozenset({RepeatSafety.UNSAFE, RepeatSafety.GUARDED})
@@ -36,24 +37,32 @@ def request_id(headers: Mapping[str, str]) -> str:
     return headers.get("x-amzn-requestid", "")
 
 
-def service_error(error: type[ServiceError], answer: Answer, request: WireRequest, attempts: int) -> ServiceError:
-    """Build the error that the service's answer is.
+def service_error(
+    error: type[ServiceError],
+    answer: Answer,
+    request: WireRequest,
+    attempts: int,
+    credentials: Credentials | None = None,
+) -> ServiceError:
+    """Build the error of a service's answer.
 
     Args:
         error: Its class.
         answer: The answer.
-        request: What was asked.
+        request: The request.
         attempts: Requests sent so far.
+        credentials: The request's credentials, which the service may have repeated.
 
     Returns:
-        The error, with the service's words and everything it answered.
+        The error, with the service's words and everything it answered, but for credentials.
     """
-    payload = answer.payload
+    payload = mask(answer.payload, credentials)
     message = error_message(payload)
     special: dict[str, Any] = {}
-    if issubclass(error, InvalidSignatureError):
-        # After its first line the service repeats what it was sent, the session token included.
-        message = message.partition("\n")[0]
+    if is_about_credentials(error, answer.code):
+        # After its first sentence the service repeats the request, the session token included.
+        message = first_sentence(message)
+        payload = {"__type": answer.code, "message": message}
     elif issubclass(error, TransactionCanceledError):
         special["reasons"] = tuple(_reason(reason) for reason in cancellation_reasons(payload))
     elif issubclass(error, ConditionalCheckFailedError):

@@ -291,7 +291,7 @@ class Pipeline:
         call.exchange = None
         request = call.request
         error_class, kind = judge(answer)
-        error = service_error(error_class, answer, request, call.attempts)
+        error = service_error(error_class, answer, request, call.attempts, route.credentials)
         if kind is RetryClass.TRANSIENT and request.safety is not RepeatSafety.READ:
             call.ambiguous = True
             if not may_repeat(request.safety):
