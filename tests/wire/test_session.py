@@ -186,6 +186,52 @@ def test_the_region_comes_from_argument_environment_or_profile(monkeypatch, conf
     assert destination_of(region_name="eu-west-3").region == "eu-west-3"
 
 
+def test_the_other_sdks_variable_for_the_region_counts(monkeypatch, configure):
+    """``AWS_REGION`` is before the profile and after botocore's own variable; a user's session is left as it is."""
+    configure("[default]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_REGION", "eu-south-1")
+    assert destination_of().region == "eu-south-1"
+    assert destination_of(session=AioSession()).region == "eu-north-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert destination_of().region == "eu-west-2"
+    assert destination_of(region_name="eu-west-3").region == "eu-west-3"
+
+
+def agent_of(**settings):
+    """Return the user agent of a session."""
+
+    async def main():
+        session = await open_session(WireSettings(region_name="a", endpoint_url="http://127.0.0.1:1", **settings))
+        await session.aclose()
+        return session.user_agent
+
+    return run_virtual(main())
+
+
+def test_the_application_s_id_is_part_of_the_user_agent(monkeypatch, configure):
+    """The id of the environment, of the profile, or of a session's configuration is sent."""
+    assert "app/" not in agent_of()
+    configure("[default]\nsdk_ua_app_id = of-profile\n")
+    assert agent_of().endswith(" app/of-profile")
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "of-environment")
+    assert agent_of().endswith(" app/of-environment")
+    session = AioSession()
+    session.set_default_client_config(AioConfig(user_agent_appid="of-session"))
+    assert agent_of(session=session).endswith(" app/of-session")
+
+
+def test_retry_settings_that_are_not_used_are_said(monkeypatch, configure, caplog):
+    """``AWS_MAX_ATTEMPTS``, ``AWS_RETRY_MODE`` and their like in a profile are named when the client opens."""
+    caplog.set_level(logging.INFO, "mizzle_async.wire")
+    destination_of(region_name="eu-west-1")
+    assert caplog.messages == []
+    monkeypatch.setenv("AWS_RETRY_MODE", "bogus")
+    configure("[default]\nmax_attempts = many\n")
+    destination_of(region_name="eu-west-1")
+    (message,) = caplog.messages
+    assert message.startswith("AWS_RETRY_MODE, max_attempts of the profile: not used for DynamoDB calls")
+
+
 def test_the_rules_say_which_region_signatures_are_for():
     """Botocore's region ``local`` is an engine on this machine, which is signed for as for ``us-east-1``."""
     found = destination_of(region_name="local", credentials=("a", "b"))

@@ -1,0 +1,175 @@
+"""A session over an aiobotocore client: every way in which AWS can be configured, by botocore's own rules."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mizzle_async.errors import ClientStateError, ValidationError
+from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.session.adapter import ControlCall, control_call
+from mizzle_async.wire.session.clients import configuration_error, make_client, prepare
+from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
+from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
+from mizzle_async.wire.session.environment import unused_settings
+from mizzle_async.wire.session.fallback import FallbackTransport
+from mizzle_async.wire.session.proxies import proxy_for
+from mizzle_async.wire.session.sources import AiobotocoreSource
+from mizzle_async.wire.session.trust import endpoint_tls, proxy_tls
+from mizzle_async.wire.settings import WireSettings
+
+logger: logging.Logger = logging.getLogger("mizzle_async.wire")
+
+_FIRST_BOTOCORE: Final = {
+    "SearchVectors": "install botocore 1.43.64 or newer, which comes with aiobotocore 3.10",
+}
+"""The remedy for operations that came after the oldest service model that is supported."""
+
+
+class AiobotocoreSession:
+    """A session over an aiobotocore client that neither signs nor sends: it resolves, serialises and parses."""
+
+    def __init__(self, client: Any, credentials: CredentialKeeper, user_agent: str, *, allow_http: bool) -> None:
+        self._client = client
+        self._allow_http = allow_http
+        endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with what aiobotocore found out)
+        self._options: Mapping[str, Any] = endpoint.http_session.options
+        self._tls: ssl.SSLContext | None = None
+        self._to_proxies: ssl.SSLContext | None = None
+        self.credentials = credentials
+        self.region_name: str = client.meta.region_name
+        self.user_agent = user_agent
+        client.meta.events.register("before-endpoint-resolution.dynamodb", self._tell_account)
+        client.meta.events.register("choose-signer.dynamodb", _leave_unsigned)
+
+    def _tell_account(self, builtins: dict[str, Any], **_: Any) -> None:
+        """Let account-based endpoints be resolved, although this client has no credentials to ask."""
+        held = self.credentials.credentials
+        if held is None:
+            # The client is opening: whose account it will be is not known yet, and must not be required.
+            builtins["AWS::Auth::AccountIdEndpointMode"] = "disabled"
+        builtins["AWS::Auth::AccountId"] = held.account_id if held is not None else None
+
+    async def destination(self, operation: str, table: str) -> Destination:
+        """Ask botocore's endpoint rules: FIPS, dual-stack, account-based and search hosts, configured URLs."""
+        from botocore.exceptions import BotoCoreError
+        from botocore.model import OperationNotFoundError
+
+        try:
+            model = self._client.meta.service_model.operation_model(operation)
+        except OperationNotFoundError as error:
+            raise _unknown_operation(operation, table) from error
+        context: dict[str, Any] = {}
+        try:
+            resolve = self._client._resolve_endpoint_ruleset  # noqa: SLF001  (there is no public way to ask)
+            url, _, _ = await resolve(model, endpoint_arguments(operation, table), context)
+        except BotoCoreError as error:
+            raise ClientStateError(f"no endpoint for {operation}: {error}", operation=operation, table=table) from error
+        region = context.get("signing", {}).get("region") or self.region_name
+        return Destination(parse_endpoint(url, allow_http=self._allow_http), region)
+
+    def is_proxied(self, endpoint: Endpoint) -> bool:
+        """Ask the proxies of the environment and of the session's configuration."""
+        return proxy_for(endpoint, self._options.get("proxies")) is not None
+
+    def proxied_transport(self) -> FallbackTransport:
+        """Make a transport that trusts the same authorities as our own connections."""
+        return FallbackTransport(self._options, tls=self.tls, proxy_tls=self._proxy_tls)
+
+    async def load_tls(self) -> None:
+        """Load the certificate authorities, in a thread."""
+        await asyncio.to_thread(self.tls)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the TLS context for endpoints: made when the client opened, or now.
+
+        Raises:
+            ClientStateError: A file of authorities, or of a client certificate, cannot be read.
+        """
+        if self._tls is None:
+            self._tls = endpoint_tls(self._options)
+        return self._tls
+
+    def _proxy_tls(self) -> ssl.SSLContext:
+        """Return the TLS context for ``https://`` proxies, which never see the endpoint's client certificate."""
+        if self._to_proxies is None:
+            self._to_proxies = proxy_tls(self._options)
+        return self._to_proxies
+
+    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
+        """Let aiobotocore serialise and parse, and our pipeline send."""
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError
+
+        method = getattr(self._client, xform_name(operation), None)
+        if method is None:
+            raise _unknown_operation(operation, call.table)
+        token = control_call.set(call)
+        try:
+            parsed: dict[str, Any] = await method(**parameters)
+        except BotoCoreError as error:
+            # Nothing was sent: what happens to a request after that is told by our own errors, which pass unchanged.
+            raise ValidationError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
+        finally:
+            control_call.reset(token)
+        parsed.pop("ResponseMetadata", None)
+        return parsed
+
+    async def aclose(self) -> None:
+        """Stop a refresh of credentials; the aiobotocore client holds nothing open."""
+        await self.credentials.aclose()
+        await self._client.__aexit__(None, None, None)
+
+
+async def open_aiobotocore_session(
+    settings: WireSettings, credentials: CredentialKeeper | None = None
+) -> AiobotocoreSession:
+    """Make a session from the AWS configuration, or from the user's own session.
+
+    Args:
+        settings: The client's settings.
+        credentials: The keeper of the client's credentials, where there is one already.
+
+    Raises:
+        ClientStateError: The configuration cannot be used.
+    """
+    try:
+        prepared = await asyncio.to_thread(prepare, settings.session, settings.profile_name)
+        client = await make_client(prepared, settings)
+    except Exception as error:
+        failure = configuration_error(error, settings.profile_name)
+        if failure is None:
+            raise
+        raise failure from error
+    unused = unused_settings(os.environ, prepared.session.get_scoped_config())
+    if unused is not None:
+        logger.info("%s", unused)
+    if credentials is None:
+        source = (
+            StaticSource(settings.credentials)
+            if settings.credentials is not None
+            else AiobotocoreSource(prepared.session, reload=settings.session is None, mfa_prompt=settings.mfa_prompt)
+        )
+        credentials = CredentialKeeper(source, asyncio.get_running_loop())
+    return AiobotocoreSession(client, credentials, prepared.user_agent, allow_http=settings.allow_http)
+
+
+def _unknown_operation(operation: str, table: str) -> ClientStateError:
+    """Build the error of an operation that this botocore does not know."""
+    import botocore
+
+    remedy = _FIRST_BOTOCORE.get(operation, "install a newer aiobotocore")
+    return ClientStateError(
+        f"{operation} is unknown to botocore {botocore.__version__}: {remedy}", operation=operation, table=table
+    )
+
+
+def _leave_unsigned(**_: Any) -> Any:
+    """Tell aiobotocore not to sign: the pipeline does."""
+    from botocore import UNSIGNED
+
+    return UNSIGNED

@@ -1,0 +1,143 @@
+"""Make an aiobotocore client that neither signs nor sends, from a session of ours or the user's."""
+
+from __future__ import annotations
+
+import os
+import platform
+from copy import copy
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from mizzle_async.errors import ClientStateError
+from mizzle_async.wire.session.adapter import HttpSessionAdapter
+from mizzle_async.wire.session.environment import app_suffix, environment_region
+from mizzle_async.wire.session.loader import shared_loader
+from mizzle_async.wire.settings import WireSettings, check_setting
+
+
+class Prepared:
+    """A session of aiobotocore with everything loaded that making a client reads.
+
+    Attributes:
+        session: The session.
+        user_agent: The header of every request.
+    """
+
+    __slots__ = ("session", "user_agent")
+
+    def __init__(self, session: Any, user_agent: str) -> None:
+        self.session: Any = session
+        self.user_agent: str = user_agent
+
+
+def prepare(given: Any, profile: str | None) -> Prepared:
+    """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load the service model."""
+    from importlib import metadata
+
+    import aiobotocore
+    import botocore
+    from aiobotocore.session import AioSession
+
+    for name in ("aiobotocore.config", "aiobotocore.httpsession", "botocore.utils"):
+        import_module(name)
+    session = given
+    if session is None:
+        handlers = copy(_builtin_handlers())
+        session = AioSession(event_hooks=handlers, include_builtin_handlers=False, profile=profile)
+        session.register_component("data_loader", shared_loader(session.get_config_variable("data_path")))
+    else:
+        check_setting("session", session, AioSession, "a session of aiobotocore.session")
+    # What making a client reads, and no more: aiobotocore's own warm-up looks for five kinds of files of every service.
+    loader = session.get_component("data_loader")
+    for name in ("endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data_with_path(name)
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model("dynamodb", kind)
+    versions = (
+        f"aiobotocore/{aiobotocore.__version__} botocore/{botocore.__version__} python/{platform.python_version()}"
+    )
+    app = app_suffix(_app_id(session))
+    return Prepared(session, f"mizzle_async/{metadata.version('mizzle-async')} {versions}{app}")
+
+
+def _app_id(session: Any) -> Any:
+    """Return the application's id: of the default configuration, else of the environment or the profile."""
+    default = session.get_default_client_config()
+    return getattr(default, "user_agent_appid", None) or session.get_config_variable("user_agent_appid")
+
+
+@lru_cache(maxsize=1)
+def _builtin_handlers() -> Any:
+    """Keep botocore's event handlers registered once: each session gets a copy, which takes a tenth of the time."""
+    from aiobotocore.hooks import AioHierarchicalEmitter
+    from aiobotocore.session import AioSession
+
+    handlers = AioHierarchicalEmitter()
+    AioSession(event_hooks=handlers)
+    return handlers
+
+
+async def make_client(prepared: Prepared, settings: WireSettings) -> Any:
+    """Make the aiobotocore client; nothing of it suspends, as it neither has credentials nor opens connections."""
+    session = copy(prepared.session)
+    config = _client_config(session.get_default_client_config(), settings)
+    # A session that has a default configuration merges it with ours, and aiobotocore before 3.9 loses the class of the
+    # HTTP session as it does. The copy has none, and shares everything else with the session.
+    session.set_default_client_config(None)
+    creating = session.create_client(
+        "dynamodb",
+        # A user's session finds its region by itself.
+        region_name=settings.region_name or (environment_region(os.environ) if settings.session is None else None),
+        endpoint_url=settings.endpoint_url,
+        config=config,
+        # It never signs. Without these it would look for credentials now, and in places that take seconds.
+        aws_access_key_id="unused",
+        aws_secret_access_key="unused",  # noqa: S106  (no secret)
+    )
+    client = await creating.__aenter__()  # closed by `AiobotocoreSession.aclose`
+    # Providers that assume roles ask the original session in which region to do so.
+    prepared.session._last_client_region_used = client.meta.region_name  # noqa: SLF001  (`create_client` sets it)
+    return client
+
+
+def _client_config(default: Any, settings: WireSettings) -> Any:
+    """Merge a session's default client configuration with ours, which wins.
+
+    Args:
+        default: An ``AioConfig``, botocore's ``Config``, or None.
+        settings: The client's settings.
+
+    Returns:
+        An ``AioConfig``.
+    """
+    from aiobotocore.config import AioConfig
+
+    options: dict[str, Any] = {}
+    if default is not None:
+        options.update(default._user_provided_options)  # noqa: SLF001  (what `merge` itself reads)
+        # aiobotocore before 3.9 does not count it among the options that were provided.
+        if connector_args := getattr(default, "connector_args", None):
+            options["connector_args"] = connector_args
+    options |= {
+        "http_session_cls": HttpSessionAdapter,
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+        "endpoint_discovery_enabled": False,
+        "max_pool_connections": settings.pool.max_connections,
+        "connect_timeout": settings.pool.connect_timeout,
+        "read_timeout": None,
+    }
+    return AioConfig(**options)
+
+
+def configuration_error(error: Exception, profile: str | None) -> ClientStateError | None:
+    """Say what is wrong with the AWS configuration; None where an error is not about that."""
+    from botocore.exceptions import BotoCoreError, NoRegionError, ProfileNotFound
+
+    if isinstance(error, NoRegionError):
+        return ClientStateError("no AWS region: pass region_name=, set AWS_REGION, or name one in a profile")
+    if isinstance(error, ProfileNotFound):
+        return ClientStateError(f"no AWS profile named {profile or error.kwargs.get('profile')!r}")
+    if isinstance(error, BotoCoreError | ValueError):
+        return ClientStateError(f"the AWS configuration cannot be used: {error}")
+    return None
