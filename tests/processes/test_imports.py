@@ -1,7 +1,10 @@
 """The imports of a fresh process: which ones there are, when, and in which thread."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 
 def test_import_brings_neither_botocore_nor_aiohttp():
@@ -34,22 +37,40 @@ def watch(event, arguments):
     if event == "open" and "service-2.json" in str(arguments[0]):
         note("service model")
 
-def load_default_certs(self, *arguments, _load=ssl.SSLContext.load_default_certs):
-    note("authorities")
-    _load(self, *arguments)
+def watched(load):
+    def noting(self, *arguments, **options):
+        note("authorities")
+        load(self, *arguments, **options)
+
+    return noting
 
 async def main():
     async with Client(region_name="eu-west-1", credentials=("a", "b")):
         pass
 
 sys.addaudithook(watch)
-ssl.SSLContext.load_default_certs = load_default_certs
+ssl.SSLContext.load_default_certs = watched(ssl.SSLContext.load_default_certs)
+ssl.SSLContext.load_verify_locations = watched(ssl.SSLContext.load_verify_locations)
 asyncio.run(main())
 print(sorted(noted))
 """
 
 
-def test_what_takes_long_is_done_in_a_thread():
-    """In a fresh process, aiobotocore is imported, and service model and authorities read, off the loop's thread."""
-    done = subprocess.run([sys.executable, "-c", WHERE], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[('authorities', False), ('import', False), ('service model', False)]"
+@pytest.mark.parametrize(
+    ("environ", "noted"),
+    [
+        ({}, ["authorities"]),
+        ({"AWS_DEFAULTS_MODE": "legacy"}, ["authorities", "import", "service model"]),
+        ({"AWS_CONFIG_FILE": __file__}, ["authorities", "import", "service model"]),
+    ],
+    ids=["short", "long", "file"],
+)
+def test_what_takes_long_is_done_in_a_thread(tmp_path, environ, noted):
+    """In a fresh process, whatever opening takes is imported and read off the loop's thread; the short way is short."""
+    if "AWS_CONFIG_FILE" in environ:
+        (tmp_path / "config").write_text("[default]\n")
+        environ = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
+    done = subprocess.run(
+        [sys.executable, "-c", WHERE], check=True, capture_output=True, text=True, env=os.environ | environ
+    )
+    assert done.stdout.strip() == str([(what, False) for what in noted])

@@ -19,6 +19,7 @@ from mizzle_async.wire.exchange import Answer, Endpoint
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.session.adapter import control_safety
+from mizzle_async.wire.session.aiobotocore_session import open_aiobotocore_session
 from mizzle_async.wire.session.endpoints import is_loopback, parse_endpoint
 from mizzle_async.wire.session.session import open_session
 from mizzle_async.wire.settings import Credentials, WireSettings
@@ -140,7 +141,7 @@ def test_an_operation_that_botocore_does_not_know_names_the_version_needed():
 
     async def main():
         settings = WireSettings(endpoint_url="http://127.0.0.1:1", region_name="us-east-1", credentials=ACCOUNT)
-        session = await open_session(settings)
+        session = await open_aiobotocore_session(settings)
         session._client.meta.service_model.operation_model = lacks
         texts = []
         for operation in ("SearchVectors", "Later"):
@@ -372,7 +373,7 @@ def test_a_users_default_configuration_keeps_its_options_and_our_http_session(co
         default = config(s3={"addressing_style": "path"}, read_timeout=7, retries={"mode": "legacy"}, **more)
         session.set_default_client_config(default)
         session.set_credentials("AKID", "secret")
-        opened = await open_session(
+        opened = await open_aiobotocore_session(
             WireSettings(session=session, endpoint_url="http://127.0.0.1:1", region_name="eu-west-1")
         )
         merged = opened._client.meta.config

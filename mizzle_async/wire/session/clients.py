@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from copy import copy
 from functools import lru_cache
 from importlib import import_module
@@ -11,7 +10,7 @@ from typing import Any
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.session.adapter import HttpSessionAdapter
-from mizzle_async.wire.session.environment import app_suffix, environment_region
+from mizzle_async.wire.session.environment import environment_region, user_agent
 from mizzle_async.wire.session.loader import shared_loader
 from mizzle_async.wire.settings import WireSettings, check_setting
 
@@ -33,8 +32,6 @@ class Prepared:
 
 def prepare(given: Any, profile: str | None) -> Prepared:
     """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load the service model."""
-    from importlib import metadata
-
     import aiobotocore
     import botocore
     from aiobotocore.session import AioSession
@@ -54,11 +51,8 @@ def prepare(given: Any, profile: str | None) -> Prepared:
         loader.load_data_with_path(name)
     for kind in ("service-2", "endpoint-rule-set-1"):
         loader.load_service_model("dynamodb", kind)
-    versions = (
-        f"aiobotocore/{aiobotocore.__version__} botocore/{botocore.__version__} python/{platform.python_version()}"
-    )
-    app = app_suffix(_app_id(session))
-    return Prepared(session, f"mizzle_async/{metadata.version('mizzle-async')} {versions}{app}")
+    versions = (f"aiobotocore/{aiobotocore.__version__}", f"botocore/{botocore.__version__}")
+    return Prepared(session, user_agent(_app_id(session), *versions))
 
 
 def _app_id(session: Any) -> Any:

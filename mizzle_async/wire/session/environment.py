@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Final
+
+VERSION: Final = "0.1.0"
+"""The package's version. Asking the package's metadata for it takes longer than a signed request."""
 
 _RETRY_VARIABLES: Final = ("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE")
 _UNSAFE_IN_APP_ID: Final = re.compile(r"[^A-Za-z0-9!#$%&'*+.^_`|~-]")
@@ -34,6 +38,17 @@ def unused_settings(environ: Mapping[str, str], profile: Mapping[str, object]) -
     if not found:
         return None
     return f"{', '.join(found)}: not used for DynamoDB calls, which Client(retry=RetryPolicy(…)) governs"
+
+
+def user_agent(app_id: object, *libraries: str) -> str:
+    """Return the user agent of every request.
+
+    Args:
+        app_id: The application's id, by ``AWS_SDK_UA_APP_ID`` or a profile; anything but a text is none.
+        libraries: Names and versions of what was used to find the way.
+    """
+    python = ".".join(map(str, sys.version_info[:3]))
+    return " ".join((f"mizzle_async/{VERSION}", *libraries, f"python/{python}")) + app_suffix(app_id)
 
 
 def app_suffix(app_id: object) -> str:

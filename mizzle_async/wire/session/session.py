@@ -1,14 +1,16 @@
 """What the pipeline asks about AWS: credentials, region, endpoints, the way out, and the control plane.
 
 `open_session` answers from an aiobotocore session (ours or the user's), whose import, service model and TLS context are
-loaded in a thread; `StaticSession` answers from the settings alone, for tests and simulations. No module outside of
-this folder knows aiobotocore or botocore.
+loaded in a thread. Where the environment alone says everything, `DirectSession` answers without them. `StaticSession`
+answers from the settings alone, for tests and simulations. No module outside of this folder knows aiobotocore or
+botocore.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -17,7 +19,9 @@ from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.aiobotocore_session import open_aiobotocore_session
 from mizzle_async.wire.session.credentials import CredentialKeeper
+from mizzle_async.wire.session.direct import DirectSession
 from mizzle_async.wire.session.endpoints import Destination
+from mizzle_async.wire.session.short_way import short_way
 from mizzle_async.wire.session.static import StaticSession
 from mizzle_async.wire.settings import WireSettings
 
@@ -65,7 +69,8 @@ async def open_session(settings: WireSettings) -> Session:
     """
     if settings.transport is not None:
         return StaticSession(settings, asyncio.get_running_loop())
-    session = await open_aiobotocore_session(settings)
+    way = short_way(settings, os.environ)
+    session = DirectSession(way, settings) if way is not None else await open_aiobotocore_session(settings)
     destination = await session.destination("GetItem", "")
     logger.debug("DynamoDB in %s, at %s", destination.region, destination.endpoint.authority)
     try:

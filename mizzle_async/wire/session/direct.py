@@ -1,0 +1,166 @@
+"""A session that is opened without botocore, and asks it only for what it does not know itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import evolve
+
+from mizzle_async.errors import ClientStateError
+from mizzle_async.wire.exchange import Endpoint, Transport
+from mizzle_async.wire.session.adapter import ControlCall
+from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
+from mizzle_async.wire.session.container import ContainerSource
+from mizzle_async.wire.session.credentials import CredentialKeeper, CredentialSource, LoadError, StaticSource
+from mizzle_async.wire.session.endpoints import Destination
+from mizzle_async.wire.session.environment import user_agent
+from mizzle_async.wire.session.short_way import Holder, ShortWay, environment_credentials
+from mizzle_async.wire.session.trust import endpoint_tls
+from mizzle_async.wire.settings import Credentials, WireSettings
+
+_ITEM_OPERATIONS: Final = frozenset(
+    {
+        "BatchExecuteStatement",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "ExecuteStatement",
+        "ExecuteTransaction",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+    }
+)
+"""The operations whose hosts are known: vector searches have others."""
+
+
+class DirectSession:
+    """A session by a `ShortWay`.
+
+    The control plane, tables that are named by ARN and operations with hosts of their own go through an aiobotocore
+    session, which is made when the first of them needs it.
+    """
+
+    def __init__(self, way: ShortWay, settings: WireSettings) -> None:
+        self._way = way
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._tls: ssl.SSLContext | None = None
+        self._opening: asyncio.Task[AiobotocoreSession] | None = None
+        self._closed = False
+        self.credentials: CredentialKeeper = CredentialKeeper(_source(way, settings.credentials), self._loop)
+        self.region_name: str = way.region
+        self.user_agent: str = user_agent(os.environ.get("AWS_SDK_UA_APP_ID"))
+
+    async def destination(self, operation: str, table: str) -> Destination:
+        """Return the configured endpoint, the account's host, or the region's."""
+        way = self._way
+        if operation not in _ITEM_OPERATIONS or (":" in table and way.endpoint is None):
+            return await (await self._by_botocore()).destination(operation, table)
+        if way.endpoint is not None:
+            return Destination(way.endpoint, way.region)
+        held = self.credentials.credentials
+        account = held.account_id if held is not None and way.uses_accounts else None
+        name = "dynamodb" if account is None else f"{account}.ddb"
+        return Destination(Endpoint("https", f"{name}.{way.region}.amazonaws.com", 443), way.region)
+
+    def is_proxied(self, endpoint: Endpoint) -> bool:
+        """Return False: with proxies the short way is not taken."""
+        del endpoint
+        return False
+
+    def proxied_transport(self) -> Transport:
+        """Refuse: nothing is proxied."""
+        raise ClientStateError("no endpoint of this client is reached through a proxy")
+
+    async def load_tls(self) -> None:
+        """Load the certificate authorities, in a thread."""
+        await asyncio.to_thread(self.tls)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the TLS context for endpoints: made when the client opened, or now.
+
+        Raises:
+            ClientStateError: A file of authorities cannot be read.
+        """
+        if self._tls is None:
+            self._tls = endpoint_tls({"verify": self._way.ca_bundle})
+        return self._tls
+
+    async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
+        """Let aiobotocore serialise and parse, and our pipeline send."""
+        return await (await self._by_botocore()).control(operation, parameters, call)
+
+    async def aclose(self) -> None:
+        """Stop what runs in the background."""
+        self._closed = True
+        await self.credentials.aclose()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+            if not self._opening.cancelled() and self._opening.exception() is None:
+                await self._opening.result().aclose()
+
+    async def _by_botocore(self) -> AiobotocoreSession:
+        """Return the aiobotocore session, which the first caller opens, and which no caller's end cancels."""
+        if self._closed:
+            raise ClientStateError("the client is closed: open it again")
+        if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
+            way = self._way
+            url = self._settings.endpoint_url
+            if way.endpoint is not None:
+                url = f"{way.endpoint.scheme}://{way.endpoint.authority}{way.endpoint.path}"
+            settings = evolve(self._settings, region_name=way.region, endpoint_url=url)
+            self._opening = self._loop.create_task(
+                open_aiobotocore_session(settings, self.credentials), name="mizzle_async: aiobotocore session"
+            )
+        opening = self._opening
+        await asyncio.wait({opening})
+        if opening.cancelled():
+            raise ClientStateError("the client was closed during the call")
+        return opening.result()
+
+    def __repr__(self) -> str:
+        return f"<DirectSession in {self.region_name}>"
+
+
+class EnvironmentSource:
+    """The credentials of the environment, which are read again when the service refuses them."""
+
+    async def load(self, *, force: bool) -> Credentials:
+        """Read the variables.
+
+        Raises:
+            LoadError: They are gone.
+        """
+        del force
+        found = environment_credentials(os.environ)
+        if found is None:
+            raise LoadError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are no longer set", may_pass=False)
+        return found
+
+    def is_due(self) -> bool:
+        """Return False: they have no known end."""
+        return False
+
+    def is_expired(self) -> bool:
+        """Return False, as `is_due`."""
+        return False
+
+    def has_changed(self) -> bool:
+        """Return False: reading them costs nothing, and once a second is enough."""
+        return False
+
+
+def _source(way: ShortWay, static: Credentials | None) -> CredentialSource:
+    if static is not None:
+        return StaticSource(static)
+    return ContainerSource(os.environ) if way.holder is Holder.CONTAINER else EnvironmentSource()
