@@ -131,14 +131,22 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections,
     async def open(self) -> Self:
         """Open the client on the running loop, and return it. Close it with `aclose`.
 
+        A client can be opened again after it was closed, and so can one whose event loop has been closed: its tables
+        and all other handles stay good, and limits begin anew. One client of a module serves every invocation of a
+        Lambda function and every test.
+
         Raises:
-            ClientStateError: It was opened before, or the AWS configuration cannot be used.
+            ClientStateError: It is open or opening, or the AWS configuration cannot be used.
         """
         await self._runtime.open()
         return self
 
     async def aclose(self) -> None:
-        """Close every connection, and cancel everything that is under way. Closing again does nothing."""
+        """Close every connection, and cancel everything that is under way. Closing again does nothing.
+
+        Raises:
+            ClientStateError: It was opened on another event loop that still exists, or in another process.
+        """
         await self._runtime.aclose()
 
     async def __aenter__(self) -> Self:

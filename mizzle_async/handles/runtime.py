@@ -79,15 +79,15 @@ class Runtime:
     """
 
     def __init__(self, settings: RuntimeSettings) -> None:
-        wire, throughput = settings.wire, settings.throughput
+        wire = settings.wire
         self.state: str = "new"
         self.cursors: CursorCodec = settings.cursors
         self.timeout: float = wire.timeout
         self.reports_capacity: bool = bool(wire.instrument)
         self.now: Callable[[], float] = settings.clock
         self.random: Callable[[], float] = wire.retry.randomness or random.random
-        self.read_limiter: RateLimiter | None = rate_limiter(throughput.read_units_per_second, self.pause)
-        self.write_limiter: RateLimiter | None = rate_limiter(throughput.write_units_per_second, self.pause)
+        self.read_limiter: RateLimiter | None
+        self.write_limiter: RateLimiter | None
         self.tasks: TaskSet = TaskSet()
         self._settings = settings
         self._sleep = settings.sleep
@@ -95,45 +95,88 @@ class Runtime:
         self._stand_in = cast("Pipeline | None", settings.caller)
         self.pipeline: Pipeline | None = None
         self._home: Home | None = None
+        self._opening: Home | None = None
         self._loop_time: Callable[[], float] = time.monotonic
+        self._make_limiters()
 
     # ── life ──
 
     async def open(self) -> None:
-        """Open the I/O stack on the running loop.
+        """Open the I/O stack on the running loop: for the first time, after `aclose`, or after its loop was closed.
 
         Raises:
-            ClientStateError: It was opened before, or the AWS configuration cannot be used.
+            ClientStateError: It is open or opening, or the AWS configuration cannot be used.
         """
-        if self.state != "new":
-            raise ClientStateError(f"this client is {self.state} already: make another one")
-        self.state = "opening"
+        if self.state in {"open", "opening"}:
+            self._leave_closed_loop("use it, or close it before it is opened again")
+        before, self.state = self.state, "opening"
+        opening = self._home = self._opening = Home()
         try:
             secret = self.cursors.secret
             cipher = await asyncio.to_thread(_find_cipher, secret) if secret else None
             pipeline = self._stand_in or await open_pipeline(self._settings.wire)
         except BaseException:
-            if self.state == "opening":
-                self.state = "new"
+            if self._opening is opening:
+                self.state, self._opening = before, None
             raise
-        if self.state != "opening":
+        if self._opening is not opening:
             await pipeline.aclose()
-            raise ClientStateError("this client was closed while it was being opened: make another one")
+            raise ClientStateError("this client was closed while it was being opened: open it again")
         self.cursors = evolve(self.cursors, cipher=cipher)
-        self._home = Home()
-        self._loop_time = self._home.loop.time
+        self._opening = None
+        self._loop_time = opening.loop.time
+        self._make_limiters()
         self.pipeline = pipeline
         self.state = "open"
 
     async def aclose(self) -> None:
-        """End every task and close every connection. Closing again does nothing."""
+        """End every task and close every connection. Closing again does nothing.
+
+        Raises:
+            ClientStateError: It was opened on another loop that still exists, or in another process.
+        """
+        if self.pipeline is not None and self._is_elsewhere():
+            self._leave_closed_loop("close it there")
         pipeline, self.pipeline = self.pipeline, None
-        self.state = "closed"
+        self.state, self._opening = "closed", None
         try:
             await self.tasks.cancel()
         finally:
             if pipeline is not None:
                 await pipeline.aclose()
+
+    def _is_elsewhere(self) -> bool:
+        """Return whether the client was opened on another loop, to which it is bound or which has been closed."""
+        home = self._home
+        if home is None or home.loop is asyncio.get_running_loop():
+            return False
+        return self._stand_in is None or home.loop.is_closed()
+
+    def _leave_closed_loop(self, advice: str) -> None:
+        """Forget what was opened on an event loop that has been closed since, and close its sockets.
+
+        Raises:
+            ClientStateError: That loop has not been closed, or belongs to another process.
+        """
+        home = self._home
+        if home is None or not home.loop.is_closed():
+            where = "" if home is None or home.loop is asyncio.get_running_loop() else " on another event loop"
+            raise ClientStateError(f"this client is {self.state} already{where}: {advice}")
+        if self.pipeline is not None and self._stand_in is None:
+            if home.thread == FOREIGN:
+                raise ClientStateError(
+                    "this client was opened in another process: open one in each process, after the fork"
+                )
+            self.pipeline.drop()
+        self.pipeline = None
+        self.tasks = TaskSet()
+        self.state, self._opening = "closed", None
+
+    def _make_limiters(self) -> None:
+        """Make the limiters anew: they count the time of a loop."""
+        throughput = self._settings.throughput
+        self.read_limiter = rate_limiter(throughput.read_units_per_second, self.pause)
+        self.write_limiter = rate_limiter(throughput.write_units_per_second, self.pause)
 
     def __del__(self) -> None:
         if getattr(self, "pipeline", None) is not None and self._stand_in is None and not sys.is_finalizing():
@@ -204,12 +247,8 @@ class Runtime:
         """
         pipeline = self.pipeline
         if pipeline is None:
-            advice = (
-                "make another one"
-                if self.state == "closed"
-                else "`async with Client() as client`, or `await client.open()`"
-            )
-            raise ClientStateError(f"this client is {'not open yet' if self.state == 'new' else self.state}: {advice}")
+            state = "not open yet" if self.state == "new" else self.state
+            raise ClientStateError(f"this client is {state}: `async with client:`, or `await client.open()`")
         if self._home is None or self._home.thread == FOREIGN:
             raise ClientStateError(
                 "this client was opened in another process: open one in each process, after the fork"

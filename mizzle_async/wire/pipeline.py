@@ -190,6 +190,11 @@ class Pipeline:
             ending.push_async_callback(self._transports.aclose)
             ending.callback(self._watch.close)
 
+    def drop(self) -> None:
+        """Close the sockets of a pipeline whose event loop has been closed, where nothing can be awaited any more."""
+        self._closed = True
+        self._transports.drop()
+
     # ── one call ──
 
     async def _attempts(self, call: Call) -> WireResponse:
@@ -450,6 +455,8 @@ class Pipeline:
             raise ClientStateError("the client is closed: open another one")
         if self._home.is_here():
             raise ClientStateError("a call must be awaited in a task")
+        if self._loop.is_closed():
+            raise ClientStateError("the client's event loop has been closed: open the client again, on this one")
         raise ClientStateError(
             "the client was opened on another event loop: open one on each loop, and in each process"
         )

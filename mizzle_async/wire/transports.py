@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from mizzle_async.wire.exchange import Endpoint, Transport
 from mizzle_async.wire.pool.config import PoolStatistics
 from mizzle_async.wire.pool.pool import ConnectionPool
+from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.session import Session
 from mizzle_async.wire.settings import WireSettings
 
@@ -23,7 +24,7 @@ class Transports:
         self._given = settings.transport
         self._session = session
         self._pool = ConnectionPool(settings.pool, tls=session.tls, patient=True)
-        self._fallback: Transport | None = None
+        self._fallback: FallbackTransport | None = None
 
     def to(self, endpoint: Endpoint) -> Transport:
         """Return what carries requests to an endpoint."""
@@ -50,6 +51,12 @@ class Transports:
             for transport in (self._pool, self._fallback, self._given):
                 if transport is not None:
                     ending.push_async_callback(transport.aclose)
+
+    def drop(self) -> None:
+        """Close our own sockets after the event loop has been closed. A given transport is its owner's to close."""
+        self._pool.drop()
+        if self._fallback is not None:
+            self._fallback.drop()
 
     def __repr__(self) -> str:
         return repr(self._given or self._fallback or self._pool)

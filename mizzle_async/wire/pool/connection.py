@@ -16,6 +16,7 @@ from mizzle_async.errors import CorruptResponseError, MizzleError, TransportErro
 from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.exchange import Exchange, HeaderLines
 from mizzle_async.wire.framing import AnswerReader, FramingError, RawAnswer, read_usual
+from mizzle_async.wire.pool.orphans import discard
 
 RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 """Bytes that are read from a socket at once, as by asyncio's own transports."""
@@ -152,6 +153,14 @@ class Connection(asyncio.BufferedProtocol):
             transport.abort()
         if self._waiter is not None:
             self._fail(self._unanswered(f"{reason} before the answer came"))
+
+    def drop(self) -> None:
+        """Close the socket of a connection whose event loop has been closed. A call on that loop is never resumed."""
+        self.is_open = False
+        self._waiter = None
+        if self._transport is not None:
+            discard(self._transport)
+            self._transport = None
 
     def distrust(self) -> None:
         """Close the connection once it carries nothing: an answer that came on it turned out to be none."""

@@ -419,6 +419,15 @@ class HostPool:
         self._report()
         return self._emptied
 
+    def drop(self) -> None:
+        """Close every socket after the event loop has been closed, where no callback or future can be relied on."""
+        self._closed = True
+        self._idle.clear()
+        for connection in (*self._connections, *self._closing):
+            connection.drop()
+        self._connections.clear()
+        self._closing.clear()
+
     def _close(self, connection: Connection, reason: str = "the connection was closed on this side") -> None:
         """Close a connection that is not idle any more, and count it out."""
         if connection in self._connections:

@@ -22,7 +22,7 @@ from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
 from mizzle_async.wire.framing import RawAnswer
-from mizzle_async.wire.home import Home
+from mizzle_async.wire.home import FOREIGN, Home
 from mizzle_async.wire.pool.addresses import Addresses, Resolve
 from mizzle_async.wire.pool.config import PoolConfig, PoolStatistics
 from mizzle_async.wire.pool.connection import Connection
@@ -182,6 +182,13 @@ class ConnectionPool:
         ends += self._tasks
         if ends:
             await asyncio.wait(ends)
+
+    def drop(self) -> None:
+        """Close every socket after the pool's event loop has been closed. Sockets of another process are left alone."""
+        self._closed = True
+        if self._home is not None and self._home.thread != FOREIGN:
+            for host in self._hosts.values():
+                host.drop()
 
     # ── the slow parts ──
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 from attrs import evolve
 
 from mizzle_async.errors import ClientStateError
-from mizzle_async.wire.exchange import Endpoint, Transport
+from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.container import ContainerSource
 from mizzle_async.wire.session.credentials import CredentialKeeper, CredentialSource, LoadError, StaticSource
 from mizzle_async.wire.session.endpoints import Destination
 from mizzle_async.wire.session.environment import user_agent
+from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.short_way import Holder, ShortWay, environment_credentials
 from mizzle_async.wire.session.trust import endpoint_tls
 from mizzle_async.wire.settings import Credentials, WireSettings
@@ -77,7 +78,7 @@ class DirectSession:
         del endpoint
         return False
 
-    def proxied_transport(self) -> Transport:
+    def proxied_transport(self) -> FallbackTransport:
         """Refuse: nothing is proxied."""
         raise ClientStateError("no endpoint of this client is reached through a proxy")
 

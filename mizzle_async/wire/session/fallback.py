@@ -19,6 +19,7 @@ from mizzle_async.errors import ClientStateError, CorruptResponseError, ProxyErr
 from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
 from mizzle_async.wire.exchange import Answer, Exchange
+from mizzle_async.wire.pool.orphans import discard
 from mizzle_async.wire.pool.reconnects import Reconnects, may_pass
 from mizzle_async.wire.pool.tls import distrust
 from mizzle_async.wire.session.framed import frame_strictly
@@ -249,6 +250,19 @@ class FallbackTransport:
         async with contextlib.AsyncExitStack() as ending:  # every one is closed, even where closing another fails
             for sharing in (*self._sessions.values(), *self._retired):
                 ending.push_async_callback(sharing.session.close)
+
+    def drop(self) -> None:
+        """Close every socket after the event loop has been closed, where a session can be closed no more."""
+        self._closed = True
+        for sharing in (*self._sessions.values(), *self._retired):
+            connector = sharing.session.connector
+            sharing.session.detach()
+            connections = getattr(connector, "_conns", {})  # aiohttp has no public way without a running loop
+            for waiting in connections.values():
+                for protocol, _ in waiting:
+                    if protocol.transport is not None:
+                        discard(protocol.transport)
+            connections.clear()
 
     def __repr__(self) -> str:
         return "<FallbackTransport over aiohttp>"

@@ -15,12 +15,13 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from mizzle_async.wire.exchange import Endpoint, Transport
+from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.aiobotocore_session import open_aiobotocore_session
 from mizzle_async.wire.session.credentials import CredentialKeeper
 from mizzle_async.wire.session.direct import DirectSession
 from mizzle_async.wire.session.endpoints import Destination
+from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.short_way import short_way
 from mizzle_async.wire.session.static import StaticSession
 from mizzle_async.wire.settings import WireSettings
@@ -43,7 +44,7 @@ class Session(Protocol):
         """Return whether an endpoint is reached through an HTTP proxy, which our own connections do not do."""
         ...
 
-    def proxied_transport(self) -> Transport:
+    def proxied_transport(self) -> FallbackTransport:
         """Make a transport for the endpoints that are reached through a proxy."""
         ...
 

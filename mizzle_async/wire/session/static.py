@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mizzle_async.errors import ClientStateError
-from mizzle_async.wire.exchange import Endpoint, Transport
+from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, parse_endpoint
+from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.settings import Credentials, WireSettings
 
 _LOCAL_REGION: Final = "us-east-1"
@@ -40,7 +41,7 @@ class StaticSession:
         del endpoint
         return False
 
-    def proxied_transport(self) -> Transport:
+    def proxied_transport(self) -> FallbackTransport:
         """Refuse: nothing is opened here."""
         raise ClientStateError("a client with a transport of its own uses no proxy")
 

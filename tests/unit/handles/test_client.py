@@ -94,20 +94,20 @@ async def test_use_before_opening_says_how_to_open():
     """A client that is not open yet says what to write."""
     client = Client()
     assert repr(client) == "<Client new>"
-    with pytest.raises(ClientStateError, match=r"not open yet: `async with Client\(\) as client`"):
+    with pytest.raises(ClientStateError, match=r"not open yet: `async with client:`, or `await client.open\(\)`"):
         await client.table(Customer).get("c1")
     with pytest.raises(ClientStateError, match="not open yet"):
         client.statistics()
 
 
 async def test_use_after_closing_says_so():
-    """A closed client stays closed."""
+    """A closed client says how to open it again, and is as good as new then."""
     client = await Client(caller=stub()).open()
     await client.aclose()
-    with pytest.raises(ClientStateError, match="is closed: make another one"):
+    with pytest.raises(ClientStateError, match="is closed: `async with client:`"):
         await client.table(Customer).get("c1")
-    with pytest.raises(ClientStateError, match="closed already"):
-        await client.open()
+    async with client:
+        assert repr(client).startswith("<Client open")
 
 
 async def test_opening_twice_is_refused():

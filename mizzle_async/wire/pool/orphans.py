@@ -1,0 +1,27 @@
+"""Close the sockets of a client whose event loop has been closed, which can close them no more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+
+def discard(transport: asyncio.BaseTransport) -> None:
+    """Close the socket of a transport of a closed event loop. No callback of its protocol can be relied on.
+
+    Such a transport cannot be closed by its own means: they schedule a callback on the loop. uvloop has closed its
+    sockets by itself.
+
+    Args:
+        transport: A transport of ``loop.create_connection``, plain or encrypted.
+    """
+    with contextlib.suppress(RuntimeError):  # "Event loop is closed", after the transport has noted that it is closing
+        abort: Any = getattr(transport, "abort", transport.close)
+        abort()
+    plain = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
+    end: Any = getattr(plain, "_call_connection_lost", None)
+    if end is not None:
+        # What the loop would have called next. It closes the socket whatever the protocol does.
+        with contextlib.suppress(RuntimeError):
+            end(None)
