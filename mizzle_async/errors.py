@@ -225,7 +225,7 @@ class ServiceError(MizzleError):
         status: The HTTP status.
         ambiguous: Whether an earlier attempt of the same call may have been applied.
         payload: The answer's JSON, a stored item included; never in the text, but part of a pickle. It holds none of
-            the request's credentials, and of an error about them the code and the first sentence only.
+            the request's credentials, and of texts about them the first sentence only.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """One fresh process: import a client, open it, make its first call, and open a second one. Prints one line of JSON.
 
 Run by ``run.py`` in the client's own environment: ``python probe.py CLIENT.py --settings JSON``. Times are wall-clock
-milliseconds; ``blocked`` is the longest time for which the event loop could not run while the client opened.
+milliseconds; ``blocked`` is the longest time for which the event loop could not run while the client opened. CPU and
+memory are the whole process's from its beginning to its first answer, Python's own start included.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the folder is no
 from harness.measure import Settings, load
 
 TICK = 0.0005
+KIB_PER_MB = 1024
 
 
 class Watch:
@@ -56,6 +59,7 @@ async def probe(client: ModuleType, settings: Settings, imported: float) -> dict
         if not threads:
             await result
         answered = clock()
+        used = resource.getrusage(resource.RUSAGE_SELF)
         blocked = watch.stop()
         async with client.connect(settings):
             again = clock()
@@ -64,6 +68,8 @@ async def probe(client: ModuleType, settings: Settings, imported: float) -> dict
         "open_ms": (opened - started) * 1e3,
         "first_call_ms": (answered - opened) * 1e3,
         "to_first_answer_ms": (imported + answered - started) * 1e3,
+        "cpu_ms": (used.ru_utime + used.ru_stime) * 1e3,
+        "memory_mb": used.ru_maxrss / KIB_PER_MB,
         "blocked_ms": blocked,
         "second_open_ms": (again - answered) * 1e3,
     }

@@ -62,7 +62,7 @@ def service_error(
     if is_about_credentials(error, answer.code):
         # After its first sentence the service repeats the request, the session token included.
         message = first_sentence(message)
-        payload = {"__type": answer.code, "message": message}
+        payload = {name: first_sentence(part) if isinstance(part, str) else part for name, part in payload.items()}
     elif issubclass(error, TransactionCanceledError):
         special["reasons"] = tuple(_reason(reason) for reason in cancellation_reasons(payload))
     elif issubclass(error, ConditionalCheckFailedError):

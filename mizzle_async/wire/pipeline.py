@@ -456,7 +456,7 @@ class Pipeline:
         if self._home.is_here():
             raise ClientStateError("a call must be awaited in a task")
         if self._loop.is_closed():
-            raise ClientStateError("the client's event loop has been closed: open the client again, on this one")
+            raise ClientStateError("the client was opened on another event loop, which has been closed: open it again")
         raise ClientStateError(
             "the client was opened on another event loop: open one on each loop, and in each process"
         )

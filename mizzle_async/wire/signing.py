@@ -10,6 +10,7 @@ Source:
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,9 @@ TARGET_PREFIX: Final = "DynamoDB_20120810."
 CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 
 _BLOCK = 64
+_NO_KEY_ID = re.compile(r"""[\s,;=:"'/\\{}\[\]()<>]""")
+"""No access key id holds one of these. The service repeats an id that does, in parts, in its refusal."""
+
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -42,6 +46,11 @@ class SigningKey:
     __slots__ = ("_day", "_key", "_secret", "access_key_id", "region", "session_token")
 
     def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None, region: str) -> None:
+        if _NO_KEY_ID.search(access_key_id):
+            raise CredentialsError(
+                "the AWS access key id holds a space, a comma, a quote or the like, which no key id does: something"
+                " else, such as JSON or a whole line, was put in its place"
+            )
         self.access_key_id: str = access_key_id
         self.session_token: str | None = session_token
         self.region: str = region

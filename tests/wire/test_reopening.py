@@ -147,7 +147,7 @@ def test_a_client_whose_loop_was_closed_says_what_to_do(beside):
         await table.get("a")
 
     async def use():
-        with pytest.raises(errors.ClientStateError, match="event loop has been closed: open the client again"):
+        with pytest.raises(errors.ClientStateError, match="another event loop, which has been closed: open it again"):
             await table.get("a")
         await client.aclose()
         with pytest.raises(errors.ClientStateError, match="is closed: `async with client:`"):

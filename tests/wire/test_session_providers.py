@@ -192,6 +192,35 @@ async def test_a_process_that_fails_shows_nothing_of_its_output(config, process,
         assert "the credential_process of profile 'default' failed: run its command to see what it says" in str(error)
 
 
+LATER_FAILS = """
+import json, sys
+from pathlib import Path
+used = Path(sys.argv[1])
+if used.exists():
+    print("CANARY", file=sys.stderr)
+    sys.exit(3)
+used.touch()
+keys = {"Version": 1, "AccessKeyId": "AKPROCESS", "SecretAccessKey": "s", "Expiration": "2099-01-01T00:00:00Z"}
+print(json.dumps(keys))
+"""
+
+
+async def test_a_process_that_fails_later_logs_nothing_of_its_output(config, process, tmp_path, caplog):
+    """Botocore logs refreshes that fail with all that it knows: it does not know what the process complained."""
+    caplog.set_level("DEBUG")
+    config(process(LATER_FAILS, str(tmp_path / "used")))
+    script = [ITEM, Reply.error("ExpiredTokenException")]
+    async with ScriptedServer(script, then=ITEM) as server, opened(server) as pipeline:
+        await pipeline.call(GET)
+        with pytest.raises(
+            errors.CredentialsError, match="the credential_process of profile 'default' failed"
+        ) as caught:
+            await pipeline.call(GET)
+    assert "CANARY" not in everything_about(caught.value)
+    assert "Refreshing temporary credentials failed" in caplog.text
+    assert "CANARY" not in "\n".join(caplog.handler.format(record) for record in caplog.records)
+
+
 HANGS = """
 import os, socket, sys, time
 if sys.argv[2] == "parent" and os.fork():
@@ -467,6 +496,13 @@ async def test_a_user_s_own_prompt_is_left_alone(config, monkeypatch):
 
 # ── SSO ──
 
+REFRESHABLE = {
+    "clientId": "id",
+    "clientSecret": "CANARYSECRET",
+    "refreshToken": "CANARYREFRESH",
+    "registrationExpiresAt": LATER,
+}
+
 SSO = """
 [profile dev]
 sso_session = company
@@ -485,9 +521,9 @@ def sso_cache(monkeypatch, tmp_path):
     for owner in (SSOProvider, SSOTokenProvider):
         monkeypatch.setattr(owner, "_SSO_TOKEN_CACHE_DIR", str(tmp_path))
 
-    def write(expires):
+    def write(expires, **more):
         name = hashlib.sha1(b"company", usedforsecurity=False).hexdigest()
-        token = {"accessToken": "CANARY", "expiresAt": expires, "region": "eu-west-1", "startUrl": "https://x"}
+        token = {"accessToken": "CANARY", "expiresAt": expires, "region": "eu-west-1", "startUrl": "https://x"} | more
         (tmp_path / f"{name}.json").write_text(json.dumps(token))
 
     return write
@@ -521,6 +557,21 @@ async def test_an_sso_session_that_has_ended_says_to_log_in(config, monkeypatch,
         error
     )
     assert "CANARY" not in everything_about(error)
+
+
+@pytest.mark.parametrize("refusal", ["InvalidGrantException", "ExpiredTokenException"])
+async def test_an_sso_session_whose_refresh_token_ended_says_to_log_in(config, monkeypatch, sso_cache, caplog, refusal):
+    """The session of a browser ends although its token could be refreshed until then: the text is the same."""
+    caplog.set_level("INFO")
+    config(SSO)
+    sso_cache("2020-01-01T00:00:00Z", **REFRESHABLE)
+    answer = Reply({"error": "invalid_grant"}, 400, {"x-amzn-ErrorType": refusal})
+    async with ScriptedServer(then=answer) as oidc:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", oidc.url)
+        error = await called(profile_name="dev")
+    assert "has expired or does not exist: run `aws sso login --profile dev`" in str(error)
+    assert oidc.requests[0].payload["refreshToken"] == "CANARYREFRESH"
+    assert "CANARY" not in everything_about(error) + caplog.text
 
 
 # ── containers ──

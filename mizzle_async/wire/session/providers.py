@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mizzle_async.wire.session.credentials import LoadError
 
+_NOT_SHOWN: Final = b"the command failed; run it to see what it says"
 _NO_ROLE: Final = 404
 _REFUSED: Final = frozenset({400, 401, 403})
 
@@ -72,12 +73,14 @@ class _EndingProcess:
     async def communicate(self) -> tuple[bytes, bytes]:
         """Return what the process wrote. Where the caller is cancelled, kill it and wait for its end."""
         try:
-            return await self._process.communicate()
+            printed, complained = await self._process.communicate()
         except BaseException:
             # Closing the transport kills the process, and closes its pipes: a grandchild may hold their other ends.
             self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  (there is no public way)
             await self._process.wait()
             raise
+        # Botocore makes the complaint a part of its error, and logs that with each refresh that fails.
+        return printed, _NOT_SHOWN if self._process.returncode else complained
 
 
 # ── MFA ──

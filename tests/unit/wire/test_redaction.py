@@ -11,6 +11,7 @@ from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.exchange import Answer
 from mizzle_async.wire.failures import service_error
 from mizzle_async.wire.settings import Credentials
+from mizzle_async.wire.signing import SigningKey
 
 HELD = Credentials("AKCANARYID", "CANARYSECRET", "CANARYTOKEN/with+signs==")
 GET = WireRequest("GetItem", b"{}", "orders", RepeatSafety.READ)
@@ -94,3 +95,11 @@ def test_what_a_pickle_holds_is_what_its_class_says():
         assert b"VALUE" in pickle.dumps(error)
         assert "VALUE" not in f"{error}{error!r}"
         assert "part of a pickle" in " ".join(holder.__doc__.split()), holder
+
+
+@pytest.mark.parametrize("wrong", ['{"AWS_ACCESS_KEY_ID": "AKIA"}', "AKIA, secret", "AKIA/x", "AKIA\tsecret", "'AKIA'"])
+def test_a_key_id_that_is_none_is_not_sent(wrong):
+    """Secrets in the place of a key's id would come back, in parts, in the service's refusal: nothing is signed."""
+    with pytest.raises(errors.CredentialsError, match="which no key id does") as caught:
+        SigningKey(wrong, "secret", None, "eu-west-1")
+    assert "AKIA" not in str(caught.value)

@@ -17,6 +17,7 @@ from mizzle_async.wire.signing import CONTENT_TYPE, RequestSigner, SigningKey
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
 HOSTS = st.from_regex(r"[a-z][a-z0-9.\-]{0,40}[a-z]", fullmatch=True) | st.sampled_from(["127.0.0.1", "::1"])
 PATHS = st.sampled_from(["/", "", "/a/b", "/a//b/", "/./a/../b", "/..", "/a%20b", "/~x/%41"])
+KEY_IDS = st.text(st.characters(categories=["L", "N"], max_codepoint=126), min_size=1, max_size=60)
 SECONDS = st.integers(0, 4_102_444_800)
 
 
@@ -43,7 +44,7 @@ def by_botocore(endpoint, operation, secrets, *, region, body, second):
         Endpoint, st.sampled_from(["http", "https"]), HOSTS, st.integers(1, 65535) | st.just(443), PATHS
     ),
     operation=st.sampled_from(["GetItem", "TransactWriteItems", "SearchVectors"]),
-    secrets=st.tuples(SECRETS, SECRETS, st.none() | SECRETS),
+    secrets=st.tuples(KEY_IDS, SECRETS, st.none() | SECRETS),
     region=st.sampled_from(["us-east-1", "eu-central-1", "us-gov-west-1"]),
     bodies=st.lists(st.binary(max_size=300), min_size=1, max_size=3),
     seconds=st.lists(SECONDS, min_size=1, max_size=3),
