@@ -217,3 +217,48 @@ async def test_a_context_of_the_session_is_used(authority):
         async with opened(server.url, credentials=None, session=session) as pipeline:
             assert pipeline._session.tls() is context
             assert (await pipeline.call(GET)).payload == ITEM.payload
+
+
+# ── the clients that providers make ──
+
+ROLE = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>AKROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+ROLES = """
+[profile base]
+aws_access_key_id = AKBASE
+aws_secret_access_key = s
+[profile role]
+role_arn = arn:aws:iam::123456789012:role/orders
+source_profile = base
+"""
+
+
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+@pytest.mark.parametrize("trusted", ["store", "bundle", "neither"])
+async def test_sts_is_trusted_by_the_same_rule(monkeypatch, authority, tmp_path, way, trusted):
+    """A role is assumed over TLS that the system's store or the configured file proves, and else not at all."""
+    (tmp_path / "config").write_text(ROLES)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_RETRY_MODE", "standard")
+    if trusted != "neither":
+        monkeypatch.setenv("SSL_CERT_FILE" if trusted == "store" else "AWS_CA_BUNDLE", authority.ca_bundle)
+    answer = Reply(ROLE.encode(), headers={"Content-Type": "text/xml"}, checksum="absent")
+    async with (
+        ScriptedServer(then=answer, tls=authority.server_context(["localhost", FAR])) as sts,
+        ScriptedServer(then=ITEM) as server,
+        tunnels() as (port, heads),
+    ):
+        host = "localhost" if way == "direct" else FAR
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://{host}:{sts.endpoint.port}")
+        if way == "proxy":
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        async with opened(server.url, credentials=None, profile_name="role", timeout=30.0) as pipeline:
+            if trusted == "neither":
+                with pytest.raises(errors.CredentialsError, match=r"to https://.* that is trusted: AWS_CA"):
+                    await pipeline.call(GET)
+            else:
+                assert (await pipeline.call(GET)).payload == ITEM.payload
+        assert len(sts.requests) == (0 if trusted == "neither" else 1)
+        assert bool(heads) is (way == "proxy")

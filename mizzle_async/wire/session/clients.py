@@ -12,6 +12,7 @@ from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.session.adapter import HttpSessionAdapter
 from mizzle_async.wire.session.environment import environment_region, user_agent
 from mizzle_async.wire.session.loader import shared_loader
+from mizzle_async.wire.session.nested import nested_config
 from mizzle_async.wire.settings import WireSettings, check_setting
 
 
@@ -43,6 +44,7 @@ def prepare(given: Any, profile: str | None) -> Prepared:
         handlers = copy(_builtin_handlers())
         session = AioSession(event_hooks=handlers, include_builtin_handlers=False, profile=profile)
         session.register_component("data_loader", shared_loader(session.get_config_variable("data_path")))
+        session.set_default_client_config(nested_config())
     else:
         check_setting("session", session, AioSession, "a session of aiobotocore.session")
     # What making a client reads, and no more: aiobotocore's own warm-up looks for five kinds of files of every service.

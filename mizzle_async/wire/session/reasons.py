@@ -119,6 +119,13 @@ def _http(error: Any, profile: str) -> LoadError:
     return _clean(error, f"{type(error).__name__}{f' at {endpoint}' if endpoint else ''}", may_pass=True)
 
 
+def _tls(error: Any, profile: str) -> LoadError:
+    del profile
+    endpoint = error.kwargs.get("endpoint_url")
+    reason = f"no TLS connection to {endpoint} that is trusted: AWS_CA_BUNDLE names a file of the authorities to trust"
+    return _clean(error, reason, may_pass=False)
+
+
 def _clean(error: BaseException, reason: str, *, may_pass: bool) -> LoadError:
     """Leave the foreign error out of the chain of causes."""
     return LoadError(reason, may_pass=may_pass, cause=RuntimeError(f"{type(error).__name__} in botocore"))
@@ -127,11 +134,13 @@ def _clean(error: BaseException, reason: str, *, may_pass: bool) -> LoadError:
 _KINDS: Final[dict[str, Callable[[Any, str], LoadError]]] = {
     **dict.fromkeys(_CONFIGURATION, _configuration),
     "ClientError": _service,
+    "ConnectionError": _http,
     "CredentialRetrievalError": _retrieval,
     "HTTPClientError": _http,
     "LoginError": _login,
     "MetadataRetrievalError": _metadata,
     "RefreshWithMFAUnsupportedError": _mfa,
+    "SSLError": _tls,
     "SSOError": _sso,
     "TokenRetrievalError": _token,
 }
