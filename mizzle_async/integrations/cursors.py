@@ -11,7 +11,7 @@ _NONCE_BYTES: Final = 12
 
 
 class CursorCipher:
-    """Seals cursors: nobody without the key can read or change one.
+    """Seals cursors, so that only a holder of the key can read or change one.
 
     Args:
         secret: The client's ``cursor_key``, of which a key for this purpose alone is derived.

@@ -1,6 +1,6 @@
 """Traces and metrics for OpenTelemetry (extra ``otel``): a span and a duration for every call.
 
-It hears what every instrument hears, so no value of an attribute can get into a trace.
+An instrument is given no value of an attribute, so that none can get into a trace.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class OpenTelemetry:
     measurement of ``db.client.operation.duration``, in seconds.
 
     Args:
-        tracer_provider: Where spans go; the global one if None.
-        meter_provider: Where measurements go; the global one if None.
+        tracer_provider: Where spans go. None means the global one.
+        meter_provider: Where measurements go. None means the global one.
 
     Raises:
         ModuleNotFoundError: The extra ``otel`` is not installed.

@@ -1,7 +1,7 @@
 """The ``http_session_cls`` that makes an aiobotocore client send through our pipeline.
 
-aiobotocore serialises the parameters of a table operation, and parses the answer; in between, our pipeline signs,
-sends, checks and retries as for every other call. The client it is given to neither signs nor retries.
+aiobotocore serialises the parameters of a table operation and parses the answer. In between, our pipeline signs, sends,
+checks and retries as for every other call. The aiobotocore client neither signs nor retries.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class ControlCall(Value):
 
     Attributes:
         send: Sends the request that aiobotocore made.
-        table: The table it is about.
-        timeout: Seconds for the whole call; None means the client's.
+        table: The table that it is about.
+        timeout: Seconds for the whole call. None means the client's.
     """
 
     send: Callable[[WireRequest], Awaitable[WireResponse]]
@@ -37,25 +37,24 @@ class ControlCall(Value):
 
 
 control_call: ContextVar[ControlCall] = ContextVar("mizzle_async_control_call")
-"""What the adapter cannot know from the HTTP request that aiobotocore hands to it."""
+"""The call in this context: an HTTP request of aiobotocore shows neither the table nor the timeout."""
 
 
 def control_safety(operation: str) -> RepeatSafety:
-    """Say what a second sending of a table operation may do: most are refused once the first one worked."""
+    """Return the effect of sending a table operation twice. Most are refused once the first one worked."""
     if operation.startswith(_READS):
         return RepeatSafety.READ
     return RepeatSafety.IDEMPOTENT if operation in _REPEATABLE else RepeatSafety.GUARDED
 
 
 class HttpSessionAdapter:
-    """What aiobotocore takes for its HTTP session.
+    """An HTTP session of aiobotocore that sends through the pipeline.
 
     Args:
-        options: What aiobotocore found out about the way to the service: ``proxies``, ``verify``, ``client_cert`` and
-            more.
+        options: The way to the service, as aiobotocore resolved it: ``proxies``, ``verify``, ``client_cert`` and more.
 
     Attributes:
-        options: The same, for whoever opens connections.
+        options: The same, for the transports.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -70,10 +69,10 @@ class HttpSessionAdapter:
         await self.close()
 
     async def close(self) -> None:
-        """Do nothing: the pipeline closes what it opened."""
+        """Do nothing: the pipeline closes its own connections."""
 
     async def send(self, request: Any) -> Any:
-        """Send what aiobotocore prepared; errors of ours pass through aiobotocore unchanged.
+        """Send a request of aiobotocore. Errors of ours pass through aiobotocore unchanged.
 
         Args:
             request: An ``AWSPreparedRequest`` of botocore.

@@ -36,7 +36,7 @@ class AiobotocoreSession:
     def __init__(self, client: Any, credentials: CredentialKeeper, user_agent: str, *, allow_http: bool) -> None:
         self._client = client
         self._allow_http = allow_http
-        endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with what aiobotocore found out)
+        endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with the options)
         self._options: Mapping[str, Any] = endpoint.http_session.options
         self._tls: ssl.SSLContext | None = None
         self._to_proxies: ssl.SSLContext | None = None
@@ -47,7 +47,7 @@ class AiobotocoreSession:
         client.meta.events.register("choose-signer.dynamodb", _leave_unsigned)
 
     def _tell_account(self, builtins: dict[str, Any], **_: Any) -> None:
-        """Let account-based endpoints be resolved, although this client has no credentials to ask."""
+        """Tell the endpoint rules the account: this aiobotocore client has no credentials to take it from."""
         held = self.credentials.credentials
         if held is None:
             # The client is opening: whose account it will be is not known yet, and must not be required.
@@ -101,7 +101,7 @@ class AiobotocoreSession:
         return self._to_proxies
 
     async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
-        """Let aiobotocore serialise and parse, and our pipeline send."""
+        """Send through our pipeline, with aiobotocore serialising and parsing."""
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError
 
@@ -112,7 +112,7 @@ class AiobotocoreSession:
         try:
             parsed: dict[str, Any] = await method(**parameters)
         except BotoCoreError as error:
-            # Nothing was sent: what happens to a request after that is told by our own errors, which pass unchanged.
+            # Nothing was sent: from the sending on, errors are our own, which pass unchanged.
             raise ValidationError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
         finally:
             control_call.reset(token)
@@ -120,7 +120,7 @@ class AiobotocoreSession:
         return parsed
 
     async def aclose(self) -> None:
-        """Stop a refresh of credentials; the aiobotocore client holds nothing open."""
+        """Stop a refresh of credentials. The aiobotocore client holds no connection."""
         await self.credentials.aclose()
         await self._client.__aexit__(None, None, None)
 

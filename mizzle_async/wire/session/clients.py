@@ -31,15 +31,15 @@ class Prepared:
         self.user_agent: str = user_agent
 
 
-def prepare(given: Any, profile: str | None) -> Prepared:
-    """Do what takes long, in a thread: import aiobotocore, read the AWS configuration, load the service model."""
+def prepare(own: Any, profile: str | None) -> Prepared:
+    """Import aiobotocore, read the AWS configuration and load the service model: in a thread, as these take long."""
     import aiobotocore
     import botocore
     from aiobotocore.session import AioSession
 
     for name in ("aiobotocore.config", "aiobotocore.httpsession", "botocore.utils"):
         import_module(name)
-    session = given
+    session = own
     if session is None:
         handlers = copy(_builtin_handlers())
         session = AioSession(event_hooks=handlers, include_builtin_handlers=False, profile=profile)
@@ -47,7 +47,7 @@ def prepare(given: Any, profile: str | None) -> Prepared:
         session.set_default_client_config(nested_config())
     else:
         check_setting("session", session, AioSession, "a session of aiobotocore.session")
-    # What making a client reads, and no more: aiobotocore's own warm-up looks for five kinds of files of every service.
+    # Making a client reads these, and no more: aiobotocore's own warm-up looks for five kinds of files of each service.
     loader = session.get_component("data_loader")
     for name in ("endpoints", "partitions", "sdk-default-configuration"):
         loader.load_data_with_path(name)
@@ -75,7 +75,7 @@ def _builtin_handlers() -> Any:
 
 
 async def make_client(prepared: Prepared, settings: WireSettings) -> Any:
-    """Make the aiobotocore client; nothing of it suspends, as it neither has credentials nor opens connections."""
+    """Make the aiobotocore client. It suspends nowhere, as it neither has credentials nor opens connections."""
     session = copy(prepared.session)
     config = _client_config(session.get_default_client_config(), settings)
     # A session that has a default configuration merges it with ours, and aiobotocore before 3.9 loses the class of the
@@ -127,7 +127,7 @@ def _client_config(default: Any, settings: WireSettings) -> Any:
 
 
 def configuration_error(error: Exception, profile: str | None) -> ClientStateError | None:
-    """Say what is wrong with the AWS configuration; None where an error is not about that."""
+    """Return the error of an unusable AWS configuration, or None for an error that is not about it."""
     from botocore.exceptions import BotoCoreError, NoRegionError, ProfileNotFound
 
     if isinstance(error, NoRegionError):

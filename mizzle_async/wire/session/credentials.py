@@ -103,7 +103,7 @@ class CredentialKeeper:
 
     Attributes:
         credentials: The credentials that serve now; None before the first use.
-        next_look: Until this loop time `credentials` serve without a question.
+        next_look: Until this loop time `credentials` are used without asking the source.
         refreshes: How often the source was asked.
     """
 

@@ -1,4 +1,4 @@
-"""A session that is opened without botocore, and asks it only for what it does not know itself."""
+"""A session that is opened without botocore, and loads it when an operation needs its rules."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ class DirectSession:
         return self._tls
 
     async def control(self, operation: str, parameters: Mapping[str, Any], call: ControlCall) -> dict[str, Any]:
-        """Let aiobotocore serialise and parse, and our pipeline send."""
+        """Send through our pipeline, with aiobotocore serialising and parsing."""
         return await (await self._by_botocore()).control(operation, parameters, call)
 
     async def aclose(self) -> None:
-        """Stop what runs in the background."""
+        """Stop a refresh of credentials, and close the aiobotocore session."""
         self._closed = True
         await self.credentials.aclose()
         if self._opening is not None:
@@ -143,10 +143,10 @@ class EnvironmentSource:
             LoadError: They are gone.
         """
         del force
-        found = environment_credentials(os.environ)
-        if found is None:
+        credentials = environment_credentials(os.environ)
+        if credentials is None:
             raise LoadError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are no longer set", may_pass=False)
-        return found
+        return credentials
 
     def is_due(self) -> bool:
         """Return False: they have no known end."""

@@ -1,4 +1,4 @@
-"""Endpoints as URLs: which are refused, and what endpoint rules may see of a request."""
+"""Endpoints as URLs: which are refused, and the parameters that endpoint rules see of a request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
     """Turn a URL into an endpoint, and refuse to send items in clear text to another machine.
 
     Raises:
-        ClientStateError: The URL has no host, another scheme, an impossible port, or more than a place; or it is
+        ClientStateError: The URL has no host, another scheme, an impossible port, or more than a place. Or it is
             ``http://`` to another machine without permission.
     """
     try:
@@ -57,7 +57,7 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or number alone."""
+    """Return whether a host is this machine, by its name or number alone."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -67,7 +67,7 @@ def is_loopback(host: str) -> bool:
 
 
 def endpoint_arguments(operation: str, table: str) -> dict[str, Any]:
-    """Write the parameters by which endpoint rules see an account: the tables, which may be named by ARN."""
+    """Return the parameters by which endpoint rules see an account: the tables, which may be named by ARN."""
     tables = table.split(", ")
     if operation.startswith("Batch"):
         return {"RequestItems": {name: {} for name in tables}}

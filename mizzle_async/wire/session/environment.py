@@ -18,8 +18,8 @@ _APP_ID_LENGTH: Final = 50
 def environment_region(environ: Mapping[str, str]) -> str | None:
     """Return the region that the environment names.
 
-    Botocore knows ``AWS_DEFAULT_REGION`` alone. The other SDKs know ``AWS_REGION``, and it is what AWS Lambda and many
-    tools set. It counts where the first one is absent, so that a process never has two regions.
+    Botocore knows ``AWS_DEFAULT_REGION`` alone. The other SDKs know ``AWS_REGION``, which AWS Lambda and many tools
+    set. It counts where the first one is absent, so that a process never has two regions.
     """
     return environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None
 
@@ -33,19 +33,19 @@ def unused_settings(environ: Mapping[str, str], profile: Mapping[str, object]) -
         environ: The environment.
         profile: The profile in use.
     """
-    found = [name for name in _RETRY_VARIABLES if environ.get(name)]
-    found += [f"{name} of the profile" for name in ("max_attempts", "retry_mode") if profile.get(name)]
-    if not found:
+    named = [name for name in _RETRY_VARIABLES if environ.get(name)]
+    named += [f"{name} of the profile" for name in ("max_attempts", "retry_mode") if profile.get(name)]
+    if not named:
         return None
-    return f"{', '.join(found)}: not used for DynamoDB calls, which Client(retry=RetryPolicy(…)) governs"
+    return f"{', '.join(named)}: not used for DynamoDB calls, which Client(retry=RetryPolicy(…)) governs"
 
 
 def user_agent(app_id: object, *libraries: str) -> str:
     """Return the user agent of every request.
 
     Args:
-        app_id: The application's id, by ``AWS_SDK_UA_APP_ID`` or a profile; anything but a text is none.
-        libraries: Names and versions of what was used to find the way.
+        app_id: The application's id, by ``AWS_SDK_UA_APP_ID`` or a profile. Anything but a text is none.
+        libraries: Names and versions of the libraries that found the way.
     """
     python = ".".join(map(str, sys.version_info[:3]))
     return " ".join((f"mizzle_async/{VERSION}", *libraries, f"python/{python}")) + app_suffix(app_id)

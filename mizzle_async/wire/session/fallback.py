@@ -1,4 +1,4 @@
-"""The second transport: aiohttp's client session, for what our own connections do not do (HTTP proxies).
+"""The second transport: aiohttp's client session, for HTTP proxies, which our own connections do not use.
 
 It takes proxies, time limits and connector arguments from aiobotocore's configuration, and the TLS context of the
 client's own connections, so that both transports trust the same authorities. Both frame answers, give up silent
@@ -154,7 +154,7 @@ class FallbackTransport:
         return seconds
 
     async def _enter(self, *, fresh: bool) -> _Sharing:
-        """Open one of the two sessions; it suspends nowhere, so that no second caller comes in between."""
+        """Open one of the two sessions. It suspends nowhere, so that no second caller comes in between."""
         from aiohttp import ClientSession, DummyCookieJar
 
         session = ClientSession(
@@ -168,7 +168,7 @@ class FallbackTransport:
         return sharing
 
     def _connector(self, *, fresh: bool) -> Any:
-        """Make a connector; the connections of one for fresh requests carry one request each."""
+        """Make a connector. The connections of one for fresh requests carry one request each."""
         arguments = {
             name: value
             for name, value in (self._options.get("connector_args") or {}).items()
@@ -184,7 +184,7 @@ class FallbackTransport:
         return connector
 
     async def _judge(self, response: Any, exchange: Exchange, proxy: Proxy | None) -> Answer:
-        """Read an answer and check it; where that ends before the answer does, the connection is closed."""
+        """Read an answer and check it. Where that ends before the answer does, the connection is closed."""
         try:
             if proxy is None or response.status != _PROXY_AUTHENTICATION_REQUIRED:
                 headers = _headers(response)
@@ -308,7 +308,7 @@ def _passes(error: TransportError) -> bool:
 
 
 def _headers(response: Any) -> dict[str, str]:
-    """Return lower-case names to values; a repeated name is a list, as over our own connections.
+    """Return lower-case names to values. A repeated name is a list, as over our own connections.
 
     Raises:
         CorruptResponseError: The answer is of another version than HTTP/1.0 and 1.1.
@@ -384,7 +384,7 @@ def _trace_config() -> Any:
 
 
 def _connector_class() -> type[Any]:
-    """Make the connector's class; aiohttp is imported only where a client needs it."""
+    """Make the connector's class. aiohttp is imported only where a client needs it."""
     from aiohttp import TCPConnector
 
     class Connector(TCPConnector):

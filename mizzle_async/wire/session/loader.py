@@ -15,10 +15,10 @@ _SUFFIXES = (".json", ".json.gz")
 
 
 class FileLoader:
-    """What botocore's loader takes for its file loader."""
+    """A file loader for botocore's loader."""
 
     def exists(self, file_path: str) -> bool:
-        """Tell whether there is such a file; botocore names it without its suffix."""
+        """Return whether there is such a file. Botocore names it without its suffix."""
         from pathlib import Path
 
         return any(Path(file_path + suffix).is_file() for suffix in _SUFFIXES)
@@ -38,10 +38,10 @@ class FileLoader:
 
 @lru_cache(maxsize=4)
 def shared_loader(data_path: str | None) -> Any:
-    """Share one loader between all clients: what it holds are files' contents, which take 0.1 s to read.
+    """Share one loader between all clients: it holds the contents of files, which take 0.1 s to read.
 
-    No client sees another through it: all that botocore ever adds to what was read are the defaults of an endpoint,
-    which are the same for everybody.
+    No client sees another through it. All that botocore ever adds to the contents are the defaults of an endpoint,
+    which are the same for every client.
 
     Args:
         data_path: ``AWS_DATA_PATH``, or None.

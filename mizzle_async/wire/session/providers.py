@@ -1,6 +1,6 @@
-"""What a client changes about the providers of a botocore credential chain: child processes, MFA codes, metadata.
+"""Changes to the providers of a botocore credential chain: child processes, MFA codes, the metadata service.
 
-Each change is made to the objects of one session, and leaves alone what its user has put in their place.
+Each change is made to the objects of one session. An object that the user has put in their place is left alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def begin_anew(chain: Any) -> None:
 
 
 def end_processes(chain: Any) -> None:
-    """Let every ``credential_process`` of a chain end when its caller is cancelled, source profiles' included."""
+    """Make each ``credential_process`` of a chain end with the call that waits for it, source profiles' included."""
     for provider in chain.providers:
         _end_process(provider)
         builder = getattr(provider, "_profile_provider_builder", None)
@@ -71,7 +71,7 @@ class _EndingProcess:
         return self._process.returncode
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """Return what the process wrote. Where the caller is cancelled, kill it and wait for its end."""
+        """Return the output. Where the caller is cancelled, kill the process and wait for its end."""
         try:
             printed, complained = await self._process.communicate()
         except BaseException:
@@ -112,7 +112,7 @@ async def answer_prompt(error: Exception, prompt: Callable[[str], str] | None) -
     """Ask the user for an MFA code, where an error says that one is needed.
 
     Args:
-        error: What a provider raised.
+        error: The error of a provider.
         prompt: Asks the user, and blocks meanwhile. None where there is no user to ask.
 
     Returns:

@@ -35,8 +35,8 @@ class Proxy(Value):
 def proxy_for(endpoint: Endpoint, proxies: Mapping[str, str] | None) -> Proxy | None:
     """Return the proxy of an endpoint, or None where it is reached directly.
 
-    An endpoint on this machine is always reached directly. A proxy is on another machine, as a rule: what is sent in
-    clear text because it does not leave this machine would leave it.
+    An endpoint on this machine is always reached directly. A proxy is on another machine, as a rule, and requests that
+    are sent in clear text because they do not leave this machine would leave it.
 
     Args:
         endpoint: Where requests go.
@@ -54,7 +54,7 @@ def proxy_for(endpoint: Endpoint, proxies: Mapping[str, str] | None) -> Proxy | 
 
 
 def parse_proxy(url: str) -> Proxy:
-    """Take a proxy's URL apart; ``http://`` may be missing.
+    """Take a proxy's URL apart. ``http://`` may be missing.
 
     Raises:
         ClientStateError: It has no host, an impossible port, or another scheme than ``http`` and ``https``. User and

@@ -1,7 +1,7 @@
 """Why credentials could not be loaded: errors of botocore's providers, in our words, without their secrets.
 
-A provider's error may show what a process printed, what a service echoed, or a proxy's password. What is said here is
-made of codes, statuses, names and settings.
+A provider's error may show the output of a process, an echo of the service, or a proxy's password. The reasons are made
+of codes, statuses, names and settings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def explain(error: BaseException, profile: str) -> LoadError:
     """Translate a provider's error.
 
     Args:
-        error: What the provider raised.
+        error: The error of the provider.
         profile: The profile in use.
 
     Returns:
@@ -101,7 +101,7 @@ def _retrieval(error: Any, profile: str) -> LoadError:
 
 
 def _service(error: Any, profile: str) -> LoadError:
-    """Say what STS or SSO answered: the code, and for a refusal who is refused what, never what it was sent."""
+    """Give the code that STS or SSO answered, and the message where it repeats nothing of the request."""
     answer = error.response.get("Error") or {}
     code = str(answer.get("Code") or "an unknown error")
     status = (error.response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0
@@ -113,7 +113,7 @@ def _service(error: Any, profile: str) -> LoadError:
 
 
 def _http(error: Any, profile: str) -> LoadError:
-    """Say which endpoint was not reached; the error itself may show a proxy's URL."""
+    """Name the endpoint that was not reached. The error itself may show a proxy's URL."""
     del profile
     endpoint = error.kwargs.get("endpoint_url")
     return _clean(error, f"{type(error).__name__}{f' at {endpoint}' if endpoint else ''}", may_pass=True)

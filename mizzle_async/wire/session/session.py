@@ -1,4 +1,4 @@
-"""What the pipeline asks about AWS: credentials, region, endpoints, the way out, and the control plane.
+"""The pipeline's questions about AWS: credentials, region, endpoints, the way out, and the control plane.
 
 `open_session` answers from an aiobotocore session (ours or the user's), whose import, service model and TLS context are
 loaded in a thread. Where the environment alone says everything, `DirectSession` answers without them. `StaticSession`
@@ -30,7 +30,7 @@ logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 
 class Session(Protocol):
-    """What the pipeline needs to know about AWS."""
+    """The answers about AWS that the pipeline needs."""
 
     credentials: CredentialKeeper
     region_name: str
@@ -57,7 +57,7 @@ class Session(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Stop what runs in the background."""
+        """Stop background work."""
         ...
 
 

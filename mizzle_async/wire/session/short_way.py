@@ -1,8 +1,8 @@
 """Whether a client can be opened without botocore: the settings in which every answer of its rules is known.
 
-Importing botocore and aiobotocore, and reading their rules, takes most of what a process pays before its first answer.
-On AWS Lambda and in containers credentials come from the environment or from one endpoint, the region is known, and no
-file, profile, proxy or rule says more. Whatever else is present is left to botocore.
+Importing botocore and aiobotocore, and reading their rules, takes most of the time before a process' first answer. On
+AWS Lambda and in containers credentials come from the environment or from one endpoint, the region is known, and no
+file, profile, proxy or rule says more. Every other setting is left to botocore.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LEFT_TO_BOTOCORE: Final = (
     "AWS_USE_FIPS_ENDPOINT",
     "BOTOCORE_EXPERIMENTAL__PLUGINS",
 )
-"""Variables with rules of their own. Where one is set, whatever its value, the long way is taken."""
+"""Variables with rules of their own. Where one is set, to any value, the long way is taken."""
 
 _BEFORE_CONTAINERS: Final = ("AWS_CREDENTIAL_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "BOTO_CONFIG")
 """Variables whose credentials come before those of a container."""
@@ -62,7 +62,7 @@ class ShortWay(Value):
 
     Attributes:
         region: The region, for hosts and signatures.
-        endpoint: Where everything goes; None means the region's own hosts.
+        endpoint: Where everything goes. None means the region's own hosts.
         uses_accounts: Whether an account that is known has a host of its own.
         holder: Who holds the credentials.
         ca_bundle: The file of certificate authorities that the environment names.

@@ -46,7 +46,7 @@ class AiobotocoreSource:
         self._prepared = False
 
     async def load(self, *, force: bool) -> Credentials:
-        """Ask the provider, which refreshes what is due.
+        """Ask the provider, which refreshes credentials that are due.
 
         Raises:
             LoadError: No provider has credentials, or the one that is configured failed.
@@ -77,7 +77,7 @@ class AiobotocoreSource:
             self._provider = provider
             held = getattr(provider, "_frozen_credentials", None)
             if held is not None and not self.is_expired():
-                # Others may have used this session before us: what it holds serves, and is refreshed in the background.
+                # Others may have used this session before: its credentials serve, and are refreshed beside the calls.
                 return _frozen(held)
         elif force:
             provider = await self._force(provider)
@@ -147,7 +147,7 @@ class AiobotocoreSource:
 
 
 def _stamp(path: str | None) -> tuple[int, int, int] | None:
-    """Return what changes when a file is written or replaced; None where there is none."""
+    """Return a file's stamp, which changes when it is written or replaced. Return None where there is no file."""
     if not path:
         return None
     try:

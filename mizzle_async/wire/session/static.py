@@ -1,4 +1,4 @@
-"""A session that asks nobody: for tests and simulations, whose transport is their own."""
+"""A session from the settings alone: for tests and simulations, whose transport is their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOCAL_CREDENTIALS: Final = Credentials("local", "local")
 
 
 class StaticSession:
-    """A session that asks nobody: everything is in the settings, or a loopback engine's."""
+    """A session whose answers are all in the settings, or those of a loopback engine."""
 
     def __init__(self, settings: WireSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.region_name: str = settings.region_name or _LOCAL_REGION
@@ -57,5 +57,5 @@ class StaticSession:
         )
 
     async def aclose(self) -> None:
-        """Stop what runs in the background."""
+        """Stop background work."""
         await self.credentials.aclose()

@@ -39,7 +39,7 @@ def proxy_tls(options: Mapping[str, Any]) -> ssl.SSLContext:
     """Make the TLS context for ``https://`` proxies.
 
     Args:
-        options: As for `endpoint_tls`; ``proxies_config`` may name a ``proxy_ca_bundle`` and a ``proxy_client_cert``.
+        options: As for `endpoint_tls`. ``proxies_config`` may name a ``proxy_ca_bundle`` and a ``proxy_client_cert``.
 
     Raises:
         ClientStateError: A file cannot be read.
@@ -58,7 +58,7 @@ def _bundle(verify: object) -> str | None:
 def _shared(bundle: str | None, *_store: str | None) -> TlsContext:
     """Share a context between clients: it is never changed once made, and takes tens of milliseconds to make.
 
-    Where the system's store is, OpenSSL takes from the environment: that is part of what the context is shared by.
+    OpenSSL takes the place of the system's store from the environment, which is therefore part of the key.
     """
     return _make(bundle)
 
@@ -74,7 +74,7 @@ def _make(bundle: str | None) -> TlsContext:
 
 
 def _with_certificate(context: TlsContext, certificate: str | tuple[str, str]) -> TlsContext:
-    """Let a context present a client's certificate."""
+    """Load a client's certificate, which the context presents to servers that ask for one."""
     certificate_file, key_file = (certificate, None) if isinstance(certificate, str) else certificate
     try:
         context.load_cert_chain(certificate_file, key_file)
@@ -86,7 +86,7 @@ def _with_certificate(context: TlsContext, certificate: str | tuple[str, str]) -
 
 
 def _spare_bundle() -> str:
-    """Return the file that botocore verifies with, whatever the system has: certifi's, or its own."""
+    """Return the file that botocore itself verifies with: certifi's, or its own."""
     from botocore.httpsession import get_cert_path
 
     return str(get_cert_path(verify=True))
