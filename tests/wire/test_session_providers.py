@@ -611,9 +611,17 @@ async def test_a_container_brings_credentials(container):
     assert keys_of(server) == ["AKBOX", "AKBOX", "AKBOX2"]
 
 
-async def test_a_container_that_starts_slowly_is_asked_again(container):
-    """An endpoint that fails longer than botocore tries is asked again while the call has time."""
-    async with ScriptedServer([Reply.html(500)] * 4, then=Reply(ISSUED)) as box:
+@pytest.mark.parametrize(
+    "failure",
+    [Reply.html(500), Reply.html(429), Reply({"code": "InvalidIdInRequest"}, 400), Reply.close()],
+    ids=["500", "429", "400", "closed"],
+)
+@pytest.mark.parametrize("way", ["short", "long"])
+async def test_a_container_that_starts_slowly_is_asked_again(monkeypatch, container, failure, way):
+    """An endpoint that is not ready yet, or limits its rate, is asked again while the call has time."""
+    if way == "long":
+        monkeypatch.setenv("AWS_DEFAULTS_MODE", "legacy")
+    async with ScriptedServer([failure] * 4, then=Reply(ISSUED)) as box:
         container(box)
         assert await called() == ["AKBOX"]
     assert len(box.requests) == 5

@@ -262,3 +262,26 @@ async def test_sts_is_trusted_by_the_same_rule(monkeypatch, authority, tmp_path,
                 assert (await pipeline.call(GET)).payload == ITEM.payload
         assert len(sts.requests) == (0 if trusted == "neither" else 1)
         assert bool(heads) is (way == "proxy")
+
+
+@pytest.mark.parametrize("trusted", ["store", "bundle", "neither"])
+async def test_a_container_s_endpoint_is_trusted_by_the_same_rule(monkeypatch, authority, trusted):
+    """An endpoint over TLS, such as a developer's own, is proven by the store or the configured file."""
+    issued = {"AccessKeyId": "AKBOX", "SecretAccessKey": "s", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}
+    monkeypatch.setattr("aiobotocore.utils.AioContainerMetadataFetcher.SLEEP_TIME", 0.0)
+    monkeypatch.setattr("mizzle_async.wire.session.credentials.FIRST_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr("mizzle_async.wire.session.credentials.LOOK_SECONDS", 60.0)
+    if trusted != "neither":
+        monkeypatch.setenv("SSL_CERT_FILE" if trusted == "store" else "AWS_CA_BUNDLE", authority.ca_bundle)
+    async with (
+        ScriptedServer(then=Reply(issued), tls=authority.server_context()) as box,
+        ScriptedServer(then=ITEM) as server,
+    ):
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{box.url}/role")
+        async with opened(server.url, credentials=None) as pipeline:
+            if trusted == "neither":
+                with pytest.raises(errors.CredentialsError, match="could not be loaded"):
+                    await pipeline.call(GET)
+            else:
+                assert (await pipeline.call(GET)).payload == ITEM.payload
+        assert len(box.requests) == (0 if trusted == "neither" else 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mizzle_async.wire.session.credentials import LoadError
+from mizzle_async.wire.session.nested import trust_containers
 from mizzle_async.wire.session.providers import (
     InstanceMetadata,
     answer_prompt,
@@ -115,6 +116,8 @@ class AiobotocoreSource:
         if not self._prepared:
             end_processes(chain)
             take_over_prompts(chain)
+            if self._reload:
+                trust_containers(chain, self._session)
             self._metadata = watch_metadata(chain)
             self._prepared = True
 
