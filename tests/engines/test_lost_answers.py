@@ -117,7 +117,7 @@ async def lossy(
 @pytest.fixture
 async def rival(dynamodb_local: DynamoDBLocal, proxy: FaultProxy, lossy: Client) -> AsyncIterator[Client]:
     """Write the same items, through the same proxy."""
-    names = {name: lossy.table_name(name) for name in ("counters", "versioned")}
+    names = {"counters": lossy.table(Counted).name, "versioned": lossy.table(Versioned).name}
     async with client_of(dynamodb_local, proxy.url, table_names=names) as client:
         yield client
 
@@ -125,7 +125,7 @@ async def rival(dynamodb_local: DynamoDBLocal, proxy: FaultProxy, lossy: Client)
 @pytest.fixture
 async def honest(dynamodb_local: DynamoDBLocal, lossy: Client) -> AsyncIterator[Client]:
     """Talk to the engine directly: the one who reads the truth."""
-    names = {name: lossy.table_name(name) for name in ("counters", "versioned")}
+    names = {"counters": lossy.table(Counted).name, "versioned": lossy.table(Versioned).name}
     async with client_of(dynamodb_local, dynamodb_local.endpoint_url, table_names=names) as client:
         yield client
 
