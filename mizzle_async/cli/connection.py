@@ -42,7 +42,7 @@ class Connection:
     endpoint_url: str | None
     profile_name: str | None
     region_name: str | None
-    heat: Heat = field(factory=Heat, init=False)
+    heat: Heat = field(factory=Heat, init=False, eq=False)
 
     def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
         """Open a client, do the work, and exit with the work's code."""

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from mizzle_async.cli import commands, entry
+from mizzle_async.cli.connection import Connection
 
 
 @pytest.fixture
@@ -75,3 +76,9 @@ def test_other_missing_modules_are_not_hidden(monkeypatch):
     monkeypatch.setattr(entry, "EXTRA", frozenset())
     with pytest.raises(ModuleNotFoundError):
         entry.main()
+
+
+def test_connections_to_one_place_are_equal():
+    """`copy` refuses to copy a table into itself: two connections are one if they reach the same place."""
+    assert Connection("http://127.0.0.1:1", None, "eu-west-1") == Connection("http://127.0.0.1:1", None, "eu-west-1")
+    assert Connection(None, "one", None) != Connection(None, "other", None)
