@@ -5,11 +5,14 @@ import copy
 import dataclasses
 import string
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Any, Literal
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import attrs
 import orjson
@@ -88,6 +91,17 @@ class Checked:
     size: int = attrs.field(validator=attrs.validators.instance_of(int), default=3)
 
 
+class Entry(TypedDict):
+    name: str
+    size: NotRequired[int]
+    line: NotRequired[Line | None]
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str | None = None
+
+
 # ── values in normal form, by type ──
 
 texts = st.text(max_size=8)
@@ -132,9 +146,25 @@ LEAVES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Literal[1, "x"], st.sampled_from([1, "x"])),
     (int | str, integers | texts),
     (int | float, integers | whole_floats_are_integers),
+    (time, st.times()),
+    (IPv4Address, st.ip_addresses(v=4)),
+    (IPv6Address, st.ip_addresses(v=6)),
+    (ZoneInfo, st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]).map(ZoneInfo)),
+    (Path, st.lists(st.text("abc.ä", min_size=1, max_size=4), max_size=3).map(lambda parts: Path(*parts))),
+    (Status | str, st.sampled_from(Status) | texts.filter(lambda text: text not in list(Status))),
+    (Level | int, st.sampled_from(Level) | integers.filter(lambda number: number not in list(Level))),
 ]
-KEYS: list[tuple[Any, st.SearchStrategy[Any]]] = [(str, names), (Status, st.sampled_from(Status)), (UUID, st.uuids())]
-ELEMENTS = [(kind, values) for kind, values in LEAVES if kind in {str, bytes, int, Decimal, UUID, Status, Level, date}]
+KEYS: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (str, names),
+    (Status, st.sampled_from(Status)),
+    (UUID, st.uuids()),
+    (int, integers),
+    (Decimal, decimals),
+    (Level, st.sampled_from(Level)),
+    (IPv6Address, st.ip_addresses(v=6)),
+]
+SETTABLE = {str, bytes, int, Decimal, UUID, Status, Level, date, time, IPv4Address, ZoneInfo}
+ELEMENTS = [(kind, values) for kind, values in LEAVES if isinstance(kind, type) and kind in SETTABLE]
 
 by_value = st.recursive(
     st.none()
@@ -156,6 +186,13 @@ CLASSES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Point, st.builds(Point, x=integers, label=st.none() | texts)),
     (Box, st.builds(Box, width=LEAVES[4][1], inner=st.none() | st.builds(Box, width=LEAVES[4][1]))),
     (Checked, st.builds(Checked, size=integers)),
+    (
+        Entry,
+        st.fixed_dictionaries(
+            {"name": texts}, optional={"size": integers, "line": st.none() | st.builds(Line, sku=texts)}
+        ),
+    ),
+    (Pair, st.builds(Pair, left=integers, right=st.none() | texts)),
     (Line | Point, st.builds(Line, sku=texts) | st.builds(Point, x=integers)),
     (Any, by_value),
 ]
