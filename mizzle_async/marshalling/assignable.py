@@ -1,8 +1,8 @@
-"""Which stored values a type can read: what may be assigned from one path to another.
+"""Which stored values a type can read, so that they may be assigned from one path to another.
 
 A value may go where its type is the same or narrower, as a type checker sees it: an ``int`` into a ``Decimal``, a
 member of a ``StrEnum`` into a ``str``. That DynamoDB stores both alike is not enough: ``str`` into a ``StrEnum`` would
-leave an item that no read can decode. What is stored under ``Any`` is not known, so it goes into ``Any`` only.
+leave an item that no read can decode. The type of a value under ``Any`` is not known, so it goes into ``Any`` only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WIDER: Final[Mapping[Shape | None, frozenset[Shape | None]]] = {
     INT: frozenset({FLOAT, DECIMAL}),
     scalar_for(datetime, "whole_seconds"): frozenset({scalar_for(datetime, "epoch")}),
 }
-"""What else a registered type may be assigned to: a time to live has whole seconds, other times may have parts."""
+"""Other types that a registered type may be assigned to: a time to live has whole seconds, other times parts."""
 
 
 def is_assignable(target: Field | Shape, source: Field | Shape) -> bool:

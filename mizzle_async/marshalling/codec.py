@@ -1,8 +1,7 @@
 """Codecs: instances to items and back, for one entity.
 
-`Marshaller.codec` finds out how every attribute is stored, writes the entity's functions and compiles them; all of
-that happens once per entity. What a codec does per item is in the compiled functions, which are its attributes:
-calling one costs no dispatch.
+`Marshaller.codec` finds out how every attribute is stored, writes the entity's functions and compiles them. All of
+that happens once for each entity. The compiled functions are the codec's attributes: calling one costs no dispatch.
 """
 
 from __future__ import annotations
@@ -50,11 +49,11 @@ ModelT = TypeVar("ModelT")
 
 
 class EntityCodec(Generic[ModelT]):
-    """Turns the instances of one entity into items and back; made by `Marshaller.codec`.
+    """Turns the instances of one entity into items and back: made by `Marshaller.codec`.
 
     Attributes:
         schema: The entity's.
-        lamp: Counts the items that took the careful way; the codec's repr shows it.
+        lamp: Counts the items that took the careful way. The codec's repr shows it.
         encode: Returns the item of an instance, and changes nothing. Raises `MarshallingError` or `LimitError` for a
             value that does not fit.
         encode_new: As ``encode``, for an item that is to be written: the limits of indexes' keys are checked as well.
@@ -64,10 +63,10 @@ class EntityCodec(Generic[ModelT]):
             key's.
         key_of: Returns the key of an instance.
         sharding: How the partition key is spread over several partitions, or None where it is not.
-        shared: What the items have beside their attributes in a table that several entities share; None elsewhere.
+        shared: The keys and names that items have beside their attributes in a shared table, None elsewhere.
         hooked: The attributes that the user's hooks store, by their stored names.
         rules: The rules of update clauses, for the expression compiler.
-        identify: Returns what is equal for two items, or keys, exactly when their keys are the same to the service.
+        identify: Returns the identity of an item's key: equal for two exactly when they are the same to the service.
             Raises `MarshallingError` where a key attribute is missing.
     """
 
@@ -149,7 +148,7 @@ class EntityCodec(Generic[ModelT]):
         self._identify_items = keys_identifier(schema, self.identify)
 
     def serializer(self, wrap: Wrap) -> Serialize:
-        """Return a function that writes instances as JSON: what `encode_new` and `identify` give, for many of them.
+        """Return a function that writes instances as JSON: `encode_new` and `identify` in one, for many of them.
 
         It belongs to one caller: it must not be called in two threads at once.
 
@@ -157,8 +156,8 @@ class EntityCodec(Generic[ModelT]):
             wrap: Puts an item where it stands in a request.
 
         Returns:
-            A function that takes an instance, and returns the JSON of what holds its item, and what tells the item
-            apart. It raises as `encode_new` does.
+            A function that takes an instance, and returns the JSON around its item, and the key's identity. It raises
+            as `encode_new` does.
         """
         make = self._make_serializer
         if make is None:
@@ -175,7 +174,7 @@ class EntityCodec(Generic[ModelT]):
 
     @property
     def records(self) -> ItemRecords | None:
-        """The lighter form of items in answers that hold many, made when first asked for; None where there is none."""
+        """The lighter form of items in answers that hold many, made when first asked for, None where there is none."""
         shape = self._shape
         is_plain = self.sharding is None and self.shared is None
         if self._records is None and shape is not None and is_plain and fits_records(shape):
@@ -191,7 +190,7 @@ class EntityCodec(Generic[ModelT]):
         return [of_record(item) if type(item) is cls else None if item is None else decode(item) for item in items]
 
     def stored(self, item: Any, name: str) -> AttributeValue | None:
-        """Return an attribute of an item, dict or record, as it is stored; None where it is absent."""
+        """Return an attribute of an item, dict or record, as it is stored, None where it is absent."""
         records = self._records
         if records is not None and type(item) is records.cls:
             return records.stored(item, name)
@@ -199,7 +198,7 @@ class EntityCodec(Generic[ModelT]):
         return found
 
     def identify_all(self, items: Sequence[Any]) -> list[Hashable]:
-        """Return what ``identify`` does for each of many items, dicts or records."""
+        """Return the identity of each of many items, dicts or records."""
         records = self._records
         if records is None or records.cls not in set(map(type, items)):
             return self._identify_items(items)
@@ -219,7 +218,7 @@ class EntityCodec(Generic[ModelT]):
 
         Args:
             name: The attribute's stored name.
-            stored: What is assigned to it.
+            stored: The assigned value.
 
         Raises:
             LimitError: It is a key of an index, and too long or empty for one.
@@ -229,7 +228,7 @@ class EntityCodec(Generic[ModelT]):
             limit.check({name: stored})
 
     def shape_of(self, name: str) -> Shape | None:
-        """Return how a top-level attribute is stored, by its stored name; None where it is stored by value."""
+        """Return how a top-level attribute is stored, by its stored name, None where it is stored by value."""
         member = self._operands.members.get(name)
         return member.shape if isinstance(member, Field) else member
 
@@ -237,12 +236,12 @@ class EntityCodec(Generic[ModelT]):
         """Return a value as it is stored at a path, for the expression compiler.
 
         Args:
-            value: The value; or a `StoredValue`, which goes in as it is.
+            value: The value, or a `StoredValue`, which goes in as it is.
             path: The path that it stands beside, or None to store it by value.
             facet: How it relates to the path.
 
         Returns:
-            The stored value, or None for what is stored as absence: None for an optional, an empty set.
+            The stored value, or None where absence is stored: for None of an optional, and for an empty set.
 
         Raises:
             MarshallingError: It does not fit.
@@ -292,11 +291,11 @@ class EntityCodec(Generic[ModelT]):
         return stored
 
     def decode_at(self, segments: Segments, stored: AttributeValue, documents: Documents = ()) -> Any:
-        """Return the value of what is stored at a path; for projections.
+        """Return the value of a stored one at a path, for projections.
 
         Args:
             segments: Stored names and positions.
-            stored: What is stored there.
+            stored: The stored value.
             documents: Which classes the path came from.
 
         Raises:
@@ -307,7 +306,7 @@ class EntityCodec(Generic[ModelT]):
         return self._operands.decode(segments, documents, stored, self.schema.entity)
 
     def assumed_at(self, segments: Segments, documents: Documents = (), *, held: bool = True) -> Any:
-        """Return what an instance has at a path where nothing is stored: a default, an empty set, or else None.
+        """Return an instance's value at a path where nothing is stored: a default, an empty set, or else None.
 
         Args:
             segments: Stored names and positions.
@@ -326,11 +325,11 @@ class EntityCodec(Generic[ModelT]):
         return self._operands.find(segments, documents)
 
     def tag_at(self, segments: Segments, stored: AttributeValue) -> tuple[str, AttributeValue] | None:
-        """Return the member that names the class of a stored value, with its value; None outside unions of classes."""
+        """Return the member that names the class of a stored value, with its value, None outside unions of classes."""
         return self._operands.tag_of(segments, stored)
 
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
-        """Whether the change of the value at a path may be told by what changed inside it; else it is replaced."""
+        """Whether the change of the value at a path may be written as changes inside it, or else as a whole."""
         return self._operands.changes_inside(segments, old, new)
 
     def __repr__(self) -> str:
@@ -346,7 +345,7 @@ def _is_hooked(member: Field | Shape) -> bool:
 
 
 class Marshaller:
-    """Makes codecs, with the hooks of one converter; a codec is made once.
+    """Makes codecs, each once, with the hooks of one converter.
 
     Args:
         hooks: The user's hooks, which win over the library's.
@@ -366,7 +365,7 @@ class Marshaller:
             schema: The entity's.
 
         Raises:
-            ModelError: If the type of an attribute cannot be mapped; the message says what to write instead.
+            ModelError: If the type of an attribute cannot be mapped, with the type to write.
         """
         codec = self._codecs.get(schema)
         if codec is None:

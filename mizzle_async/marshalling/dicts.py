@@ -1,4 +1,4 @@
-"""The functions of a table without a class: its items are dicts, by value; its key is checked."""
+"""The functions of a table without a class: its items are dicts, stored by value, and its key is checked."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class DictFunctions:
         self.text_limits: Final[tuple[tuple[str, int], ...]] = text_limits
 
     def encode(self, values: Mapping[str, Any]) -> Item:
-        """Return the item of a dict; a top-level empty set is absent."""
+        """Return the item of a dict, in which a top-level empty set is absent."""
         try:
             if type(values) is not dict:
                 _check_mapping(values)
@@ -76,7 +76,7 @@ class DictFunctions:
         found: Exception
         try:
             return decode_entries(item)
-        except NO_ITEM as error:  # whatever stands there may be no item
+        except NO_ITEM as error:  # the answer may hold anything
             found = error
         answered: Any = item  # it need not be one
         entries = answered.items() if isinstance(answered, dict) else ()
@@ -142,6 +142,6 @@ def _misfit_of(entry: tuple[str, AttributeValue]) -> Misfit | None:
         decode_value(stored)
     except Misfit as misfit:
         return misfit.at_entry(name)
-    except NO_ITEM:  # whatever stands there is no attribute value
+    except NO_ITEM:  # the answer may hold anything
         return Misfit("an attribute value", "something else").at_entry(name)
     return None

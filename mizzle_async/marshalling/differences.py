@@ -2,14 +2,14 @@
 
 Members of documents and entries of maps are changed one by one, elements of a top-level set are added and deleted, so
 that changes of other places survive. A single value is assigned: of two writers of one place the later one wins.
-Whatever else has parts (a list, a nested set, a map that does not fit into an expression, a value that becomes another
-kind of value) is written whole, under the *guard* that it still is what it was; and a change inside a union of classes,
-under the guard that the class is still the same.
+Any other value with parts (a list, a nested set, a map that does not fit into an expression, a value that becomes
+another kind of value) is written whole, under the *guard* that it still is what it was. A change inside a union of
+classes is written under the guard that the class is still the same.
 
 The guards compare with the values that the old instance encodes to. The stored ones may differ from them although
 no other writer was there: in members that no class declares, in defaults that are not stored, in another form of a
-number. Given the stored item, the difference is built from that: it keeps what it does not know, and raises `Overtaken`
-where another writer did change what it would replace.
+number. Given the stored item, the difference is built from that: it keeps undeclared values, and raises `Overtaken`
+where another writer did change a value that it would replace.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from mizzle_async.types import AttributeValue, Item
 from mizzle_async.values import Value
 
 FEW_CLAUSES = 40
-"""An update of so many clauses fits into an expression whatever its names are; a larger one is compiled to see."""
+"""An update of so many clauses fits into an expression with any names. A larger one is compiled to see."""
 
 RESERVED_BYTES = 200
-"""What the rest of a request may add to each expression: times, versions, the presence of the item."""
+"""The room that the rest of a request needs in each expression: times, versions, the presence of the item."""
 
 GUARDS = EXPRESSION_OPERATORS // 5
 """A guard takes up to four operators: so many of them leave a fifth of the limit to the caller's conditions."""
@@ -45,7 +45,7 @@ class Difference(Value):
     """The update that turns one item into another.
 
     Attributes:
-        clauses: The update; empty if the items are equal.
+        clauses: The update, empty if the items are equal.
         guard: The condition under which it loses no other writer's change, or None.
         guards: The number of conditions in the guard.
     """
@@ -81,7 +81,7 @@ def diff(codec: EntityCodec[Any], old_item: Item, new_item: Item, stored: Item |
 
     Raises:
         ExpressionError: They have different keys: no update can change a key.
-        Overtaken: Another writer changed a container that the update would replace; only with ``stored``.
+        Overtaken: Another writer changed a container that the update would replace, only with ``stored``.
     """
     schema = codec.schema
     for name in schema.key_names:
@@ -113,7 +113,7 @@ def value_at(item: Item, segments: Segments) -> AttributeValue | None:
 
 
 def _most_crowded(codec: EntityCodec[Any], difference: Difference) -> Segments | None:
-    """Return the map with most changes in it, to be replaced as a whole; None where everything fits into a request."""
+    """Return the map with most changes in it, to be replaced as a whole, None where everything fits into a request."""
     clauses = difference.clauses.clauses
     if len(clauses) <= FEW_CLAUSES or _fits(codec, difference):
         return None
@@ -140,7 +140,7 @@ class _Differ:
     Attributes:
         codec: Of their entity.
         stored: The stored item, where it is known.
-        whole: The paths of maps that are replaced whatever changed in them.
+        whole: The paths of maps that are replaced as a whole.
     """
 
     __slots__ = ("codec", "stored", "whole")
@@ -163,7 +163,7 @@ class _Differ:
     def change(
         self, path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
     ) -> Difference:
-        """Return the smallest change of the value at a path; the two differ."""
+        """Return the smallest change of the value at a path, where the two differ."""
         change = self._inside(path, old, new)
         if change is None:
             return self._replacement(path, old, new)
@@ -207,7 +207,7 @@ class _Differ:
         return difference
 
     def _list(self, path: AttributePath[Any, Any], old: AttributeValue, new: AttributeValue) -> Difference | None:
-        """Return the elements that were appended to a list; None where it changed otherwise."""
+        """Return the elements that were appended to a list, None where it changed otherwise."""
         before, after = old["L"], new["L"]
         appended = [StoredValue(element) for element in after[len(before) :]]
         if not appended or not all(map(same_value, before, after)):
@@ -244,7 +244,7 @@ class _Differ:
 
 
 def _changes(old: Item, new: Item) -> Iterator[tuple[str, AttributeValue | None, AttributeValue | None]]:
-    """Yield the names whose values differ, with both values, in the order of the new item; removed ones come last."""
+    """Yield the names whose values differ, with both values, in the order of the new item, removed ones last."""
     for name, value in new.items():
         if not same_value(old.get(name), value):
             yield name, old.get(name), value

@@ -1,7 +1,7 @@
 """The functions of an entity's codec: written, compiled, and with a careful second try behind them.
 
 Each generated function does the common case and nothing else. If anything in it raises, it is done again carefully:
-either the value fits after all (``1E3`` where ``1000`` is common), or the careful way says what does not, and where.
+either the value fits after all (``1E3`` where ``1000`` is common), or the careful way says why it does not, and where.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mizzle_async.types import Item
 
 
 class CodecFunctions:
-    """What a codec does per item.
+    """The functions of a codec.
 
     Attributes:
         encode: Instance to item.
@@ -121,7 +121,7 @@ class CarefulFunctions:
         self.shape: Final[ClassShape] = shape
 
     def encode(self, instance: Any) -> Item:
-        """Return the item of an instance, or say what does not fit."""
+        """Return the item of an instance, or raise the error that names the misfit."""
         self.lamp.encoded += 1
         try:
             return self.shape.encode_fields(instance, ATTRIBUTE_LEVELS)
@@ -132,24 +132,24 @@ class CarefulFunctions:
         raise found.to_error(self.schema.entity) from found.__cause__
 
     def decode(self, item: Item) -> Any:
-        """Return the instance of an item, or say what does not fit; the error has the item's key."""
+        """Return the instance of an item, or raise the error that names the misfit, with the item's key."""
         found: Exception
         self.lamp.decoded += 1
         try:
             return self.shape.decode_fields(item)
-        except NO_ITEM as error:  # whatever stands there may be no item
+        except NO_ITEM as error:  # the answer may hold anything
             found = error
         raise unreadable(self.schema.entity, found, known_key(self.schema, item))
 
     def encode_key(self, values: Mapping[str, Any]) -> Item:
-        """Return the key of values by Python name, or say what does not fit."""
+        """Return the key of values by Python name, or raise the error that names the misfit."""
         names = [attribute.field for attribute in self.schema.key_attributes]
         if set(values) != set(names):
             refuse_key_names(self.schema, values)
         return self._key(lambda field: values[field.name])
 
     def key_of(self, instance: Any) -> Item:
-        """Return the key of an instance, or say what does not fit."""
+        """Return the key of an instance, or raise the error that names the misfit."""
         return self._key(lambda field: getattr(instance, field.name, None))
 
     def _key(self, value_of: Callable[[Field], Any]) -> Item:
@@ -180,7 +180,7 @@ def refuse_key_names(schema: EntitySchema, values: Mapping[str, Any]) -> NoRetur
 
 
 def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
-    """Return what tells items apart by their keys, as `canonical_key` does, at a tenth of its cost for text.
+    """Return a function for the identity of an item's key, as `canonical_key` is, at a tenth of its cost for text.
 
     Args:
         schema: The entity's.
@@ -191,7 +191,7 @@ def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
         try:
             stored = item[first]
             return stored["S"] if "S" in stored else canonical_key({first: stored})
-        except NO_ITEM as error:  # whatever stands there may be no item
+        except NO_ITEM as error:  # the answer may hold anything
             key_of_item(schema, item)  # which says what is missing
             raise unreadable(schema.entity, error) from None
 
@@ -202,7 +202,7 @@ def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
                 stored["S"] if "S" in stored else canonical_key({first: stored}),
                 other["S"] if "S" in other else canonical_key({last: other}),
             )
-        except NO_ITEM as error:  # whatever stands there may be no item
+        except NO_ITEM as error:  # the answer may hold anything
             key_of_item(schema, item)  # which says what is missing
             raise unreadable(schema.entity, error) from None
 
@@ -212,7 +212,7 @@ def key_identifier(schema: EntitySchema) -> Callable[[Item], Hashable]:
 def keys_identifier(
     schema: EntitySchema, identify: Callable[[Item], Hashable]
 ) -> Callable[[Sequence[Item]], list[Hashable]]:
-    """Return what does for many items what ``identify`` does for one, without a call for each where keys are text.
+    """Return a function for the identities of many items, without a call for each where keys are text.
 
     Args:
         schema: The entity's.
@@ -236,7 +236,7 @@ def keys_identifier(
 
 
 def known_key(schema: EntitySchema, item: Any) -> Item:
-    """Return those key attributes that an item has, for an error about it; none of what is no item."""
+    """Return those key attributes that an item has, for an error about it: none of a value that is no item."""
     return {name: item[name] for name in schema.key_names if name in item} if isinstance(item, dict) else {}
 
 

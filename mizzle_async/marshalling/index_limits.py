@@ -17,12 +17,12 @@ from mizzle_async.values import Value
 
 @frozen(eq=False, repr=False)
 class IndexKeyLimit(Value):
-    """What one attribute may take as a key of an index.
+    """The limit of one attribute as a key of an index.
 
     Attributes:
         path: The entity and the attribute, for messages.
         name: The attribute's stored name.
-        role: What messages call it.
+        role: The name of the role in messages.
         limit: How many bytes it may have.
     """
 
@@ -35,7 +35,7 @@ class IndexKeyLimit(Value):
         """Refuse an item whose text or binary is empty or too long.
 
         Args:
-            item: The item in DynamoDB's JSON; without the attribute it is not in the index, and right.
+            item: The item in DynamoDB's JSON. Without the attribute it is not in the index, and right.
 
         Raises:
             LimitError: It is.
@@ -52,7 +52,7 @@ class IndexKeyLimit(Value):
 
 
 def index_key_limits(schema: EntitySchema) -> dict[str, IndexKeyLimit]:
-    """Return what the attributes of an entity may take as keys of its indexes, by their stored names."""
+    """Return the limits of an entity's attributes as keys of its indexes, by their stored names."""
     limits: dict[str, IndexKeyLimit] = {}
     for index in indexes_of(schema.cls):
         paths = [(path, "sort", SORT_KEY_BYTES) for path in index.sort_paths]
@@ -68,11 +68,11 @@ def index_key_limits(schema: EntitySchema) -> dict[str, IndexKeyLimit]:
 
 
 def limited_encoder(encode: Callable[[Any], Item], limits: Mapping[str, IndexKeyLimit]) -> Callable[[Any], Item]:
-    """Return an encoder of items to be written; the one that was given where no attribute is limited.
+    """Return an encoder of items to be written: the argument itself where no attribute is limited.
 
     Args:
         encode: Encodes an instance.
-        limits: What attributes may take, by their stored names.
+        limits: The limits of attributes, by their stored names.
     """
     if not limits:
         return encode

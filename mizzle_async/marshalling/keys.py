@@ -23,7 +23,7 @@ class OpenKeyShape(Shape):
 
     Attributes:
         inner: How the value is stored.
-        role: What messages call it.
+        role: The name of the role in messages.
         limit: How many bytes it may have.
     """
 

@@ -35,7 +35,7 @@ def merged(
     new: AttributeValue | None,
     stored: AttributeValue | None,
 ) -> AttributeValue | None:
-    """Return the stored value with the change from old to new applied; None where nothing is to be stored.
+    """Return the stored value with the change from old to new applied, None where nothing is to be stored.
 
     Args:
         target: How the value is stored.
@@ -64,7 +64,7 @@ def merged(
 
 
 def check_unchanged(target: Field | Shape, old: AttributeValue | None, stored: AttributeValue | None) -> None:
-    """Check that a stored value is the one that was read, whatever form it is stored in.
+    """Check that a stored value is the one that was read, in any form.
 
     Raises:
         Overtaken: Another writer changed it.

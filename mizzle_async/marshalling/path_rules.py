@@ -1,6 +1,6 @@
 """The rules of update clauses: no clause leaves an item that its class cannot read.
 
-The service knows only how a value is stored, `N` or `M`; these rules know the Python type at each path.
+The service knows only how a value is stored, `N` or `M`. These rules know the Python type at each path.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class PathRules:
         self.operands: Final = operands
 
     def change(self, path: Place) -> None:
-        """Check that a value may be written at a path, whatever class of a union is stored on the way there.
+        """Check that a value may be written at a path, with any class of a union on the way there.
 
         Raises:
             ExpressionError: A class that may be stored there could not read it.
@@ -148,7 +148,7 @@ class PathRules:
             The path whose times the values in the sum are stored like.
 
         Raises:
-            ExpressionError: It is not, whatever the numbers are.
+            ExpressionError: If it is not, for some numbers.
         """
         shapes = [shape for shape in self._at(path) if "N" in shape.tags and not isinstance(shape, AnyShape)]
         for shape in shapes:
@@ -214,7 +214,7 @@ class PathRules:
             self._refuse_sum(path, "datetime that is not stored in seconds with a fraction, as durations are")
 
     def _kind(self, side: Any) -> Any:
-        """Return the scalar that a side of a sum is of; None for a plain number and for anything else."""
+        """Return the scalar that a side of a sum is of, None for a plain number and for anything else."""
         if isinstance(side, timedelta):
             return DURATION
         if isinstance(side, datetime):

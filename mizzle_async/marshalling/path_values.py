@@ -75,10 +75,10 @@ class StoredSet(frozenset[str]):
 
 
 class Operands:
-    """Encodes operands, and decodes what lies at a path, for one entity.
+    """Encodes operands, and decodes the values at paths, for one entity.
 
     Attributes:
-        members: What is known about top-level attributes, by stored name; others are by value.
+        members: The declared top-level attributes, by stored name. Others are stored by value.
     """
 
     __slots__ = ("members",)
@@ -87,7 +87,7 @@ class Operands:
         self.members: Final[Mapping[str, Field | Shape]] = members
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
-        """Return a value as it is stored at a path, or None for what is stored as absence.
+        """Return a value as it is stored at a path, or None where absence is stored.
 
         Args:
             value: The value.
@@ -132,7 +132,7 @@ class Operands:
                 return _encode_delta(value, shape, levels)
 
     def find(self, segments: Segments, documents: Documents = ()) -> Field | Shape:
-        """Return what is known about the values at a path: a class's field, or only how they are stored.
+        """Return the declaration of the values at a path: a class's field, or only how they are stored.
 
         Args:
             segments: Stored names and positions.
@@ -146,7 +146,7 @@ class Operands:
         return target
 
     def decode(self, segments: Segments, documents: Documents, stored: AttributeValue, entity: str) -> Any:
-        """Return the value of what is stored at a path.
+        """Return the value of a stored one at a path.
 
         Raises:
             MarshallingError: It does not fit the path's type.
@@ -157,7 +157,7 @@ class Operands:
             return target.converted(value) if isinstance(target, Field) else value
         except Misfit as misfit:
             found = misfit
-        except NO_ITEM as error:  # whatever stands there may be no attribute value
+        except NO_ITEM as error:  # the answer may hold anything
             found = Misfit("an attribute value", "something else")
             found.__cause__ = error
         for segment in reversed(segments[1:]):
@@ -168,7 +168,7 @@ class Operands:
         ) from found.__cause__
 
     def assumed(self, segments: Segments, documents: Documents, *, held: bool) -> Any:
-        """Return what an instance has at a path where nothing is stored; None where nobody knows.
+        """Return an instance's value at a path where nothing is stored, None where it is not known.
 
         Args:
             segments: Stored names and positions.
@@ -183,7 +183,7 @@ class Operands:
         return shape.build() if isinstance(shape, SetShape) else None
 
     def tag_of(self, segments: Segments, stored: AttributeValue) -> tuple[str, AttributeValue] | None:
-        """Return the member that names the class of a stored value, with its value; None outside unions of classes.
+        """Return the member that names the class of a stored value, with its value, None outside unions of classes.
 
         Args:
             segments: Stored names and positions.
@@ -199,9 +199,9 @@ class Operands:
         return shape.attribute, stored["M"][shape.attribute]
 
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
-        """Whether the change of a value may be told by what changed inside it; else the value is replaced.
+        """Whether the change of a value may be written as changes inside it, or else as a whole.
 
-        It may not where a path cannot lead inside: into a dataclass, or into what the user's hooks made; nor between
+        It may not where a path cannot lead inside: into a dataclass, or into results of the user's hooks, nor between
         instances of different classes of a union.
         """
         target = self.find(segments)
@@ -209,7 +209,7 @@ class Operands:
 
 
 def _member(shape: Shape, segment: str | int, document: Any) -> Field | Shape | None:
-    """Return what is known about the values one step inside: of a class its field, which knows what absence means."""
+    """Return the declaration of the values one step inside: of a class its field, which knows what absence means."""
     match shape:
         case OptionalShape():
             return _member(shape.inner, segment, document)
@@ -228,7 +228,7 @@ def _member(shape: Shape, segment: str | int, document: Any) -> Field | Shape | 
 
 
 def concrete_shape(target: Field | Shape, stored: AttributeValue) -> Shape | None:
-    """Return the shape of a stored value: of a union its member, by descriptor or by tag; None if it is of none.
+    """Return the shape of a stored value: of a union its member, by descriptor or by tag, None if it is of none.
 
     Args:
         target: How values are stored there.
@@ -273,7 +273,7 @@ def stored_form(target: Field | Shape, stored: AttributeValue | None) -> Attribu
 def null_forms(target: Field | Shape) -> tuple[TypeCode, ...]:
     """Return the descriptors under which a place may hold nothing, although something is stored there.
 
-    A ``NULL`` stands for None, inside maps and lists by this library and anywhere by others; inside them an empty list
+    A ``NULL`` stands for None, inside maps and lists by this library and anywhere by others. Inside them an empty list
     stands for an empty set.
     """
     if isinstance(target, Field):
@@ -308,7 +308,7 @@ def _encode_whole(value: Any, target: Field | Shape, levels: int) -> AttributeVa
 
 
 def _check_stored(shape: Shape, *tags: str) -> None:
-    """Refuse a part of a value, or a change of one, that what is stored never has: a sum with text, say."""
+    """Refuse a part of a value, or a change of one, that the stored type never has: a sum with text, say."""
     if shape.tags.isdisjoint(tags):
         raise Misfit(f"an attribute that is stored as {' or '.join(tags)}", f"one that is stored as {shape.stored_as}")
 

@@ -27,8 +27,8 @@ class Step:
     """Where the last step of a path leads, in one of the types that may hold it.
 
     Attributes:
-        holder: The type that holds the value; None for an attribute of the item.
-        target: How the value is stored; None where the holder is a class that refuses such a member.
+        holder: The type that holds the value, None for an attribute of the item.
+        target: How the value is stored, None where the holder is a class that refuses such a member.
         names_class: Whether the value names the class of the union that the holder belongs to.
     """
 
@@ -70,7 +70,7 @@ def steps_to(operands: Operands, path: Place) -> list[Step]:
 
 
 def flat(target: Field | Shape) -> Iterator[Shape]:
-    """Yield the types of a union, without None; of another type, itself. Classes of a union stay together."""
+    """Yield the types of a union, without None, or another type itself. Classes of a union stay together."""
     shape = target.shape if isinstance(target, Field) else target
     if isinstance(shape, OptionalShape):
         yield from flat(shape.inner)

@@ -43,7 +43,7 @@ def written(kind: Any, *inside: Shape) -> str:
 
 
 def check_roles(document: type[Any], members: tuple[AttributeSchema, ...]) -> None:
-    """Refuse what only an item of its own can have: inside another nobody would see to it."""
+    """Check that a nested class has no roles: inside another item the library does not fill them in."""
     for member in members:
         if member.role is not None:
             raise ModelError(
@@ -53,7 +53,7 @@ def check_roles(document: type[Any], members: tuple[AttributeSchema, ...]) -> No
 
 
 def unwrap(annotation: Any) -> Any:
-    """Return what Annotated, NewType, Final or a type alias stands for; anything else as it is."""
+    """Return the type that Annotated, NewType, Final or a type alias stands for, any other as it is."""
     origin = get_origin(annotation)
     if origin is Annotated or origin is Final:
         return get_args(annotation)[0]

@@ -1,7 +1,7 @@
-"""Items as plain JSON and as text: what people keep in files, and what a shell shows.
+"""Items as plain JSON and as text, as people keep them in files and a shell shows them.
 
 Plain JSON has no sets, no binary and one kind of number. Going out, a set becomes a sorted list, binary becomes base64
-text, and numbers keep every digit. Coming in, an attribute that is declared decides what a list or a text means; one
+text, and numbers keep every digit. Coming in, an attribute that is declared decides how a list or a text is read. One
 that is not is stored by value.
 """
 
@@ -30,10 +30,10 @@ MOST_INTEGER_DIGITS: Final = 200
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return what a text of JSON says, with every digit of its numbers.
+    """Return the value of a text of JSON, with every digit of its numbers.
 
     Raises:
-        ValueError: It is no JSON; the text of the error shows none of it.
+        ValueError: If it is no JSON. The error shows none of it.
     """
     try:
         return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse_constant)
@@ -90,12 +90,12 @@ def item_from_plain(codec: EntityCodec[Any], row: Mapping[str, Any], *, is_text:
     """Return the item that a row of plain JSON, or of text, stands for.
 
     Args:
-        codec: The entity's. Its attributes may be named by field or by stored name; others go in by value.
-        row: Attribute name to value. None is a null; an empty text is an absent attribute where ``is_text``.
-        is_text: Whether every value is text, as in a CSV file; what is neither text nor a number is JSON in it.
+        codec: The entity's. Its attributes may be named by field or by stored name. Others go in by value.
+        row: Attribute name to value. None is a null. An empty text is an absent attribute where ``is_text``.
+        is_text: Whether every value is text, as in a CSV file. Other values than text and numbers are JSON in it.
 
     Raises:
-        MarshallingError: A value cannot be what its attribute stores; the path names the attribute.
+        MarshallingError: If a value does not fit its attribute, which the path names.
     """
     schema = codec.schema
     item: Item = {}

@@ -5,8 +5,8 @@ afterwards: cattrs asks hooks in the reverse order of their registration. The fu
 the generated flat ones. Of an entity they are its codec's ``encode`` and ``decode``, and give and take items. Of any
 other type they give and take its attribute value.
 
-Everything is compiled once for each class. What a converter knows lives in its own cache of hooks, under a type of this
-module's, so that each registration makes it anew.
+Everything is compiled once for each class. The state of a converter lives in its own cache of hooks, under a type of
+this module's, so that each registration makes it anew.
 
 cattrs takes 15 ms to import, so it is imported with the first converter that is made.
 """
@@ -64,7 +64,7 @@ class HookFactories:
 
         Args:
             converter: The converter.
-            source: The plain converter whose hooks it has; None where it has hooks of its own.
+            source: The plain converter whose hooks it has, None where it has hooks of its own.
         """
         self._converter: Final[BaseConverter] = converter
         self._source: Final[BaseConverter | None] = source
@@ -92,7 +92,7 @@ class HookFactories:
         return self.marshaller.standalone(target).encode
 
     def structure(self, target: Any) -> Callable[..., Any]:
-        """Return the function that decodes instances of a type; it takes, and ignores, the type as well."""
+        """Return the function that decodes instances of a type. It takes, and ignores, the type as well."""
         if self._is_looking:
             return LazyHook(self._converter.get_structure_hook, target)
         if is_entity(target):
@@ -124,7 +124,7 @@ def make_converter() -> Converter:
 
     ``converter.unstructure(order)`` is the item of an entity's instance, ``converter.structure(item, Order)`` the
     instance. A document or a plain class gives its ``{"M": …}``, any other type its attribute value. Errors are those
-    of the client: `MarshallingError` for what does not fit, `LimitError` for the service's limits, `ModelError` for a
+    of the client: `MarshallingError` for a misfit, `LimitError` for the service's limits, `ModelError` for a
     type that cannot be stored.
 
     Hooks that are registered on it win over the library's. They take and give plain Python values, and their results
@@ -140,10 +140,10 @@ def make_converter() -> Converter:
 def configure_converter(converter: BaseConverter) -> None:
     """Make a cattrs converter marshal to DynamoDB's attribute values and back.
 
-    Hooks that are registered later win over the library's; of those that it has already, only those for a class do.
+    Hooks that are registered later win over the library's. Of those that it has already, only those for a class do.
 
     Args:
-        converter: The converter; it is changed.
+        converter: The converter, which is changed.
 
     Raises:
         TypeError: If it is no cattrs converter.
@@ -156,7 +156,7 @@ def configure_converter(converter: BaseConverter) -> None:
 
 
 def marshaller_of(converter: BaseConverter | None) -> Marshaller:
-    """Return what makes codecs with the hooks of a converter.
+    """Return the maker of codecs with the hooks of a converter.
 
     Args:
         converter: A configured one, or a plain one, of which a configured copy is used and which is not changed. None
@@ -225,7 +225,7 @@ def _is_ours(hook: object) -> bool:
 
 
 def _replace_own_hooks(converter: BaseConverter) -> None:
-    """Put the library's hooks where cattrs has its own; those that a user put there stay."""
+    """Put the library's hooks where cattrs has its own. Those of a user stay."""
     pristine = _cattrs_class(converter)()
     for kind in REGISTERED_BY_CATTRS:
         if converter.get_unstructure_hook(kind, cache_result=False) == pristine.get_unstructure_hook(kind):
@@ -235,7 +235,7 @@ def _replace_own_hooks(converter: BaseConverter) -> None:
 
 
 def _cattrs_class(converter: object) -> Any:
-    """Return the class of cattrs' own that a converter is of, without what a subclass of the user's may register."""
+    """Return the class of cattrs' own that a converter is of, without a subclass of the user's."""
     return next((base for base in type(converter).__mro__ if base.__module__ == CATTRS), None)
 
 
@@ -249,7 +249,7 @@ def _converter_class() -> type[Converter]:
         __slots__ = ()
 
         def register_structure_hook(self, cl: Any, func: Any = None) -> Any:
-            """Register a structure hook; see ``cattrs.Converter.register_structure_hook``."""
+            """Register a structure hook: see ``cattrs.Converter.register_structure_hook``."""
             if func is not None and is_union(cl):
                 self.register_structure_hook_func(lambda target: target == cl, func)
                 return None
@@ -265,7 +265,7 @@ def _converter_class() -> type[Converter]:
 def _configured_copy(converter: BaseConverter) -> HookFactories:
     """Return the factories of a configured converter that has a plain converter's hooks on top.
 
-    It does what ``Converter.copy`` does, onto a converter that is configured; a test holds cattrs to it.
+    It does what ``Converter.copy`` does, onto a converter that is configured. A test holds cattrs to it.
     """
     cls = _cattrs_class(converter)
     copy: BaseConverter = cls()

@@ -1,7 +1,7 @@
-"""Items from JSON into records: what reads of many items use, without dicts in between.
+"""Items from JSON into records, for reads of many items, without dicts in between.
 
 Parsed as any JSON is, a page of a hundred items of ten attributes becomes eleven hundred dicts, and making, reading and
-freeing them is half of what the page costs. So an entity tells msgspec what it stores, and each attribute becomes an
+freeing them is half of what the page costs. So an entity tells msgspec its stored form, and each attribute becomes an
 object with one slot, each item one with a slot for each attribute::
 
     class S:                  class N:                  class Record:
@@ -15,8 +15,8 @@ object with one slot, each item one with a slot for each attribute::
         return self
 
 It is for the common case: where one item of an answer is not as its class declares it (another descriptor, an attribute
-missing), all of the answer is parsed as any JSON is, and its items are dicts. What is stored as anything but text,
-number, truth value, bytes or a set of them is a dict within its record in any case.
+missing), all of the answer is parsed as any JSON is, and its items are dicts. A value that is stored as anything but
+text, number, truth value, bytes or a set of them is a dict within its record in any case.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ItemRecords:
     Attributes:
         cls: Their class.
         decode: Returns the instance of a record, or raises as the decoder of items does.
-        identify: Returns what `EntityCodec.identify` does of its item.
+        identify: Returns the identity of a record's key, as `EntityCodec.identify` does.
     """
 
     __slots__ = ("_decoder", "_slots", "cls", "decode", "identify")
@@ -92,7 +92,7 @@ class ItemRecords:
         self._decoder: Decoder[Any] = Decoder(_answer_type(cls))
 
     def parse(self, body: bytes) -> Any:
-        """Return what orjson does, but for the items: they are records where all of them fit, else dicts.
+        """Return the parsed answer, whose items are records where all of them fit, else dicts.
 
         Raises:
             ValueError: It is not JSON.
@@ -103,7 +103,7 @@ class ItemRecords:
             return orjson.loads(body)
 
     def stored(self, record: ItemRecord, name: str) -> AttributeValue | None:
-        """Return what a record holds of an attribute, by its stored name; None where that is absent."""
+        """Return the stored value of a record's attribute, by its stored name, None where it is absent."""
         found = getattr(record, self._slots[name])
         return None if found is UNSET else to_builtins(found)
 
@@ -133,7 +133,7 @@ def item_records(
     Args:
         schema: The entity's.
         shape: How its instances are stored.
-        decode: Returns the instance of an item: what is turned to where a record is not of the common kind.
+        decode: Returns the instance of an item, where a record is not of the common kind.
         identify: Tells items apart by their keys.
         lamp: Counts the records that are decoded as items.
     """
@@ -205,7 +205,7 @@ def _present_source(program: Program, shape: Shape, stored: str) -> str:
 
 
 def _null(stored: Any) -> None:
-    """Return None for a stored NULL; what is stored as nothing at all is for the item's own decoder to refuse."""
+    """Return None for a stored NULL. Anything else is for the item's own decoder to refuse."""
     if stored.NULL is UNSET:
         raise KeyError
 
@@ -213,7 +213,7 @@ def _null(stored: Any) -> None:
 def _identifier(
     keys: Mapping[str, tuple[str, str | None]], identify: Callable[[Item], Hashable]
 ) -> Callable[[ItemRecord], Hashable]:
-    """Return what tells records apart by their keys: of text, the texts themselves."""
+    """Return a function for the identity of a record's key: of text, the texts themselves."""
     if all(tag == "S" for _, tag in keys.values()):
         return attrgetter(*(f"{slot}.S" for slot, _ in keys.values()))
 

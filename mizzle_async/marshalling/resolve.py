@@ -1,30 +1,30 @@
 r"""From a type to how it is stored.
 
-The table, which the README shows. *Normal form* is what a value has become after it was stored and read; storing that
-again changes nothing.
+The table, which the README shows. *Normal form* is the value after it was stored and read: storing that again
+changes nothing.
 
 | Python | stored as | normal form |
 | --- | --- | --- |
-| ``str`` | ``S`` | the text; half of a surrogate pair is refused |
+| ``str`` | ``S`` | the text, half of a surrogate pair is refused |
 | ``bytes`` ``bytearray`` ``memoryview`` | ``B`` | ``bytes`` |
-| ``bool`` | ``BOOL`` | itself; no number is a bool, and no bool a number |
-| ``int`` ``Decimal`` | ``N`` | the number, exactly; ``Decimal("1.10")`` is ``Decimal("1.1")``, ``-0`` is ``0`` |
-| ``float`` | ``N`` | itself; ``-0.0`` is ``0.0``; a stored number that no ``float`` is written as is refused |
+| ``bool`` | ``BOOL`` | itself: no number is a bool, and no bool a number |
+| ``int`` ``Decimal`` | ``N`` | the number, exactly: ``Decimal("1.10")`` is ``Decimal("1.1")``, ``-0`` is ``0`` |
+| ``float`` | ``N`` | itself, ``-0.0`` as ``0.0``: a stored number is read as the nearest ``float`` |
 | ``int \| float`` ``int \| Decimal`` | ``N`` | whole numbers are ``int`` |
-| ``datetime`` | ``S`` or ``N`` | the same point in time in UTC, to the microsecond; as time to live, to the second |
+| ``datetime`` | ``S`` or ``N`` | the same point in time in UTC, to the microsecond, as time to live to the second |
 | ``date`` ``UUID`` | ``S`` | itself |
-| ``time`` | ``S`` | itself, to the microsecond; one with a time zone is refused |
-| ``IPv4Address`` ``IPv6Address`` ``ZoneInfo`` ``Path`` | ``S`` | itself; their texts have no order |
-| ``timedelta`` | ``N`` | itself; seconds, with a fraction |
+| ``time`` | ``S`` | itself, to the microsecond: one with a time zone is refused |
+| ``IPv4Address`` ``IPv6Address`` ``ZoneInfo`` ``Path`` | ``S`` | itself: their texts have no order |
+| ``timedelta`` | ``N`` | itself: seconds, with a fraction |
 | ``Enum`` ``Literal`` | as their values | the member, the value |
-| ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself; empty it is absent, inside a list or a dict an empty ``L`` |
+| ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself: empty it is absent, inside a list or a dict an empty ``L`` |
 | ``list[X]`` ``Sequence[X]`` ``tuple[X, ...]`` ``tuple[X, Y]`` | ``L`` | a ``list``, a ``tuple`` |
-| ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``; keys may be Enums, UUIDs, dates too, as text |
+| ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``, whose keys may be numbers, Enums, dates too, as text |
 | attrs classes, dataclasses, ``@document`` | ``M`` | an equal instance |
-| a union of such classes | ``M`` | itself; ``_type`` names its class, unless all declare a ``Literal`` for that |
-| ``X \\| None`` | ``X`` | ``None`` is absent; inside a list or a map it is ``NULL`` |
-| ``Any`` ``object`` ``dict`` | by value | whole numbers are ``int``, others ``Decimal``; tuples, empty sets are lists |
-| what the user's converter has hooks for | by value | what the hooks make of it |
+| a union of such classes | ``M`` | itself: ``_type`` names its class, unless all declare a ``Literal`` for that |
+| ``X \\| None`` | ``X`` | ``None`` is absent, inside a list or a map ``NULL`` |
+| ``Any`` ``object`` ``dict`` | by value | whole numbers are ``int``, others ``Decimal``, tuples and empty sets lists |
+| types with hooks of the user's | by value | the result of the hooks |
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Resolver:
             place: Where it stands.
 
         Raises:
-            ModelError: It cannot be mapped; the message says what to write instead.
+            ModelError: If it cannot be mapped, with the type to write.
         """
         hooks = self.hooks.find(annotation) if isinstance(annotation, Hashable) else None
         if not hooks:
@@ -148,7 +148,7 @@ class Resolver:
         return self._constructed(annotation, place) or self._class(annotation, name, place)
 
     def _constructed(self, annotation: Any, place: Place) -> Shape | None:
-        """Return how a type with type arguments is stored; None for a class."""
+        """Return how a type with type arguments is stored, None for a class."""
         kind, arguments = get_origin(annotation) or annotation, get_args(annotation)
         shape: Shape | None = None
         if kind in {Union, types.UnionType}:
@@ -274,7 +274,7 @@ class Resolver:
         return shape
 
     def _alias(self, annotation: Any, value: Any, place: Place) -> Shape:
-        """Return how an alias is stored; where it contains itself, that is looked up when values are there."""
+        """Return how an alias is stored. Where it contains itself, that is looked up for each value."""
         key = (annotation, place.datetime_format)
         known = self._aliases.get(key)
         if known is not None:
@@ -321,14 +321,14 @@ class Resolver:
         refuses_unknown: bool,
         refine: Callable[[AttributeSchema, Shape], Shape] | None = None,
     ) -> None:
-        """Say what a class is made of.
+        """Define the attributes of a class.
 
         Args:
             shape: The class's.
             members: Its attributes.
-            arguments: What its type variables stand for.
+            arguments: The types of its type variables.
             refuses_unknown: Whether a stored attribute that it does not declare is an error.
-            refine: Changes how an attribute is stored, for what it is used for.
+            refine: Changes how an attribute is stored, for its use.
         """
         called = shape.construction is Construction.CALL
         refusal = refusal_to_be_called(shape.cls, shape.aliases.values()) if called else None

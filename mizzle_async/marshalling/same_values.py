@@ -12,7 +12,7 @@ SET_TAGS = frozenset({"SS", "NS", "BS"})
 
 
 def same_value(first: AttributeValue | None, second: AttributeValue | None) -> bool:
-    """Tell whether two stored values are the same to the service; None is absence."""
+    """Tell whether two stored values are the same to the service. None is absence."""
     if first == second:
         return True
     if first is None or second is None or first.keys() != second.keys():
@@ -43,7 +43,7 @@ def set_elements(value: AttributeValue | None, tag: str) -> dict[str, str]:
 
 
 def identity(value: AttributeValue) -> Hashable:
-    """Return what two stored values have in common exactly when they are the same to the service."""
+    """Return the identity of a stored value: equal for two exactly when they are the same to the service."""
     ((tag, payload),) = value.items()
     if tag == "N":
         return tag, canonical_number(payload)

@@ -1,4 +1,4 @@
-"""Items straight to JSON: what a load does a million times, without an item in between.
+"""Items straight to JSON, as a load writes a million of them, without an item in between.
 
 Making an item of dicts and writing it as JSON a moment later costs as much for the dicts as for all the rest. So each
 load has a function of its own that keeps *one* item, puts the next instance's payloads into it, and writes it::
@@ -21,8 +21,8 @@ load has a function of its own that keeps *one* item, puts the next instance's p
             return dumps(whole, None, 2), p0
         return serialize
 
-It is the load's alone because of that one item: nothing else may run between the first payload and the JSON. Whatever
-is not common is done again the usual way, by the item's own encoder.
+It is the load's alone because of that one item: nothing else may run between the first payload and the JSON. An
+instance that is not common is done again the usual way, by the item's own encoder.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ Wrap: TypeAlias = Callable[[Item], Any]
 """Puts an item where it stands in a request."""
 
 Serialized: TypeAlias = tuple[bytes, Hashable]
-"""The JSON, and what tells the item apart by its key."""
+"""The JSON, and the identity of the item's key."""
 
 Serialize: TypeAlias = Callable[[Any], Serialized]
 MakeSerializer: TypeAlias = Callable[[Wrap], Serialize]
 
 
 def careful_serializer(encode: Callable[[Any], Item], identify: Callable[[Item], Hashable]) -> MakeSerializer:
-    """Return what makes serializers that encode an item, and write that."""
+    """Return the maker of serializers that encode an item, and write that."""
 
     def make(wrap: Wrap) -> Serialize:
         def serialize(instance: Any) -> Serialized:
@@ -74,13 +74,13 @@ def serializer_maker(
     *,
     lamp: Lamp,
 ) -> MakeSerializer:
-    """Write and compile what makes the serializers of an entity.
+    """Write and compile the maker of an entity's serializers.
 
     Args:
         schema: The entity's.
         shape: How its instances are stored.
-        limits: What attributes may take as keys of indexes, by their stored names.
-        identify: What tells items apart.
+        limits: The limits of attributes as keys of indexes, by their stored names.
+        identify: Returns the identity of an item's key.
         careful: Makes the functions for instances that are not of the common kind.
         lamp: Counts such instances.
     """
@@ -133,7 +133,7 @@ def _key_source(
     fields: Sequence[_SerializedField],
     identify: Callable[[Item], Hashable],
 ) -> str:
-    """Return an expression for what ``identify`` returns: of keys of text, it is their texts."""
+    """Return an expression for the identity of the key: of keys of text, it is their texts."""
     by_wire = {field.wire: field for field in fields}
     keys = [by_wire[name] for name in schema.key_names]
     if all(field.tag == "S" for field in keys):
@@ -150,9 +150,9 @@ class _SerializedField:
         wire: Its stored name.
         may_be_absent: Whether it is left out where it is None, or an empty set.
         value: The variable of its value.
-        payload: The variable of its payload, where somebody asks for that.
-        tag: The descriptor of its type; nothing where that depends on the value.
-        slot: The line that makes the one dict of descriptor and payload; nothing without a descriptor.
+        payload: The variable of its payload, where another line reads it.
+        tag: The descriptor of its type, nothing where that depends on the value.
+        slot: The line that makes the one dict of descriptor and payload, nothing without a descriptor.
         entry: Its entry in the one item.
     """
 

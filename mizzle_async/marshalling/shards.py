@@ -30,7 +30,7 @@ class Sharding(Value):
     """How the partition key of an entity is spread.
 
     Attributes:
-        entity: What messages call it.
+        entity: Its name in messages.
         partition_name: The stored name of its partition key.
         sort_name: The stored name of its sort key.
         shards: Over how many partitions.

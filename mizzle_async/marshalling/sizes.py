@@ -27,7 +27,7 @@ def binary_size(base64: str) -> int:
 
 
 def number_size(text: str) -> int:
-    """Return what a number takes: one byte, one per pair of digits aligned at the decimal point, one for a minus."""
+    """Return the bytes of a number: one, one per pair of digits aligned at the decimal point, one for a minus."""
     canonical = canonical_number(text)
     if canonical == "0":
         return 1
@@ -92,10 +92,10 @@ def check_item_size(item: Item, entity: str) -> None:
 
     Args:
         item: The item in DynamoDB's JSON.
-        entity: What the message calls it.
+        entity: Its name in the message.
 
     Raises:
-        LimitError: It takes more than 409,600 bytes; the message names its largest attributes with their sizes.
+        LimitError: It takes more than 409,600 bytes. The message names its largest attributes with their sizes.
     """
     sizes = {name: text_bytes(name) + value_size(stored) for name, stored in item.items()}
     total = sum(sizes.values())
@@ -109,7 +109,7 @@ def check_item_size(item: Item, entity: str) -> None:
 
 
 def canonical_key(key: Item) -> Hashable:
-    """Return what two keys have in common exactly when the service takes them for the same key.
+    """Return the identity of a key: equal for two keys exactly when they are the same to the service.
 
     Numbers compare by value: the service writes 1 where a client sent ``1.0`` or ``1e0``.
     """

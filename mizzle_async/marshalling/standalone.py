@@ -23,7 +23,7 @@ class Standalone:
 
     Attributes:
         encode: Returns the attribute value of a value.
-        decode: Returns the value of an attribute value; it takes, and ignores, the type as well, as cattrs gives it.
+        decode: Returns the value of an attribute value. It takes, and ignores, the type as well, as cattrs gives it.
     """
 
     __slots__ = ("_name", "_shape", "decode", "encode")
@@ -60,7 +60,7 @@ class Standalone:
         self.encode, self.decode = compiled["encode"], compiled["decode"]
 
     def _encode(self, value: Any) -> AttributeValue:
-        """Return the attribute value of a value, or say what does not fit."""
+        """Return the attribute value of a value, or raise the error that names the misfit."""
         try:
             return EncodedValue(self._shape.encode(value, ATTRIBUTE_LEVELS))
         except Misfit as misfit:
@@ -68,7 +68,7 @@ class Standalone:
         raise self._error(found) from found.__cause__
 
     def _decode(self, stored: Any) -> Any:
-        """Return the value of an attribute value, or say what does not fit."""
+        """Return the value of an attribute value, or raise the error that names the misfit."""
         if not isinstance(stored, dict) or len(stored) != 1:
             raise self._error(Misfit("an attribute value", type(stored).__name__, PLAIN_ADVICE))
         try:

@@ -1,7 +1,7 @@
 """Members of nested documents that their classes do not declare: conditions that there are none, and keeping them.
 
-An update that assigns a whole nested value drops what the value does not have. So a replacement is sent under the
-condition that every stored document in it has exactly the members of the new one, and where that is false the
+An update that assigns a whole nested value drops the members that the value does not have. So a replacement is sent
+under the condition that every stored document in it has exactly the members of the new one, and where that is false the
 undeclared members of the stored value are put into the new one.
 """
 
@@ -45,7 +45,7 @@ class MembersGuard:
 
 
 def members_guard(codec: EntityCodec[Any], item: Item) -> MembersGuard | None:
-    """Return the condition for assigning the attributes of an item; None where none of them holds documents.
+    """Return the condition for assigning the attributes of an item, None where none of them holds documents.
 
     Args:
         codec: Of the entity.
@@ -77,7 +77,7 @@ def keep_undeclared(codec: EntityCodec[Any], item: Item, stored: Item) -> tuple[
         stored: The stored item.
 
     Returns:
-        The item, and the condition that the nested values are still the stored ones; None where there are none.
+        The item, and the condition that the nested values are still the stored ones, None where there are none.
     """
     kept = dict(item)
     conditions: list[Condition[Any]] = []

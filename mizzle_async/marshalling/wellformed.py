@@ -1,6 +1,6 @@
 """Whether stored values are attribute values at all: asked only where an item could not be read.
 
-The fast functions read what the service answers, and fail on everything else. Then this says which it was: an item that
+The fast functions read the service's answers, and fail on everything else. Then this says which it was: an item that
 does not fit its class, or JSON that is no item, as no service sends it.
 """
 
@@ -23,7 +23,7 @@ NO_ITEM: Final = (
     TypeError,
     ValueError,
 )
-"""What reading may raise where something else stands than an item."""
+"""The exceptions of reading where something else stands than an item."""
 
 _DEEPEST: Final = NESTING_LEVELS + 1
 _PAYLOADS: Final[dict[str, type[Any]]] = {
@@ -42,10 +42,10 @@ _SET_TAGS: Final = frozenset({"SS", "NS", "BS"})
 
 
 def malformed_path(item: Any) -> str | None:
-    """Return the path of the first value in an item that is no attribute value; None where all are.
+    """Return the path of the first value in an item that is no attribute value, None where all are.
 
     Args:
-        item: What stands where an item should.
+        item: The value where an item should stand.
     """
     if not isinstance(item, dict):
         return ""
@@ -84,8 +84,8 @@ def unreadable(entity: str, error: Exception, key: Item | None = None) -> Mizzle
     """Return the error of an item that could not be read.
 
     Args:
-        entity: What messages call it.
-        error: What went wrong: a misfit, or whatever a value of the wrong kind led to.
+        entity: Its name in messages.
+        error: The failure: a misfit, or any error that a value of the wrong kind led to.
         key: The item's key.
     """
     found: MizzleError

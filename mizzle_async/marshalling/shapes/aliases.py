@@ -12,7 +12,7 @@ from mizzle_async.types import AttributeValue
 
 
 class AliasShape(Shape):
-    """An alias where it stands inside itself; its own shape is known when the alias is resolved.
+    """An alias where it stands inside itself: its own shape is known when the alias is resolved.
 
     Attributes:
         python: The alias as messages name it.

@@ -1,8 +1,8 @@
-"""Values whose type nobody declared: stored and read by what they are.
+"""Values without a declared type: stored and read by their own.
 
 This is what a table without a class, and an attribute of type ``Any``, ``object`` or ``dict``, goes through. Every
-Python value that DynamoDB has a type for is stored as that type; what would come back as something else entirely, such
-as a datetime, is refused.
+Python value that DynamoDB has a type for is stored as that type. One that would come back as something else entirely,
+such as a datetime, is refused.
 
 Cost: about a quarter of boto3's TypeSerializer and TypeDeserializer.
 """
@@ -33,7 +33,7 @@ class EncodedValue(dict[str, Any]):
 
 
 def too_deep() -> LimitMisfit:
-    """Return what is raised for a value below the deepest level."""
+    """Return the misfit of a value below the deepest level."""
     return LimitMisfit(f"at most {NESTING_LEVELS} levels of nesting, the item included", "more")
 
 
@@ -288,6 +288,6 @@ def decode_any(stored: AttributeValue) -> Any:
         RecursionError,
         TypeError,
         ValueError,
-    ):  # whatever stands there is no attribute value
+    ):  # the answer may hold anything
         found = Misfit("an attribute value", "something else")
     raise found.to_error("value")

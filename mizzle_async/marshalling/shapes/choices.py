@@ -36,7 +36,7 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
     def write(value: object) -> Any:
         if not isinstance(value, enum):
             raise not_a(enum.__name__, value)
-        # A Flag has members that nobody listed.
+        # A Flag has members that are not listed.
         return write_value(value.value)
 
     def read(payload: Any) -> Enum:
@@ -65,7 +65,7 @@ def enum_shape(enum: type[Enum]) -> Scalar | None:
 
 
 def literal_kind(value: object) -> type:
-    """Return what a value of a Literal is stored as: its Enum, or the stored type that it is of."""
+    """Return the type that stores a value of a Literal: its Enum, or its plain type."""
     return type(value) if isinstance(value, Enum) else next(kind for kind in PLAIN if isinstance(value, kind))
 
 
@@ -101,15 +101,15 @@ def literal_shape(values: tuple[object, ...], kind: type, python: str) -> Scalar
 
 
 def open_choice(known: Sequence[Scalar], plain: Scalar) -> Scalar | None:
-    """Return how a choice is stored that may have values nobody listed, such as ``Status | str``.
+    """Return how a choice is stored that may have unlisted values, such as ``Status | str``.
 
     Args:
         known: The Enums and Literals, each of values of the plain type.
         plain: The plain type.
 
     Returns:
-        What reads the listed values as members, and others as plain values; None where a stored value may be a member
-        of two Enums, or a member is not equal to its value, so that a plain value would be read as something else.
+        A scalar that reads the listed values as members, and others as plain values. None where a stored value may be
+        a member of two Enums, or a member is not equal to its value, so that a plain value would be read as another.
     """
     enums = [one for one in known if one.cls is not None]
     if any(not issubclass(cast("type[Any]", one.cls), plain.exact_types) for one in enums):

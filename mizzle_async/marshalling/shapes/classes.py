@@ -1,6 +1,6 @@
 """How a class with attributes is stored: as a map, each attribute by its own type.
 
-Here is the careful way; `mizzle_async.marshalling.shapes.generated_classes` adds the fast one.
+Here is the careful way: `mizzle_async.marshalling.shapes.generated_classes` adds the fast one.
 """
 
 # ruff: noqa: D102  (Shape documents the methods of shapes)
@@ -21,7 +21,7 @@ from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
 class CarefulClassShape(Shape):
     """An attrs class or a dataclass, entities and documents among them.
 
-    It is made before its fields are known, because a class may contain itself; `define` gives them.
+    It is made before its fields are known, because a class may contain itself: `define` gives them.
 
     Attributes:
         cls: The class.
@@ -44,7 +44,7 @@ class CarefulClassShape(Shape):
         self.refuses_unknown: bool = False
 
     def define(self, fields: tuple[Field, ...], *, refuses_unknown: bool = False) -> None:
-        """Say what the class is made of."""
+        """Set the attributes."""
         self.fields = fields
         self.by_wire = {field.wire: field for field in fields}
         self.by_name = {field.name: field for field in fields}
@@ -83,7 +83,7 @@ class CarefulClassShape(Shape):
         """Return the instance of stored attributes.
 
         Raises:
-            Misfit: An attribute does not fit, is missing, or (where that is refused) is not declared; or the class
+            Misfit: An attribute does not fit, is missing, or (where that is refused) is not declared, or the class
                 refused the values.
         """
         values: dict[str, Any] = {}
@@ -140,4 +140,4 @@ class CarefulClassShape(Shape):
 
 
 class _Partial:
-    """What an instance is while its attributes are being read: defaults may be made of it."""
+    """An instance while its attributes are being read: defaults may be made of it."""

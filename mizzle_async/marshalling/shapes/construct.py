@@ -40,7 +40,7 @@ def construction_of(cls: type[Any]) -> Construction:
         return Construction.CALL
     if cls.__setattr__ is object.__setattr__:
         return Construction.ASSIGN
-    # Without slots every attribute is in `__dict__`, whatever `__setattr__` says.
+    # Without slots every attribute is in `__dict__`, under any `__setattr__`.
     return Construction.FILL if _has_no_slots(cls) else Construction.CALL
 
 
@@ -65,13 +65,13 @@ def _has_no_slots(cls: type[Any]) -> bool:
 def make_instance(
     cls: type[Any], construction: Construction, values: Mapping[str, Any], aliases: Mapping[str, str]
 ) -> Any:
-    """Return an instance with these attributes, carefully: what generated functions do in line.
+    """Return an instance with these attributes, carefully: generated functions do it in line.
 
     Args:
         cls: The class.
         construction: How its instances are made.
-        values: Attributes by name; those without one get their default from ``__init__``.
-        aliases: What ``__init__`` calls the attributes.
+        values: Attributes by name. Those without one get their default from ``__init__``.
+        aliases: The attributes' names in ``__init__``.
     """
     if construction is Construction.CALL:
         return cls(**{aliases[name]: value for name, value in values.items()})
@@ -86,7 +86,7 @@ def refusal_to_be_called(cls: type[Any], names: Iterable[str]) -> str | None:
 
     Args:
         cls: The class.
-        names: What `argument_names` calls them.
+        names: Their names in ``__init__``.
     """
     try:
         signature(cls).bind(**dict.fromkeys(names))
@@ -96,7 +96,7 @@ def refusal_to_be_called(cls: type[Any], names: Iterable[str]) -> str | None:
 
 
 def argument_names(cls: type[Any]) -> dict[str, str]:
-    """Return the attributes that ``__init__`` takes, in order, with what it calls them."""
+    """Return the attributes that ``__init__`` takes, in order, with their names there."""
     if attrs.has(cls):
         return {field.name: field.alias or field.name for field in attrs.fields(cls) if field.init}
     return {field.name: field.name for field in dataclasses.fields(cls) if field.init}

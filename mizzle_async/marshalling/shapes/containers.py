@@ -23,7 +23,7 @@ class ListShape(Shape):
     Attributes:
         python: The type as messages name it.
         build: Makes the value of a list of elements: ``list`` or ``tuple``.
-        accepts: What is encoded.
+        accepts: The classes of values that are encoded.
         of: How elements are stored.
     """
 

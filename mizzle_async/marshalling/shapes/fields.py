@@ -1,4 +1,4 @@
-"""One attribute of a class: how it is stored, and what its absence means."""
+"""One attribute of a class: its stored form, and the meaning of its absence."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Field:
         name: Its name in Python.
         wire: Its stored name.
         shape: How it is stored when it is there.
-        optional: Whether None is one of its values: it is absent then, and None when absent, whatever its default.
-        default: What it is when absent: a value, an ``attrs.Factory``, or ``attrs.NOTHING``.
-        converter: The function that ``__init__`` puts a value through, a default too; None for none.
+        optional: Whether None is one of its values: it is absent then, and None when absent, in spite of a default.
+        default: Its value when absent: a value, an ``attrs.Factory``, or ``attrs.NOTHING``.
+        converter: The function that ``__init__`` puts a value through, a default too. None for none.
         null_as_default: Whether a stored NULL is read as the default, as absence is.
     """
 
@@ -78,7 +78,7 @@ class Field:
         """Return the value of a stored one.
 
         Raises:
-            Misfit: What is stored does not fit.
+            Misfit: If the stored value does not fit.
         """
         if self.takes_null and "NULL" in stored:
             return self.assumed() if self.null_as_default else None
@@ -88,7 +88,7 @@ class Field:
         """Return the value of an item that lacks it.
 
         Args:
-            instance: What has been made of the instance so far, for a default that is made of it.
+            instance: The instance as far as it is made, for a default that is made of it.
 
         Raises:
             Misfit: It must not be absent.
@@ -102,7 +102,7 @@ class Field:
         return make_default(self.default, instance)
 
     def assumed(self) -> Any:
-        """Return what an instance has where nothing is stored, or None where only an instance could tell."""
+        """Return an instance's value where nothing is stored, or None where only an instance decides."""
         factory = factory_of(self.default)
         takes_self = factory is not None and factory.takes_self and not (self.optional or self.is_set)
         if not self.may_be_absent or takes_self or isinstance(self.converter, Converter):
@@ -111,7 +111,7 @@ class Field:
         return value if self.converter is None else self.converter(value)
 
     def converted(self, value: Any) -> Any:
-        """Return what ``__init__`` makes of a value, where the value alone says it.
+        """Return a value as ``__init__`` converts it, where the value alone decides.
 
         Raises:
             Misfit: The converter refuses it.
@@ -133,7 +133,7 @@ def make_default(default: Any, instance: Any) -> Any:
 
 
 class DefaultFactory:
-    """What makes a default anew for every instance.
+    """The maker of a default, called anew for every instance.
 
     Attributes:
         make: Makes it.
@@ -148,6 +148,6 @@ class DefaultFactory:
 
 
 def factory_of(default: Any) -> DefaultFactory | None:
-    """Return what makes a default, or None if it is a plain value."""
+    """Return the maker of a default, or None if it is a plain value."""
     kind: Any = Factory  # to type checkers it is a function
     return DefaultFactory(default.factory, takes_self=default.takes_self) if isinstance(default, kind) else None

@@ -1,6 +1,6 @@
 """Writes the fast functions of a class: flat, without a path, a loop over attributes or a ``try``.
 
-What an encoder looks like, for a required text, an optional number and a set::
+An encoder, for a required text, an optional number and a set::
 
     def encode_Order_0(self):
         v0 = self.customer_id
@@ -67,7 +67,8 @@ class ClassShape(CarefulClassShape):
 def write_encoder(program: Program, shape: ClassShape, name: str) -> None:
     """Write the function that returns the attributes of an instance as they are stored.
 
-    Where nesting has no bound it is told how many levels are left; else its caller has made sure that they are enough.
+    Where nesting has no bound it takes the number of levels that are left. Elsewhere its caller has made sure that they
+    are enough.
     """
     depth = shape.depth()
     parameters, levels = ("self, levels", "levels") if depth is None else ("self", depth - 1)
@@ -98,7 +99,7 @@ def encoder_lines(program: Program, shape: ClassShape, levels: Levels) -> list[s
 
 
 def _set_lines(program: Program, field: Field, value: str, source: str) -> list[str]:
-    """Return the lines for a set, which is absent when empty; what is empty but no set is looked at more closely."""
+    """Return the lines for a set, which is absent when empty. Another empty value is looked at more closely."""
     assert isinstance(field.shape, SetShape)  # noqa: S101  (`is_set` says so)
     return [
         f"if {value}:",
@@ -135,7 +136,7 @@ def instance_lines(program: Program, shape: ClassShape, value_source: Callable[[
     """Return the lines that make an instance of ``item``, and return it.
 
     Args:
-        program: What is being generated.
+        program: The program that is written.
         shape: The class's.
         value_source: Returns an expression for an attribute's value, there or absent.
     """
@@ -154,7 +155,7 @@ def instance_lines(program: Program, shape: ClassShape, value_source: Callable[[
 def _call_lines(
     program: Program, shape: ClassShape, cls: str, value_source: Callable[[Program, Field], str]
 ) -> list[str]:
-    """Return the lines that call the class; a default that is made of the instance is left to it."""
+    """Return the lines that call the class. A default that is made of the instance is left to it."""
     always: list[str] = []
     where_stored: list[str] = []
     for field in shape.fields:

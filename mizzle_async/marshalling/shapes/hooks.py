@@ -14,7 +14,7 @@ Structure: TypeAlias = Callable[..., Any]
 
 
 class UserHooks:
-    """The hooks that a user registered for one type; None where the library's own way is meant.
+    """The hooks that a user registered for one type, None where the library's own way is meant.
 
     Attributes:
         unstructure: Turns an instance into values that are stored by value.

@@ -91,7 +91,7 @@ def _dataclass_default(field: dataclasses.Field[Any]) -> Any:
 
 
 def type_arguments(annotation: Any) -> dict[Any, Any]:
-    """Return what the type variables of a class and of its bases stand for, where that is said."""
+    """Return the types of the type variables of a class and of its bases, where they are given."""
     cls = get_origin(annotation) or annotation
     known: dict[Any, Any] = dict(zip(getattr(cls, "__parameters__", ()), get_args(annotation), strict=False))
     for base in vars(cls).get("__orig_bases__", cls.__bases__):

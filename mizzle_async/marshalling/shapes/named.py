@@ -30,9 +30,9 @@ class DictMember(NamedTuple):
 
 
 class TypedDictShape(Shape):
-    """A dict with declared keys, a ``TypedDict``; stored keys that are not declared are left out when it is read.
+    """A dict with declared keys, a ``TypedDict``. Stored keys that are not declared are left out when it is read.
 
-    It is made before its members are known, because it may contain itself; `define` gives them.
+    It is made before its members are known, because it may contain itself: `define` gives them.
 
     Attributes:
         python: Its name.

@@ -19,7 +19,7 @@ NULL = '{"NULL": True}'
 
 
 class AnyShape(Shape):
-    """A value that nobody declared: stored and read by what it is."""
+    """A value without a declared type: stored and read by its own."""
 
     python = "Any"
 
@@ -52,8 +52,8 @@ class HookShape(Shape):
 
     Attributes:
         python: The type as messages name it.
-        target: The type, which a structure hook is given as well; None for an attribute's function, which is not.
-        hooks: The user's; where one is missing, ``ours`` does it.
+        target: The type, which a structure hook is given as well. None for an attribute's function, which is not.
+        hooks: The user's. Where one is missing, ``ours`` does it.
         ours: How the library would store the type, or None if it cannot.
         of: How the plain values of the user's functions are stored.
     """

@@ -18,7 +18,7 @@ class Program:
     """The functions of one entity, while they are written.
 
     Attributes:
-        names: What the functions can name.
+        names: The names that the functions use, with their values.
     """
 
     def __init__(self, entity: str) -> None:
@@ -32,7 +32,7 @@ class Program:
         self._late: list[tuple[str, Callable[[], Any]]] = []
 
     def bind(self, value: Any, hint: str) -> str:
-        """Return a name for a value; the same one for the same value."""
+        """Return a name for a value, the same one for the same value."""
         key = (id(getattr(value, "__self__", None)), id(getattr(value, "__func__", value)))
         if key not in self._bound:
             self._bound[key] = name = f"{hint}_{len(self._bound)}"
@@ -58,8 +58,8 @@ class Program:
 
         Args:
             owner: Whose function it is.
-            hint: What it does, as the beginning of its name.
-            write: Writes the function of the given name; called later, as classes may contain each other.
+            hint: The beginning of its name.
+            write: Writes the function of a name. It is called later, as classes may contain each other.
         """
         key = (hint, id(owner))
         if key not in self._of_class:
@@ -68,7 +68,7 @@ class Program:
         return self._of_class[key]
 
     def compile(self) -> dict[str, Any]:
-        """Write what is still waiting, compile everything, and return the namespace."""
+        """Write the functions that are still waiting, compile all, and return the namespace."""
         while self._waiting:
             self._waiting.pop(0)()
         source = "\n\n".join(self._functions) + "\n"

@@ -46,7 +46,7 @@ class Scalar(Shape):
         names: Values that the expressions use.
         json_source: The expression for a value that orjson writes as the payload, where that is less work.
         exact_types: The classes whose own instances are its values.
-        base: The wider type that its values are of too; None where there is none.
+        base: The wider type that its values are of too, None where there is none.
         cls: The class that its values are instances of, where no registered type is that class.
         values: All its values, where they are listed.
     """
@@ -79,7 +79,7 @@ class Scalar(Shape):
         return self.read(payload)
 
     def payload_source(self, program: Program, value: str, *, as_json: bool = False) -> str:
-        """Return an expression for the payload of a variable, or for what orjson writes as it."""
+        """Return an expression for the payload of a variable, or for a value that orjson writes as it."""
         source = self.json_source if as_json and self.json_source else self.write_source
         return source.format(
             v=value, t=program.fresh(), write=program.bind(self.write, "write"), **self._bound(program)
@@ -180,7 +180,7 @@ def exact_reader(scalar: Scalar) -> Read:
 
 
 def _exact(scalar: Scalar, role: str) -> Scalar:
-    """Return a scalar of floats that reads only what it writes: a key that is near to another one is another key."""
+    """Return a scalar of floats that reads only its own texts: a key that is near to another one is another key."""
 
     def read(payload: Any) -> Any:
         value = scalar.read(payload)
@@ -192,14 +192,14 @@ def _exact(scalar: Scalar, role: str) -> Scalar:
 
 
 def sized(scalar: Scalar, limit: int, role: str) -> Scalar:
-    """Return a scalar that refuses what a key attribute may not hold: nothing, or too many bytes.
+    """Return a scalar that refuses a key that is empty, or has too many bytes.
 
-    Nor does it read what it would write otherwise: under what it would write there is another item, or none.
+    Nor does it read a text that it would write otherwise: under its own text there is another item, or none.
 
     Args:
         scalar: The type's.
         limit: How many bytes it may have.
-        role: What messages call the attribute's role, such as ``a partition key``.
+        role: The role's name in messages, such as ``a partition key``.
     """
     if scalar.tag == "N":
         return _exact(scalar, role) if root(scalar) is FLOAT else scalar

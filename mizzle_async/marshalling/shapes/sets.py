@@ -20,11 +20,11 @@ from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import AttributeValue
 
 ELEMENT_TAGS = frozenset({"S", "N", "B"})
-"""What the elements of a set may be stored as."""
+"""The descriptors that elements of a set may have."""
 
 
 class SetShape(Shape):
-    """A set of anything; what is common to sets of scalars and sets whose elements the user's hooks convert."""
+    """A set of anything: the base of sets of scalars and of sets whose elements the user's hooks convert."""
 
     build: type[set[Any] | frozenset[Any]]
 
@@ -40,7 +40,7 @@ class SetShape(Shape):
 
 
 class ScalarSetShape(SetShape):
-    """A set of text, numbers or bytes, or of what is stored as one of them.
+    """A set of text, numbers or bytes, or of values that are stored as one of them.
 
     Attributes:
         python: The type as messages name it.
@@ -95,11 +95,11 @@ class ScalarSetShape(SetShape):
         del as_json
         careful = f"{program.bind(self.encode, 'encode')}({value}, {levels})"
         payload, test = self._payload_source(program, value)
-        # Nobody asks for the payload of an empty set, which would be stored as a list.
+        # Callers ask for no payload of an empty set, which would be stored as a list.
         return self.tag, f'({payload} if {test} else {careful}["{self.tag}"])'
 
     def _payload_source(self, program: Program, value: str) -> tuple[str, str]:
-        """Return an expression for the payload of a set that is not empty, and what must hold before."""
+        """Return an expression for the payload of a set that is not empty, and the test that must hold before."""
         is_set = f"type({value}) is {self.build.__name__}"
         if self.of is STR:
             # Joining fails for anything but text; a list is joined in half the time of a set.

@@ -1,10 +1,10 @@
-"""What every way of storing a type can do, and the source that is generated from it.
+"""Shapes: the interface of each stored form of a type, and the source that is generated from it.
 
 A `Shape` does each thing twice. Its ``encode`` and ``decode`` are careful: they check everything, accept every form
-that means the value, and raise a `Misfit` that says what is wrong. Its ``encode_source`` and ``decode_source`` return
-a Python *expression* for the common case, which becomes part of one flat function per class; whatever the expression
-does not recognise it hands to the careful method, and whatever raises inside is done again carefully, to say what is
-wrong. So the two agree by construction, and the common case pays for no path, no call and no ``try``.
+that means the value, and raise a `Misfit` that names the fault. Its ``encode_source`` and ``decode_source`` return
+a Python *expression* for the common case, which becomes part of one flat function per class. A value that the
+expression does not recognise goes to the careful method, and an instance that raises inside is done again carefully, to
+name the fault. So the two agree by construction, and the common case pays for no path, no call and no ``try``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Shape:
         """Return the value of a stored one.
 
         Raises:
-            Misfit: What is stored is not of this type.
+            Misfit: If the stored value is not of this type.
         """
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
@@ -66,7 +66,7 @@ class Shape:
         """Return the one descriptor that values have, and an expression that makes a payload of a local variable.
 
         Args:
-            program: What is being generated.
+            program: The program that is written.
             value: The local variable.
             levels: How many levels are left.
             as_json: Whether the payload is for orjson alone, which writes some types as we store them.
@@ -91,7 +91,7 @@ class Shape:
         return 0
 
     def member(self, segment: str | int) -> Shape | None:
-        """Return how what lies at one step inside is stored, or None if nothing can lie there."""
+        """Return how the value at one step inside is stored, or None if there can be none."""
         del segment
         return None
 
@@ -116,12 +116,12 @@ def guard(program: Program, shape: Shape, fast: str, value: str, levels: Levels,
     """Return an expression that takes the fast way where a test holds and the nesting is certain to be allowed.
 
     Args:
-        program: What is being generated.
+        program: The program that is written.
         shape: Whose expression it is.
         fast: The fast expression.
         value: The local variable that it encodes.
         levels: How many levels are left.
-        test: What must be true of ``value``.
+        test: The condition on ``value``.
     """
     need = shape.depth() or 1
     careful = f"{program.bind(shape.encode, 'encode')}({value}, {levels})"

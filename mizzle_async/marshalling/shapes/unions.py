@@ -28,7 +28,7 @@ class UnionShape(Shape):
     Attributes:
         python: The type as messages name it.
         members: The types' shapes.
-        by_type: Which of them is for values of exactly a type, where that is known; others are tried in turn.
+        by_type: Which of them is for values of exactly a type, where that is known. Others are tried in turn.
     """
 
     def __init__(self, python: str, members: tuple[Shape, ...], by_type: Mapping[type, Shape]) -> None:
@@ -108,7 +108,7 @@ class TaggedUnionShape(Shape):
     Attributes:
         python: The type as messages name it.
         attribute: The attribute that names the class.
-        classes: What it says, to class.
+        classes: The classes by the attribute's values.
         is_declared: Whether the classes declare it, so that it is stored with their other attributes.
     """
 

@@ -132,15 +132,15 @@ def _common_literal(classes: Sequence[ClassShape]) -> tuple[str, dict[str, Class
 
 
 def _member_types(shape: ClassShape) -> dict[str, Any]:
-    """Return the declared types by stored name; shapes would not do, a class that contains itself has none yet.
+    """Return the declared types by stored name: a class that contains itself has no shapes yet.
 
-    What ``__init__`` makes up is not stored.
+    An attribute that ``__init__`` makes up is not stored.
     """
     stored = (member for member in class_members(shape.cls)[0] if member.field in shape.aliases)
     return {member.name: plain_type(member.type) for member in stored}
 
 
 def _literal_texts(annotation: Any) -> tuple[str, ...]:
-    """Return the values of a Literal of plain text; of anything else nothing."""
+    """Return the values of a Literal of plain text, of another type nothing."""
     values = get_args(annotation) if get_origin(annotation) is Literal else ()
     return values if all(type(value) is str for value in values) else ()
