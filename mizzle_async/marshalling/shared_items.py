@@ -1,6 +1,6 @@
 """Items of shared tables: keys, type and index keys are written beside the attributes, and checked against them.
 
-The common case is generated for each entity. Whatever is unusual, or wrong, is done again by the careful functions
+The common case is generated for each entity. An item that is unusual, or wrong, is done again by the careful functions
 here, whose errors name the misfit.
 """
 

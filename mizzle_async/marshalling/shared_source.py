@@ -16,7 +16,7 @@
             pass
         return carefully(self)
 
-Where the common case raises, for whatever reason, the careful function does all of it again.
+Where the common case raises, for any reason, the careful function does all of it again.
 """
 
 from __future__ import annotations

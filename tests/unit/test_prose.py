@@ -22,6 +22,8 @@ ROOMS = (
     "handles",
     "instruments",
     "limits.py",
+    "marshalling",
+    "model",
     "reading",
     "testing",
     "types.py",
