@@ -21,6 +21,7 @@ ROOMS = (
     "guide",
     "handles",
     "instruments",
+    "integrations",
     "limits.py",
     "marshalling",
     "model",
@@ -28,6 +29,7 @@ ROOMS = (
     "testing",
     "types.py",
     "values.py",
+    "wire/session",
     "writing",
 )
 """Folders and modules that keep the rules; a room is added when its prose was rewritten."""
