@@ -6,17 +6,23 @@ only in updates. So do the types here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, own_copy
+from mizzle_async.signatures import explained
 from mizzle_async.types import MYPY
 
 EntityT = TypeVar("EntityT")
 ValueT = TypeVar("ValueT")
 ValueT_co = TypeVar("ValueT_co", covariant=True)
+
+
+def _several(path: object, values: Sequence[Any], _named: object) -> str:
+    """Say how several values are given."""
+    return f"give the values as one collection, `{path}.is_in([…])`" if len(values) > 1 else ""
 
 
 class Comparand(Term, Generic[EntityT, ValueT_co]):
@@ -62,6 +68,7 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
         """Return the condition ``low <= this <= high``, both ends included."""
         return Predicate("BETWEEN", self, (low, high))
 
+    @explained(_several)
     def is_in(self, values: Iterable[ValueT | Comparand[EntityT, ValueT | None]]) -> Condition[EntityT]:
         """Return the condition that this equals one of ``values``, at most 100.
 

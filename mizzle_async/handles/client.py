@@ -21,6 +21,7 @@ from mizzle_async.handles.client_transactions import ClientTransactions
 from mizzle_async.handles.runtime import Runtime, RuntimeSettings
 from mizzle_async.handles.table import Table
 from mizzle_async.operations import CursorCodec, cursor_secret
+from mizzle_async.signatures import explained
 from mizzle_async.types import Caller, Instrument, Sendable
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.exchange import Transport
@@ -67,6 +68,7 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections,
             `mizzle_async.testing.stub.StubCaller`.
     """
 
+    @explained(error=TypeError)
     def __init__(
         self,
         *,

@@ -34,6 +34,8 @@ from mizzle_async.operations import (
     resolve_key,
     scan_plan,
 )
+from mizzle_async.operations.hints import key_hint, query_hint
+from mizzle_async.signatures import explained
 from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
@@ -78,6 +80,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
     # ── keys ──
 
+    @explained(key_hint)
     def key(self, value: ModelT | KeyScalar | Missing = MISSING, /, **attributes: Any) -> Key[ModelT]:
         """Return a key: typed, hashable, picklable.
 
@@ -95,6 +98,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
     # ── reading one ──
 
+    @explained(key_hint)
     def get(
         self,
         key: KeyLike[ModelT] = MISSING,
@@ -125,6 +129,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             self._target, item, timeout=timeout, consistent_read=consistent_read, include_expired=include_expired
         )
 
+    @explained(key_hint)
     def get_one(
         self,
         key: KeyLike[ModelT] = MISSING,
@@ -151,6 +156,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
     # ── reading many ──
 
+    @explained(query_hint)
     def query(
         self,
         partition: PartitionKeyCondition[ModelT],
@@ -200,6 +206,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
         plan: ReadPlan[ModelT, ModelT] = query_plan(self._target, options, (partition, *more))
         return Query(self._runtime, plan, self._advised)
 
+    @explained()
     def scan(
         self,
         *,

@@ -9,6 +9,7 @@ from mizzle_async.errors import ItemNotFoundError, MultipleItemsError
 from mizzle_async.operations import add_units
 from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.reading.selection import Selection
+from mizzle_async.signatures import explained
 from mizzle_async.types import MYPY
 
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -80,6 +81,7 @@ class Rows(Generic[RowT_co]):
         """Return an iterator over pages as the service cuts them, each with a cursor that continues after it."""
         return PageIterator(self._selection)
 
+    @explained()
     async def page(self, cursor: str | None = None, *, max_items: int | None = None) -> Page[RowT_co]:
         """Read one page, for a caller that comes back with its cursor.
 

@@ -34,6 +34,8 @@ from mizzle_async.operations import (
     unique_patch,
     use,
 )
+from mizzle_async.operations.hints import key_hint, write_hint
+from mizzle_async.signatures import explained
 from mizzle_async.types import Item
 from mizzle_async.writing.modify import Change, Modification, check_attempts
 from mizzle_async.writing.table_part import TablePart
@@ -49,6 +51,7 @@ class TableWrites(TablePart[ModelT]):
 
     # ── whole items ──
 
+    @explained(write_hint)
     def insert(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
         """Write a new item, and return it as stored.
 
@@ -73,6 +76,7 @@ class TableWrites(TablePart[ModelT]):
         )
         return unique_insert(plain, self._runtime.new_token()) if self._schema.unique else plain
 
+    @explained(write_hint)
     def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
         """Write a whole item in place of any other under its key, undeclared attributes included. Return it as stored.
 
@@ -98,6 +102,7 @@ class TableWrites(TablePart[ModelT]):
         stamp_put(self._target.codec, encoded, now)
         return PutItem(self._target, item=encoded, now=now, timeout=timeout)
 
+    @explained(write_hint)
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
         """Write every declared attribute of an item that must exist. All others survive.
 
@@ -140,6 +145,7 @@ class TableWrites(TablePart[ModelT]):
 
     # ── changes ──
 
+    @explained(key_hint)
     def update(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> UpdateItem[ModelT]:
@@ -169,6 +175,7 @@ class TableWrites(TablePart[ModelT]):
             write_id=self._write_id(),
         )
 
+    @explained(key_hint)
     def upsert(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> UpdateItem[ModelT]:
@@ -197,6 +204,7 @@ class TableWrites(TablePart[ModelT]):
             verb="upsert",
         )
 
+    @explained(write_hint)
     def patch(self, old: ModelT, /, *, to: ModelT, timeout: float | None = None) -> UpdateItem[ModelT]:
         """Turn one state of an item into another by the smallest update. Where they are equal, nothing is sent.
 
@@ -305,6 +313,7 @@ class TableWrites(TablePart[ModelT]):
         path: AttributePath[ModelT, Any] = schema.path(name if attribute is None else attribute.field)
         return path == Encoded(stored[name]) if name in stored else path.not_exists()
 
+    @explained()
     async def modify(
         self,
         key: KeyLike[ModelT] = MISSING,
@@ -362,6 +371,7 @@ class TableWrites(TablePart[ModelT]):
             timeout=timeout,
         ).run()
 
+    @explained(key_hint)
     def delete(
         self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
     ) -> DeleteItem[ModelT]:
@@ -398,6 +408,7 @@ class TableWrites(TablePart[ModelT]):
             refuse_unique(schema, "delete(key)", ".delete(instance), with the instance as it was read")
         return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._runtime.new_token())
 
+    @explained(key_hint)
     def check(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> CheckItem[ModelT]:
         """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``.
 

@@ -65,7 +65,7 @@ BELOW = {
 
 # The modules of a room that has no folder of its own; every other module stands in the room of its folder.
 WITHOUT_FOLDER = {
-    "vocabulary": ("types", "values", "limits", "errors", "codes", "late"),
+    "vocabulary": ("types", "values", "limits", "errors", "codes", "late", "signatures"),
     "operations.guards": ("operations.guards",),
     "wire.ground": (
         "wire.answers",

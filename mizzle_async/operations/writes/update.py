@@ -19,6 +19,7 @@ from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.expiry import expired_condition
 from mizzle_async.operations.explain import Capacity
+from mizzle_async.operations.hints import set_hint
 from mizzle_async.operations.key import MISSING
 from mizzle_async.operations.reads.get import GetRaw
 from mizzle_async.operations.target import Encoded
@@ -44,6 +45,7 @@ from mizzle_async.operations.writes.index_keys import (
 from mizzle_async.operations.writes.patching import Patch, raise_overtaken, same_condition
 from mizzle_async.operations.writes.stamps import check_maintained, item_version, stamp_update
 from mizzle_async.operations.writes.write import Write
+from mizzle_async.signatures import explained
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
@@ -198,6 +200,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def set(self, path: AttributePath[ModelT_co, ValueT], value: ValueT | Operand[ModelT_co, ValueT], /) -> Self: ...
     @overload
     def set(self, values: Mapping[str, Any], /) -> Self: ...
+    @explained(set_hint)
     def set(self, path: Any, value: Any = MISSING, /) -> Self:
         """Assign values.
 

@@ -1,0 +1,64 @@
+"""Hints about wrong arguments of verbs, for `explained`: how a key, a condition or a clause is written."""
+
+# ruff: noqa: SLF001  (hints look at the objects whose verbs they explain)
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mizzle_async.model import EntitySchema
+
+
+def _class_name(schema: EntitySchema) -> str:
+    return "table" if schema.is_open else schema.entity
+
+
+def _key_names(schema: EntitySchema) -> str:
+    return ", ".join(f"{attribute.field}=…" for attribute in schema.key_attributes)
+
+
+def key_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Say how a key is given."""
+    del named
+    schema: EntitySchema = table._schema
+    if len(positional) <= 1:
+        return ""
+    if schema.sort_key is not None:
+        return f"give the key by name, ({_key_names(schema)})"
+    return "give one key; several at once go to .get_many()"
+
+
+def query_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Say how a query is written: by conditions, and the index with them."""
+    schema: EntitySchema = table._schema
+    name = _class_name(schema)
+    if "index" in named:
+        return "the index is chosen by its condition, such as `BY_STATUS.partition_key == value`"
+    compared = [each for each in named if each in schema.by_field]
+    if not compared and not positional and not named:
+        compared = [schema.partition_key.field]
+    if not compared:
+        return ""
+    if schema.is_open:
+        return "compare the table's paths, such as `table.partition_key == value`"
+    return f"write {', '.join(f'`{name}.{each} == value`' for each in compared)}"
+
+
+def set_hint(operation: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Say how values are assigned: by path, or by a mapping."""
+    del positional
+    schema: EntitySchema = operation.sending.target.schema  # it was handed on, so no await was forgotten
+    if not named:
+        return ""
+    first = next(iter(named))
+    path = f'table.attribute("{first}")' if schema.is_open else f"{schema.entity}.{first}"
+    return f'write `.set({path}, value)`, or `.set({{"{first}": value}})`'
+
+
+def write_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Say what a write of a whole item takes."""
+    schema: EntitySchema = table._schema
+    if schema.is_open or not any(each in schema.by_field for each in named):
+        return "" if len(positional) <= 1 else "give one item; several at once go to .put_many()"
+    return f"give an instance, `{schema.entity}({', '.join(f'{each}=…' for each in named)})`"
