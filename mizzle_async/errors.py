@@ -226,7 +226,12 @@ class ServiceError(MizzleError):
         ambiguous: Whether an earlier attempt of the same call may have been applied.
         payload: The answer's JSON, a stored item included; never in the text, but part of a pickle. It holds none of
             the request's credentials, and of texts about them the first sentence only.
+        region: The AWS region that was asked; None where no connection was used.
+        host: The host that was asked; None where no connection was used.
     """
+
+    region: str | None = None
+    host: str | None = None
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from mizzle_async.handles.table import Table
 from mizzle_async.marshalling import EntityCodec, marshaller_of
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Target
+from mizzle_async.operations.missing import check_table_name
 from mizzle_async.types import Item
 
 
@@ -49,6 +50,7 @@ class Catalog:
 
         Raises:
             ModelError: The class cannot be an entity, or an attribute has a type that cannot be stored.
+            LimitError: DynamoDB takes no such table name.
         """
         identity = (model, name, partition_key, sort_key, partition_key_type, sort_key_type, shards)
         # An instance, or a list of classes, has no hash; its schema says what is wrong with it.
@@ -71,7 +73,9 @@ class Catalog:
         else:
             schema = self._class_schema(model, name, partition_key, sort_key)
         stored = name or schema.table
-        target = self._target(schema, self._names.get(stored) or f"{self._prefix}{stored}")
+        called = self._names.get(stored) or f"{self._prefix}{stored}"
+        check_table_name(called, schema.entity)
+        target = self._target(schema, called)
         table = self._tables[identity] = Table(self._runtime, target)
         return table
 

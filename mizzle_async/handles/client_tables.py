@@ -15,6 +15,7 @@ from mizzle_async.flow.tasks import run_together
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.handles.table import Table
 from mizzle_async.model import EntitySchema, SharedTable
+from mizzle_async.operations.missing import check_table_name, explain_missing
 from mizzle_async.types import Outcome
 from mizzle_async.writing.table_part import target_of
 
@@ -97,6 +98,7 @@ class ClientTables(ClientPart):
 
         options = TableOptions(read_units=read_units, write_units=write_units)
         deadline = _Deadline(wait_timeout)
+        self.check(*models)
         handles = [self._handle(model) for model in models]
         sharing: dict[str, list[Table[Any]]] = {}
         for handle in dict.fromkeys(handles):
@@ -114,11 +116,11 @@ class ClientTables(ClientPart):
         Raises:
             ResourceNotFoundError: There is none.
         """
-        from mizzle_async.operations.tables.definition import read_description
+        from mizzle_async.operations.tables.definition import described
 
-        name = model if isinstance(model, str) else self._handle(model).name
-        answer = await self._runtime.control("DescribeTable", {"TableName": name})
-        return read_description(answer["Table"])
+        name, entity = self._named(model)
+        answer = await self._control("DescribeTable", {"TableName": name}, entity)
+        return described(answer)
 
     async def delete_table(
         self,
@@ -139,10 +141,10 @@ class ClientTables(ClientPart):
             ResourceNotFoundError: There is none.
             DeadlineExceededError: It is not gone yet. The service goes on deleting it.
         """
-        name = model if isinstance(model, str) else self._handle(model).name
+        name, entity = self._named(model)
         deadline = _Deadline(wait_timeout)
         try:
-            await self._runtime.control("DeleteTable", {"TableName": name})
+            await self._control("DeleteTable", {"TableName": name}, entity)
         except ResourceNotFoundError:
             if missing_ok:
                 return
@@ -150,7 +152,43 @@ class ClientTables(ClientPart):
         while await self._described(name) is not None:
             await self._wait(deadline, name, "DeleteTable", "is still being deleted")
 
+    def check(self, *models: type[Any] | Table[Any] | SharedTable) -> None:
+        """Check at start-up that entities can be used: every type is resolved, and every index. Nothing is sent.
+
+        Python resolves annotations when they are first asked for. A name that is imported under ``TYPE_CHECKING`` only
+        would otherwise fail when the first request of its entity is built. `ensure_tables` checks as well.
+
+        Args:
+            *models: Entities, shared tables, or table handles.
+
+        Raises:
+            ModelError: A class cannot be an entity, or a type cannot be resolved or stored.
+        """
+        from mizzle_async.operations.tables.definition import definition_of
+
+        for model in models:
+            members = model.members if isinstance(model, SharedTable) else ()
+            for handle in map(self._handle, (model, *members)):
+                target = target_of(handle)
+                definition_of(target.schema, handle.name, hooked=target.codec.hooked)
+
     # ── steps ──
+
+    async def _control(self, operation: str, parameters: Mapping[str, Any], entity: str | None) -> dict[str, Any]:
+        """Send an operation about a table; where there is none, the error says where it was looked for."""
+        try:
+            return await self._runtime.control(operation, parameters)
+        except ResourceNotFoundError as error:
+            explain_missing(error, entity)
+            raise
+
+    def _named(self, model: type[Any] | Table[Any] | SharedTable | str) -> tuple[str, str | None]:
+        """Return the name of a table at the service, and its entity where one is known."""
+        if isinstance(model, str):
+            check_table_name(model, "table")
+            return model, None
+        handle = self._handle(model)
+        return handle.name, target_of(handle).schema.entity
 
     def _handle(self, model: type[Any] | Table[Any] | SharedTable) -> Table[Any]:
         given: object = model

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from mizzle_async.errors import CorruptResponseError, MarshallingError, MizzleError, OutcomeUnknownError
 from mizzle_async.marshalling import malformed_path
 from mizzle_async.operations.answers import mismatch
+from mizzle_async.operations.missing import explain_missing
 from mizzle_async.types import RepeatSafety, SendingSteps, WirePayload, WireRequest, WireResponse
 
 ResultT = TypeVar("ResultT")
@@ -69,6 +70,7 @@ def raise_failure(sending: SendingSteps[ResultT], request: WireRequest, error: M
         return sending.recover(error, now)
     except MizzleError as found:
         locate(found, sending, request)
+        explain_missing(found, sending.entity_names)
         raise
     except Exception as foreign:
         corrupt = as_corrupt(foreign, None)

@@ -297,6 +297,7 @@ class Pipeline:
         request = call.request
         error_class, kind = judge(answer)
         error = service_error(error_class, answer, request, call.attempts, route.credentials)
+        error.region, error.host = self.region_name, route.endpoint.authority
         if kind is RetryClass.TRANSIENT and request.safety is not RepeatSafety.READ:
             call.ambiguous = True
             if not may_repeat(request.safety):

@@ -19,6 +19,7 @@ from mizzle_async.model import (
     schema_of,
 )
 from mizzle_async.model.annotations import type_name
+from mizzle_async.operations.answers import mismatch
 from mizzle_async.values import Value
 
 StreamView: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
@@ -300,6 +301,18 @@ def _wire_index(index: IndexDescription, throughput: Mapping[str, int] | None) -
 
 
 # ── what exists ──
+
+
+def described(answer: Mapping[str, Any]) -> TableDescription:
+    """Return the table that DescribeTable, or another operation about one, answers.
+
+    Raises:
+        CorruptResponseError: The answer lacks what every table has.
+    """
+    try:
+        return read_description(answer["Table"])
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise mismatch(f"it describes no table ({type(error).__name__})") from error
 
 
 def read_description(table: Mapping[str, Any]) -> TableDescription:

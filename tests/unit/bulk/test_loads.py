@@ -355,7 +355,7 @@ def test_what_was_never_sent_has_an_error_of_its_own(table):
     stopped = [undone for undone in report.failed if isinstance(undone.error, WorkStoppedError)]
     assert stopped
     assert len(stopped) == report.taken - 20
-    assert "the work had stopped for ResourceNotFoundError: no such table" in str(stopped[0].error)
+    assert "the work had stopped for ResourceNotFoundError: table 'rows' does not exist" in str(stopped[0].error)
 
 
 def test_lost_answers_are_unknown(table):
