@@ -206,6 +206,15 @@ class SendingSteps(Protocol[ResultT_co]):
     """The steps by which an operation is sent. All of them are pure."""
 
     @property
+    def is_detached(self) -> bool:
+        """Whether the operation came out of a pickle, and belongs to no client yet."""
+        ...
+
+    def bound(self, bind: Callable[[Any], Any], /) -> Any:
+        """Return the operation with the targets of the client that sends it."""
+        ...
+
+    @property
     def entity_names(self) -> str | None:
         """The entity, or the entities, that the operation is about, for errors."""
         ...

@@ -12,6 +12,7 @@ from mizzle_async.marshalling import EntityCodec, marshaller_of
 from mizzle_async.model import EntitySchema, dict_schema, is_entity, map_class, schema_of
 from mizzle_async.operations import Target
 from mizzle_async.operations.missing import check_table_name
+from mizzle_async.operations.target import DetachedTarget
 from mizzle_async.types import Item
 
 
@@ -33,6 +34,7 @@ class Catalog:
         self._tables: dict[Any, Table[Any]] = {}
         self._mapped: dict[type[Any], EntitySchema] = {}
         self._spanning: Target[dict[str, Any]] | None = None
+        self._bound: dict[Any, Target[Any]] = {}
 
     def table(
         self,
@@ -90,6 +92,22 @@ class Catalog:
         if spanning is None:
             spanning = self._spanning = self._target(dict_schema("items", partition_key="key"), "")
         return spanning
+
+    def bound(self, target: Target[Any]) -> Target[Any]:
+        """Return this client's own target in place of one that came out of a pickle; others stay as they are.
+
+        The client that sends an operation encodes and decodes it, with its own converter.
+        """
+        if type(target) is not DetachedTarget:
+            return target
+        if not target.table:
+            return self.spanning_target
+        schema = target.schema
+        identity = (target.table, schema.cls, schema.entity, schema.key_names)
+        known = self._bound.get(identity)
+        if known is None:
+            known = self._bound[identity] = self._target(schema, target.table)
+        return known
 
     def schema_of(self, model: type[Any]) -> EntitySchema:
         """Return the schema of an entity, or of a class that was mapped from outside."""

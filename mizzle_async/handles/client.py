@@ -126,7 +126,9 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections,
             caller=caller,
         )
         runtime = Runtime(settings)
-        super().__init__(runtime, Catalog(runtime, converter, table_prefix, table_names or {}))
+        catalog = Catalog(runtime, converter, table_prefix, table_names or {})
+        runtime.bind_with(catalog)
+        super().__init__(runtime, catalog)
 
     # ── life ──
 

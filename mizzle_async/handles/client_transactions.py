@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.operations import (
     GetItem,
+    Operation,
     Transactable,
     TransactGet,
     TransactWrite,
@@ -124,7 +125,7 @@ class ClientTransactions(ClientPart):
 
         Cost: one request, and twice the write units of the writes alone.
         """
-        return transact_write(self._catalog.spanning_target, operations, token, timeout)
+        return transact_write(self._catalog.spanning_target, list(map(self._own, operations)), token, timeout)
 
     @overload
     def transact_get(
@@ -211,4 +212,10 @@ class ClientTransactions(ClientPart):
 
         Cost: one request, and two read units for each 4 KB of each item.
         """
-        return transact_get(self._catalog.spanning_target, gets, timeout)
+        return transact_get(self._catalog.spanning_target, list(map(self._own, gets)), timeout)
+
+    def _own(self, operation: Any) -> Any:
+        """Return an operation with this client's targets, where it came out of a pickle."""
+        if isinstance(operation, Operation) and operation.sending.is_detached:
+            return operation.sending.bound(self._catalog.bound)
+        return operation

@@ -13,9 +13,10 @@ import sys
 import time
 import uuid
 import warnings
+import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from importlib.util import find_spec
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -58,6 +59,14 @@ class RuntimeSettings(Value):
     caller: Caller | None = None
 
 
+class Binder(Protocol):
+    """Gives operations that came out of a pickle the targets of a client."""
+
+    def bound(self, target: Any, /) -> Any:
+        """Return the client's own target in place of one that came out of a pickle."""
+        ...
+
+
 class Runtime:
     """Sends operations, gives them the time and tokens, paces repeated sending, and owns tasks.
 
@@ -89,6 +98,7 @@ class Runtime:
         self.read_limiter: RateLimiter | None
         self.write_limiter: RateLimiter | None
         self.tasks: TaskSet = TaskSet()
+        self._binder: weakref.ref[Binder] | None = None
         self._settings = settings
         self._sleep = settings.sleep
         self._listeners = [one for one in wire.instrument if isinstance(one, AnswerInstrument)]
@@ -204,6 +214,9 @@ class Runtime:
         """
         sending = operation.sending
         pipeline = self.opened()
+        if sending.is_detached:
+            operation = sending.bound(self.bind)
+            sending = operation.sending
         if sending.settled:
             return sending.result()
         sending.begin(self.now())
@@ -226,6 +239,15 @@ class Runtime:
                 if self._listeners:
                     self._report(operation, response)
                 return result_of(sending, request, response, self.now())
+
+    def bind_with(self, binder: Binder) -> None:
+        """Bind operations that came out of a pickle with a catalog; the runtime does not keep it alive."""
+        self._binder = weakref.ref(binder)
+
+    def bind(self, target: Any) -> Any:
+        """Return the client's own target in place of one that came out of a pickle."""
+        binder = None if self._binder is None else self._binder()
+        return target if binder is None else binder.bound(target)
 
     async def control(
         self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None

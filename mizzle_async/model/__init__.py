@@ -2,11 +2,11 @@
 
 from mizzle_async.model.attributes import Attribute, PartitionKey, SortKey, attribute
 from mizzle_async.model.entities import asdict, document, entity, evolve
+from mizzle_async.model.index_registry import find_index
 from mizzle_async.model.indexes import (
     GlobalSecondaryIndex,
     LocalSecondaryIndex,
     SecondaryIndex,
-    find_index,
     indexes_of,
     mappings_of,
 )

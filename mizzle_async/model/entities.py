@@ -68,6 +68,10 @@ class DeclaredClass:
         self.declarations: dict[str, Declaration] = declarations
         self._schema: DocumentSchema | None = None
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Leave the schema out: where a class travels by value, it is made anew once the class is whole again."""
+        return None, {name: None if name == "_schema" else getattr(self, name) for name in self.__slots__}
+
     def is_resolvable(self) -> bool:
         """Whether every annotation can be resolved now."""
         try:

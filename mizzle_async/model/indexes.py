@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Never, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Never, TypeAlias, TypeVar, overload
 
 from mizzle_async.errors import ItemCollectionLimitWarning, ModelError
 from mizzle_async.expressions import (
@@ -28,6 +28,7 @@ from mizzle_async.model.index_checks import (
     key_paths,
     projected_names,
 )
+from mizzle_async.model.index_registry import INDEXES_ATTRIBUTE, is_importable, restored_index
 from mizzle_async.model.schema import EntitySchema, is_entity, schema_of
 from mizzle_async.model.shared.mappings import IndexMapping, make_mapping
 from mizzle_async.model.shared.tables import SharedIndex
@@ -51,7 +52,6 @@ S2 = TypeVar("S2")
 S3 = TypeVar("S3")
 S4 = TypeVar("S4")
 
-INDEXES_ATTRIBUTE: Final = "__mizzle_indexes__"
 """Where a class keeps the indexes over its attributes, by name."""
 
 if TYPE_CHECKING:
@@ -167,10 +167,19 @@ class SecondaryIndex(Generic[EntityT_contra, PartitionT, SortT]):
         return f"<{type(self).__name__} {self.name!r} on {keys}>"
 
     def __reduce__(self) -> Any:
-        """Pickle by entity and name, so that an index stays the same object."""
+        """Pickle by entity and name, so that an index stays the same object.
+
+        A class that travels by value takes its indexes along: theirs is then the state of a new object.
+        """
         if isinstance(self.owner, type):
-            return find_index, (self.owner, self._registered)
+            state = None if is_importable(self.owner) else dict(vars(self))
+            return restored_index, (type(self), self.owner, self._registered), state
         return object.__reduce__(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of a pickle, where this is a new object; a class's own index stays as it is."""
+        if not vars(self):
+            vars(self).update(state)
 
 
 class GlobalSecondaryIndex(SecondaryIndex[EntityT_contra, PartitionT, SortT]):
@@ -478,18 +487,6 @@ def indexes_of(cls: type[Any]) -> tuple[SecondaryIndex[Any, Any, Any], ...]:
 def mappings_of(cls: type[Any]) -> tuple[IndexMapping, ...]:
     """Return how an entity fills the indexes of its shared table."""
     return tuple(index.mapping for index in indexes_of(cls) if index.mapping is not None)
-
-
-def find_index(cls: type[Any], name: str) -> SecondaryIndex[Any, Any, Any]:
-    """Return a class's index by name.
-
-    Raises:
-        ModelError: If it has none of that name.
-    """
-    for index in indexes_of(cls):
-        if name in {index.name, index.mapping.identity if index.mapping else ""}:
-            return index
-    raise ModelError(f"{cls.__name__} has no index {name!r}")
 
 
 def _of_index(path: AttributePath[Any, Any], index: Any) -> AttributePath[Any, Any]:

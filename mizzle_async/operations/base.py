@@ -20,7 +20,7 @@ from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, check_consumed, m
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.sending import Sending
-from mizzle_async.operations.target import Target
+from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.types import MYPY, RepeatSafety, WirePayload, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -104,6 +104,10 @@ class Operation(Generic[ResultT_co]):
     def _entity_names(self) -> str | None:
         """Return the entity, or the entities, that this is about, for errors; None where none is known."""
         return self._target.schema.entity
+
+    def _bound(self, bind: BindTarget) -> Operation[ResultT_co]:
+        """Return this operation with the targets of the client that sends it, after it came out of a pickle."""
+        return derive(self, _target=bind(self._target))
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -254,7 +258,7 @@ def use(operation: Operation[Any]) -> None:
     _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
 
 
-def derive(operation: OperationT, **changes: Any) -> OperationT:
+def derive(operation: OperationT, /, **changes: Any) -> OperationT:
     """Return a copy with changed attributes; the original counts as used.
 
     As `attrs.evolve`, which takes five times as long: a builder copies with every clause.

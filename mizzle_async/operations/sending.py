@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from mizzle_async.operations.target import Target
+from mizzle_async.operations.target import BindTarget, DetachedTarget, Target
 from mizzle_async.types import RepeatSafety, Sendable, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -32,6 +32,19 @@ class Sending(Generic[ResultT_co]):
         """The table that the operation is about."""
         target: Target[Any] = self._operation._target
         return target
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether the operation came out of a pickle, and has no client's targets yet."""
+        return type(self._operation._target) is DetachedTarget
+
+    def bound(self, bind: BindTarget) -> Any:
+        """Return the operation with the targets of the client that sends it.
+
+        Args:
+            bind: Returns the client's own target.
+        """
+        return self._operation._bound(bind)
 
     @property
     def entity_names(self) -> str | None:

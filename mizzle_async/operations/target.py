@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -115,9 +115,49 @@ class Target(Generic[ModelT]):
         return f"<Target {self.schema.entity} in {self.table!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the table is, not what sends: the codec is made again, with the default converter."""
-        return _restore, (self.schema, self.table, self.report_capacity)
+        """Pickle what the table is, without its client: the client that sends later encodes and decodes."""
+        return DetachedTarget, (self.schema, self.table, self.report_capacity)
 
 
-def _restore(schema: EntitySchema, table: str, report_capacity: bool) -> Target[Any]:  # noqa: FBT001  (pickle passes by position)
-    return Target(Marshaller().codec(schema), table, report_capacity=report_capacity)
+class DetachedTarget(Target[ModelT]):
+    """A target that came out of a pickle and has no client yet: `bind_target` gives it that of the client that sends.
+
+    Until then it shows itself with the default converter, whose codec is made when it is first asked for: unpickling
+    needs none.
+    """
+
+    __slots__ = ("_codec",)
+    _codec: EntityCodec[ModelT] | None
+
+    def __init__(self, schema: EntitySchema, table: str, report_capacity: bool) -> None:  # noqa: FBT001  (pickle passes by position)
+        values = {
+            "table": table,
+            "sender": None,
+            "load": None,
+            "report_capacity": report_capacity,
+            "new_token": None,
+            "schema": schema,
+            "usage": UsageCheck(schema),
+            "assigned": assignments(schema),
+            "_codec": None,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def codec(self) -> EntityCodec[ModelT]:
+        """The entity's codec with the default converter."""
+        made = self._codec
+        if made is None:
+            made = Marshaller().codec(self.schema)
+            object.__setattr__(self, "_codec", made)
+        return made
+
+    @property
+    def rules(self) -> PathRules:
+        """The rules of its update clauses."""
+        return self.codec.rules
+
+
+BindTarget: TypeAlias = Callable[[Target[Any]], Target[Any]]
+"""Returns a client's own target in place of one that came out of a pickle; others stay as they are."""

@@ -9,8 +9,9 @@ from attrs import field, frozen
 from mizzle_async.errors import TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.answers import check_results
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.explain import Capacity, Explanation
+from mizzle_async.operations.target import BindTarget
 from mizzle_async.operations.transactions.cancellations import canceled, raise_misfits
 from mizzle_async.operations.transactions.request import (
     API,
@@ -42,6 +43,10 @@ class ExactlyOnce(Operation[ResultT_co]):
     operation: Transactable[ResultT_co]
     _token: ClientRequestToken = field(kw_only=True, alias="token")
     _actions: tuple[Action, ...] = field(kw_only=True, alias="actions", repr=False)
+
+    def _bound(self, bind: BindTarget) -> ExactlyOnce[ResultT_co]:
+        """Return this with the targets of the client that sends it: that of its write too."""
+        return derive(self, _target=bind(self._target), operation=self.operation.sending.bound(bind))
 
     @property
     def _safety(self) -> RepeatSafety:

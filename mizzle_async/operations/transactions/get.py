@@ -11,10 +11,10 @@ from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceled
 from mizzle_async.limits import TRANSACTION_ACTIONS
 from mizzle_async.marshalling import canonical_key
 from mizzle_async.operations.answers import check_key, mismatch
-from mizzle_async.operations.base import Operation, use_all
+from mizzle_async.operations.base import Operation, derive, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.reads.get import GetItem
-from mizzle_async.operations.target import Target
+from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.operations.transactions.cancellations import canceled_read
 from mizzle_async.operations.transactions.request import names_of
 from mizzle_async.types import MAX_ANSWER_BYTES, Item, WirePayload, WireRequest, WireResponse
@@ -34,6 +34,11 @@ class TransactGet(Operation[ResultT_co]):
     _answer_bytes = MAX_ANSWER_BYTES
 
     gets: tuple[GetItem[Any], ...]
+
+    def _bound(self, bind: BindTarget) -> TransactGet[ResultT_co]:
+        """Return this with the targets of the client that sends it: those of its gets too."""
+        gets = tuple(get.sending.bound(bind) for get in self.gets)
+        return derive(self, _target=bind(self._target), gets=gets)
 
     @property
     def _entity_names(self) -> str:

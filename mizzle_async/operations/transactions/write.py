@@ -11,10 +11,10 @@ from attrs import field, frozen
 from mizzle_async.errors import ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
 from mizzle_async.operations.answers import check_results
-from mizzle_async.operations.base import Operation, use, use_all
+from mizzle_async.operations.base import Operation, derive, use, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
 from mizzle_async.operations.guards import hand_over
-from mizzle_async.operations.target import Target
+from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.operations.transactions.cancellations import canceled, raise_misfits
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
 from mizzle_async.operations.transactions.request import (
@@ -50,6 +50,16 @@ class TransactWrite(Operation[ResultT_co]):
     operations: tuple[Transactable[Any], ...]
     _token: ClientRequestToken = field(kw_only=True, alias="token")
     _actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, alias="actions", repr=False)
+
+    def _bound(self, bind: BindTarget) -> TransactWrite[ResultT_co]:
+        """Return this with the targets of the client that sends it: those of its operations too."""
+        bound = {id(each): each.sending.bound(bind) for each in self.operations}
+        return derive(
+            self,
+            _target=bind(self._target),
+            operations=tuple(bound[id(each)] for each in self.operations),
+            _actions=tuple((bound[id(each)], action) for each, action in self._actions),
+        )
 
     @property
     def _entity_names(self) -> str:

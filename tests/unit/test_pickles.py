@@ -1,0 +1,408 @@
+"""One promise for the whole library: every public value travels by pickle and cloudpickle, and no secret with it."""
+
+import copy
+import inspect
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import cloudpickle
+import pytest
+
+import mizzle_async
+from mizzle_async import (
+    Attribute,
+    BatchReport,
+    CallRecord,
+    CancellationReason,
+    Capacity,
+    Client,
+    ConditionalCheckFailedError,
+    Credentials,
+    GlobalSecondaryIndex,
+    Heat,
+    HedgePolicy,
+    HotKey,
+    MizzleError,
+    OperationOutcome,
+    Outcome,
+    PartitionKey,
+    PoolConfig,
+    RetryPolicy,
+    SortKey,
+    StatementResult,
+    ThrottlingReason,
+    Throughput,
+    UndoneWrite,
+    attribute,
+    configure_converter,
+    entity,
+    make_converter,
+)
+from mizzle_async.testing.stub import StubCaller
+from mizzle_async.types import Item
+
+CANARY = "c4n4ry-s3cr3t"
+
+
+@entity("orders")
+class Order:
+    customer_id: PartitionKey[str]
+    order_id: SortKey[str]
+    cents: Attribute[int] = attribute(default=0)
+    placed: Attribute[datetime] = attribute(default=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+BY_CENTS = GlobalSecondaryIndex("by-cents", partition_key=Order.cents, sort_key=Order.placed)
+
+
+@entity("accounts")
+class Account:
+    name: PartitionKey[str]
+    email: Attribute[str] = attribute(unique=True)
+
+
+class Money:
+    """A type that only a converter knows how to store."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Money) and other.cents == self.cents
+
+    __hash__ = None  # type: ignore[assignment]  # it is compared only
+
+
+@entity("prices")
+class Price:
+    name: PartitionKey[str]
+    amount: Attribute[Money]
+
+
+CLIENT = Client(
+    credentials=Credentials(f"id-{CANARY}", f"secret-{CANARY}", f"token-{CANARY}"),
+    cursor_key=f"cursor-{CANARY}",
+    region_name="eu-west-1",
+)
+ORDERS = CLIENT.table(Order)
+ORDER = Order(customer_id="c1", order_id="1", cents=5)
+GET = ORDERS.get(customer_id="c1", order_id="1")
+REPORT = BatchReport()
+REPORT.note(UndoneWrite("put", "orders", ORDER, MizzleError("no")))
+FAILED = ConditionalCheckFailedError("no", item={"cents": {"N": "5"}}, code="ConditionalCheckFailedException")
+
+VALUES: dict[str, Any] = {
+    "instance": ORDER,
+    "Key": ORDERS.key(customer_id="c1", order_id="1"),
+    "AttributePath": Order.cents,
+    "PartitionKeyPath": Order.customer_id,
+    "SortKeyPath": Order.order_id,
+    "Condition": (Order.cents == 5) & Order.placed.exists(),
+    "PartitionKeyCondition": Order.customer_id == "c1",
+    "SortKeyCondition": Order.order_id.begins_with("1"),
+    "Operand": Order.cents + 5,
+    "GlobalSecondaryIndex": BY_CENTS,
+    "index condition": BY_CENTS.partition_key == 5,
+    "GetItem": GET,
+    "PutItem": ORDERS.insert(ORDER),
+    "UpdateItem": ORDERS.update(customer_id="c1", order_id="1").add(Order.cents, 1).when(Order.cents == 5),
+    "ReplaceItem": ORDERS.replace(ORDER),
+    "DeleteItem": ORDERS.delete(customer_id="c1", order_id="1"),
+    "CheckItem": ORDERS.check(customer_id="c1", order_id="1").when(Order.cents == 5),
+    "unique": CLIENT.table(Account).insert(Account(name="a", email="e")),
+    "ExactlyOnce": ORDERS.put(ORDER).exactly_once(),
+    "TransactWrite": CLIENT.transact_write(
+        ORDERS.put(ORDER), ORDERS.check(customer_id="c1", order_id="2").when(Order.cents == 5)
+    ),
+    "TransactGet": CLIENT.transact_get(GET),
+    "ExecuteBatch": CLIENT.execute_batch(CLIENT.execute("SELECT * FROM orders WHERE a=?", 1)),
+    "ExecuteTransaction": CLIENT.execute_transaction(CLIENT.execute("SELECT * FROM orders WHERE a=?", 1)),
+    "Statement": CLIENT.execute("SELECT * FROM orders"),
+    "Explanation": GET.explain(),
+    "Capacity": Capacity(read_units=1.0),
+    "BatchReport": REPORT,
+    "UndoneWrite": REPORT.failed[0] if REPORT.failed else None,
+    "StatementResult": StatementResult(ORDER, None),
+    "OperationOutcome": OperationOutcome(ORDER),
+    "CallRecord": CallRecord("GetItem", "orders", None, 0.1, 1, "R1", None),
+    "CancellationReason": CancellationReason(GET, "ConditionalCheckFailed", "no", {"a": {"S": "b"}}, FAILED),
+    "ThrottlingReason": ThrottlingReason("a", "b"),
+    "Outcome": Outcome.UNKNOWN,
+    "HotKey": HotKey("orders", "c1", 1.0, 0.0, 0.5),
+    "HeatReport": Heat().report(),
+    "Throughput": Throughput(read_units_per_second=5),
+    "PoolConfig": PoolConfig(),
+    "RetryPolicy": RetryPolicy(),
+    "HedgePolicy": HedgePolicy(),
+    "TableDescription": None,
+    "FAILED": FAILED,
+}
+LIVING = {
+    "BulkWork": "runs on a client",
+    "Client": "holds connections",
+    "CoalescedReads": "runs on a client",
+    "Credentials": "is a secret",
+    "ExportTarget": "is a Protocol",
+    "GetMany": "runs on a client",
+    "Heat": "listens to a client",
+    "Instrument": "is a Protocol",
+    "ItemIterator": "runs on a client",
+    "PageIterator": "runs on a client",
+    "ProjectedQuery": "is read with a client",
+    "Query": "is read with a client",
+    "ResumableItems": "runs on a client",
+    "SendAll": "runs on a client",
+    "Stream": "runs on a client",
+    "Table": "belongs to a client",
+    "Transactable": "is a Protocol",
+    "Writer": "runs on a client",
+}
+ELSEWHERE = {
+    "Attribute": "annotates",
+    "HostStatistics": "below",
+    "IndexDescription": "below",
+    "LocalSecondaryIndex": "as the global one",
+    "Operation": "the base of all operations",
+    "Page": "below",
+    "PartitionKey": "annotates",
+    "PipelineStatistics": "below",
+    "PoolStatistics": "below",
+    "SecondaryIndex": "the base of both",
+    "SortKey": "annotates",
+    "TableDescription": "below",
+}
+TRAVELS: dict[str, Callable[[Any], Any]] = {
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+    "cloudpickle": lambda value: pickle.loads(cloudpickle.dumps(value)),
+}
+
+
+def shown(value: Any) -> str:
+    """What a value says about itself: its wire form, where it has one."""
+    to_wire = getattr(value, "to_wire", None)
+    return f"{value!r} {to_wire() if callable(to_wire) else ''}"
+
+
+def test_every_public_class_is_tried_or_has_a_reason():
+    """A class that is made public must be added here."""
+    classes = {
+        name
+        for name in mizzle_async.__all__
+        if inspect.isclass(found := getattr(mizzle_async, name)) and not issubclass(found, BaseException)
+    }
+    named = set(VALUES) | set(LIVING) | set(ELSEWHERE)
+    shared = {"ByType", "Collection", "SharedIndex", "SharedTable"}
+    assert classes - named - shared == set()
+
+
+@pytest.mark.parametrize("travel", TRAVELS)
+@pytest.mark.parametrize("name", [name for name, value in VALUES.items() if value is not None])
+def test_every_public_value_travels_without_a_secret(name: str, travel: str):
+    """What arrives says the same about itself, and no credential, token or cursor key was in its bytes."""
+    value = VALUES[name]
+    data = (pickle if travel == "pickle" else cloudpickle).dumps(value)
+    assert CANARY.encode() not in data
+    arrived = pickle.loads(data)
+    if name != "Statement":
+        assert type(arrived).__name__ == type(value).__name__
+        assert shown(arrived) == shown(value)
+    if name in {"instance", "Key", "Throughput", "PoolConfig", "HedgePolicy", "Capacity", "Explanation", "CallRecord"}:
+        assert arrived == value
+
+
+@pytest.mark.parametrize("travel", TRAVELS)
+async def test_values_that_only_a_client_makes_travel_too(travel: str):
+    """Pages, descriptions of tables and statistics are values as well."""
+    page = {"Items": [], "Count": 0, "ScannedCount": 0}
+    table = {"TableName": "orders", "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}], "TableStatus": "ACTIVE"}
+    async with Client(caller=StubCaller({"Scan": page, "DescribeTable": {"Table": table}})) as client:
+        for value in (await client.table(Order).scan().page(), await client.describe_table("orders")):
+            assert repr(TRAVELS[travel](value)) == repr(value)
+    async with Client(endpoint_url="http://127.0.0.1:9", region_name="eu-west-1", credentials=("id", CANARY)) as client:
+        statistics = client.statistics()
+        assert TRAVELS[travel](statistics) == statistics
+        assert CANARY not in repr(statistics)
+
+
+@pytest.mark.parametrize(
+    "error", [each for each in vars(mizzle_async).values() if inspect.isclass(each) and issubclass(each, MizzleError)]
+)
+@pytest.mark.parametrize("travel", TRAVELS)
+def test_every_error_travels_with_what_it_tells(error: type[MizzleError], travel: str):
+    """Class, message, context and text are the same on the other side."""
+    raised = error("went wrong", operation="GetItem", table="orders", attempts=2, request_id="R1")
+    raised.entity = "Order"
+    arrived = TRAVELS[travel](raised)
+    assert type(arrived) is error
+    assert str(arrived) == str(raised)
+    assert (arrived.entity, arrived.table, arrived.attempts) == ("Order", "orders", 2)
+
+
+@pytest.mark.parametrize("value", [CLIENT, ORDERS, ORDERS.scan()], ids=lambda value: type(value).__name__)
+def test_what_belongs_to_a_client_refuses_and_shows_no_secret(value: Any):
+    """Connections do not travel: the refusal says what does."""
+    for attempt in (pickle.dumps, cloudpickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError) as caught:
+            attempt(value)
+        assert CANARY not in str(caught.value)
+    assert CANARY not in repr(value)
+
+
+# ── who sends decodes ──
+
+
+def dear(caller: StubCaller) -> Client:
+    """A client whose converter stores money, and multiplies integers by a hundred."""
+    converter = make_converter()
+    converter.register_structure_hook(int, lambda value, _: int(value) * 100)
+    converter.register_unstructure_hook(int, lambda value: value // 100)
+    converter.register_structure_hook(Money, lambda value, _: Money(int(value)))
+    converter.register_unstructure_hook(Money, lambda value: value.cents)
+    configure_converter(converter)
+    return Client(caller=caller, converter=converter)
+
+
+STORED: Item = {"customer_id": {"S": "c1"}, "order_id": {"S": "1"}, "cents": {"N": "5"}}
+
+
+async def test_an_operation_that_was_pickled_decodes_with_the_client_that_sends_it():
+    """Otherwise it would silently decode with the default converter: the same number, a hundred times too small."""
+    caller = StubCaller({"GetItem": {"Item": STORED}, "TransactGetItems": {"Responses": [{"Item": STORED}]}})
+    async with dear(caller) as client:
+        orders = client.table(Order)
+        operation = orders.get_one(customer_id="c1", order_id="1")
+        assert (await operation).cents == 500
+        assert (await client.send(pickle.loads(pickle.dumps(operation)))).cents == 500
+        (row,) = await client.send(pickle.loads(pickle.dumps(client.transact_get(operation))))
+        assert row.cents == 500
+        (row,) = await client.transact_get(pickle.loads(pickle.dumps(operation)))
+        assert row.cents == 500
+
+
+async def test_an_operation_that_was_pickled_encodes_with_the_client_that_sends_it():
+    """A condition's values are encoded when it is sent, by the same converter."""
+    caller = StubCaller({"UpdateItem": {"Attributes": STORED}, "TransactWriteItems": {}})
+    async with dear(caller) as client:
+        operation = (
+            client.table(Order).update(customer_id="c1", order_id="1").set(Order.cents, 900).when(Order.cents == 700)
+        )
+        arrived = pickle.loads(pickle.dumps(operation))
+        assert (await client.send(arrived)).cents == 500
+        assert {"N": "7"} in caller.payloads[0]["ExpressionAttributeValues"].values()
+        await client.transact_write(pickle.loads(pickle.dumps(operation)))
+        action = caller.payloads[1]["TransactItems"][0]
+        assert {"N": "7"} in next(iter(action.values()))["ExpressionAttributeValues"].values()
+
+
+async def test_unpickling_needs_no_converter_only_sending_does():
+    """A type that only a converter knows is no obstacle on the way."""
+    caller = StubCaller({"PutItem": {}})
+    async with dear(caller) as client:
+        data = pickle.dumps(client.table(Price).put(Price(name="a", amount=Money(5))))
+        arrived = pickle.loads(data)
+        assert "PutItem" in repr(arrived)
+        assert (await client.send(arrived)).amount == Money(5)
+    async with Client(caller=StubCaller({"PutItem": {}})) as plain:
+        with pytest.raises(mizzle_async.ModelError):
+            await plain.send(pickle.loads(data))
+
+
+async def test_one_operation_may_be_sent_by_several_clients():
+    """Each decodes it its own way: what arrived belongs to none of them."""
+    arrived = pickle.loads(pickle.dumps(ORDERS.get_one(customer_id="c1", order_id="1")))
+    answers = {"GetItem": {"Item": STORED}}
+    async with dear(StubCaller(answers)) as first, Client(caller=StubCaller(answers)) as second:
+        assert (await first.send(arrived)).cents == 500
+        assert (await second.send(arrived)).cents == 5
+        assert (await first.send(arrived)).cents == 500
+
+
+async def test_a_table_of_dicts_is_bound_once():
+    """Its schema travels by value: a client that is sent many such operations keeps one target of it."""
+    async with Client(caller=StubCaller({"GetItem": {}})) as client:
+        operation = client.table("legacy", partition_key="pk").get("a")
+        for _ in range(5):
+            assert await client.send(pickle.loads(pickle.dumps(operation))) is None
+        assert len(client._catalog._bound) == 1
+
+
+# ── classes of __main__ and of notebooks ──
+
+MAIN = """
+import sys
+import cloudpickle
+from mizzle_async import Attribute, Client, GlobalSecondaryIndex, PartitionKey, SortKey, attribute, document, entity
+
+@document
+class Line:
+    name: Attribute[str]
+
+@entity("orders")
+class Order:
+    customer_id: PartitionKey[str]
+    order_id: SortKey[str]
+    cents: Attribute[int] = attribute(default=0)
+    lines: Attribute[list[Line]] = attribute(factory=list)
+
+BY_CENTS = GlobalSecondaryIndex("by-cents", partition_key=Order.cents)
+orders = Client().table(Order)
+order = Order(customer_id="c1", order_id="1", lines=[Line(name="x")])
+values = {
+    "class": Order,
+    "instance": order,
+    "key": orders.key(customer_id="c1", order_id="1"),
+    "condition": Order.cents == 5,
+    "index condition": BY_CENTS.partition_key == 5,
+    "index": BY_CENTS,
+    "operation": orders.insert(order),
+    "transaction": Client().transact_write(orders.insert(order)),
+    "path": Order.lines[0][Line.name],
+}
+sys.stdout.buffer.write(cloudpickle.dumps({name: cloudpickle.dumps(value) for name, value in values.items()}))
+"""
+OTHER = """
+import asyncio, pickle, sys
+from mizzle_async import Client
+from mizzle_async.testing.stub import StubCaller
+
+data = pickle.loads(sys.stdin.buffer.read())
+order = list(data) if len(sys.argv) < 2 else list(data)[::-1]
+values = {name: pickle.loads(data[name]) for name in order}
+cls = values["class"]
+assert type(values["instance"]) is cls, "one class"
+assert repr(values["condition"].left.owner) == repr(cls)
+assert values["index condition"].index is values["index"], "one index"
+assert values["path"].owner is cls
+
+async def main():
+    async with Client(caller=StubCaller({"PutItem": {}, "TransactWriteItems": {}, "Query": {"Items": []}})) as client:
+        stored = await client.send(values["operation"])
+        assert stored == values["instance"], stored
+        assert await client.send(values["transaction"]) == (values["instance"],)
+        assert await client.table(cls).query(values["index condition"]).all() == []
+        client.check(cls)
+
+asyncio.run(main())
+print("arrived")
+"""
+
+
+@pytest.mark.parametrize("order", [[], ["reversed"]], ids=["in order", "reversed"])
+def test_an_entity_of_main_travels_by_cloudpickle(order: list[str]):
+    """Spark, Dask and Ray send such classes by value; indexes travel with them, and what arrives can be sent."""
+    run = subprocess.run([sys.executable, "-c", MAIN], capture_output=True, check=True, timeout=120)
+    other = subprocess.run(
+        [sys.executable, "-c", OTHER, *order], input=run.stdout, capture_output=True, check=False, timeout=120
+    )
+    assert (other.returncode, other.stdout, other.stderr[-2000:]) == (0, b"arrived\n", b"")
+
+
+def test_an_index_of_a_module_stays_the_same_object():
+    """By reference nothing is copied."""
+    assert pickle.loads(pickle.dumps(BY_CENTS)) is BY_CENTS
+    assert pickle.loads(cloudpickle.dumps(BY_CENTS)) is BY_CENTS
+    assert pickle.loads(pickle.dumps(BY_CENTS.partition_key == 5)).index is BY_CENTS
