@@ -274,7 +274,15 @@ def lock(session: nox.Session) -> None:
     """Choose versions anew (`-- --upgrade`, or after a change of dependencies) and write the locks with hashes."""
     install(session, "lock", package=False)
     scratch = Path(session.create_tmp())
-    options = ["--quiet", "--universal", "--generate-hashes", "--python-version", PYTHONS[0], "--no-header"]
+    options = [
+        "--quiet",
+        "--system-certs",
+        "--universal",
+        "--generate-hashes",
+        "--python-version",
+        PYTHONS[0],
+        "--no-header",
+    ]
     options += ["--no-emit-index-url", "--no-emit-find-links"]
 
     def compile_lock(target: Path, *arguments: str) -> None:

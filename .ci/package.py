@@ -133,7 +133,17 @@ def check_metadata(stated: Message) -> None:
 
 def check_engine_locks(target: Path) -> None:
     """Check that every lock of an engine has wheels for every supported Python, by today's index."""
-    options = ["--quiet", "--dry-run", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", target]
+    options = [
+        "--quiet",
+        "--system-certs",
+        "--dry-run",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "--target",
+        target,
+    ]
     for lock in sorted(HERE.glob("mizzle_async/testing/locks/*.lock")):
         for python in PYTHONS:
             run(["uv", "pip", "install", *options, "--python-version", python, "-r", lock])
