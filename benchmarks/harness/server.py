@@ -145,7 +145,14 @@ def change_item(request: dict[str, Any]) -> dict[str, Any]:
 def transact_get(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a TransactGetItems with every item."""
     gets = [one["Get"] for one in request["TransactItems"]]
-    return {"Responses": [{"Item": workload.stored(get["TableName"], item_number(get["Key"]))} for get in gets]}
+    found = [{"Item": workload.stored(get["TableName"], item_number(get["Key"]))} for get in gets]
+    return {"Responses": found} | transact_write(request)
+
+
+def transact_write(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a TransactWriteItems: all of it was written."""
+    consumed = capacity(request, workload.TABLE, 2.0 * len(request["TransactItems"]))
+    return {name: [value] for name, value in consumed.items()}
 
 
 def write_item(request: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +169,7 @@ ANSWERS = {
     "Query": page,
     "Scan": page,
     "TransactGetItems": transact_get,
+    "TransactWriteItems": transact_write,
     "UpdateItem": change_item,
 }
 

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
-from calls.peers.floor_verbs import Send, verbs
+from calls.peers.floor_verbs import Codec, Send, verbs
 from harness import workload
 from harness.measure import Settings
 
@@ -163,4 +163,4 @@ async def connect(settings: Settings) -> AsyncIterator[dict[str, Callable[[], Aw
     context = ssl.create_default_context(cafile=settings.certificates) if settings.certificates else None
     opener = behind_aiohttp if settings.variant == "aiohttp" else bare
     async with opener(settings, context) as send:
-        yield verbs(send)
+        yield verbs(send, Codec())

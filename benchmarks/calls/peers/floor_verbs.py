@@ -1,10 +1,14 @@
-"""The requests of the floor, written by hand: literals around the values, and answers decoded by type."""
+"""Requests written by hand, with literals around the values: those of the floor, and of aiobotocore.
+
+The floor encodes and decodes by type. A client with a codec of its own gives its functions for items, keys and vectors.
+"""
 
 from __future__ import annotations
 
 import base64
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -68,21 +72,41 @@ def encode_item(item: dict[str, Any]) -> dict[str, Any]:
     return {name: encode(value) for name, value in item.items()}
 
 
-def key(number: int) -> dict[str, Any]:
+def encode_key(number: int) -> dict[str, Any]:
     """Return an encoded key, without a loop."""
     return {"customer_id": {"S": workload.PARTITION}, "order_id": {"S": workload.order_id(number)}}
 
 
-def verbs(send: Send) -> dict[str, Callable[[], Awaitable[Any]]]:
+def encode_vector(vector: list[float]) -> dict[str, Any]:
+    """Return an encoded list of floats."""
+    return {"L": [{"N": repr(part)} for part in vector]}
+
+
+def decode_vector(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of a list of floats, decoded."""
+    return {"embedding": [float(part["N"]) for part in item["embedding"]["L"]]}
+
+
+@dataclass(frozen=True)
+class Codec:
+    """The functions between Python values and DynamoDB's JSON; the floor's by default."""
+
+    encode_item: Callable[[dict[str, Any]], dict[str, Any]] = encode_item
+    decode_item: Callable[[dict[str, Any]], dict[str, Any]] = decode_item
+    encode_key: Callable[[int], dict[str, Any]] = encode_key
+    encode_vector: Callable[[list[float]], dict[str, Any]] = encode_vector
+    decode_vector: Callable[[dict[str, Any]], dict[str, Any]] = decode_vector
+
+
+def verbs(send: Send, codec: Codec) -> dict[str, Callable[[], Awaitable[Any]]]:
     """Return every verb by its name."""
-    return {
-        verb.__name__: verb
-        for verb in (*reads(send), *pages(send), *writes(send), *conditional_writes(send), *several(send))
-    }
+    groups = (reads, pages, writes, conditional_writes, several)
+    return {verb.__name__: verb for group in groups for verb in group(send, codec)}
 
 
-def reads(send: Send) -> list[Any]:
+def reads(send: Send, codec: Codec) -> list[Any]:
     """Return the reads of one item."""
+    decode_item, key, decode_vector = codec.decode_item, codec.encode_key, codec.decode_vector
 
     async def get_item() -> Any:
         return decode_item((await send("GetItem", {"TableName": TABLE, "Key": key(0)}))["Item"])
@@ -95,13 +119,14 @@ def reads(send: Send) -> list[Any]:
 
     async def get_vec() -> Any:
         item = (await send("GetItem", {"TableName": workload.VECTORS, "Key": key(0)}))["Item"]
-        return {"embedding": [float(part["N"]) for part in item["embedding"]["L"]]}
+        return decode_vector(item)
 
     return [get_item, get_nest, get_wide, get_vec]
 
 
-def pages(send: Send) -> list[Any]:
+def pages(send: Send, codec: Codec) -> list[Any]:
     """Return the queries and the scan."""
+    decode_item = codec.decode_item
 
     def request(partition: str, **further: Any) -> dict[str, Any]:
         return {
@@ -157,8 +182,9 @@ def pages(send: Send) -> list[Any]:
     return [query, query_first, query_10, count, query_proj, scan]
 
 
-def writes(send: Send) -> list[Any]:
+def writes(send: Send, codec: Codec) -> list[Any]:
     """Return the writes of whole items."""
+    encode_item, key, encode_vector = codec.encode_item, codec.encode_key, codec.encode_vector
     item = workload.text_native(0)
     nested = workload.key(0) | workload.nested_values()
     wide = workload.key(0) | workload.wide_values()
@@ -182,14 +208,15 @@ def writes(send: Send) -> list[Any]:
         await send("PutItem", {"TableName": workload.WIDE, "Item": encode_item(wide)})
 
     async def put_vec() -> Any:
-        embedding = {"L": [{"N": repr(part)} for part in vector]}
-        await send("PutItem", {"TableName": workload.VECTORS, "Item": {**key(0), "embedding": embedding}})
+        item = {**key(0), "embedding": encode_vector(vector)}
+        await send("PutItem", {"TableName": workload.VECTORS, "Item": item})
 
     return [put_item, insert, put_nest, put_wide, put_vec]
 
 
-def conditional_writes(send: Send) -> list[Any]:
+def conditional_writes(send: Send, codec: Codec) -> list[Any]:
     """Return the updates and the deletion."""
+    decode_item, key = codec.decode_item, codec.encode_key
 
     async def update_item() -> Any:
         request = {
@@ -277,8 +304,9 @@ def conditional_writes(send: Send) -> list[Any]:
     return [update_item, upsert, patch, update_ver, delete_cond]
 
 
-def several(send: Send) -> list[Any]:
+def several(send: Send, codec: Codec) -> list[Any]:
     """Return the batches and the transactions."""
+    encode_item, decode_item, key = codec.encode_item, codec.decode_item, codec.encode_key
     batch = [workload.text_native(number) for number in range(workload.BATCH_WRITE_ITEMS)]
 
     async def batch_get() -> Any:
