@@ -325,3 +325,4 @@ if not TYPE_CHECKING:
         },
         public=True,
     )
+    del TYPE_CHECKING, late_names  # no names of the package

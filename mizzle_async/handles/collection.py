@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from attrs import frozen
 
-from mizzle_async.bulk.checkpoints import StatePath
-from mizzle_async.bulk.exports import ExportTarget
-from mizzle_async.bulk.loads import LoadOptions, load
-from mizzle_async.bulk.sweeps import ResumableItems
-from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
@@ -40,6 +35,12 @@ from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
 from mizzle_async.types import Item, WirePayload
+
+if TYPE_CHECKING:
+    from mizzle_async.bulk.checkpoints import StatePath
+    from mizzle_async.bulk.exports import ExportTarget
+    from mizzle_async.bulk.sweeps import ResumableItems
+    from mizzle_async.bulk.write_engine import OnUndone, Progress
 
 RowT_co = TypeVar("RowT_co", covariant=True)
 PartitionT_contra = TypeVar("PartitionT_contra", contravariant=True)
@@ -324,6 +325,8 @@ class Collection(Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contr
             ExpressionError: An entity has a version or unique attributes, which a batch cannot check.
             BatchError: An item was not written: ``error.report`` lists it with the reason.
         """
+        from mizzle_async.bulk.loads import LoadOptions, load
+
         for schema in self._members.values():
             check_batchable(schema, "put")
         codec = cast("CollectionCodec", self._target.codec)

@@ -96,6 +96,7 @@ LATE_OWN = {
     "handles.client_bulk": ("bulk.loads", "bulk.send_all", "bulk.writer"),
     "handles.client_partiql": ("handles.statement",),
     "handles.client_tables": ("operations.tables.definition",),
+    "handles.collection": ("bulk.loads",),
     "handles.query": ("bulk.exports", "bulk.migrations", "bulk.sweeps"),
     "handles.runtime": ("integrations.cursors",),
     "handles.table_bulk": ("bulk.loads", "reading.coalescing"),
