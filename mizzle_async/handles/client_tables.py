@@ -191,8 +191,8 @@ class ClientTables(ClientPart):
         return handle.name, target_of(handle).schema.entity
 
     def _handle(self, model: type[Any] | Table[Any] | SharedTable) -> Table[Any]:
-        given: object = model
-        if isinstance(given, list | tuple | set):
+        argument: object = model
+        if isinstance(argument, list | tuple | set):
             raise ModelError(
                 "give entities one by one, `ensure_tables(Order, Customer)`, or `ensure_tables(*entities)`"
             )

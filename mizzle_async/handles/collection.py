@@ -364,4 +364,4 @@ class Collection(Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contr
 
 
 def _with_plan(query: Query[Any], plan: ReadPlan[Any, Any]) -> Query[Any]:
-    return Query(query._reader, plan, query._advised)  # noqa: SLF001  (the same query with another plan)
+    return Query(query._runtime, plan, query._advised)  # noqa: SLF001  (the same query with another plan)

@@ -43,7 +43,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     eventually consistent.
     """
 
-    _reader: TaskPort
+    _runtime: TaskPort
     _plan: ReadPlan[ModelT, RowT_co]
     _advised: set[Any]
 
@@ -78,7 +78,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
 
     @property
     def _selection(self) -> PlanSelection[RowT_co]:
-        return PlanSelection(self._reader, self._plan)
+        return PlanSelection(self._runtime, self._plan)
 
     def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
         """Return an iterator that keeps its position in a file: begun again, it goes on from there.
@@ -96,7 +96,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         """
         from mizzle_async.bulk.sweeps import ResumableItems
 
-        return ResumableItems(self._reader, self._plan, path, checkpoint_pages)
+        return ResumableItems(self._runtime, self._plan, path, checkpoint_pages)
 
     def export(
         self,
@@ -128,12 +128,12 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         from mizzle_async.bulk.exports import ExportOptions, export
 
         options = ExportOptions(
-            limiters=read_limiters(self._reader, read_units_per_second),
+            limiters=read_limiters(self._runtime, read_units_per_second),
             resume=resume,
             checkpoint_pages=checkpoint_pages,
             progress=progress,
         )
-        return export(self._reader, self._plan, target, options)
+        return export(self._runtime, self._plan, target, options)
 
     # ── looking at it ──
 
@@ -154,7 +154,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         options = plan.options
         limits = [limit for limit in (options.page_size, options.max_items, options.max_evaluated) if limit]
         segment = (0, options.segments) if options.segments > 1 else None
-        return plan.page(plan.compile(self._reader.now()), limit=min(limits) if limits else None, segment=segment)
+        return plan.page(plan.compile(self._runtime.now()), limit=min(limits) if limits else None, segment=segment)
 
     def __str__(self) -> str:
         try:
@@ -226,7 +226,7 @@ class Query(Read[ModelT, ModelT]):
         """
         plan = self._plan
         projection = projection_of(plan.target.schema, paths)
-        return ProjectedQuery(self._reader, evolve(plan, projection=projection), self._advised)
+        return ProjectedQuery(self._runtime, evolve(plan, projection=projection), self._advised)
 
     def hydrate(self, *, consistent_read: bool = False) -> Self:
         """Read the items of an index's entries from the table, for an index that does not hold all attributes.
@@ -279,14 +279,14 @@ class Query(Read[ModelT, ModelT]):
 
         plan = self._plan if condition is None else self._plan.filtered_by(condition)
         options = ChangeOptions(
-            limiters=write_limiters(self._reader, write_units_per_second),
+            limiters=write_limiters(self._runtime, write_units_per_second),
             concurrency=concurrency,
             resume=resume,
             progress=progress,
             on_error=on_error,
             timeout=timeout,
         )
-        return Migration(self._reader, plan, "delete_where", options).delete()
+        return Migration(self._runtime, plan, "delete_where", options).delete()
 
     def rewrite(
         self,
@@ -326,14 +326,14 @@ class Query(Read[ModelT, ModelT]):
         from mizzle_async.bulk.migrations import ChangeOptions, Migration
 
         options = ChangeOptions(
-            limiters=write_limiters(self._reader, write_units_per_second),
+            limiters=write_limiters(self._runtime, write_units_per_second),
             concurrency=concurrency,
             resume=resume,
             progress=progress,
             on_error=on_error,
             timeout=timeout,
         )
-        return Migration(self._reader, self._plan, "rewrite", options).rewrite(change)
+        return Migration(self._runtime, self._plan, "rewrite", options).rewrite(change)
 
 
 class ProjectedQuery(Read[ModelT, RowT_co]):

@@ -32,14 +32,14 @@ class Statement(Rows[RowT_co], Generic[RowT_co]):
         table.
     """
 
-    _reader: TaskPort
+    _runtime: TaskPort
     _target: Target[Any]
     _plan: StatementPlan[RowT_co]
     _options: ReadOptions
 
     @property
     def _selection(self) -> StatementSelection[RowT_co]:
-        return StatementSelection(self._reader, self._target, self._plan, self._options)
+        return StatementSelection(self._runtime, self._target, self._plan, self._options)
 
     def to_wire(self) -> WirePayload:
         """Return the first request's exact DynamoDB JSON."""

@@ -60,7 +60,7 @@ from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, Opt
 from mizzle_async.marshalling.shapes.scalars import PLAIN, STR, Scalar, scalar_for
 from mizzle_async.marshalling.shapes.sets import ELEMENT_TAGS, OpenSetShape, ScalarSetShape, SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
-from mizzle_async.marshalling.shapes.unite import unite
+from mizzle_async.marshalling.shapes.unions import unite
 from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import is_alias, type_name, without_none
 
