@@ -1,6 +1,6 @@
-"""Is this DynamoDB's answer? The one check that a transport makes before it believes, and reuses a connection.
+"""The check that every transport makes of an answer, before it is believed and its connection used again.
 
-It knows bytes and headers; it does not know operations, attempts or connections.
+It knows bytes and headers. It does not know operations, attempts or connections.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _LAST_STATUS = 599
 def check_answer(status: int, headers: Mapping[str, str], body: bytes, parse: ParseAnswer | None = None) -> Answer:
     """Parse an answer, or refuse it.
 
-    A 200 must be a JSON object; an error status may come without JSON (a load balancer's HTML), and is then judged by
+    A 200 must be a JSON object. An error status may come without JSON (a load balancer's HTML), and is then judged by
     its status.
 
     Args:
         status: The HTTP status.
         headers: Lower-case names to values.
         body: The whole body, with transfer encoding removed.
-        parse: Reads the JSON of a 200, and checks that it can be the answer to its request; None for orjson alone.
+        parse: Reads the JSON of a 200, and checks that it can be the answer to its request. None for orjson alone.
 
     Returns:
         The answer, its error code extracted.
 
     Raises:
-        CorruptResponseError: A redirect, compressed data nobody asked for, a wrong ``x-amz-crc32``, or a 200 that is
-            not a JSON object, or not the answer to its request. Its outcome is ``UNKNOWN``: whoever sent this, the
-            request may have been applied.
+        CorruptResponseError: A redirect, compressed data that was not asked for, a wrong ``x-amz-crc32``, or a 200 that
+            is not a JSON object, or not the answer to its request. Its outcome is ``UNKNOWN``: wherever it comes from,
+            the request may have been applied.
     """
     checksum = headers.get("x-amz-crc32")
     if checksum is not None and checksum != (right := str(crc32(body))) and checksum.strip() != right:
@@ -74,7 +74,7 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes, parse: Pa
 
 
 def is_bodiless(answer: Answer) -> bool:
-    """Tell whether a 200 had no body at all: tagging a table answers so, item operations send at least ``{}``."""
+    """Return whether a 200 had no body at all: tagging a table answers so, item operations send at least ``{}``."""
     return not answer.payload and answer.headers.get("x-amz-crc32") == "0"
 
 

@@ -1,4 +1,4 @@
-"""What one call remembers while it is under way, and a client's numbers: plain state, changed by the pipeline."""
+"""The state of one call under way, and a client's numbers. Only the pipeline changes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mizzle_async.wire.signing import RequestSigner
 
 
 class Route:
-    """The prepared way of one operation's requests: where, signed how, carried by whom.
+    """The prepared way of one operation's requests.
 
     Attributes:
         endpoint: Where they go.
@@ -49,12 +49,12 @@ class Call:
     """One call under way. Its deadline is one timer, which cancels the task unless the answer is already there.
 
     Attributes:
-        request: What is asked.
-        started: When, in loop time.
+        request: The request.
+        started: When the call began, in loop time.
         ends: The deadline, in loop time.
         timeout: The caller's own number.
         attempts: Requests sent.
-        retries: Retries that the policy counts; a fresh connection, fresh credentials and a corrected clock are free.
+        retries: Retries that the policy counts. A fresh connection, fresh credentials and a corrected clock are free.
         ambiguous: Whether a write may have been applied.
         fresh: Whether a connection that has never served is asked for.
         renewed: Whether credentials were renewed for this call.
@@ -116,7 +116,7 @@ class Call:
             self._task.cancel()
 
     def ended_by_deadline(self) -> bool:
-        """Tell our own cancellation from anybody else's, as `asyncio.timeout` does; to be asked once."""
+        """Return whether the deadline cancelled the task, and not its caller. To be asked once."""
         if not self._cancelled:
             return False
         self._cancelled = False
@@ -131,7 +131,7 @@ class Call:
 
 @frozen(eq=False, repr=False, kw_only=True)
 class PipelineStatistics(Value):
-    """What a client's calls have come to, since it was opened.
+    """The numbers of a client's calls since it was opened.
 
     Attributes:
         calls: Calls begun.

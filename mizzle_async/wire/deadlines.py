@@ -2,7 +2,7 @@
 
 Calls of one timeout end in the order in which they began, so that one timer, set for the first of them, serves all. The
 timer of the usual timeout stays set when its call has ended: the next call needs none of its own then. This module
-knows loop time and calls; it does not know what a call does.
+knows loop time and the deadlines of calls, and nothing else of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Deadlines:
     While no call is under way, at most the timer of the usual timeout is left in the loop, until it has fired once.
 
     Args:
-        loop: Whose clock and timers are used.
+        loop: The event loop whose clock and timers are used.
         usual: The timeout in seconds that most calls have.
     """
 
@@ -40,7 +40,7 @@ class Deadlines:
         self._queues = {usual: _Queue()}
 
     def begin(self, call: Call) -> None:
-        """Watch over a call from now on; it must be ended by `end`."""
+        """Watch over a call from now on. `end` must be called for it."""
         queue = self._queues.get(call.timeout)
         if queue is None:
             queue = self._queues[call.timeout] = _Queue()
@@ -68,7 +68,7 @@ class Deadlines:
     def _fire(self, queue: _Queue, due: float) -> None:
         """End the calls whose time is up, and set the timer for the next."""
         queue.timer = None
-        # The loop may call a little early, by its clock's resolution: what the timer was set for is due all the same.
+        # The loop may call a little early, by its clock's resolution: the call that the timer was set for is due.
         due = max(due, self._loop.time())
         while queue.calls:
             call = next(iter(queue.calls))

@@ -1,8 +1,8 @@
 """The vocabulary of the wire: one HTTP exchange, and the Protocol that every transport keeps.
 
-Two transports exist: our own connection pool, and aiobotocore's HTTP session for what it does not do (proxies).
-Neither knows operations, retries or deadlines. A call's deadline reaches a transport as a cancellation; how long an
-answer may be silent comes with the exchange.
+Two transports exist: our own connection pool, and aiohttp's client session for the way through proxies. Neither knows
+operations, retries or deadlines. A call's deadline reaches a transport as a cancellation. How long an answer may be
+silent comes with the exchange.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Endpoint:
 
 
 class HeaderLines(Sequence[tuple[str, str]]):
-    """Headers as the lines in which they are sent; pairs are made when somebody looks.
+    """Headers as the lines in which they are sent. Pairs are made when they are read.
 
     Args:
-        lines: ``name: value`` lines, each ended by CR LF. Whoever makes them has seen to it that no value holds one.
+        lines: ``name: value`` lines, each ended by CR LF. No value holds one: the signer has seen to it.
 
     Attributes:
         lines: The same.
@@ -79,10 +79,10 @@ class Exchange:
         fresh: Asks for a connection that has not served before.
         stale: Set by the transport where a connection that had served before was closed, or fell silent, without a byte
             of an answer: usually it was idle for too long, or forgotten on the way.
-        patience: Seconds without a byte of the answer after which the transport gives up and closes the connection;
+        patience: Seconds without a byte of the answer after which the transport gives up and closes the connection.
             None waits until the exchange is cancelled.
         obstacle: Set by the transport where the exchange was cancelled while no connection could be opened: the reason.
-        parse: Reads the JSON of an answer of success, and checks it; None for orjson alone.
+        parse: Reads the JSON of an answer of success, and checks it. None for orjson alone.
         answer_bytes: The largest answer that is believed.
     """
 
@@ -105,9 +105,9 @@ class Answer(Value):
     Attributes:
         status: The HTTP status: 200, or 4xx and 5xx.
         headers: Lower-case names to values.
-        payload: The parsed body; empty where an error status came without JSON.
-        code: The service's error code without namespace, from the body or the header; empty where there is none.
-        distrust: Closes the connection that carried it, once that carries nothing; None where the transport cannot.
+        payload: The parsed body, empty where an error status came without JSON.
+        code: The service's error code without namespace, from the body or the header. Empty where there is none.
+        distrust: Closes the connection that carried it, once that carries nothing. None where the transport cannot.
     """
 
     status: int
@@ -120,7 +120,7 @@ class Answer(Value):
 class Transport(Protocol):
     """Carries one exchange.
 
-    It raises `TransportError`, whose ``outcome`` says whether the request may have arrived; never a foreign error.
+    It raises `TransportError`, whose ``outcome`` says whether the request may have arrived, and never a foreign error.
     """
 
     def exchange(self, exchange: Exchange, /) -> Coroutine[Any, Any, Answer]:

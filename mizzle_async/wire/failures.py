@@ -1,6 +1,6 @@
 """From an answer or a transport's error to the error that a caller sees: its class, its words, and the outcome.
 
-It builds errors and raises none; whether something is tried again is decided elsewhere.
+It builds errors and raises none. Whether a request is sent again is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def request_id(headers: Mapping[str, str]) -> str:
     return headers.get("x-amzn-requestid", "")
 
 
+<<<<<<< HEAD
 def service_error(
     error: type[ServiceError],
     answer: Answer,
@@ -45,6 +46,10 @@ def service_error(
     credentials: Credentials | None = None,
 ) -> ServiceError:
     """Build the error of a service's answer.
+=======
+def service_error(error: type[ServiceError], answer: Answer, request: WireRequest, attempts: int) -> ServiceError:
+    """Build the error of the service's answer.
+>>>>>>> 963ee9b (Prose of the wire: plain technical English)
 
     Args:
         error: Its class.
@@ -84,13 +89,13 @@ def service_error(
 def final_error(error: MizzleError, request: WireRequest, attempts: int, *, ambiguous: bool) -> MizzleError:
     """Say everything that is known at the end of a call that failed.
 
-    A write that may have been applied, and that may not simply be sent again, ends in `OutcomeUnknownError` whatever
-    stopped it: its cause is the error given here. Where sending it again does no harm the error itself is raised, and
-    says that the outcome is unknown.
+    A write that may have been applied, and that may not simply be sent again, always ends in `OutcomeUnknownError`. Its
+    cause is the error that ended the call. Where sending it again does no harm the error itself is raised, and says
+    that the outcome is unknown.
 
     Args:
-        error: What ended the call.
-        request: What was asked.
+        error: The error that ended the call.
+        request: The request.
         attempts: Requests sent.
         ambiguous: Whether any of them may have been applied.
 
@@ -122,10 +127,10 @@ def final_error(error: MizzleError, request: WireRequest, attempts: int, *, ambi
 def deadline_error(
     request: WireRequest, timeout: float, obstacle: TransportError | None = None
 ) -> DeadlineExceededError:
-    """Build the error of a call whose time is up; `final_error` adds its outcome.
+    """Build the error of a call whose time is up. `final_error` adds its outcome.
 
     Args:
-        request: What was asked.
+        request: The request.
         timeout: The caller's own number, in seconds.
         obstacle: Why the call waited for a connection until then, where it did.
 
@@ -141,7 +146,7 @@ def deadline_error(
 
 
 def _may_have_applied(error: ServiceError) -> bool:
-    """Tell the service's own failures from its refusals, which say that this attempt was not applied."""
+    """Return whether an error is a failure of the service: its refusals say that this attempt was not applied."""
     return isinstance(error, InternalServerError | ServiceUnavailableError) or error.status == _REQUEST_TIMEOUT
 
 
@@ -161,5 +166,5 @@ def _reason(reason: Mapping[str, Any]) -> CancellationReason:
     )
 
 
-def _item(found: Any) -> Item | None:
-    return found if isinstance(found, dict) and found else None
+def _item(stored: Any) -> Item | None:
+    return stored if isinstance(stored, dict) and stored else None

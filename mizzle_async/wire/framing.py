@@ -1,7 +1,7 @@
 """Read HTTP/1.1 answers from bytes: where one begins and ends, and which ones are not believed.
 
-Both transports frame by these rules. The service's usual head is matched by one regular expression; every other answer
-is read by httptools, and both readers agree on what they accept. This module knows neither sockets nor requests.
+Both transports frame by these rules. The service's usual head is matched by one regular expression. Every other answer
+is read by httptools. Both readers agree on every answer. This module knows neither sockets nor requests.
 
 Source:
     https://www.rfc-editor.org/rfc/rfc9112
@@ -20,7 +20,7 @@ RawAnswer: TypeAlias = tuple[int, dict[str, str], bytes]
 """A whole answer before it is checked: status, lower-case names to values, body."""
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""The largest status line and headers, interim answers included; the service's own take a few hundred bytes."""
+"""The largest status line and headers, interim answers included. The service's own take a few hundred bytes."""
 
 _SWITCHING_PROTOCOLS = 101
 _FIRST_INTERIM_STATUS = 100
@@ -61,7 +61,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 class FramingError(Exception):
-    """What came is no HTTP/1.1 answer, or is larger than one may be."""
+    """The bytes are no HTTP/1.1 answer, or more than one may have."""
 
 
 def read_usual(buffer: memoryview, size: int, max_answer_bytes: int) -> RawAnswer | None:
@@ -69,11 +69,11 @@ def read_usual(buffer: memoryview, size: int, max_answer_bytes: int) -> RawAnswe
 
     Args:
         buffer: The bytes that came.
-        size: Their number; the buffer may be longer.
+        size: Their number. The buffer may be longer.
         max_answer_bytes: The largest body that is believed.
 
     Returns:
-        The answer, after which its connection may be used again; None where `AnswerReader` has to look.
+        The answer, after which its connection may be used again. None where `AnswerReader` has to look.
     """
     head = _USUAL_HEAD.match(buffer, 0, size)
     if head is None:
@@ -139,7 +139,7 @@ class AnswerReader:
             data: The bytes that came.
 
         Returns:
-            The answer, if it is whole now; None where more has to come.
+            The answer, if it is whole now, else None: more has to come.
 
         Raises:
             FramingError: It is no HTTP/1.1 answer, or larger than one may be.
@@ -150,10 +150,10 @@ class AnswerReader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            # What follows a whole answer was not asked for: the answer stands, and its connection ends.
+            # Bytes after a whole answer were not asked for: the answer stands, and its connection ends.
             self.keeps_alive = False
             if self._answer is None:
-                raise FramingError(f"what came is not HTTP ({error})") from None
+                raise FramingError(f"it is not HTTP ({error})") from None
         if self._head_complete and self._head:
             self._check_head()
         if self._answer is None:
@@ -199,7 +199,7 @@ class AnswerReader:
             self._parts.append(body)
 
     def on_message_complete(self) -> None:
-        """Keep a whole answer; drop an interim one."""
+        """Keep a whole answer, and drop an interim one."""
         if self._answer is not None:
             return
         if not self._head_complete:

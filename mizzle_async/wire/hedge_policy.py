@@ -15,24 +15,24 @@ from mizzle_async.values import Value
 SAMPLES: Final = 512
 """Latencies that are remembered for each operation."""
 
-FEWEST_SAMPLES: Final = 64
-"""A percentile of fewer latencies is chance."""
+MINIMUM_SAMPLES: Final = 64
+"""A percentile of fewer latencies is random."""
 
-MOST_SAVED: Final = 10.0
+SAVED_LIMIT: Final = 10.0
 """Hedges that may be saved up: a burst of slow reads is not answered with a burst of hedges."""
 
 
 @frozen(eq=False, repr=False, kw_only=True)
 class HedgePolicy(Value):
-    """Send a read again, on another connection, when its answer is late; the first answer wins.
+    """Send a read again, on another connection, when its answer is late. The first answer wins.
 
     Writes are never hedged.
 
     Attributes:
-        percentile: A read is late when it is slower than this share of the last reads of its operation; 0.95 if neither
-            is given.
+        percentile: A read is late when it is slower than this share of the last reads of its operation. If neither this
+            nor ``after`` is given, it is 0.95.
         after: A read is late after this many seconds.
-        budget: Hedges per read at most, over time: each costs what a read costs.
+        budget: Maximum number of hedges per read, over time: each costs as much as a read.
 
     Cost:
         Up to ``budget`` more read requests.
@@ -43,7 +43,7 @@ class HedgePolicy(Value):
     budget: float = field(default=0.05, validator=and_(gt(0), le(1)))
 
     def __attrs_post_init__(self) -> None:
-        """Refuse two answers to one question."""
+        """Raise ValueError where both limits are given."""
         if self.after is not None and self.percentile is not None:
             raise ValueError("HedgePolicy: give percentile= or after=, not both")
 
@@ -60,7 +60,7 @@ class _Window:
 
 
 class HedgeState:
-    """What one client knows about the latency of its reads, and how many hedges it may still send."""
+    """The latencies of one client's reads, and the number of hedges that it may still send."""
 
     __slots__ = ("_after", "_budget", "_percentile", "_saved", "_windows")
 
@@ -72,7 +72,7 @@ class HedgeState:
         self._windows: dict[str, _Window] = {}
 
     def late_after(self, operation: str) -> float | None:
-        """Return the seconds after which a read of this operation is late; None while too little is known."""
+        """Return the seconds after which a read of this operation is late, or None while too little is known."""
         if self._after is not None:
             return self._after
         window = self._windows.get(operation)
@@ -80,10 +80,10 @@ class HedgeState:
 
     def begin(self) -> None:
         """Save up for hedges: called once for each read."""
-        self._saved = min(MOST_SAVED, self._saved + self._budget)
+        self._saved = min(SAVED_LIMIT, self._saved + self._budget)
 
     def spend(self) -> bool:
-        """Take one hedge from the budget; tell whether it was there."""
+        """Take one hedge from the budget. Return whether it was there."""
         if self._saved < 1.0:
             return False
         self._saved -= 1.0
@@ -102,6 +102,6 @@ class HedgeState:
             window.samples[window.count % SAMPLES] = seconds
         window.count += 1
         # Sorting 512 floats takes 20 µs: once in 64 reads is a third of a microsecond each.
-        if window.count % FEWEST_SAMPLES == 0:
+        if window.count % MINIMUM_SAMPLES == 0:
             ordered = sorted(window.samples)
             window.late = ordered[int(len(ordered) * self._percentile)]

@@ -1,6 +1,7 @@
-"""Sending a late read a second time, and taking the first good answer.
+"""Send a late read a second time, and take the first good answer.
 
-`mizzle_async.wire.hedge_policy` says when; this races. It knows no request's meaning: the pipeline asks for reads only.
+`mizzle_async.wire.hedge_policy` says when. This module races, and knows no request's meaning: the pipeline asks for
+reads only.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ class HedgedReads:
     async def exchange(
         self, transport: Transport, operation: str, first: Exchange, again: Callable[[], Exchange]
     ) -> Answer:
-        """Carry a read; where its answer is late, once more. The first good answer wins, the other racer is cancelled.
+        """Carry a read, and where its answer is late, once more.
+
+        The first good answer wins, and the other racer is cancelled.
 
         Args:
             transport: Carries both.
-            operation: Whose latencies count.
+            operation: The operation whose latencies count.
             first: The request.
             again: Makes the second one, signed anew.
 

@@ -1,17 +1,18 @@
 """One call: sign, send, judge, pause, again, under one deadline.
 
-The only layer that retries. It knows wire JSON, error codes and what a repetition may do; it knows no model, no
+The only layer that retries. It knows wire JSON, error codes and the effects of a repetition. It knows no model, no
 operation's meaning, and no socket.
 
-How a call ends that did not succeed:
+A call that does not succeed ends in one of these ways:
 
-- The service refused: a `ServiceError` of the code's class. ``ambiguous`` tells whether an earlier attempt of the same
-  call may have been applied, in which case a failed condition may be the call's own success.
+- The service refused: a `ServiceError` of the code's class. Its ``ambiguous`` says whether an earlier attempt of the
+  same call may have been applied. A failed condition may then be the call's own success.
 - No trustworthy answer came, the time is up, or the service failed: `TransportError`, `DeadlineExceededError`,
-  `InternalServerError` and the like. A request that was certainly not sent has ``outcome`` ``NOT_SENT``; a write that
+  `InternalServerError` and the like. A request that was certainly not sent has ``outcome`` ``NOT_SENT``. A write that
   may have been applied, and may be sent again without harm, has ``UNKNOWN``.
 - A write that may have been applied, and may *not* be sent again without harm (`RepeatSafety.UNSAFE` and ``GUARDED``):
-  `OutcomeUnknownError`, whatever ended it; the error that did is its ``__cause__``.
+  always `OutcomeUnknownError`. The error that ended the call is its ``__cause__``.
+- The client was closed: `ClientStateError`, for calls that have no outcome in doubt.
 - The caller was cancelled: ``CancelledError``, always.
 """
 
@@ -61,7 +62,7 @@ _BODILESS = frozenset({"TagResource", "UntagResource"})
 
 
 class Pipeline:
-    """Sends calls, and is the only one who sends them again. Made by `open_pipeline`.
+    """Sends calls, and is the only layer that sends them again. Made by `open_pipeline`.
 
     Attributes:
         region_name: The AWS region.
@@ -75,7 +76,7 @@ class Pipeline:
         self._transports = transports
         self._keeper = session.credentials
         self._policy = settings.retry
-        self._chance = settings.retry.randomness or random.random
+        self._draw = settings.retry.randomness or random.random
         self._wall_clock = settings.wall_clock
         self._timeout = settings.timeout
         self._watch = Deadlines(self._loop, settings.timeout)
@@ -95,7 +96,7 @@ class Pipeline:
         """Send a request until it is answered, refused for good, or out of time.
 
         Args:
-            request: What to send; its ``timeout`` overrides the client's.
+            request: The request. Its ``timeout`` overrides the client's.
 
         Returns:
             The checked answer.
@@ -140,7 +141,7 @@ class Pipeline:
         Args:
             operation: The API's name, such as ``CreateTable``.
             parameters: Its parameters, as botocore names them.
-            timeout: Seconds for the whole call; None means the client's.
+            timeout: Seconds for the whole call, or None for the client's.
 
         Returns:
             The answer as botocore parses it, without ``ResponseMetadata``.
@@ -154,7 +155,7 @@ class Pipeline:
         )
 
     async def warm_up(self) -> None:
-        """Open the connections that the settings ask for; a failure is left for the first call to meet."""
+        """Open the connections that the settings ask for. A failure is left for the first call to meet."""
         try:
             async with asyncio.timeout(self._timeout):
                 route = await self._route(WireRequest("GetItem", b"", "", RepeatSafety.READ))
@@ -163,7 +164,7 @@ class Pipeline:
             logger.debug("no connection was warmed up: %s", type(error).__name__)
 
     def statistics(self) -> PipelineStatistics:
-        """Return what the calls have come to so far."""
+        """Return the numbers of the calls so far."""
         return PipelineStatistics(
             calls=self._calls,
             requests=self._requests,
@@ -179,7 +180,7 @@ class Pipeline:
         )
 
     async def aclose(self) -> None:
-        """Close everything that was opened; calls under way end, and later ones are refused."""
+        """Close everything that was opened. Calls under way end, and later ones are refused."""
         self._closed = True
         for pause in self._pauses:
             _end(pause)
@@ -198,7 +199,7 @@ class Pipeline:
     # ── one call ──
 
     async def _attempts(self, call: Call) -> WireResponse:
-        """Send until there is an answer worth returning; raise whatever ends the call otherwise."""
+        """Send until there is an answer to return. Raise the error that ends the call otherwise."""
         request = call.request
         while True:
             route = self._routes.get(request.operation)
@@ -270,7 +271,7 @@ class Pipeline:
         return WireResponse(answer.payload, identity, call.attempts, call.ambiguous, answer.distrust)
 
     def _after_error(self, call: Call, error: TransportError) -> float:
-        """Return the pause before the next attempt, or raise what ends the call."""
+        """Return the pause before the next attempt, or raise the error that ends the call."""
         exchange, call.exchange = call.exchange, None
         request = call.request
         if exchange is not None and exchange.phase is Outcome.NOT_SENT:
@@ -292,7 +293,7 @@ class Pipeline:
         return self._pause(call, error, RetryClass.TRANSIENT)
 
     async def _after_refusal(self, call: Call, answer: Answer, route: Route) -> float:
-        """Return the pause before the next attempt, or raise what ends the call."""
+        """Return the pause before the next attempt, or raise the error that ends the call."""
         call.exchange = None
         request = call.request
         error_class, kind = judge(answer)
@@ -325,7 +326,7 @@ class Pipeline:
         return self._pause(call, error, kind, answer.headers.get("x-amz-retry-after"))
 
     def _pause(self, call: Call, error: MizzleError, kind: RetryClass, retry_after: str | None = None) -> float:
-        """Return the pause before a retry that policy, deadline and quota allow; else raise the error."""
+        """Return the pause before a retry that policy, deadline and quota allow, else raise the error."""
         policy = self._policy
         request = call.request
         retry = call.retries + 1
@@ -333,9 +334,9 @@ class Pipeline:
             raise error
         elapsed = self._loop.time() - call.started
         if kind is RetryClass.IN_PROGRESS:
-            delay = policy.delay_in_progress(retry, self._chance(), elapsed, last=retry + 1 == policy.attempts)
+            delay = policy.delay_in_progress(retry, self._draw(), elapsed, last=retry + 1 == policy.attempts)
         else:
-            delay = policy.delay(retry, kind, self._chance(), retry_after)
+            delay = policy.delay(retry, kind, self._draw(), retry_after)
         if elapsed + delay >= call.timeout or call.expired:
             raise error
         if request.safety is RepeatSafety.TOKEN and request.token_age + elapsed + delay > CLIENT_REQUEST_TOKEN_SECONDS:
@@ -352,7 +353,7 @@ class Pipeline:
         return delay
 
     async def _wait(self, seconds: float) -> None:
-        """Let a pause pass; it ends early when the client is closed."""
+        """Wait for a pause to pass. It ends early when the client is closed."""
         pause: asyncio.Future[None] = self._loop.create_future()
         self._pauses[pause] = None
         timer = self._loop.call_later(seconds, _end, pause)
@@ -420,7 +421,7 @@ class Pipeline:
                 self._routes[name] = route
         return route
 
-    # ── what others hear ──
+    # ── instruments and logs ──
 
     def _observe(self, call: Call, error: BaseException | None, answer: Answer | None = None) -> None:
         request = call.request
@@ -480,7 +481,7 @@ async def open_pipeline(settings: WireSettings) -> Pipeline:
         settings: Everything it needs to know.
 
     Returns:
-        A pipeline for the running loop; close it with `Pipeline.aclose`.
+        A pipeline for the running loop. Close it with `Pipeline.aclose`.
 
     Raises:
         ClientStateError: The AWS configuration or the endpoint cannot be used.

@@ -1,6 +1,6 @@
-"""The retry policy, its quota, and what a failure allows: arithmetic only.
+"""The retry policy, its quota, and the consequences of a failure: arithmetic only.
 
-Nothing here waits, looks at a clock or draws a random number: the pipeline hands in what it drew and measured.
+Nothing here waits, looks at a clock or draws a random number: the pipeline passes its draws and measurements.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RETRY_AFTER_SPAN: Final = 5.0
 """``x-amz-retry-after`` may lengthen a pause by this many seconds, and never shorten it."""
 
 CONTENTION: Final = frozenset({RetryClass.THROTTLED, RetryClass.CONFLICT, RetryClass.IN_PROGRESS})
-"""What is refused for its rate or for another writer: its retries have a quota of the table's own."""
+"""Refusals for the rate or for another writer: their retries have a quota of the table's own."""
 
 CLOCK_SKEW_SECONDS: Final = 240.0
 """The service accepts clocks that are five minutes off: below four, a refused signature is not the clock's fault."""
@@ -77,16 +77,17 @@ class RetryPolicy(Value):
         attempt_timeout: Seconds of silence after which a request is given up, its connection closed and, where it may
             be repeated, sent again on a fresh connection. An operation on a single item has this time, every other one
             three times as much. Half of the time that is left of the call's ``timeout`` is the limit, so that a
-            repetition has a chance; that alone never makes it less than 1 second. Bytes of an answer, and bytes of the
+            repetition can follow. That alone never makes it less than 1 second. Bytes of an answer, and bytes of the
             request that the network takes, end a silence. None waits until the call's own ``timeout``.
         base_delay: Seconds, after failures of the service or the network, and after conflicts with other writers.
         throttled_base_delay: Seconds, after the service refused a request for its rate.
         max_delay: No drawn pause is longer, in seconds.
-        quota: Tokens that all retries of a client share, each of which takes 14. Retries of what was refused for its
-            rate or for another writer take 5, out of as many again for each table and index. Successes give them back.
+        quota: Tokens that all retries of a client share, each of which takes 14. Retries of requests that were refused
+            for their rate or for another writer take 5, out of as many again for each table and index. Successes give
+            them back.
         transaction_span: Seconds from the first attempt after which the last retry of a
             ``TransactionInProgressException`` is sent, so that the service finishes a stuck transaction.
-        randomness: Draws from [0, 1); None means `random.random`.
+        randomness: Draws from [0, 1), or None for `random.random`.
 
     Source:
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -122,7 +123,7 @@ class RetryPolicy(Value):
             time_left: Seconds until the call's deadline.
 
         Returns:
-            Seconds; None where only the deadline ends it.
+            Seconds, or None where only the deadline ends it.
         """
         limit = self.attempt_timeout
         if limit is None:
@@ -133,21 +134,21 @@ class RetryPolicy(Value):
             return limit
         return min(limit, max(SHORTEST_ATTEMPT_SECONDS, time_left / 2))
 
-    def delay(self, retry: int, kind: RetryClass, chance: float, retry_after: str | None = None) -> float:
+    def delay(self, retry: int, kind: RetryClass, random: float, retry_after: str | None = None) -> float:
         """Return the seconds to wait before a retry.
 
         Args:
             retry: 1 for the first retry of the call.
             kind: Why it is retried.
-            chance: A draw from [0, 1).
-            retry_after: The answer's ``x-amz-retry-after``, in milliseconds; what is not a number is ignored.
+            random: A draw from [0, 1).
+            retry_after: The answer's ``x-amz-retry-after``, in milliseconds. Anything but a number is ignored.
 
         Returns:
             Seconds, zero or more.
         """
         base = self.throttled_base_delay if kind in (RetryClass.THROTTLED, RetryClass.IN_PROGRESS) else self.base_delay
         # 2 ** 1000 does not fit a float: no pause needs more doublings than this.
-        drawn = chance * min(base * 2.0 ** min(retry - 1, 64), self.max_delay)
+        drawn = random * min(base * 2.0 ** min(retry - 1, 64), self.max_delay)
         if retry_after is None or not self.max_delay:
             return drawn
         try:
@@ -156,32 +157,32 @@ class RetryPolicy(Value):
             return drawn
         return min(max(asked, drawn), drawn + RETRY_AFTER_SPAN)
 
-    def delay_in_progress(self, retry: int, chance: float, elapsed: float, *, last: bool) -> float:
+    def delay_in_progress(self, retry: int, random: float, elapsed: float, *, last: bool) -> float:
         """Return the seconds to wait for a transaction that is still at work, so that the last retry comes late enough.
 
         The service finishes a stuck transaction inline if a retry comes at least five seconds after the first attempt.
 
         Args:
             retry: 1 for the first retry of the call.
-            chance: A draw from [0, 1).
+            random: A draw from [0, 1).
             elapsed: Seconds since the call began.
             last: Whether no further retry follows.
 
         Returns:
             Seconds, zero or more.
         """
-        drawn = self.delay(retry, RetryClass.IN_PROGRESS, chance)
+        drawn = self.delay(retry, RetryClass.IN_PROGRESS, random)
         if not last:
             return drawn
         # A tenth of the span is jitter: transactions that collided do not come back together.
-        return max(drawn, self.transaction_span * (1 + chance / 10) - elapsed)
+        return max(drawn, self.transaction_span * (1 + random / 10) - elapsed)
 
 
 class RetryQuota:
-    """A bucket of tokens that retries take from; decided synchronously, so it needs no lock.
+    """A bucket of tokens that retries take from. Decisions are synchronous, so it needs no lock.
 
     Attributes:
-        capacity: Tokens at most.
+        capacity: Maximum number of tokens.
         tokens: Tokens left.
     """
 
@@ -192,7 +193,7 @@ class RetryQuota:
         self.tokens: int = capacity
 
     def take(self, cost: int) -> bool:
-        """Take tokens, all or none; tell whether they were there."""
+        """Take tokens, all or none. Return whether they were there."""
         if self.tokens < cost:
             return False
         self.tokens -= cost
@@ -212,7 +213,7 @@ def cost_of(kind: RetryClass) -> int:
 
 
 def judge(answer: Answer) -> tuple[type[ServiceError], RetryClass]:
-    """Say which error an answer is, and what may be done about it: by its code, else by its status.
+    """Return the error of an answer and its retry class: by its code, else by its status.
 
     Args:
         answer: An answer that is not a 200.
@@ -251,12 +252,12 @@ def cancellation_reasons(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def may_repeat(safety: RepeatSafety) -> bool:
-    """Tell whether a request may be sent again although it may have been applied."""
+    """Return whether a request may be sent again although it may have been applied."""
     return safety is not RepeatSafety.UNSAFE
 
 
 def clock_offset(date: str | None, now: float) -> float | None:
-    """Return the seconds by which the service's clock is ahead of ours; None where they agree, or it shows none.
+    """Return the seconds by which the service's clock is ahead of ours, or None where they agree or it shows none.
 
     Args:
         date: The answer's ``Date`` header.

@@ -1,4 +1,4 @@
-"""What opening the I/O stack needs: plain frozen values, gathered by the client."""
+"""The settings of the I/O stack: plain frozen values, gathered by the client."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _TUPLE_LENGTHS = (2, 3)
 
 
 def check_setting(name: str, value: object, kinds: type[Any] | tuple[type[Any], ...], takes: str) -> None:
-    """Refuse a setting of the wrong type; its value is not shown.
+    """Raise TypeError unless a setting has one of its types. Its value is not shown.
 
     Args:
-        name: The setting's.
-        value: What was given.
+        name: The setting's name.
+        value: Its value.
         kinds: The types that it may have.
-        takes: What the message calls them.
+        takes: Their name in the message.
 
     Raises:
         TypeError: It has none of them.
@@ -66,22 +66,22 @@ def check_setting(name: str, value: object, kinds: type[Any] | tuple[type[Any], 
         raise TypeError(f"{name}= takes {takes}, not {type(value).__name__}")
 
 
-def _credentials(given: CredentialsLike | None) -> Credentials | None:
-    if given is None:
+def _credentials(argument: CredentialsLike | None) -> Credentials | None:
+    if argument is None:
         return None
-    check_setting("credentials", given, (Credentials, tuple), _CREDENTIALS)
-    if isinstance(given, Credentials):
-        return given
-    if len(given) not in _TUPLE_LENGTHS:
-        raise TypeError(f"credentials= takes {_CREDENTIALS}, not a tuple of {len(given)}")
-    access_key_id, secret_access_key, *token = given
+    check_setting("credentials", argument, (Credentials, tuple), _CREDENTIALS)
+    if isinstance(argument, Credentials):
+        return argument
+    if len(argument) not in _TUPLE_LENGTHS:
+        raise TypeError(f"credentials= takes {_CREDENTIALS}, not a tuple of {len(argument)}")
+    access_key_id, secret_access_key, *token = argument
     for part in (access_key_id, secret_access_key, *(one for one in token if one is not None)):
         check_setting("credentials", part, str, f"{_CREDENTIALS}, all of them str")
     return Credentials(access_key_id, secret_access_key, *token)
 
 
-def _instruments(given: Instrument | tuple[Instrument, ...] | list[Instrument]) -> tuple[Instrument, ...]:
-    several = tuple(given) if isinstance(given, list | tuple) else (given,)
+def _instruments(argument: Instrument | tuple[Instrument, ...] | list[Instrument]) -> tuple[Instrument, ...]:
+    several = tuple(argument) if isinstance(argument, list | tuple) else (argument,)
     for one in several:
         check_setting("instrument", one, Instrument, "an object with a method call_finished, or several")
     return several
@@ -107,22 +107,22 @@ _TEXT = _is((str, type(None)), "a str")
 
 @frozen(eq=False, repr=False, kw_only=True)
 class WireSettings(Value):
-    """Everything that `mizzle_async.wire.pipeline.open_pipeline` is told.
+    """The arguments of `mizzle_async.wire.pipeline.open_pipeline`.
 
     Attributes:
-        region_name: AWS region; None means what the AWS configuration says.
+        region_name: AWS region, or None for the AWS configuration's.
         profile_name: Profile of the AWS configuration.
         endpoint_url: Where to send everything, instead of the region's own endpoints.
-        credentials: Static credentials; None means the AWS chain.
+        credentials: Static credentials, or None for the AWS chain.
         session: The user's own aiobotocore session.
         pool: Bounds and times of the connection pool.
         timeout: Seconds for a whole call: waiting, connecting, every attempt, every pause, a refresh of credentials.
         retry: How often and when a request is sent again.
         hedge: Whether late reads are sent twice.
-        instrument: Who hears of finished calls.
+        instrument: The instruments that are told of finished calls.
         allow_http: Permit ``http://`` to hosts other than this machine.
-        mfa_prompt: Asks the user for an MFA code; None where there is no user to ask.
-        transport: Carries every exchange in place of pool and session, for tests and simulations; nothing else is
+        mfa_prompt: Asks the user for an MFA code. None where there is no user to ask.
+        transport: Carries every exchange in place of pool and session, for tests and simulations. Nothing else is
             opened.
         wall_clock: Epoch seconds, for signatures.
     """
@@ -143,6 +143,6 @@ class WireSettings(Value):
     wall_clock: Callable[[], float] = time.time
 
     def __attrs_post_init__(self) -> None:
-        """Refuse two answers to one question."""
+        """Raise ValueError for settings that contradict each other."""
         if self.session is not None and self.profile_name is not None:
             raise ValueError("give profile_name= or session=, not both: a session has its profile")

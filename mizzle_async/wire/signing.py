@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for DynamoDB's requests: POST, one path, no query, a handful of headers that hardly change.
 
-What changes once a day (the key), once a second (the date, and all that is hashed before the body) and with every
-request (the body) is kept apart, so that signing a request hashes its body and little else.
+The key changes once a day, the date and all that is hashed before the body once a second, the body with every request.
+They are kept apart, so that signing a request hashes its body and little else.
 
 Source:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -35,7 +35,7 @@ _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class SigningKey:
-    """The day's signing key of one pair of credentials in one region. It keeps the secret, and shows nothing.
+    """The day's signing key of one pair of credentials in one region. Its repr shows neither secret nor token.
 
     Attributes:
         access_key_id: The access key's id.
@@ -76,7 +76,7 @@ class RequestSigner:
 
     Attributes:
         endpoint: Where the requests go.
-        key: What they are signed with.
+        key: Signs them.
     """
 
     __slots__ = (
@@ -118,10 +118,11 @@ class RequestSigner:
             second: The service's time, in whole epoch seconds.
 
         Returns:
-            Names, in lower case, with values, in the order in which they are sent; without ``content-length``.
+            Names, in lower case, with values, in the order in which they are sent, without ``content-length``.
 
         Raises:
-            CredentialsError: The access key, the token or the region holds what HTTP cannot carry; it is not shown.
+            CredentialsError: The access key, the token or the region holds a character that HTTP cannot carry. It is
+                not shown.
         """
         if second != self._second:
             self._turn(second)

@@ -1,6 +1,6 @@
-"""Throttling is remembered for each table and each index alone, so that a hot key of one never slows another.
+"""Remember throttling for each table and each index alone, so that a hot key of one never slows another.
 
-First attempts are never held back; what a throttled table runs out of is its own quota for retries.
+First attempts are never held back. A throttled table runs out of nothing but its own quota for retries.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import Final
 
 from mizzle_async.wire.retry import RetryQuota
 
-MOST_TABLES: Final = 1024
-"""Tables and indexes that are remembered; a client that meets more forgets those that have been quiet for longest."""
+TABLES_LIMIT: Final = 1024
+"""Tables and indexes that are remembered. A client that meets more forgets those that have been quiet for longest."""
 
 
 class ThrottleState:
-    """What is known about one table or index.
+    """The throttling of one table or index.
 
     Attributes:
         quota: Tokens for its throttled retries.
@@ -46,7 +46,7 @@ class ThrottleBook:
         name = table if index is None else f"{table}/{index}"
         state = self._states.pop(name, None) or ThrottleState(self._capacity)
         self._states[name] = state
-        if len(self._states) > MOST_TABLES:
+        if len(self._states) > TABLES_LIMIT:
             del self._states[next(iter(self._states))]
         return state
 

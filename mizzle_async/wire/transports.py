@@ -1,4 +1,4 @@
-"""Which transport carries an endpoint's requests: our own pool, or another through HTTP proxies."""
+"""Choose the transport of an endpoint's requests: our own pool, or another through HTTP proxies."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Transports:
     """
 
     def __init__(self, settings: WireSettings, session: Session) -> None:
-        self._given = settings.transport
+        self._own = settings.transport
         self._session = session
         self._pool = ConnectionPool(settings.pool, tls=session.tls, patient=True)
         self._fallback: FallbackTransport | None = None
 
     def to(self, endpoint: Endpoint) -> Transport:
-        """Return what carries requests to an endpoint."""
-        if self._given is not None:
-            return self._given
+        """Return the transport of an endpoint's requests."""
+        if self._own is not None:
+            return self._own
         if not self._session.is_proxied(endpoint):
             return self._pool
         if self._fallback is None:
@@ -46,9 +46,9 @@ class Transports:
         return self._pool.statistics()
 
     async def aclose(self) -> None:
-        """Close every connection of every transport, a given one included."""
+        """Close every connection of every transport, one of the user's own included."""
         async with AsyncExitStack() as ending:
-            for transport in (self._pool, self._fallback, self._given):
+            for transport in (self._pool, self._fallback, self._own):
                 if transport is not None:
                     ending.push_async_callback(transport.aclose)
 
@@ -59,4 +59,4 @@ class Transports:
             self._fallback.drop()
 
     def __repr__(self) -> str:
-        return repr(self._given or self._fallback or self._pool)
+        return repr(self._own or self._fallback or self._pool)

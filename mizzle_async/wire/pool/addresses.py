@@ -1,6 +1,6 @@
-"""Which addresses a host name stands for: one look-up at a time for each name, and what to do when there is no answer.
+"""Look up the addresses of host names: one look-up at a time for each name, whose answer is remembered briefly.
 
-A look-up is asked for by every connection that is opened, so that a client follows DNS. It knows nothing of
+A look-up is asked for by every connection that is opened, so that a client follows DNS. This module knows nothing of
 connections.
 """
 
@@ -30,7 +30,7 @@ connection."""
 
 
 class _Known:
-    """What is known of one name."""
+    """The addresses of one name, and its last failure."""
 
     __slots__ = ("addresses", "answered_at", "error", "failed_at", "pending")
 
@@ -48,7 +48,7 @@ class Addresses:
     Args:
         time: The clock.
         spawn: Starts a task that the pool owns.
-        resolve: Looks a name up; None asks the operating system.
+        resolve: Looks a name up, or None to ask the operating system.
         generator: Spreads connections over equal addresses.
     """
 
@@ -82,7 +82,7 @@ class Addresses:
         if not self._is_recent(known):
             if known.pending is None:
                 known.pending = self._spawn(self._look_up(host, port, known))
-            # Shielded: the look-up is shared, and one connection that gives up must not take it from the others.
+            # The look-up is shared: one connection that gives up must not take it from the others.
             await asyncio.shield(known.pending)
         addresses = _in_turn(list(known.addresses), self._random)
         if known.error is None:
@@ -101,7 +101,7 @@ class Addresses:
         try:
             addresses = tuple(dict.fromkeys(await self._resolve(host, port)))
             if not addresses:
-                # What an emptied record looks like: the name exists, and has no address.
+                # An emptied record: the name exists, and has no address.
                 raise OSError(socket.EAI_NONAME, "no address")  # noqa: TRY301  (one path for both kinds of failure)
         except (OSError, UnicodeError) as error:
             known.error = error if isinstance(error, OSError) else OSError(socket.EAI_NONAME, "not a host name")

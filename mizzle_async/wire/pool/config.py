@@ -1,4 +1,4 @@
-"""The settings of a connection pool, and what it tells about itself: plain values."""
+"""The settings of a connection pool, and its numbers: plain values."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class PoolConfig(Value):
     its DNS name.
 
     Attributes:
-        max_connections: Open connections to one host at most; further calls wait their turn. One connection carries one
-            request at a time, so at 5 ms a request 128 of them carry 25,000 requests a second, more than one process
-            can make. While an aged connection is being replaced, one more may be open.
+        max_connections: Maximum number of open connections to one host. Further calls wait their turn. One connection
+            carries one request at a time, so at 5 ms a request 128 of them carry 25,000 requests a second, more than
+            one process can make. While an aged connection is being replaced, one more may be open.
         keep_alive: Seconds after which an idle connection is closed. The service closes them itself after about 20
             seconds (90 have been seen as well); being first avoids sending a request on a connection that is being
-            closed, which for a write that must not be repeated would end in `OutcomeUnknownError`.
+            closed. For a write that must not be repeated that would end in `OutcomeUnknownError`.
         max_age: Seconds after which a connection is replaced, so that a busy client follows DNS, and leaves hosts that
             are taken out of it. Each connection draws its own age between 80 % and 100 % of this, so that they are not
             replaced all at once. The replacement is opened first; if that fails, the old connection stays.
         warm_up: Connections to open when the client opens, so that the first calls find DNS, TCP and TLS done. Set it
-            to the number of calls you expect at once; 0 opens each when it is first needed.
+            to the number of calls you expect at once. With 0 each is opened when it is first needed.
         connect_timeout: Seconds for DNS, TCP and TLS together. 3.1 seconds let a lost SYN be sent twice more (after 1
             and 3 seconds). The call's own ``timeout`` applies as well.
-        wait_timeout: Seconds that a call may wait for a connection before `PoolTimeoutError`; None waits as long as the
+        wait_timeout: Seconds that a call may wait for a connection before `PoolTimeoutError`. None waits as long as the
             call's ``timeout``.
     """
 
@@ -71,7 +71,7 @@ class HostStatistics(Value):
         replaced: Connections replaced for their age, since the beginning.
         silent: Connections closed because no byte of an answer came for too long, since the beginning.
         waited: Calls that had to wait for a connection, since the beginning.
-        waited_seconds: What they waited, all together.
+        waited_seconds: Seconds that they waited, all together.
     """
 
     host: str

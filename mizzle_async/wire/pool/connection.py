@@ -1,7 +1,7 @@
 """One HTTP/1.1 keep-alive connection that carries one exchange at a time.
 
-It counts and checks, and knows at any moment whether its request was sent. It does not know why a request is made, who
-waits for a connection, or what a deadline is. A call that gives up closes its connection: one that has sent a request
+It knows at any moment whether its request was sent. It does not know why a request is made, which calls wait for a
+connection, or when a deadline is. A call that gives up closes its connection: one that has sent a request
 and not read its whole answer would give that answer to the next caller.
 """
 
@@ -28,20 +28,20 @@ class Connection(asyncio.BufferedProtocol):
     Args:
         loop: The event loop it lives on.
         on_lost: Called once, when its socket is closed for any reason.
-        max_answer_bytes: The largest answer that is believed, of any operation; each exchange has a limit of its own.
+        max_answer_bytes: The largest answer that is believed, of any operation. Each exchange has a limit of its own.
         receive_buffer: Where the socket's bytes are read into. All connections of one loop may share it, because they
             are consumed before the read returns.
 
     Attributes:
         is_open: Whether a request may be sent on it.
-        reusable: Whether it may carry another exchange after the last one; its holder may take that back.
+        reusable: Whether it may carry another exchange after the last one. Its holder may take that back.
         served: How many requests were sent on it.
         address: The server's address, empty until it is connected.
-        idle_since: When it was last given back, in loop time; kept by the pool.
-        patience: Seconds of silence that its exchange allows; kept by the pool.
-        retire_at: When it should be replaced, in loop time; kept by the pool.
-        retired: Whether it has been replaced, and is closed when given back; kept by the pool.
-        silent_since: When it was taken, or last made progress, in loop time; the pool sets the former.
+        idle_since: When it was last given back, in loop time. Kept by the pool.
+        patience: Seconds of silence that its exchange allows. Kept by the pool.
+        retire_at: When it should be replaced, in loop time. Kept by the pool.
+        retired: Whether it is closed when given back, because it was replaced or is not trusted.
+        silent_since: When it was taken, as the pool sets it, or last made progress, in loop time.
     """
 
     __slots__ = (
@@ -105,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
         A caller that stops waiting for that future, or does not believe the answer, must `abort` the connection.
 
         Args:
-            exchange: The request; its ``phase`` and ``stale`` are kept right from here on.
+            exchange: The request. Its ``phase`` and ``stale`` are kept right from here on.
 
         Returns:
             The future of the answer. It fails with a `TransportError` whose ``outcome`` says whether the request may
@@ -171,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
     def is_silent(self, now: float) -> bool:
         """Return whether nothing has moved on a connection whose patience has passed.
 
-        A request that is still leaving is not silence: what the socket took since the last look counts as progress.
+        A request that is still leaving is not silence: bytes that the socket took since the last look are progress.
 
         Args:
             now: The loop's time.
@@ -254,7 +254,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End: the socket is closed. A call that waits for an answer fails with what is known about its request."""
+        """End: the socket is closed. A call that waits for an answer fails, and learns whether its request was sent."""
         self.is_open = False
         self._transport = None
         if self._waiter is not None:
@@ -273,7 +273,7 @@ class Connection(asyncio.BufferedProtocol):
     # ── reading ──
 
     def _read_unusual(self, data: bytes) -> None:
-        """Read what is not one whole answer with the usual head."""
+        """Read an answer in pieces, or with another head than usual."""
         reader = self._reader
         if reader is None:
             reader = self._reader = AnswerReader()
@@ -290,7 +290,7 @@ class Connection(asyncio.BufferedProtocol):
         self._answer(answer, keeps_alive=reader.keeps_alive)
 
     def _answer(self, answer: RawAnswer, *, keeps_alive: bool) -> None:
-        """Hand a whole answer to the call that waits for it; close a connection that cannot be used again."""
+        """Hand a whole answer to the call that waits for it. Close a connection that cannot be used again."""
         waiter, transport = self._waiter, self._transport
         self._exchange = self._waiter = None
         self.reusable = keeps_alive and transport is not None and not transport.get_write_buffer_size()
@@ -322,7 +322,7 @@ class Connection(asyncio.BufferedProtocol):
 def has_unread_bytes(descriptor: int) -> bool:
     """Return whether a socket has bytes, or its end, to read.
 
-    ``select.poll`` takes any number of descriptor and is not there on every system; ``select.select`` is.
+    ``select.poll`` takes any number of descriptor. Where a system lacks it, ``select.select`` is there.
     """
     if hasattr(select, "poll"):
         poll = select.poll()
@@ -336,7 +336,7 @@ def encode_request(exchange: Exchange) -> bytes:
     """Return the request's bytes, head and body in one piece: one write, and for a small request one packet.
 
     Raises:
-        TransportError: A header holds a line break, or a character that HTTP cannot carry; it is not shown.
+        TransportError: A header holds a line break, or a character that HTTP cannot carry. It is not shown.
     """
     body = exchange.body
     headers = exchange.headers

@@ -1,15 +1,15 @@
-"""The connections to one host: who gets which, how many, and for how long.
+"""The connections to one host: which call gets which, how many there are, and for how long.
 
-A state machine without ``await`` in its decisions: every event (a call wants a connection, gives it back, gives up; one
-is opened, lost, too old) is one plain function that leaves the state whole. Opening is asked for through a callback,
-closing is immediate.
+A state machine without ``await`` in its decisions. Every event is one plain function that leaves the state whole: a
+call wants a connection, gives it back or gives up, a connection is opened, lost or too old. Opening is asked for
+through a callback, closing is immediate.
 
 Invariants, checked by a state machine of Hypothesis:
 
-- a connection is idle, or held by exactly one call, or handed to exactly one waiter, or closed;
-- while a connection is idle, no call waits that could use it;
-- open and opening connections never exceed ``max_connections``, but for one replacement;
-- while calls wait, a connection is being opened, or one in use will come back, or a pause after a failure is running.
+- A connection is idle, or held by exactly one call, or handed to exactly one waiter, or closed.
+- While a connection is idle, no call waits that could use it.
+- Open and opening connections never exceed ``max_connections``, but for one replacement.
+- While calls wait, a connection is being opened, or one in use will come back, or a pause after a failure is running.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from mizzle_async.wire.pool.sweeper import Sweeper
 
 STALE_CHECK_SECONDS: Final = 0.01
 """A connection that was idle for longer is asked whether its end has come, just before it is used. The loop sees an end
-at its next turn anyway; only one that was kept busy, or frozen, since its last turn can have missed it. Asking costs a
-system call."""
+at its next turn anyway. Only a loop that was kept busy, or frozen, since its last turn can have missed it. Asking costs
+a system call."""
 
 YOUNGEST_AGE: Final = 0.8
 """A connection's age limit is drawn between this share of ``max_age`` and all of it."""
 
 OPENING_PAUSE_SECONDS: Final = 0.1
 LONGEST_OPENING_PAUSE_SECONDS: Final = 5.0
-"""After a failure to open, none is tried for 0.1, 0.2, 0.4 … 5 s, as long as other connections are there to serve who
-waits."""
+"""After a failure to open, none is tried for 0.1, 0.2, 0.4 … 5 s, as long as other connections are there to serve the
+calls that wait."""
 
 Waiter = asyncio.Future[Connection]
 
@@ -60,8 +60,8 @@ class HostPool:
     Args:
         endpoint: The host.
         config: The settings.
-        loop: Its loop, whose clock it uses.
-        open_connection: Starts to open a connection; exactly one of `opened` and `failed` is called later, never before
+        loop: Its event loop, whose clock it uses.
+        open_connection: Starts to open a connection. Exactly one of `opened` and `failed` is called later, never before
             it returns.
         generator: Draws ages and pauses.
         patient: Whether calls wait, as long as they like, for an address that refuses connections. Otherwise each
@@ -112,7 +112,7 @@ class HostPool:
     # ── a call ──
 
     def take(self) -> Connection | None:
-        """Take the connection that was used last; None where the call has to `wait`."""
+        """Take the connection that was used last, or return None where the call has to `wait`."""
         idle = self._idle
         while idle:
             connection = idle.pop()
@@ -166,19 +166,19 @@ class HostPool:
         if self._closed or connection.retired or not connection.reusable or not connection.is_open:
             self._release_at_end(connection)
         elif len(self._fresh_waiters) > self._opening:
-            # Every place is taken, and whoever waits needs a connection of its own: this one makes room.
+            # Every place is taken, and a call waits for a connection of its own: this one makes room.
             self.discard(connection)
         else:
             self._hand_over(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Give a connection back after anything else than a whole answer: it is closed."""
+        """Close a connection that is given back without a whole answer."""
         self._close(connection)
         self._grow()
         self._report()
 
     async def _accept(self, queue: OrderedDict[Waiter, None], *, first: bool) -> Connection:
-        """Stand in the queue once, and take what is handed over."""
+        """Stand in the queue once, and take the connection that is handed over."""
         if self._closed:
             raise _closed_error()
         waiter: Waiter = self._loop.create_future()
@@ -226,7 +226,7 @@ class HostPool:
 
     @property
     def obstacle(self) -> TransportError | None:
-        """Why no connection can be opened at the moment; None where one can."""
+        """Why no connection can be opened at the moment, or None where one can."""
         return self._reconnects.obstacle
 
     # ── opening ──
@@ -317,7 +317,7 @@ class HostPool:
             room -= 1
 
     def _opening_pause(self) -> float:
-        """Return the seconds until the next connection may be opened: zero or less where it may be now."""
+        """Return the seconds until the next connection may be opened. It may be now where they are not positive."""
         now = self._loop.time()
         if self.obstacle is not None:
             return self._reconnects.pause(now)
@@ -333,14 +333,14 @@ class HostPool:
         self._open_connection(self, Purpose.DEMAND)
 
     def _leave_opening(self, purpose: Purpose) -> Connection | None:
-        """Count one opening less; return the connection that was to be replaced, if one was."""
+        """Count one opening less. Return the connection that was to be replaced, if one was."""
         if purpose is Purpose.DEMAND:
             self._opening -= 1
             return None
         return self._sweeper.take_replaced()
 
     def _begin_replacing(self) -> bool:
-        """Begin to open a replacement; return False where there is no room for it."""
+        """Begin to open a replacement. Return False where there is no room for it."""
         if len(self._connections) + self._opening > self._config.max_connections:
             # One that was replaced is still busy: there is room for one beyond the limit, not for more.
             return False
@@ -348,7 +348,7 @@ class HostPool:
         return True
 
     def _retire(self, old: Connection) -> bool:
-        """Let a replaced connection go: at once if it is idle, else when it comes back. False if it is gone."""
+        """Close a replaced connection: now if it is idle, else when it comes back. Return False if it is gone."""
         if old not in self._connections:
             return False
         self._counts["replaced"] += 1
@@ -402,7 +402,7 @@ class HostPool:
         self._report()
 
     def close(self) -> asyncio.Future[None]:
-        """Close every connection, and fail whoever holds or awaits one; return the future of the last socket's end."""
+        """Close every connection, fail every call that holds or awaits one, and return the last socket's future end."""
         self._closed = True
         if self._retry is not None:
             self._retry.cancel()
@@ -439,7 +439,7 @@ class HostPool:
             connection.abort(reason)
 
     def _report(self) -> None:
-        """Tell whoever closes the pool of the last socket's end."""
+        """Tell the closing of the pool that the last socket has ended."""
         if self._emptied is not None and not self._emptied.done() and not self._connections and not self._closing:
             self._emptied.set_result(None)
 
@@ -455,7 +455,7 @@ class HostPool:
                 self._idle.remove(sibling)
                 self._close(sibling)
 
-    # ── telling ──
+    # ── numbers ──
 
     def statistics(self) -> HostStatistics:
         """Return the numbers of this moment."""

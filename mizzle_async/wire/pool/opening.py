@@ -1,6 +1,6 @@
 """Open one connection to a host: look it up, try its addresses, establish TLS, within one time limit.
 
-Every foreign error ends here: what leaves is a `TransportError` that says that nothing was sent, and what to look at.
+Every foreign error ends here, and leaves as a `TransportError`: nothing was sent, and its text says where to look.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Opener:
     Args:
         loop: The loop they live on.
         addresses: Looks host names up.
-        tls: Gives the TLS context; called once, when it is first needed.
+        tls: Returns the TLS context. Called once, when it is first needed.
         connect_timeout: Seconds for everything.
         max_answer_bytes: The largest answer that its connections believe.
     """
@@ -70,8 +70,8 @@ class Opener:
                 where the certificate proves who answers.
 
         Raises:
-            UnreachableError: It could not be opened, for a reason that may pass; nothing was sent.
-            TransportError: It could not be opened for another reason; nothing was sent.
+            UnreachableError: It could not be opened, for a reason that may pass. Nothing was sent.
+            TransportError: It could not be opened for another reason. Nothing was sent.
         """
         error_class: type[TransportError] = TransportError
         try:
@@ -139,7 +139,7 @@ def _limit_silence(transport: asyncio.BaseTransport) -> None:
 
 
 async def _first(addresses: Sequence[str], connect: Callable[[str], Awaitable[Connection]]) -> Connection:
-    """Try addresses one after another, the next one beside the last if that takes long; the first to connect wins."""
+    """Try addresses one after another, the next one beside the last if that takes long. The first to connect wins."""
     if len(addresses) == 1:
         return await connect(addresses[0])
     left = list(addresses)
@@ -165,7 +165,7 @@ async def _first(addresses: Sequence[str], connect: Callable[[str], Awaitable[Co
 
 
 async def _abandon(attempts: Sequence[asyncio.Future[Connection]], winner: Connection | None) -> None:
-    """Cancel the attempts that lost, and close what they may have opened all the same."""
+    """Cancel the attempts that lost, and close connections that they have opened all the same."""
     for attempt in attempts:
         attempt.add_done_callback(partial(_close_unless, winner))
         attempt.cancel()

@@ -1,8 +1,8 @@
 """The connection pool: our transport to the service.
 
 One set of connections for each host, on one event loop, in one process. It carries exchanges and never repeats one:
-what may be repeated is for the layer above to judge. A call that is cancelled while it waits gives its place, or the
-connection it was just handed, to the next; one that is cancelled later closes its connection.
+the layer above judges which may be. A call that is cancelled while it waits gives its place, or the connection it was
+just handed, to the next. One that is cancelled later closes its connection.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mizzle_async.wire.pool.tls import make_tls_context
 AnswerT = TypeVar("AnswerT")
 TaskT = TypeVar("TaskT")
 Check: TypeAlias = Callable[[int, Mapping[str, str], bytes], AnswerT]
-"""Judges a whole answer (status, lower-case headers, body): returns what the caller gets, or raises."""
+"""Judges a whole answer (status, lower-case headers, body): returns the caller's result, or raises."""
 
 _TOO_LARGE = 413
 _FIRST_SERVER_ERROR = 500
@@ -47,9 +47,9 @@ class ConnectionPool:
 
     Args:
         config: The settings.
-        tls: Gives the TLS context, once, when the first ``https`` connection is opened.
-        resolve: Looks host names up; None asks the operating system.
-        generator: Draws ages and spreads addresses; given by tests that want to know them.
+        tls: Returns the TLS context. Called once, when the first ``https`` connection is opened.
+        resolve: Looks host names up, or None to ask the operating system.
+        generator: Draws ages and spreads addresses. Tests pass one that they know.
         max_answer_bytes: The largest answer that is believed.
         patient: Whether an exchange waits, until it is cancelled, for a host that refuses connections. Otherwise it
             fails.
@@ -83,13 +83,13 @@ class ConnectionPool:
         """Carry one exchange to the service and back, its answer checked before the connection is used again.
 
         Args:
-            exchange: What to send; its ``phase`` and ``stale`` are kept right.
+            exchange: The request. Its ``phase`` and ``stale`` are kept right.
 
         Returns:
             The answer: of success, or of an error of the service.
 
         Raises:
-            TransportError: No trustworthy answer came; its ``outcome`` says whether the request may have been applied.
+            TransportError: No trustworthy answer came. Its ``outcome`` says whether the request may have been applied.
             PoolTimeoutError: No connection became free in time.
             ClientStateError: The pool is closed, or belongs to another event loop or process.
         """
@@ -97,11 +97,11 @@ class ConnectionPool:
         return self.carry(exchange, check_answer if parse is None else partial(check_answer, parse=parse))
 
     async def carry(self, exchange: Exchange, check: Check[AnswerT]) -> AnswerT:
-        """Carry one exchange whose answer is judged by another check; see `exchange`.
+        """Carry one exchange whose answer is judged by another check. See `exchange`.
 
         Args:
-            exchange: What to send.
-            check: Is given status, lower-case headers and body, and returns what this returns.
+            exchange: The request.
+            check: Judges status, lower-case headers and body. Its result is returned.
         """
         host = self._hosts.get(exchange.endpoint)
         home = self._home
@@ -125,8 +125,8 @@ class ConnectionPool:
             raise
         exchange.phase = Outcome.ANSWERED
         if status == _TOO_LARGE or (status >= _FIRST_SERVER_ERROR and not _is_throttling(answer)):
-            # Whoever answers so may go on doing so: the next call gets another connection, and perhaps another host.
-            # And whoever finds a request too large need not have read it all.
+            # A host that answers so may go on doing so: the next call gets another connection, and perhaps another
+            # host. And one that finds a request too large need not have read it all.
             connection.reusable = False
         if isinstance(answer, Answer):
             # The object is this call's own: its class is frozen for everything else.
@@ -137,7 +137,7 @@ class ConnectionPool:
     async def warm_up(self, endpoint: Endpoint) -> None:
         """Open the connections that the settings ask for, so that the first calls find them.
 
-        A failure is not raised here: the first call will meet it, and say what is wrong.
+        A failure is not raised here: the first call will meet it, and say the reason.
 
         Args:
             endpoint: The host.
@@ -148,7 +148,7 @@ class ConnectionPool:
         if started := [task for task in self._tasks if task not in before]:
             await asyncio.wait(started)
 
-    # ── telling ──
+    # ── numbers ──
 
     def statistics(self) -> PoolStatistics:
         """Return the numbers of this moment."""
@@ -163,7 +163,7 @@ class ConnectionPool:
     # ── ending ──
 
     async def aclose(self) -> None:
-        """Close every connection; leave no socket, task or timer behind. May be called again.
+        """Close every connection, and leave no socket, task or timer behind. May be called again.
 
         Calls that are under way fail: with `ClientStateError` where they wait for a connection, with `TransportError`
         where their request was sent.
@@ -245,7 +245,7 @@ class ConnectionPool:
 
 
 async def _wait(host: HostPool, exchange: Exchange) -> Connection:
-    """Wait for a connection; where the call's time is up meanwhile, leave the reason with the exchange."""
+    """Wait for a connection. Where the call's time is up meanwhile, leave the reason with the exchange."""
     try:
         return await host.wait(fresh=exchange.fresh)
     except asyncio.CancelledError:
@@ -254,7 +254,7 @@ async def _wait(host: HostPool, exchange: Exchange) -> Connection:
 
 
 def _settle(host: HostPool, purpose: Purpose, task: asyncio.Task[Connection]) -> None:
-    """Tell the host what became of opening a connection."""
+    """Tell the host the result of opening a connection."""
     if task.cancelled():
         host.failed(ClientStateError("the client was closed while a connection was being opened"), purpose)
         return

@@ -48,7 +48,7 @@ class UnreachableError(TransportError):
 
 
 def may_pass(error: OSError) -> bool:
-    """Return whether a failure to connect is one of those that pass: a restart, a full table, a network that is down.
+    """Return whether a failure to connect is one that passes: a restart, a full table, a network that is down.
 
     Args:
         error: The operating system's error.
@@ -63,7 +63,7 @@ class Reconnects:
         generator: Draws the jitter.
 
     Attributes:
-        obstacle: The last failure; None while the address can be reached.
+        obstacle: The last failure, or None while the address can be reached.
     """
 
     __slots__ = ("_failures", "_next_try", "_random", "obstacle")
@@ -75,7 +75,7 @@ class Reconnects:
         self.obstacle: TransportError | None = None
 
     def failed(self, error: TransportError, now: float) -> None:
-        """Count a failure; those of connections that were tried at once count as one.
+        """Count a failure. Those of connections that were tried together count as one.
 
         Args:
             error: The failure.
@@ -95,7 +95,7 @@ class Reconnects:
         self.obstacle = None
 
     def pause(self, now: float) -> float:
-        """Return the seconds until the address may be tried again: zero or less where it may be now."""
+        """Return the seconds until the address may be tried again. It may be now where they are not positive."""
         return self._next_try - now
 
     def __repr__(self) -> str:

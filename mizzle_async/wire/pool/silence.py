@@ -1,8 +1,8 @@
 """Find connections that say nothing: with one timer for a host, and nothing to do for an exchange that is answered.
 
 A request on a connection that a router or a load balancer has forgotten, or whose host has died, is answered by
-silence: no error ever comes. This module knows when an exchange has waited long enough; it does not know what becomes
-of it then.
+silence: no error ever comes. This module knows when an exchange has waited long enough. Its host decides about the
+connection then.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SilenceWatch:
         give_up: Called with each connection that has been silent for longer than its exchange allows.
 
     Attributes:
-        due: When the timer fires, in loop time; infinity where none is set.
+        due: When the timer fires, in loop time. Infinity where none is set.
     """
 
     __slots__ = ("_connections", "_give_up", "_loop", "_timer", "due")

@@ -1,6 +1,6 @@
 """Find connections that were idle for too long, or are too old, with one timer for a host.
 
-It knows when something is due; opening and closing are its host's.
+It knows when something is due. Opening and closing are its host's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Sweeper:
         replace: Begins to open a replacement. Returns False where there is no room for it.
 
     Attributes:
-        replacing: The connection whose replacement is being opened; None where none is.
+        replacing: The connection whose replacement is being opened, or None.
     """
 
     __slots__ = (

@@ -69,7 +69,7 @@ def make_tls_context(ca_bundle: str | None = None, *, spare: Callable[[], str] |
 
 
 def distrust(error: ssl.SSLCertVerificationError, context: ssl.SSLContext | None) -> str:
-    """Say why a certificate was refused; where its authority is unknown, by which trust store, and what to do.
+    """Return why a certificate was refused. Where its authority is unknown, name the trust store and the remedy.
 
     Args:
         error: The refusal.

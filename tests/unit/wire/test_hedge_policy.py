@@ -2,7 +2,7 @@
 
 import pytest
 
-from mizzle_async.wire.hedge_policy import FEWEST_SAMPLES, MOST_SAVED, SAMPLES, HedgePolicy, HedgeState
+from mizzle_async.wire.hedge_policy import MINIMUM_SAMPLES, SAMPLES, SAVED_LIMIT, HedgePolicy, HedgeState
 
 
 def test_a_fixed_time_is_late_from_the_first_read():
@@ -17,7 +17,7 @@ def test_a_percentile_needs_history():
     """Nothing is late before 64 reads of that operation are known."""
     state = HedgeState(HedgePolicy())
     assert state.late_after("GetItem") is None
-    for number in range(FEWEST_SAMPLES):
+    for number in range(MINIMUM_SAMPLES):
         assert state.late_after("GetItem") is None
         state.record("GetItem", number / 1000)
     assert state.late_after("GetItem") == 0.060
@@ -47,7 +47,7 @@ def test_saved_hedges_are_bounded():
     state = HedgeState(HedgePolicy(after=0.0, budget=1.0))
     for _ in range(1000):
         state.begin()
-    assert sum(state.spend() for _ in range(100)) == MOST_SAVED
+    assert sum(state.spend() for _ in range(100)) == SAVED_LIMIT
 
 
 def test_two_answers_to_one_question_are_refused():

@@ -1,6 +1,6 @@
 """Throttling is each table's own affair."""
 
-from mizzle_async.wire.throttles import MOST_TABLES, ThrottleBook
+from mizzle_async.wire.throttles import TABLES_LIMIT, ThrottleBook
 
 
 def test_tables_and_indexes_have_quotas_of_their_own():
@@ -38,9 +38,9 @@ def test_the_quietest_tables_are_forgotten_first():
     """A client that meets thousands of tables remembers the last thousand."""
     book = ThrottleBook(10)
     first = book.of("first", None)
-    for number in range(MOST_TABLES - 1):
+    for number in range(TABLES_LIMIT - 1):
         book.of(str(number), None)
     assert book.of("first", None) is first
     book.of("another", None)
-    assert len(book) == MOST_TABLES
+    assert len(book) == TABLES_LIMIT
     assert book.of("first", None) is first
