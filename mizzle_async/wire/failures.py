@@ -37,7 +37,6 @@ def request_id(headers: Mapping[str, str]) -> str:
     return headers.get("x-amzn-requestid", "")
 
 
-<<<<<<< HEAD
 def service_error(
     error: type[ServiceError],
     answer: Answer,
@@ -46,10 +45,6 @@ def service_error(
     credentials: Credentials | None = None,
 ) -> ServiceError:
     """Build the error of a service's answer.
-=======
-def service_error(error: type[ServiceError], answer: Answer, request: WireRequest, attempts: int) -> ServiceError:
-    """Build the error of the service's answer.
->>>>>>> 963ee9b (Prose of the wire: plain technical English)
 
     Args:
         error: Its class.

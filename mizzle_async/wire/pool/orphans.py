@@ -22,6 +22,6 @@ def discard(transport: asyncio.BaseTransport) -> None:
     plain = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
     end: Any = getattr(plain, "_call_connection_lost", None)
     if end is not None:
-        # What the loop would have called next. It closes the socket whatever the protocol does.
+        # The loop would have called it next. It closes the socket, even where the protocol fails.
         with contextlib.suppress(RuntimeError):
             end(None)
