@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from mizzle_async.errors import CorruptResponseError
@@ -81,30 +81,35 @@ def check_items(items: Iterable[Any], record: type[Any] | None) -> None:
         items: What the answer lists.
         record: The class of items that were read into records, and so are checked.
     """
-    if type(items) is not list or not {dict, record}.issuperset(map(type, items)):
+    if type(items) is not list:
+        raise mismatch("it lists something else than items")
+    # Items are records all of them, or none.
+    if items and type(items[0]) is not record and set(map(type, items)) != {dict}:
         raise mismatch("it lists something else than items")
 
 
-def key_identity(key: Any) -> Hashable:
-    """Return the identity of a key that was answered, or of a part of one.
+def check_is_key(key: Any) -> None:
+    """Refuse what was answered for a key, or for a part of one, and is none.
 
     Raises:
-        CorruptResponseError: It is no key: a value is neither text, nor a number, nor bytes.
+        CorruptResponseError: A value is neither text, nor a number, nor bytes.
     """
     try:
         for value in key.values():
             ((tag, payload),) = value.items()
-            _check_key_value(tag, payload)
-        return canonical_key(key)
+            if tag != "S" or type(payload) is not str or not payload:
+                _check_key_value(tag, payload)
     except Exception as error:
         raise mismatch("what stands for a key is none") from error
 
 
 def _check_key_value(tag: str, payload: Any) -> None:
-    if tag not in {"S", "N", "B"} or type(payload) is not str or not payload:
+    if tag not in {"N", "B"} or type(payload) is not str or not payload:
         raise TypeError
     if tag == "B":
         b64decode(payload, validate=True)
+    else:
+        canonical_key({"": {tag: payload}})  # raises for what is no number
 
 
 def key_in(item: Item, names: Iterable[str]) -> Item:
@@ -121,7 +126,7 @@ def key_in(item: Item, names: Iterable[str]) -> Item:
         key = {name: item[name] for name in names}
     except KeyError as error:
         raise mismatch("an item lacks a part of its key") from error
-    key_identity(key)
+    check_is_key(key)
     return key
 
 
@@ -134,8 +139,8 @@ def check_position(last: Any, start: Item | None) -> None:
     """
     if not last:
         return
-    identity = key_identity(last)
-    if start is not None and identity == canonical_key(start):
+    check_is_key(last)
+    if start is not None and (last == start or canonical_key(last) == canonical_key(start)):
         raise mismatch("the same last key was answered twice, so that reading would never end")
 
 

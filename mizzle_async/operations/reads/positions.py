@@ -7,7 +7,7 @@ from typing import Any
 
 from mizzle_async.errors import CorruptResponseError, InvalidCursorError
 from mizzle_async.marshalling import EntityCodec
-from mizzle_async.operations.answers import check_key, equalities, key_identity
+from mizzle_async.operations.answers import check_is_key, check_key, equalities
 from mizzle_async.types import Item, WirePayload
 
 
@@ -28,7 +28,7 @@ def check_start_key(key: Item, names: Collection[str], codec: EntityCodec[Any], 
         raise InvalidCursorError("this cursor belongs to another query")
     shapes = ((codec.shape_of(name), tag) for name, value in key.items() for tag in value)
     try:
-        key_identity(key)
+        check_is_key(key)
         fits = all(shape is None or tag in shape.tags for shape, tag in shapes)
         for name, value in [] if queried is None else equalities(queried):
             check_key({name: value}, {name: key.get(name, value)})
