@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
-from mizzle_async.types import RepeatSafety, WireRequest, WireResponse
+from mizzle_async.types import ParseAnswer, RepeatSafety, WireRequest, WireResponse
 from mizzle_async.values import Value
 
 _READS: Final = ("Describe", "List", "Get")
@@ -29,11 +29,15 @@ class ControlCall(Value):
         send: Sends the request that aiobotocore made.
         table: The table that it is about.
         timeout: Seconds for the whole call. None means the client's.
+        parse: Reads the JSON of the answer, and checks its shape; None for orjson alone.
+        answers: The answer, once it has come: errors from then on are about it.
     """
 
     send: Callable[[WireRequest], Awaitable[WireResponse]]
     table: str
     timeout: float | None
+    parse: ParseAnswer | None = None
+    answers: list[WireResponse] = field(factory=list)
 
 
 control_call: ContextVar[ControlCall] = ContextVar("mizzle_async_control_call")
@@ -93,8 +97,10 @@ class HttpSessionAdapter:
                 table=call.table,
                 safety=control_safety(operation),
                 timeout=call.timeout,
+                parse=call.parse,
             )
         )
+        call.answers.append(response)
         headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": response.request_id}
         return AioAWSResponse(request.url, 200, headers, _Content(orjson.dumps(response.payload)))
 

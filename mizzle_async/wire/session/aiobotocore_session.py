@@ -7,9 +7,13 @@ import logging
 import os
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
-from mizzle_async.errors import ClientStateError, ValidationError
+from attrs import evolve
+
+from mizzle_async.errors import ClientStateError, CorruptResponseError, MizzleError, ValidationError
+from mizzle_async.types import Outcome, WireResponse
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session.adapter import ControlCall, control_call
 from mizzle_async.wire.session.clients import configuration_error, make_client, prepare
@@ -18,6 +22,7 @@ from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments,
 from mizzle_async.wire.session.environment import unused_settings
 from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.proxies import proxy_for
+from mizzle_async.wire.session.shapes import parse_answer
 from mizzle_async.wire.session.sources import AiobotocoreSource
 from mizzle_async.wire.session.trust import endpoint_tls, proxy_tls
 from mizzle_async.wire.settings import WireSettings
@@ -108,12 +113,19 @@ class AiobotocoreSession:
         method = getattr(self._client, xform_name(operation), None)
         if method is None:
             raise _unknown_operation(operation, call.table)
-        token = control_call.set(call)
+        shape = self._client.meta.service_model.operation_model(operation).output_shape
+        sent = evolve(call, parse=partial(parse_answer, operation, shape), answers=[])
+        token = control_call.set(sent)
         try:
             parsed: dict[str, Any] = await method(**parameters)
-        except BotoCoreError as error:
-            # Nothing was sent: from the sending on, errors are our own, which pass unchanged.
-            raise ValidationError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
+        except MizzleError:
+            raise
+        except Exception as error:
+            if sent.answers:
+                raise _unreadable(operation, call.table, sent.answers[-1], error) from error
+            if isinstance(error, BotoCoreError):  # nothing was sent
+                raise ValidationError(f"aiobotocore: {error}", operation=operation, table=call.table) from error
+            raise
         finally:
             control_call.reset(token)
         parsed.pop("ResponseMetadata", None)
@@ -173,3 +185,17 @@ def _leave_unsigned(**_: Any) -> Any:
     from botocore import UNSIGNED
 
     return UNSIGNED
+
+
+def _unreadable(operation: str, table: str, response: WireResponse, error: Exception) -> CorruptResponseError:
+    """Return the error of an answer that botocore cannot parse; its connection is closed."""
+    if response.distrust is not None:
+        response.distrust()
+    return CorruptResponseError(
+        f"corrupt answer: {operation} cannot be read ({type(error).__name__})",
+        outcome=Outcome.UNKNOWN,
+        operation=operation,
+        table=table,
+        attempts=response.attempts,
+        request_id=response.request_id or None,
+    )
