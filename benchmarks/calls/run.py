@@ -26,7 +26,7 @@ from harness.processes import Client, Server
 
 OURS = "mizzle_async, model"
 LEADING = (OURS, "floor: bare protocol", "dynamoxy, model", "aiodynamo", "aiobotocore + TypeDeserializer")
-BASELINES = ("aiobotocore + TypeDeserializer", "dynamoxy, model", "floor: bare protocol")
+BASELINES = ("floor: bare protocol", "dynamoxy, model", "aiobotocore + TypeDeserializer")
 
 
 def report(text: str) -> None:
@@ -103,28 +103,35 @@ def run_case(chosen: list[Contestant], given: argparse.Namespace, *, tls: bool, 
 
 
 def table(case: dict[str, Any]) -> str:
-    """Lay one case out for reading: microseconds of CPU for one operation, and ours as ratios."""
+    """Lay one case out for reading: a row for each verb, CPU of the process and, in brackets, of the loop's thread."""
     lines = []
     for concurrency, operations in case["results"].items():
         names = list(dict.fromkeys(name for measured in operations.values() for name in measured))
-        lines += [
-            f"\n{'TLS' if case['tls'] else 'plain'}, {case['loop']}, concurrency {concurrency}: CPU µs per operation",
-            "",
-        ]
-        lines.append(f"{'':34}" + "".join(f"{operation:>13}" for operation in operations))
-        for name in names:
-            figures = (measured.get(name, {}).get("cpu_us") for measured in operations.values())
-            lines.append(
-                f"{name:34}" + "".join(f"{figure:13.1f}" if figure else f"{'fails':>13}" for figure in figures)
-            )
-        for baseline in BASELINES:
-            ratios = []
-            for measured in operations.values():
-                ours, theirs = (measured.get(name, {}).get("cpu_us") for name in (OURS, baseline))
-                ratios.append(f"{ours / theirs:13.3f}" if ours and theirs else f"{'':13}")
-            if any(ratio.strip() for ratio in ratios):
-                lines.append(f"{'  ours of ' + baseline:34.34}" + "".join(ratios))
+        transport = "TLS" if case["tls"] else "plain"
+        lines += [f"\n{transport}, {case['loop']}, {concurrency} at once: CPU µs per call, process (loop's thread)", ""]
+        lines += [f"{number:>4} {name}" for number, name in enumerate(names, 1)]
+        lines.append("\n" + " " * 16 + "".join(f"{f'({number})':>15}" for number in range(1, len(names) + 1)))
+        for operation, measured in operations.items():
+            cells = [cell(measured.get(name, {})) for name in names]
+            lines.append(f"{operation:16}" + "".join(f"{text:>15}" for text in cells) + ratios(measured))
     return "\n".join(lines)
+
+
+def cell(figures: dict[str, Any]) -> str:
+    """Return one client's figures for one verb."""
+    if "cpu_us" not in figures:
+        return "fails" if figures else "-"
+    return f"{figures['cpu_us']:,.0f} ({figures['loop_us']:,.0f})"
+
+
+def ratios(measured: dict[str, Any]) -> str:
+    """Return what our process's CPU is of each baseline's."""
+    parts = []
+    for baseline in BASELINES:
+        ours, theirs = (measured.get(name, {}).get("cpu_us") for name in (OURS, baseline))
+        if ours and theirs:
+            parts.append(f"{ours / theirs:.2f} of {baseline.partition(',')[0].partition(':')[0].partition(' ')[0]}")
+    return "   " + ", ".join(parts)
 
 
 def main() -> None:
