@@ -22,6 +22,7 @@ from mizzle_async import (
     MarshallingError,
     ModelError,
     PartitionKey,
+    SharedTable,
     SortKey,
     attribute,
     configure_converter,
@@ -388,3 +389,21 @@ def test_marshalling_without_a_converter_is_the_same(converter):
     ours, theirs = Marshaller().codec(schema_of(Order)), marshaller_of(converter).codec(schema_of(Order))
     assert ours.encode(ORDER) == theirs.encode(ORDER) == ITEM
     assert ours.decode(ITEM) == theirs.decode(ITEM) == ORDER
+
+
+def test_items_of_shared_tables_have_their_keys(converter):
+    """The item of an entity of a shared table has keys and type beside its attributes, and is read from them."""
+    table = SharedTable("shared", partition_key="PK", sort_key="SK")
+
+    @entity(table, partition_key="USER#{name}", sort_key="AT#{at}")
+    class Visit:
+        name: PartitionKey[str]
+        at: SortKey[date]
+        pages: Attribute[int] = attribute(default=0)
+
+    visit = Visit(name="ada", at=date(2026, 1, 31), pages=3)
+    item = converter.unstructure(visit)
+    assert item["PK"] == {"S": "USER#ada"}
+    assert converter.structure(item, Visit) == visit
+    codec = target_of(Client(converter=converter).table(Visit)).codec
+    assert codec.encode is converter.get_unstructure_hook(Visit)
