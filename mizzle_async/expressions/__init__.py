@@ -1,5 +1,6 @@
 """Expressions: paths, conditions, key conditions, updates, projections, and their compiler."""
 
+from mizzle_async.expressions.checker import Checker
 from mizzle_async.expressions.compiler import Compiler
 from mizzle_async.expressions.conditions import (
     Condition,
@@ -18,7 +19,7 @@ from mizzle_async.expressions.paths import (
     PartitionKeyPath,
     SortKeyPath,
 )
-from mizzle_async.expressions.terms import Documents, Facet, Place, Segments
+from mizzle_async.expressions.terms import Documents, Encoded, Facet, Place, Segments
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
 from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
 from mizzle_async.expressions.writer import Encode
@@ -26,6 +27,7 @@ from mizzle_async.expressions.writer import Encode
 __all__ = [
     "Arithmetic",
     "AttributePath",
+    "Checker",
     "ClauseKind",
     "ClauseRules",
     "Comparand",
@@ -37,6 +39,7 @@ __all__ = [
     "Disjunction",
     "Documents",
     "Encode",
+    "Encoded",
     "Facet",
     "IfNotExists",
     "ListAppend",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeAlias
 
 from attrs import field, frozen
 
+from mizzle_async.types import AttributeValue
+
 Segments: TypeAlias = tuple[str | int, ...]
 """Attribute names as they are stored, and list positions."""
 
@@ -39,6 +41,18 @@ class Facet(Enum):
 
     DELTA = "delta"
     """It is added to or subtracted from the path's number: any number that the path's type can hold."""
+
+
+class Encoded:
+    """A value that was encoded when its operation was built: what is shown is what is sent. None stands for absence."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: AttributeValue | None) -> None:
+        self.value: Final[AttributeValue | None] = value
+
+    def __repr__(self) -> str:
+        return "…"
 
 
 def refuse_combination(_left: object, _right: object, /) -> NoReturn:

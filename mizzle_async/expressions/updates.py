@@ -13,7 +13,10 @@ from typing import Any, Final
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.operands import Operand
 from mizzle_async.expressions.paths import AttributePath, PartitionKeyPath, SortKeyPath
-from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, owners_of
+from mizzle_async.expressions.terms import Encoded, Place, Show, Term, describe_argument, hidden, owners_of
+
+SET_CODES: Final = frozenset({"SS", "NS", "BS"})
+"""The descriptors of sets."""
 
 
 class ClauseKind(Enum):
@@ -67,7 +70,7 @@ class UpdateClause:
                 # REMOVE list[0] moves the others up.
                 return not ends_in_list
             case ClauseKind.ADD | ClauseKind.DISCARD:
-                return isinstance(self.value, AbstractSet)
+                return is_set(self.value)
             case ClauseKind.APPEND | ClauseKind.PREPEND:
                 return False
 
@@ -170,6 +173,13 @@ class UpdateClauses:
 
     def _with(self, kind: ClauseKind, path: Any, value: Any) -> UpdateClauses:
         return UpdateClauses((*self.clauses, UpdateClause(kind, _checked(kind, path), value)))
+
+
+def is_set(value: Any) -> bool:
+    """Tell whether a value, encoded or not, is a set."""
+    if type(value) is Encoded:
+        return value.value is None or not SET_CODES.isdisjoint(value.value)
+    return isinstance(value, AbstractSet)
 
 
 def _checked(kind: ClauseKind, path: Any) -> AttributePath[Any, Any]:

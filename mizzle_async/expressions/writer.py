@@ -12,8 +12,7 @@ from typing import Any, Final, TypeAlias
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions.names import check_name, readable_name, text_bytes
 from mizzle_async.expressions.paths import AttributePath
-from mizzle_async.expressions.terms import Facet, Segments
-from mizzle_async.expressions.uses import ClauseRules, PathCheck
+from mizzle_async.expressions.terms import Encoded, Facet, Segments
 from mizzle_async.limits import EXPRESSION_BYTES, EXPRESSION_OPERATORS, EXPRESSION_SUBSTITUTION_BYTES
 from mizzle_async.types import AttributeValue
 
@@ -30,8 +29,6 @@ class Writer:
     Attributes:
         entity: What the messages call the entity or table.
         encode: Encodes values.
-        check: Knows what paths can be used for; None where nothing is known.
-        rules: Knows which clauses leave a readable item; None where nothing is known.
         names: Placeholder to attribute name, as ``ExpressionAttributeNames`` has it.
         values: Placeholder to value, as ``ExpressionAttributeValues`` has it.
         expression: The request member that is being written, for messages.
@@ -41,22 +38,16 @@ class Writer:
     __slots__ = (
         "_known_names",
         "_known_values",
-        "check",
         "encode",
         "entity",
         "expression",
         "names",
         "operators",
-        "rules",
         "values",
     )
 
-    def __init__(
-        self, encode: Encode, entity: str, check: PathCheck | None = None, rules: ClauseRules | None = None
-    ) -> None:
+    def __init__(self, encode: Encode, entity: str) -> None:
         self.encode: Encode = encode
-        self.check: PathCheck | None = check
-        self.rules: ClauseRules | None = rules
         self.entity: str = entity
         self.names: dict[str, str] = {}
         self.values: dict[str, AttributeValue] = {}
@@ -109,12 +100,16 @@ class Writer:
         Raises:
             ExpressionError: If it is stored as absence.
         """
-        encoded = self.encode(raw, path, facet)
+        encoded = self.encoded(raw, path, facet)
         if encoded is None:
             raise ExpressionError(
                 f"{path}: this value is stored as absence, which equals nothing: use .exists() or .not_exists()"
             )
         return encoded
+
+    def encoded(self, raw: Any, path: AttributePath[Any, Any], facet: Facet) -> AttributeValue | None:
+        """Return a value as it is stored, None for absence; what was encoded before is kept."""
+        return raw.value if type(raw) is Encoded else self.encode(raw, path, facet)
 
     def bind(self, value: AttributeValue, path: AttributePath[Any, Any]) -> str:
         """Return the placeholder of a value, named after the path it is for where that is legible."""
@@ -126,8 +121,7 @@ class Writer:
 
     def bind_as(self, value: AttributeValue, hint: str) -> str:
         """Return the placeholder of a value, named after ``hint`` where that is legible."""
-        ((code, payload),) = value.items()
-        key = (code, payload if isinstance(payload, str) else repr(payload))
+        key = value_key(value)
         placeholder = self._known_values.get(key)
         if placeholder is None:
             values = self.values
@@ -166,6 +160,12 @@ class Writer:
         self._known_names[name] = placeholder
         self.names[placeholder] = name
         return placeholder
+
+
+def value_key(value: AttributeValue) -> tuple[str, str]:
+    """Return what is equal for equal stored values, and orders them."""
+    ((code, payload),) = value.items()
+    return code, payload if isinstance(payload, str) else repr(payload)
 
 
 def _payload_bytes(value: AttributeValue) -> int:

@@ -1,5 +1,6 @@
 """Operations: one frozen class per verb, from arguments to a wire request, and from its answer to a result."""
 
+from mizzle_async.expressions import Encoded
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.arguments import check_at_least_one, check_many, check_timeout
 from mizzle_async.operations.base import Operation, derive, use
@@ -43,7 +44,7 @@ from mizzle_async.operations.reads.page import RawPage, ReadPage, add_units
 from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.operations.reads.projection import projection_of
 from mizzle_async.operations.reads.selections import query_plan, scan_plan
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
 from mizzle_async.operations.transactions.get import TransactGet, transact_get
 from mizzle_async.operations.transactions.tokens import ClientRequestToken

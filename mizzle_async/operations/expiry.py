@@ -11,9 +11,9 @@ from __future__ import annotations
 from math import floor
 from typing import Any, Final
 
-from mizzle_async.expressions import Condition
+from mizzle_async.expressions import Condition, Encoded
 from mizzle_async.limits import TIME_TO_LIVE_YEARS
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue
 
 IGNORED_AFTER_SECONDS: Final = TIME_TO_LIVE_YEARS * 365 * 86_400

@@ -24,14 +24,14 @@ from typing import Any, Final
 from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, ModelError
-from mizzle_async.expressions import Condition, Predicate
+from mizzle_async.expressions import Condition, Encoded, Predicate
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, scalar_code
 from mizzle_async.model.scalars.numbers import canonical_number
 from mizzle_async.operations.actions import Action, Transactable
 from mizzle_async.operations.expiry import expiry_bounds
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item, WirePayload
 
 GUARD_PREFIX: Final = "_unique#"

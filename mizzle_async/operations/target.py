@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError, StoredLoader
-from mizzle_async.expressions import AttributePath, Compiler, Facet
+from mizzle_async.expressions import AttributePath, Checker, Compiler, Encoded, Facet
 from mizzle_async.expressions.terms import owner_name
 from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
@@ -17,18 +17,6 @@ from mizzle_async.operations.assigned import assignments
 from mizzle_async.types import AttributeValue, Sender
 
 ModelT = TypeVar("ModelT")
-
-
-class Encoded:
-    """A value that was encoded when its operation was built: what is shown is what is sent. None stands for absence."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: AttributeValue | None) -> None:
-        self.value: Final[AttributeValue | None] = value
-
-    def __repr__(self) -> str:
-        return "…"
 
 
 @frozen(eq=False, repr=False)
@@ -68,9 +56,12 @@ class Target(Generic[ModelT]):
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
-        return Compiler(
-            self.encode, self.schema.entity, key_names=self.schema.key_names, check=self.usage, rules=self.rules
-        )
+        return Compiler(self.encode, self.schema.entity)
+
+    def checker(self) -> Checker:
+        """Return a checker of expressions."""
+        schema = self.schema
+        return Checker(self.encode, schema.entity, key_names=schema.key_names, check=self.usage, rules=self.rules)
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Encode a value of an expression; what was encoded before is kept."""

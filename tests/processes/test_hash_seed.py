@@ -13,11 +13,11 @@ class Order: pass
 a, b, tags = (AttributePath(Order, (name,)) for name in ("a", "b", "tags"))
 def encode(value, path, facet):
     return {"SS": sorted(value)} if isinstance(value, set) else {"S": str(value)}
-compiler = Compiler(encode, "Order", key_names={"id", "other"})
+checker, compiler = Checker(encode, "Order", key_names={"id", "other"}), Compiler(encode, "Order")
 words = {"one", "two", "three", "four", "five"}
-print(compiler.condition(a.is_in(words) & (b == 1) | a.contains("x") & (tags == words)))
+print(compiler.condition(checker.condition(a.is_in(words) & (b == 1) | a.contains("x") & (tags == words))))
 clauses = UpdateClauses().add(tags, words).set(a, "x").discard(b, words)
-print(compiler.update(clauses.remove(AttributePath(Order, ("c",)))))
+print(compiler.update(checker.update(clauses.remove(AttributePath(Order, ("c",))))))
 print(compiler.finish(), ((a == 1) & (b == 2)).owners)
 """
     outputs = {

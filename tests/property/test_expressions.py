@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mizzle_async.expressions import AttributePath, Compiler, UpdateClauses
+from mizzle_async.expressions import AttributePath, Checker, Compiler, UpdateClauses
 
 ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 TOKEN = re.compile(r"\s*(?:([#:]\w+)|(\[\d+\])|(<=|>=|<>|[=<>(),.])|(\w+))")
@@ -367,7 +367,8 @@ def compiler():
 def test_compiled_condition_means_what_its_tree_says(plan, item):
     """The text is true of an item exactly where the tree is, and uses everything that is substituted."""
     compiled = compiler()
-    text = compiled.condition(condition(plan))
+    checked = Checker(lambda raw, path, facet: raw, "Owner").condition(condition(plan))
+    text = compiled.condition(checked)
     evaluator = Evaluator(text, compiled.names, compiled.values, item)
     assert evaluator.holds() is meaning(plan, item)
     assert evaluator.used == compiled.names.keys() | compiled.values.keys()
@@ -423,7 +424,7 @@ def test_update_substitutes_exactly_what_it_uses(clauses):
         arguments = {"remove": (), "append": ([1],), "set_default": ({"N": "1"},)}.get(verb, (elements,))
         update = getattr(update, verb)(place(("path", segments)), *arguments)
     compiled = Compiler(encode, "Owner")
-    text = compiled.update(update)
+    text = compiled.update(Checker(encode, "Owner").update(update))
     assert set(re.findall(r"[#:]\w+", text)) == compiled.names.keys() | compiled.values.keys()
     sections = re.findall(r"(?<![#:\w])[A-Z]+\b", text)
     assert sections == [section for section in ("SET", "REMOVE", "ADD", "DELETE") if section in sections]

@@ -1,4 +1,4 @@
-"""What the tests of bulk work share: a table in memory that does with batches what it is told."""
+"""What unit tests share: a compiler that checks, and a table in memory that does with batches what it is told."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +6,43 @@ from typing import Any
 import orjson
 import pytest
 
+from mizzle_async.expressions import Checker, Compiler
 from mizzle_async.testing.stub import Scripted, StubCaller
 from mizzle_async.types import WireRequest
+
+
+class CheckedCompiler(Compiler):
+    """Checks expressions and writes them, which operations do when one is given and when it is sent."""
+
+    __slots__ = ("checker",)
+
+    def __init__(self, encode: Any, entity: str, **options: Any) -> None:
+        super().__init__(encode, entity)
+        self.checker = Checker(encode, entity, **options)
+
+    def condition(self, condition: Any, expression: str = "ConditionExpression") -> str:
+        """Check and write a condition."""
+        return super().condition(self.checker.condition(condition, expression), expression)
+
+    def key_condition(self, partition: Any, sort: Any = None) -> str:
+        """Check and write a key condition."""
+        return super().key_condition(*self.checker.key_condition(partition, sort))
+
+    def update(self, clauses: Any) -> str:
+        """Check and write an update."""
+        return super().update(self.checker.update(clauses))
+
+    def projection(self, paths: Any) -> str:
+        """Check and write a projection."""
+        wanted = list(paths)
+        self.checker.projection(wanted)
+        return super().projection(wanted)
+
+
+@pytest.fixture
+def checked_compiler() -> type[CheckedCompiler]:
+    """The class of compilers that check what they write."""
+    return CheckedCompiler
 
 
 class MemoryTable:

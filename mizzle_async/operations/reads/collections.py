@@ -8,7 +8,7 @@ from typing import Any, cast
 from attrs import evolve
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, Condition, Predicate
+from mizzle_async.expressions import AttributePath, Condition, Encoded, Predicate
 from mizzle_async.marshalling import CollectionSchema
 from mizzle_async.model import EntitySchema, GlobalSecondaryIndex, SharedIndex, SharedKeys, SharedTable, mappings_of
 from mizzle_async.model.shared.formats import KeyFormat, successor
@@ -24,7 +24,7 @@ from mizzle_async.operations.reads.shared_keys import (
     selection_conditions,
     shown,
 )
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 
 Formats = tuple[KeyFormat, ...]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mizzle_async.expressions import AttributePath, Condition, Predicate
+from mizzle_async.expressions import AttributePath, Condition, Encoded, Predicate
 from mizzle_async.model import GlobalSecondaryIndex, SharedKeys, SharedTable, mappings_of
 from mizzle_async.model.shared.formats import KeyFormat
 from mizzle_async.operations.reads.shared_keys import SharedSelection
-from mizzle_async.operations.target import Encoded
 
 
 def foreign_members(

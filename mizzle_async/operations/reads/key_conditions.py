@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import Condition, PartitionKeyCondition, SortKeyCondition
+from mizzle_async.expressions import Condition, Encoded, PartitionKeyCondition, SortKeyCondition
 from mizzle_async.model import SecondaryIndex
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 
 AnyIndex: TypeAlias = SecondaryIndex[Any, Any, Any]
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.limits import SCAN_SEGMENTS
 from mizzle_async.operations.arguments import check_timeout
+from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
@@ -41,6 +42,21 @@ class ReadOptions(Value):
     reverse: bool = False
     segments: int = 1
     timeout: float | None = None
+
+    def flags(self, *, report_capacity: bool) -> WirePayload:
+        """Return the members of a request that options stand for.
+
+        Args:
+            report_capacity: Whether the request asks for the capacity that it consumes.
+        """
+        flags: WirePayload = {}
+        if self.reverse:
+            flags["ScanIndexForward"] = False
+        if self.consistent_read:
+            flags["ConsistentRead"] = True
+        if report_capacity:
+            flags["ReturnConsumedCapacity"] = "TOTAL"
+        return flags
 
     def check(self, entity: str) -> None:
         """Refuse what the service would refuse.

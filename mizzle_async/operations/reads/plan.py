@@ -26,8 +26,8 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, may_hold_guards
 from mizzle_async.operations.interpretation import misread
 from mizzle_async.operations.reads.advice import Advice, filter_advice
-from mizzle_async.operations.reads.cursors import query_digest
 from mizzle_async.operations.reads.hidden import hidden_items, outside
+from mizzle_async.operations.reads.identity import identity_of
 from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
@@ -66,11 +66,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     hydrated: bool = field(default=False, kw_only=True)
     hydrated_consistently: bool = field(default=False, kw_only=True)
     warned: set[str] = field(factory=set, kw_only=True)
-    _compiled: WirePayload = field(init=False)
+    _is_checked: bool = field(default=False, kw_only=True, alias="is_checked")
+    _compiled: WirePayload | None = field(init=False, default=None)
     _digest: bytes | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        """Check everything that can be known before a request, and compile."""
+        """Check everything that can be known before a request."""
         self.options.check(self.target.schema.entity)
         self._check_index()
         if self.partitions and self.options.max_evaluated is not None:
@@ -78,7 +79,17 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 f"{self.target.schema.entity}: max_evaluated= has no meaning for {len(self.partitions)} partitions "
                 "that are read at once and merged: use max_items= or page_size="
             )
-        object.__setattr__(self, "_compiled", self._compile(None, count_only=False))
+        if not self._is_checked:
+            self._check_key_condition()
+
+    def _check_key_condition(self) -> None:
+        """Check the key condition, and keep it with its values encoded; what is derived from this need not do it."""
+        if self.partition is not None:
+            self.target.check_owners(self.partition.owners, self.partition)
+            checked = self.target.checker().key_condition(self.partition, self.sort)
+            for name, condition in zip(("partition", "sort"), checked, strict=True):
+                object.__setattr__(self, name, condition)
+        object.__setattr__(self, "_is_checked", True)
 
     # ── builders ──
 
@@ -93,7 +104,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         self.target.check_owners(condition.owners, condition)
         if self.partition is not None:
             self._check_filter(condition)
-        return evolve(self, filters=(*self.filters, condition), warned=set())
+        checked = self.target.checker().condition(condition, "FilterExpression")
+        return evolve(self, filters=(*self.filters, checked), warned=set())
 
     def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:
         """Return a plan for each partition that is read; this one, where the key is not spread."""
@@ -201,7 +213,6 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if self.index is not None:
             body["IndexName"] = self.index.name
         if self.partition is not None:
-            target.check_owners(self.partition.owners, self.partition)
             body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
         filters = (*self.filters, *self.implied)
         if now is not None and self.expiry_filtered and (expired := expired_condition(target, now)) is not None:
@@ -216,17 +227,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         elif self.projection is not None or self.hydrated:
             projection = Projection(()) if self.projection is None or self.hydrated else self.projection
             body["ProjectionExpression"] = compiler.projection(projection.wire_paths(self._paging_paths()))
-        return {**body, **compiler.finish(), **self._flags()}
-
-    def _flags(self) -> WirePayload:
-        flags: WirePayload = {}
-        if self.options.reverse:
-            flags["ScanIndexForward"] = False
-        if self.options.consistent_read:
-            flags["ConsistentRead"] = True
-        if self.target.report_capacity:
-            flags["ReturnConsumedCapacity"] = "TOTAL"
-        return flags
+        return {**body, **compiler.finish(), **self.options.flags(report_capacity=target.report_capacity)}
 
     def _guard_filter(self) -> Condition[Any] | None:
         """Return the condition that leaves out guard items of unique attributes, where some may come."""
@@ -274,6 +275,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         shown = (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through
         return shown and self.target.codec.foreign is None  # only reading tells whose an item of a shared table is
 
+    def _plain(self) -> WirePayload:
+        """Return what all page requests have in common where nothing expires, compiled once."""
+        if self._compiled is None:
+            object.__setattr__(self, "_compiled", self._compile(None, count_only=False))
+        return cast("WirePayload", self._compiled)
+
     def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
         """Return what all page requests have in common.
 
@@ -288,7 +295,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             self._check_held(self._row_names())
         if count_only or self.expiry_filtered:
             return self._compile(now, count_only=count_only)
-        return self._compiled
+        return self._plain()
 
     def page(
         self,
@@ -400,20 +407,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """Return what tells this query from another, for cursors: options that do not move positions do not count."""
         found = self._digest
         if found is None:
-            compiler = self.target.compiler()
-            body: WirePayload = {"TableName": self.target.table, "ScanIndexForward": not self.options.reverse}
-            if self.index is not None:
-                body["IndexName"] = self.index.name
-            if self.partition is not None:
-                body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
-            if self.filters:
-                body["FilterExpression"] = compiler.condition(Conjunction(self.filters), "FilterExpression")
-            if self.implied:
-                body["Implied"] = compiler.condition(Conjunction(self.implied), "FilterExpression")
-            if self.partitions:
-                body["Partitions"] = len(self.partitions)
-            body.update(compiler.finish())
-            found = query_digest(body)
+            found = identity_of(
+                self.target,
+                (self.index, self.partition, self.sort, self.partitions),
+                (self.filters, self.implied),
+                reverse=self.options.reverse,
+            )
             object.__setattr__(self, "_digest", found)
         return found
 
@@ -470,7 +469,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         Raises:
             InvalidCursorError: It has other attributes, values of another type, or another partition.
         """
-        queried = self._compiled if self.partition is not None and not self.partitions else None
+        queried = self._plain() if self.partition is not None and not self.partitions else None
         return check_start_key(key, self._position_names(), self.target.codec, queried)
 
     # ── what it says about itself ──

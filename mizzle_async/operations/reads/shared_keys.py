@@ -11,6 +11,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import (
     AttributePath,
     Condition,
+    Encoded,
     PartitionKeyCondition,
     PartitionKeyPath,
     Predicate,
@@ -28,7 +29,6 @@ from mizzle_async.model import (
 from mizzle_async.model.shared.formats import KeyFormat
 from mizzle_async.model.shared.texts import write_key
 from mizzle_async.operations.reads.key_ranges import KeyRange, PartComparison, key_range
-from mizzle_async.operations.target import Encoded
 from mizzle_async.values import Value
 
 ANY_TEXT = KeyRange("")

@@ -8,7 +8,6 @@ condition that it is still missing. The other clauses stay as they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from decimal import Context, Decimal
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +28,7 @@ from mizzle_async.expressions import (
     UpdateClauses,
 )
 from mizzle_async.expressions.terms import Term
+from mizzle_async.expressions.updates import is_set
 from mizzle_async.marshalling import StoredValue, null_forms, value_at
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.model.scalars.numbers import plain_digits
@@ -143,9 +143,7 @@ def _is_null(target: Target[Any], clause: UpdateClause, stored: Item) -> bool:
         return False
     if there == {"L": []}:
         path = clause.path
-        return isinstance(clause.value, AbstractSet) or "L" in null_forms(
-            target.codec.target_at(path.segments, path.documents)
-        )
+        return is_set(clause.value) or "L" in null_forms(target.codec.target_at(path.segments, path.documents))
     return "NULL" in there
 
 
@@ -189,10 +187,6 @@ def _value(target: Target[Any], clause: UpdateClause, stored: Item) -> Any:
     path, value = clause.path, clause.value
     if isinstance(value, Term):
         return _operand(target, path, value, stored)
-    if clause.kind is ClauseKind.ADD and not isinstance(value, AbstractSet):
-        return target.encode(value, path, Facet.DELTA)
-    if clause.kind in {ClauseKind.APPEND, ClauseKind.PREPEND}:
-        return target.encode(list(value), path, Facet.WHOLE)
     return target.encode(value, path, Facet.WHOLE)
 
 
@@ -204,22 +198,22 @@ def _operand(target: Target[Any], path: AnyPath, operand: Term, stored: Item) ->
     """
     match operand:
         case IfNotExists() if value_at(stored, operand.path.segments) is None:
-            default: AttributeValue = _side(target, path, operand.value, stored, Facet.WHOLE)
+            default: AttributeValue = _side(target, path, operand.value, stored)
             return default
         case Arithmetic():
-            left, right = (_side(target, path, side, stored, Facet.DELTA) for side in (operand.left, operand.right))
+            left, right = (_side(target, path, side, stored) for side in (operand.left, operand.right))
             return _sum(path, left, right, operand.operator)
         case ListAppend():
-            sides = [_side(target, path, side, stored, Facet.WHOLE) for side in (operand.first, operand.second)]
+            sides = [_side(target, path, side, stored) for side in (operand.first, operand.second)]
             return {"L": [element for side in sides for element in side["L"]]}
         case _:
             raise CannotStart(f"{path}: a parent is not stored, and its value is read from the item: set that first")
 
 
-def _side(target: Target[Any], path: AnyPath, side: Any, stored: Item, facet: Facet) -> Any:
+def _side(target: Target[Any], path: AnyPath, side: Any, stored: Item) -> Any:
     if isinstance(side, Term):
         return _operand(target, path, side, stored)
-    encoded = target.encode(side, path, facet)
+    encoded = target.encode(side, path, Facet.WHOLE)  # it was encoded when it was checked
     if encoded is None:
         raise CannotStart(f"{path}: nothing is stored there")
     return encoded

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import NOTHING, frozen
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, ClauseKind, Condition, UpdateClause, UpdateClauses
+from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Encoded, UpdateClause, UpdateClauses
 from mizzle_async.marshalling import StoredValue
 from mizzle_async.marshalling.shapes.fields import make_default
 from mizzle_async.marshalling.shared_items import SharedItems
@@ -21,7 +21,7 @@ from mizzle_async.marshalling.written_keys import WrittenKey
 from mizzle_async.model import EntitySchema
 from mizzle_async.model.shared.conditions import fixed_values
 from mizzle_async.operations.key import MISSING, Key
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 from mizzle_async.types import Item
 from mizzle_async.values import Record
 

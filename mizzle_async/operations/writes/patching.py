@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 from attrs import frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ServiceError
-from mizzle_async.expressions import Condition
+from mizzle_async.expressions import Condition, Encoded
 from mizzle_async.marshalling import Difference, StoredValue, diff
 from mizzle_async.operations.error_context import answer_context
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 from mizzle_async.types import Item
 
 

@@ -23,7 +23,7 @@ class Presence(Enum):
 
 
 def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[ModelT]:
-    """Return a caller's condition, or say at once what is wrong with it.
+    """Return a caller's condition with its values encoded, or say at once what is wrong with it.
 
     Raises:
         ExpressionError: It is no condition, is about another entity, or DynamoDB would refuse it.
@@ -35,8 +35,7 @@ def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[M
             f"not from {type(condition).__name__}"
         )
     target.check_owners(condition.owners, condition)
-    target.compiler().condition(condition)
-    return condition
+    return target.checker().condition(condition)
 
 
 def write_condition(

@@ -6,14 +6,13 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
-from mizzle_async.expressions import UpdateClauses
+from mizzle_async.expressions import Encoded, UpdateClauses
 from mizzle_async.expressions.paths import Summand
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, keep_undeclared
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.base import Operation, derive
-from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.writes.patching import same_condition
 from mizzle_async.operations.writes.stamps import stamped
 from mizzle_async.operations.writes.update import ItemUpdate

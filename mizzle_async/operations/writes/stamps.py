@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import AttributePath, ClauseKind, Condition, UpdateClause, UpdateClauses
+from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Encoded, UpdateClause, UpdateClauses
 from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.model.roles import RoleClause, WriteContext
-from mizzle_async.operations.target import Encoded, Target
+from mizzle_async.operations.target import Target
 from mizzle_async.types import Item
 
 

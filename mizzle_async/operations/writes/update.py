@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, overload
 from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ServiceError, ValidationError
-from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Operand, UpdateClause, UpdateClauses
+from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Encoded, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
 from mizzle_async.marshalling import Overtaken, item_size, value_size
@@ -22,7 +22,6 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.hints import set_hint
 from mizzle_async.operations.key import MISSING
 from mizzle_async.operations.reads.get import GetRaw
-from mizzle_async.operations.target import Encoded
 from mizzle_async.operations.writes.delete import DeleteItem
 from mizzle_async.operations.writes.failures import (
     is_misfit,
@@ -289,14 +288,15 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         if schema.shared is not None:
             check_parts(target, added)
         if not all(map(self._is_checked, added.clauses)):
-            target.compiler().update(added)
+            added = target.checker().update(added)
         return self._derived(_clauses=self._clauses.merge(added))
 
     def _is_checked(self, clause: UpdateClause) -> bool:
         """Tell whether a clause assigns an encoded value to an own attribute, no key: nothing else can be wrong."""
         schema, segments = self._target.schema, clause.path.segments
-        is_key = segments[0] in schema.key_names and len(segments) == 1
-        return type(clause.value) is Encoded and not is_key and clause.path.owner is schema.owner
+        is_plain = len(segments) == 1 and segments[0] not in schema.key_names
+        is_set = clause.kind in {ClauseKind.SET, ClauseKind.SET_DEFAULT}
+        return is_set and type(clause.value) is Encoded and is_plain and clause.path.owner is schema.owner
 
     # ── sending ──
 

@@ -33,11 +33,11 @@ def encode(value, path, facet):  # noqa: PLR0911  (one return per type)
 
 
 @pytest.fixture
-def make_compiler() -> Callable[..., Compiler]:
-    """Make a compiler, with another encoder or key names where a test gives them."""
+def make_compiler(checked_compiler) -> Callable[..., Compiler]:
+    """Make a compiler that checks, with another encoder or key names where a test gives them."""
 
     def make(encode=encode, **options):
-        return Compiler(encode, "Order", **options)
+        return checked_compiler(encode, "Order", **options)
 
     return make
 

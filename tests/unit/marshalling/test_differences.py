@@ -87,7 +87,7 @@ def written(codec) -> Callable[[dict[str, Any], dict[str, Any]], tuple[str, str,
 
 def compiled(codec: EntityCodec[Any], difference: Difference) -> tuple[str, str, list[Any]]:
     """Return a difference's update and guard as text, and the values of both."""
-    compiler = Compiler(codec.encode_operand, codec.schema.entity, key_names=codec.schema.key_names)
+    compiler = Compiler(codec.encode_operand, codec.schema.entity)
     update = compiler.update(difference.clauses)
     guard = "" if difference.guard is None else compiler.condition(difference.guard)
     return update, guard, list(compiler.values.values())

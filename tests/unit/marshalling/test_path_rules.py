@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from mizzle_async import ExpressionError, MarshallingError
-from mizzle_async.expressions import AttributePath, Compiler, UpdateClauses
+from mizzle_async.expressions import AttributePath, UpdateClauses
 from mizzle_async.expressions.names import map_key
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.marshalling.shapes.scalars import scalar_of
@@ -147,11 +147,12 @@ def codec() -> EntityCodec[E]:
     return Marshaller().codec(schema_of(E))
 
 
-def compiler(codec: EntityCodec[E]) -> Compiler:
-    """Return a compiler that knows types and rules, as operations use it."""
-    return Compiler(
+@pytest.fixture
+def compiler(codec: EntityCodec[E], checked_compiler: Any) -> Any:
+    """A compiler that knows types and rules, as operations use it."""
+    return checked_compiler(
         codec.encode_operand, "E", key_names={"id"}, check=UsageCheck(codec.schema), rules=codec.rules
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,9 @@ def compiler(codec: EntityCodec[E]) -> Compiler:
     ],
     ids=str,
 )  # fmt: skip
-def test_clauses_whose_result_can_be_read_are_accepted(codec, clauses, text):
+def test_clauses_whose_result_can_be_read_are_accepted(compiler, clauses, text):
     """The same type or a narrower one is accepted, however DynamoDB stores it."""
-    compiled = compiler(codec).update(clauses)
+    compiled = compiler.update(clauses)
     assert text is None or compiled == text
 
 
@@ -307,10 +308,10 @@ REFUSED: list[tuple[UpdateClauses, str]] = [
 
 
 @pytest.mark.parametrize(("clauses", "message"), REFUSED, ids=[str(clauses) for clauses, _ in REFUSED])
-def test_clauses_whose_result_could_not_be_read_are_refused(codec, clauses, message):
+def test_clauses_whose_result_could_not_be_read_are_refused(compiler, clauses, message):
     """A clause that could leave an item which its class cannot read is an error when it is built."""
     with pytest.raises((ExpressionError, MarshallingError), match=message):
-        compiler(codec).update(clauses)
+        compiler.update(clauses)
 
 
 @pytest.mark.parametrize(
@@ -325,24 +326,24 @@ def test_clauses_whose_result_could_not_be_read_are_refused(codec, clauses, mess
     ],
     ids=str,
 )
-def test_times_of_different_units_are_not_compared(codec, condition):
+def test_times_of_different_units_are_not_compared(compiler, condition):
     """Times that are stored differently never compare as times: an error when it is built."""
     with pytest.raises(ExpressionError, match="times that are stored in different ways"):
-        compiler(codec).condition(condition)
+        compiler.condition(condition)
 
 
 @pytest.mark.parametrize("condition", [ANY.sec == ANY.sec2, ANY.sec < ANY.expires, ANY.ms >= ANY.ms2], ids=str)
-def test_times_of_one_unit_are_compared(codec, condition):
+def test_times_of_one_unit_are_compared(compiler, condition):
     """Times that are stored alike are compared, a time to live with other seconds too."""
-    assert compiler(codec).condition(condition)
+    assert compiler.condition(condition)
 
 
 @pytest.mark.parametrize(
     ("value", "encoded"), [("ex", {"S": "ex"}), (5, {"N": "5"})]
 )  # fmt: skip
-def test_a_union_contains_what_any_of_its_members_may_contain(codec, value, encoded):
+def test_a_union_contains_what_any_of_its_members_may_contain(compiler, value, encoded):
     """`contains` on text or a list takes a part of the text and an element of the list."""
-    made = compiler(codec)
+    made = compiler
     assert made.condition(ANY.union.contains(value)) == "contains(#union, :union)"
     assert made.values == {":union": encoded}
 
@@ -351,10 +352,10 @@ def test_a_union_contains_what_any_of_its_members_may_contain(codec, value, enco
     ("path", "delta", "stored"),
     [(E.sec, DAY, "86400"), (E.ms, DAY, "86400000"), (E.expires, DAY, "86400"), (E.took, DAY, "86400")],
 )
-def test_a_timedelta_is_added_in_the_unit_of_the_times(codec, path, delta, stored):
+def test_a_timedelta_is_added_in_the_unit_of_the_times(codec, checked_compiler, path, delta, stored):
     """A day is a day, however the times are stored."""
     for clauses in (UPDATE.add(path, delta), UPDATE.set(path, path + delta)):
-        made = compiler(codec)
+        made = checked_compiler(codec.encode_operand, "E", rules=codec.rules)
         made.update(clauses)
         assert list(made.values.values()) == [{"N": stored}]
 

@@ -9,7 +9,7 @@ import cattrs
 import pytest
 
 from mizzle_async import LimitError, MarshallingError
-from mizzle_async.expressions import AttributePath, Compiler, Facet, UpdateClauses
+from mizzle_async.expressions import AttributePath, Facet, UpdateClauses
 from mizzle_async.marshalling import EntityCodec, Marshaller, StoredValue, encode_timestamp, marshaller_of
 from mizzle_async.model import Attribute, PartitionKey, SortKey, attribute, dict_schema, document, entity, schema_of
 
@@ -191,7 +191,7 @@ def test_operands_of_a_table_without_a_class():
     assert codec.encode_operand(set(), LEGACY.path("payload")["x"], Facet.WHOLE) == {"L": []}
 
 
-def test_the_compiler_takes_the_codec_s_operands(codec):
+def test_the_compiler_takes_the_codec_s_operands(codec, checked_compiler):
     """Updates with every kind of clause compile with values of the entity's types."""
     clauses = (
         UpdateClauses()
@@ -203,7 +203,7 @@ def test_the_compiler_takes_the_codec_s_operands(codec):
         .add(Order.tags, {"x"})
         .discard(Order.sizes, {1})
     )
-    compiler = Compiler(codec.encode_operand, "Order")
+    compiler = checked_compiler(codec.encode_operand, "Order")
     text = compiler.update(clauses)
     assert text.startswith("SET #total = :total")
     assert "REMOVE #paid_at" in text

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import Compiler, UpdateClauses, Use
+from mizzle_async.expressions import Checker, Compiler, UpdateClauses, Use
 from mizzle_async.model import (
     Attribute,
     PartitionKey,
@@ -113,7 +113,7 @@ def encode(value, path, facet):
 def compile_condition(condition, schema=None):
     """Compile a condition on orders whose values are in DynamoDB's JSON already."""
     schema = schema or schema_of(Order)
-    return Compiler(encode, "Order", check=UsageCheck(schema)).condition(condition)
+    return Compiler(encode, "Order").condition(Checker(encode, "Order", check=UsageCheck(schema)).condition(condition))
 
 
 def compile_update(clauses):
@@ -123,7 +123,8 @@ def compile_update(clauses):
         del path, facet
         return {"SS": sorted(value)} if isinstance(value, set) else {"L": []} if isinstance(value, list) else value
 
-    return Compiler(encode_sets, "Order", check=UsageCheck(schema_of(Order))).update(clauses)
+    checker = Checker(encode_sets, "Order", check=UsageCheck(schema_of(Order)))
+    return Compiler(encode_sets, "Order").update(checker.update(clauses))
 
 
 ONE = {"N": "1"}
@@ -260,9 +261,9 @@ def test_clauses_that_type_checkers_refuse_raise(clauses, message):
         compile_update(clauses)
 
 
-def test_projection_is_checked_too():
+def test_projection_is_checked_too(checked_compiler):
     """A projected path must belong to the entity and lead somewhere."""
-    compiler = Compiler(encode, "Order", check=UsageCheck(schema_of(Order)))
+    compiler = checked_compiler(encode, "Order", check=UsageCheck(schema_of(Order)))
     assert compiler.projection([Order.total, Order.lines[0][Address.city]]) == "#total, #lines[0].#city"
     with pytest.raises(ExpressionError, match="an attribute of another entity"):
         compiler.projection([Customer.name])

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mizzle_async import ExpressionError, MarshallingError, ModelError
-from mizzle_async.expressions import Compiler, Use
+from mizzle_async.expressions import Use
 from mizzle_async.marshalling import Marshaller
 from mizzle_async.marshalling.places import Place
 from mizzle_async.marshalling.resolve import Resolver
@@ -140,14 +140,14 @@ def test_key_scalars_are_the_registered_types_that_can_be_keys():
 
 
 @pytest.mark.parametrize("kind", UNORDERED)
-def test_ranges_are_refused_where_the_order_of_texts_means_nothing(kind):
+def test_ranges_are_refused_where_the_order_of_texts_means_nothing(kind, checked_compiler):
     """Addresses, zones and paths are compared for equality and by prefix, as attributes, keys and index keys."""
     model = key_class(kind)
     schema = schema_of(model)
     codec = Marshaller().codec(schema)
     value = SAMPLES[kind][0]
     for path in (schema.path("other"), schema.path("sk"), index_of(model).sort_key):
-        compiler = Compiler(codec.encode_operand, "Thing", check=UsageCheck(schema))
+        compiler = checked_compiler(codec.encode_operand, "Thing", check=UsageCheck(schema))
         with pytest.raises(ExpressionError, match=f"is of type {kind.__name__}, which does not take <"):
             compiler.condition(path < value)
         with pytest.raises(ExpressionError, match="does not take"):

@@ -1,0 +1,181 @@
+"""The checker: a walk over conditions and clauses that refuses what the service would refuse, and makes no text.
+
+It runs where an expression is written, so that a mistake shows there. What it returns has its values encoded, so that
+the text of a request is made once, when the request is shown or sent, and from what was checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from typing import Any, Final
+
+from mizzle_async.errors import ExpressionError, LimitError
+from mizzle_async.expressions.composite_keys import expanded
+from mizzle_async.expressions.conditions import (
+    Condition,
+    Conjunction,
+    Disjunction,
+    Negation,
+    PartitionKeyCondition,
+    Predicate,
+    SortKeyCondition,
+)
+from mizzle_async.expressions.operand_checks import CheckContext, check_arguments, check_comparand
+from mizzle_async.expressions.operands import Size
+from mizzle_async.expressions.overlaps import OverlapCheck
+from mizzle_async.expressions.paths import AttributePath
+from mizzle_async.expressions.terms import Facet
+from mizzle_async.expressions.update_checks import checked_clause
+from mizzle_async.expressions.updates import UpdateClauses
+from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
+from mizzle_async.expressions.writer import Encode
+from mizzle_async.limits import EXPRESSION_OPERATORS
+
+FACETS: Final[dict[str, tuple[Facet, Use]]] = {
+    **dict.fromkeys(
+        ("=", "<>", "IN", "attribute_exists", "attribute_not_exists", "attribute_type"), (Facet.WHOLE, Use.READ)
+    ),
+    **dict.fromkeys(("<", "<=", ">", ">=", "BETWEEN"), (Facet.WHOLE, Use.ORDER)),
+    "begins_with": (Facet.TEXT, Use.PREFIX),
+    "contains": (Facet.ELEMENT, Use.CONTAIN),
+}
+"""How the arguments of each operator relate to the path, and what it does with the path."""
+
+
+class Checker:
+    """Checks the expressions of one entity.
+
+    Args:
+        encode: Encodes values.
+        entity: What the messages call the entity or table.
+        key_names: Stored names of the table's key attributes, which no update may change.
+        check: Knows what paths can be used for; without one every path can be used for everything.
+        rules: Knows which clauses leave a readable item; without them every clause does.
+    """
+
+    __slots__ = ("_context", "_key_names")
+
+    def __init__(
+        self,
+        encode: Encode,
+        entity: str,
+        *,
+        key_names: Container[str] = (),
+        check: PathCheck | None = None,
+        rules: ClauseRules | None = None,
+    ) -> None:
+        self._context = CheckContext(encode, entity, check, rules)
+        self._key_names = key_names
+
+    def condition(self, condition: Condition[Any], expression: str = "ConditionExpression") -> Condition[Any]:
+        """Return a condition with its values encoded.
+
+        Args:
+            condition: The tree.
+            expression: The request member it is for, for messages: ``ConditionExpression`` or ``FilterExpression``.
+
+        Raises:
+            ExpressionError: DynamoDB would refuse it.
+            LimitError: It is nested too deeply, or IN has too many operands.
+        """
+        self._context.expression = expression
+        try:
+            return self._condition(condition)
+        except RecursionError:
+            raise LimitError(
+                f"{self._context.entity}: the {expression} is nested too deeply; DynamoDB takes {EXPRESSION_OPERATORS} "
+                "operators"
+            ) from None
+
+    def key_condition(
+        self, partition: Condition[Any], sort: Condition[Any] | None = None
+    ) -> tuple[Condition[Any], Condition[Any] | None]:
+        """Return the parts of a query's key condition, with their values encoded.
+
+        Raises:
+            ExpressionError: A condition is not one of the key it stands for, or they belong to different indexes.
+        """
+        entity = self._context.entity
+        self._context.expression = "KeyConditionExpression"
+        if not isinstance(partition, PartitionKeyCondition):
+            raise ExpressionError(
+                f"{entity}: a query needs `partition key == value` first, not {partition!r}: other conditions go to "
+                ".filter()"
+            )
+        if sort is None:
+            return self._condition(partition), None
+        if not isinstance(sort, SortKeyCondition):
+            raise ExpressionError(
+                f"{entity}: a query's second argument compares the sort key with a value, not {sort!r}: other "
+                "conditions go to .filter()"
+            )
+        # A local index has the table's partition key, so that one may be written either way.
+        if sort.index is not partition.index and not (partition.index is None and sort.index.is_local):
+            raise ExpressionError(
+                f"{entity}: the partition key condition is of {_index_name(partition.index)}, the sort key condition "
+                f"of {_index_name(sort.index)}: a query reads one of them"
+            )
+        return self._condition(partition), self._condition(sort)
+
+    def update(self, clauses: UpdateClauses) -> UpdateClauses:
+        """Return the clauses of an update with their values encoded.
+
+        Raises:
+            ExpressionError: DynamoDB would refuse them, or could store what no read decodes.
+        """
+        self._context.expression = "UpdateExpression"
+        overlaps = OverlapCheck()
+        checked = []
+        for clause in clauses.clauses:
+            path = clause.path
+            if str(path.segments[0]) in self._key_names:
+                raise ExpressionError(
+                    f"{path} is a key: an update cannot change it. Write a new item, and delete this one"
+                )
+            overlaps.add(path)
+            checked.append(checked_clause(self._context, clause))
+        return UpdateClauses(tuple(checked))
+
+    def projection(self, paths: Iterable[Any]) -> None:
+        """Check the paths of a projection.
+
+        Raises:
+            ExpressionError: Two paths overlap, or one is no path.
+        """
+        overlaps = OverlapCheck()
+        for path in paths:
+            if not isinstance(path, AttributePath) or path.composite:
+                raise ExpressionError(
+                    f"a projection is made of attributes' paths, such as Order.total, not of {type(path).__name__}"
+                )
+            overlaps.add(path)
+            self._context.use(path, Use.READ)
+
+    def _condition(self, condition: Condition[Any]) -> Condition[Any]:
+        match condition:
+            case Predicate():
+                return self._condition(expanded(condition)) if condition.left.composite else self._predicate(condition)
+            case Conjunction():
+                return Conjunction(tuple(map(self._condition, condition.parts)))
+            case Disjunction():
+                return Disjunction(tuple(map(self._condition, condition.parts)))
+            case Negation():
+                return Negation(self._condition(condition.part))
+            case _:
+                raise ExpressionError(
+                    f"{self._context.entity}: the {self._context.expression} is made of conditions such as "
+                    f"`Order.status == Status.OPEN`, not of {type(condition).__name__}"
+                )
+
+    def _predicate(self, predicate: Predicate[Any]) -> Predicate[Any]:
+        left, operator = predicate.left, predicate.operator
+        facet, use = FACETS[operator]
+        check_comparand(self._context, left, use)
+        path: Any = left
+        if isinstance(left, Size):
+            path, facet = left.path, Facet.NUMBER
+        return type(predicate)(operator, left, check_arguments(self._context, predicate, path, facet))
+
+
+def _index_name(index: Any) -> str:
+    return "the table" if index is None else f"index {index.name!r}"

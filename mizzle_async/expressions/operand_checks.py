@@ -1,0 +1,162 @@
+"""Checks of what stands in conditions: comparands and arguments, the latter encoded."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from decimal import Decimal
+from typing import Any, Final
+
+from mizzle_async.errors import ExpressionError, LimitError
+from mizzle_async.expressions.conditions import Condition, Predicate
+from mizzle_async.expressions.operands import Size
+from mizzle_async.expressions.terms import Encoded, Facet, Place, Term
+from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
+from mizzle_async.expressions.writer import Encode, value_key
+from mizzle_async.limits import EXPRESSION_IN_OPERANDS
+from mizzle_async.types import AttributeValue
+
+ORDERED: Final = frozenset({"<", "<=", ">", ">=", "BETWEEN"})
+
+
+class CheckContext:
+    """What a walk over one expression knows.
+
+    Attributes:
+        encode: Encodes values.
+        entity: What the messages call the entity or table.
+        check: Knows what paths can be used for, or None.
+        rules: Knows which clauses leave a readable item, or None.
+        expression: The request member that is being checked, for messages.
+    """
+
+    __slots__ = ("check", "encode", "entity", "expression", "rules")
+
+    def __init__(self, encode: Encode, entity: str, check: PathCheck | None, rules: ClauseRules | None) -> None:
+        self.encode = encode
+        self.entity = entity
+        self.check = check
+        self.rules = rules
+        self.expression = ""
+
+    def use(self, path: Place, use: Use) -> None:
+        """Check that a path can be used in a way."""
+        if self.check is not None:
+            self.check.use(path, use)
+
+    def operand(self, raw: Any, path: Any, facet: Facet) -> AttributeValue:
+        """Encode a value that must be there.
+
+        Raises:
+            ExpressionError: It is stored as absence.
+        """
+        encoded = raw.value if type(raw) is Encoded else self.encode(raw, path, facet)
+        if encoded is None:
+            raise ExpressionError(
+                f"{path}: this value is stored as absence, which equals nothing: use .exists() or .not_exists()"
+            )
+        return encoded
+
+
+def check_comparand(context: CheckContext, term: Any, use: Use) -> None:
+    """Check a term on either side of a comparison.
+
+    Raises:
+        ExpressionError: It cannot stand in a condition, or its path cannot be used so.
+    """
+    if isinstance(term, Place):
+        context.use(term, use)
+    elif isinstance(term, Size):
+        context.use(term.path, Use.SIZE)
+    else:
+        raise ExpressionError(f"{term!r} cannot stand in a condition: DynamoDB computes in updates only")
+
+
+def check_arguments(context: CheckContext, predicate: Predicate[Any], path: Any, facet: Facet) -> tuple[Any, ...]:
+    """Return the arguments of a predicate, values encoded.
+
+    Args:
+        context: The walk's.
+        predicate: The comparison or function.
+        path: The path whose type the values have.
+        facet: How they relate to it.
+
+    Raises:
+        ExpressionError: The service would refuse one.
+        LimitError: IN has too many.
+    """
+    operator = predicate.operator
+    if operator == "attribute_type":
+        return predicate.arguments
+    arguments = tuple(_argument(context, each, predicate.left, path, facet) for each in predicate.arguments)
+    values: list[Any] = [each.value for each in arguments if type(each) is Encoded]
+    if operator in ORDERED:
+        name = "between()" if operator == "BETWEEN" else operator
+        for value in values:
+            _check_ordered(value, path, name)
+        if operator == "BETWEEN" and len(values) > 1:
+            _check_range(values[0], values[1], path)
+    elif operator == "IN":
+        _check_choices(context, path, arguments, values)
+    elif facet is Facet.TEXT and any(not value.keys() <= {"S", "B"} for value in values):
+        raise ExpressionError(f"{path}.begins_with() takes text or bytes")
+    return arguments
+
+
+def _argument(context: CheckContext, argument: Any, left: Term, path: Any, facet: Facet) -> Any:
+    """Return a term that was checked, or an encoded value."""
+    if not isinstance(argument, Term | Condition):
+        return Encoded(context.operand(argument, path, facet))
+    if isinstance(argument, Condition) or argument.composite:
+        raise ExpressionError(f"{path} cannot be compared with {argument!r}: it is neither a value nor an attribute")
+    check_comparand(context, argument, Use.READ)
+    if _same_term(argument, left):
+        raise ExpressionError(f"{path} is compared with itself, which DynamoDB refuses")
+    if facet is Facet.WHOLE and isinstance(argument, Place):
+        if context.check is not None:
+            context.check.compare(path, argument)
+        if context.rules is not None:
+            context.rules.meet(path, argument)
+    return argument
+
+
+def _same_term(first: Term, second: Term) -> bool:
+    if isinstance(first, Size) and isinstance(second, Size):
+        return first.path.segments == second.path.segments
+    return isinstance(first, Place) and isinstance(second, Place) and first.segments == second.segments
+
+
+def _check_choices(context: CheckContext, path: Any, arguments: tuple[Any, ...], encoded: list[Any]) -> None:
+    """Check the number of IN's operands, each counted once."""
+    values = set(map(value_key, encoded))
+    terms = {each.describe(repr) for each in arguments if type(each) is not Encoded}
+    count = len(values) + len(terms)
+    if not count:
+        raise ExpressionError(f"{path}.is_in() needs at least one value: nothing is in an empty list")
+    if count > EXPRESSION_IN_OPERANDS:
+        raise LimitError(
+            f"{path}.is_in() in the {context.expression} has {count} values; DynamoDB takes {EXPRESSION_IN_OPERANDS}: "
+            "combine several with |"
+        )
+
+
+def _check_ordered(encoded: AttributeValue, path: Any, operator: str) -> None:
+    if not encoded.keys() <= {"S", "N", "B"}:
+        raise ExpressionError(
+            f"{path}: {operator} orders text, numbers and bytes, not {next(iter(encoded))}; use == or contains()"
+        )
+
+
+def _check_range(low: AttributeValue, high: AttributeValue, path: Any) -> None:
+    ((low_code, low_payload),) = low.items()
+    ((high_code, high_payload),) = high.items()
+    if low_code != high_code:
+        raise ExpressionError(f"{path}.between() takes two values of one type, not {low_code} and {high_code}")
+    if _ordinal(low_code, low_payload) > _ordinal(high_code, high_payload):
+        raise ExpressionError(f"{path}.between(low, high): low is greater than high, which DynamoDB refuses")
+
+
+def _ordinal(code: str, payload: str) -> Any:
+    """Return what DynamoDB orders a value by."""
+    if code == "N":
+        return Decimal(payload)
+    return b64decode(payload) if code == "B" else payload.encode()

@@ -1,0 +1,175 @@
+"""Checks of update clauses, whose values are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions.conditions import Condition
+from mizzle_async.expressions.operand_checks import CheckContext
+from mizzle_async.expressions.operands import Arithmetic, IfNotExists, ListAppend
+from mizzle_async.expressions.paths import AttributePath
+from mizzle_async.expressions.terms import Encoded, Facet, Term
+from mizzle_async.expressions.updates import SET_CODES, ClauseKind, UpdateClause, is_set
+from mizzle_async.expressions.uses import Use
+
+AnyPath: TypeAlias = AttributePath[Any, Any]
+
+ADDABLE_CODES: Final = SET_CODES | {"N"}
+
+
+def checked_clause(context: CheckContext, clause: UpdateClause) -> UpdateClause:
+    """Return a clause with its values encoded.
+
+    Args:
+        context: The walk's.
+        clause: The clause.
+
+    Raises:
+        ExpressionError: The service would refuse it, or no read could decode what it leaves.
+    """
+    path, rules = clause.path, context.rules
+    if clause.kind is ClauseKind.REMOVE:
+        _check_removal(context, path)
+        return clause
+    if rules is not None:
+        rules.change(path)
+    return UpdateClause(clause.kind, path, _value(context, clause))
+
+
+def _value(context: CheckContext, clause: UpdateClause) -> Any:
+    path, value = clause.path, clause.value
+    match clause.kind:
+        case ClauseKind.SET | ClauseKind.SET_DEFAULT:
+            context.use(path, Use.READ)
+            if isinstance(value, Term | Condition):
+                is_default = clause.kind is ClauseKind.SET_DEFAULT
+                return _assigned(context, value, path, nested=is_default)
+            encoded = _encoded(context, value, path, Facet.WHOLE)
+            if encoded is None and clause.kind is ClauseKind.SET:
+                _check_removal(context, path)
+            return Encoded(encoded)
+        case ClauseKind.APPEND | ClauseKind.PREPEND:
+            _check_extension(context, path)
+            return _listed(context, value, path)
+        case ClauseKind.ADD:
+            return _changed(context, clause, Facet.WHOLE if is_set(value) else Facet.DELTA, ADDABLE_CODES)
+        case _:
+            return _changed(context, clause, Facet.WHOLE, SET_CODES)
+
+
+def _changed(context: CheckContext, clause: UpdateClause, facet: Facet, codes: frozenset[str]) -> Encoded:
+    """Return the encoded value of ADD or DELETE; None in it where there is nothing to do, for an empty set."""
+    path = clause.path
+    if isinstance(clause.value, Term | Condition):
+        raise ExpressionError(
+            f".{clause.kind.value}({path}, …) takes a value: DynamoDB adds and deletes no other attribute's. "
+            "For a sum there is `.set(path, path + other)`"
+        )
+    context.use(path, Use.SUM if facet is Facet.DELTA else Use.ELEMENTS)
+    if context.rules is not None:
+        if facet is Facet.DELTA:
+            context.rules.total(path, "+", path, clause.value)
+        elif clause.kind is ClauseKind.DISCARD:
+            context.rules.shrink(path)
+    encoded = _encoded(context, clause.value, path, facet)
+    if encoded is not None and not encoded.keys() <= codes:
+        wanted = "a number or a set" if "N" in codes else "a set of elements"
+        raise ExpressionError(f".{clause.kind.value}({path}, …) takes {wanted}, not {next(iter(encoded))}")
+    return Encoded(encoded)
+
+
+def _assigned(context: CheckContext, operand: Any, path: Any, *, nested: bool = False, summed: bool = False) -> Any:
+    """Return an operand of a SET clause with its values encoded; nothing nests but paths and ``if_not_exists``.
+
+    Args:
+        context: The walk's.
+        operand: The operand.
+        path: The path that it is assigned to, or whose type its values have.
+        nested: Whether it stands inside another operand.
+        summed: Whether that is a sum, whose sides are checked together.
+    """
+    match operand:
+        case AttributePath() if not operand.composite:
+            _check_source(context, path, operand, summed=summed)
+            return operand
+        case IfNotExists():
+            _check_source(context, path, operand.path, summed=summed)
+            return IfNotExists(operand.path, _default(context, operand.value, path))
+        case Arithmetic() if not nested:
+            context.use(path, Use.SUM)
+            times = path
+            if context.rules is not None:
+                times = context.rules.total(path, operand.operator, operand.left, operand.right)
+            sides = [_number(context, side, path, times) for side in (operand.left, operand.right)]
+            return Arithmetic(operand.operator, *sides)
+        case ListAppend() if not nested:
+            _check_extension(context, path)
+            return ListAppend(_listed(context, operand.first, path), _listed(context, operand.second, path))
+        case _:
+            raise ExpressionError(
+                f"{path} cannot be set to {operand!r}: SET takes a value, a path, one `+` or `-`, `if_not_exists` or "
+                "`list_append`; it neither chains sums nor computes a size"
+            )
+
+
+def _default(context: CheckContext, value: Any, path: AnyPath) -> Any:
+    if isinstance(value, Term | Condition):
+        return _assigned(context, value, path, nested=True)
+    return Encoded(context.operand(value, path, Facet.WHOLE))
+
+
+def _number(context: CheckContext, side: Any, path: Any, times: Any) -> Any:
+    """Return one side of a sum: its values are of the path's type, its times are stored as those of ``times``."""
+    if isinstance(side, IfNotExists):
+        path = side.path
+    if isinstance(side, Term | Condition):
+        return _assigned(context, side, path, nested=True, summed=context.rules is not None)
+    if isinstance(side, datetime):
+        encoded = context.operand(side, times, Facet.WHOLE)
+    else:
+        encoded = context.operand(side, path, Facet.DELTA)
+    if "N" not in encoded:
+        raise ExpressionError(f"{path}: `+` and `-` take numbers, not {next(iter(encoded))}")
+    return Encoded(encoded)
+
+
+def _listed(context: CheckContext, side: Any, path: AnyPath) -> Any:
+    if isinstance(side, Term | Condition):
+        return _assigned(context, side, path, nested=True)
+    if type(side) is not Encoded:
+        if isinstance(side, str | bytes | bytearray | AbstractSet | dict) or not isinstance(side, Iterable):
+            raise ExpressionError(f"{path} takes a list of elements to append, not {type(side).__name__}")
+        side = list(side)
+    encoded = context.operand(side, path, Facet.WHOLE)
+    if "L" not in encoded:
+        raise ExpressionError(f"{path} is no list: nothing can be appended to it")
+    return Encoded(encoded)
+
+
+def _encoded(context: CheckContext, value: Any, path: AnyPath, facet: Facet) -> Any:
+    return value.value if type(value) is Encoded else context.encode(value, path, facet)
+
+
+def _check_removal(context: CheckContext, path: AnyPath) -> None:
+    context.use(path, Use.READ)
+    if context.rules is not None:
+        context.rules.remove(path)
+
+
+def _check_source(context: CheckContext, path: AnyPath, source: Any, *, summed: bool) -> None:
+    context.use(source, Use.READ)
+    if not summed:
+        if context.check is not None:
+            context.check.compare(path, source)
+        if context.rules is not None:
+            context.rules.assign(path, source)
+
+
+def _check_extension(context: CheckContext, path: AnyPath) -> None:
+    context.use(path, Use.EXTEND)
+    if context.rules is not None:
+        context.rules.extend(path)

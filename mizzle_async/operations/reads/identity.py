@@ -1,0 +1,41 @@
+"""The identity of a query: what two pages must have in common to belong to one query."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from mizzle_async.expressions import Condition, Conjunction
+from mizzle_async.operations.reads.cursors import query_digest
+from mizzle_async.operations.reads.key_conditions import AnyIndex
+from mizzle_async.operations.target import Target
+from mizzle_async.types import WirePayload
+
+Conditions: TypeAlias = tuple[Condition[Any], ...]
+Keys: TypeAlias = tuple[AnyIndex | None, Condition[Any] | None, Condition[Any] | None, Conditions]
+"""An index, the conditions of the partition and the sort key, and those of all partitions of a key that is spread."""
+
+
+def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Conditions], *, reverse: bool) -> bytes:
+    """Return the digest of everything that positions of a query depend on; other options do not move them.
+
+    Args:
+        target: The table.
+        keys: What is read of it.
+        filters: The caller's filters, and those that the keys imply.
+        reverse: Whether it is read backwards.
+    """
+    index, partition, sort, partitions = keys
+    own, implied = filters
+    compiler = target.compiler()
+    body: WirePayload = {"TableName": target.table, "ScanIndexForward": not reverse}
+    if index is not None:
+        body["IndexName"] = index.name
+    if partition is not None:
+        body["KeyConditionExpression"] = compiler.key_condition(partition, sort)
+    if own:
+        body["FilterExpression"] = compiler.condition(Conjunction(own), "FilterExpression")
+    if implied:
+        body["Implied"] = compiler.condition(Conjunction(implied), "FilterExpression")
+    if partitions:
+        body["Partitions"] = len(partitions)
+    return query_digest({**body, **compiler.finish()})
