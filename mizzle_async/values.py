@@ -52,3 +52,12 @@ class Value(Record):
 def _fields(value: Record) -> tuple[Attribute[Any], ...]:
     found: tuple[Attribute[Any], ...] = fields(cast("type[AttrsInstance]", type(value)))
     return found
+
+
+def is_seconds(value: float) -> bool:
+    """Return whether a number fits a clock: an integer may be larger than any float."""
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True

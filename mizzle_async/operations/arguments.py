@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mizzle_async.errors import ExpressionError
+from mizzle_async.values import is_seconds
 
 
 def check_timeout(timeout: object) -> None:
@@ -14,12 +15,14 @@ def check_timeout(timeout: object) -> None:
         timeout: Seconds for a call, or None for the client's.
 
     Raises:
-        ExpressionError: It is neither.
+        ExpressionError: It is neither, or larger than any clock's number.
     """
     if timeout is not None and not isinstance(timeout, int | float):
         raise ExpressionError(
             f"timeout= takes seconds as a number, or None for the client's, not {type(timeout).__name__}"
         )
+    if timeout is not None and not is_seconds(timeout):
+        raise ExpressionError("timeout= is larger than any clock's number: math.inf waits for ever")
 
 
 def check_at_least_one(verb: str, **numbers: object) -> None:

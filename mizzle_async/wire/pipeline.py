@@ -40,7 +40,7 @@ from mizzle_async.errors import (
 )
 from mizzle_async.limits import CLIENT_REQUEST_TOKEN_SECONDS
 from mizzle_async.types import CallRecord, Outcome, RepeatSafety, WireRequest, WireResponse
-from mizzle_async.wire.answers import is_bodiless
+from mizzle_async.wire.answers import error_message, is_bodiless
 from mizzle_async.wire.calls import Call, PipelineStatistics, Route
 from mizzle_async.wire.deadlines import Deadlines
 from mizzle_async.wire.exchange import Answer, Exchange
@@ -314,7 +314,7 @@ class Pipeline:
             self._again(call, error.code, 0.0)
             return 0.0
         if kind is RetryClass.CLOCK:
-            ahead = clock_offset(answer.headers.get("date"), call.signed_at)
+            ahead = clock_offset(answer.headers.get("date"), call.signed_at, error_message(answer.payload))
             if call.reclocked or call.expired or ahead is None:
                 raise error
             call.reclocked = True

@@ -5,6 +5,7 @@ Nothing here waits, looks at a clock or draws a random number: the pipeline pass
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -51,6 +52,7 @@ seconds, and until then a slow answer cannot be told from none."""
 SINGLE_ITEM_OPERATIONS: Final = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem"})
 
 _THROTTLING_REASONS: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+_SERVICE_TIME = re.compile(r"\((\d{8}T\d{6}Z) [+-] \d+ min")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REQUEST_TIMEOUT = 408
 _TOO_LARGE = 413
@@ -256,24 +258,42 @@ def may_repeat(safety: RepeatSafety) -> bool:
     return safety is not RepeatSafety.UNSAFE
 
 
-def clock_offset(date: str | None, now: float) -> float | None:
+def clock_offset(date: str | None, now: float, message: str = "") -> float | None:
     """Return the seconds by which the service's clock is ahead of ours, or None where they agree or it shows none.
 
     Args:
         date: The answer's ``Date`` header.
         now: The time with which the refused request was signed, in epoch seconds.
+        message: The service's words, which show its time in brackets. They count where there is no ``Date``.
 
     Returns:
         Seconds to add to ``now``'s clock.
     """
+    service = _time_of(date) if date else _time_in(message)
+    if service is None:
+        return None
+    offset = service - now
+    return offset if abs(offset) >= CLOCK_SKEW_SECONDS else None
+
+
+def _time_in(message: str) -> float | None:
+    """Return the time in a text such as "… (20260101T002000Z - 5 min.)", in epoch seconds."""
+    shown = _SERVICE_TIME.search(message)
+    if shown is None:
+        return None
     try:
-        _, day, month, year, clock, zone = (date or "").split()
+        return datetime.strptime(shown[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _time_of(date: str) -> float | None:
+    """Return the time of a ``Date`` header, in epoch seconds, or None where it is no date."""
+    try:
+        _, day, month, year, clock, zone = date.split()
         hour, minute, second = clock.split(":")
         days = int(year), _MONTHS.index(month) + 1, int(day)
         service = datetime(*days, int(hour), int(minute), int(second), tzinfo=UTC).timestamp()
     except ValueError:
         return None
-    if zone != "GMT":
-        return None
-    offset = service - now
-    return offset if abs(offset) >= CLOCK_SKEW_SECONDS else None
+    return service if zone == "GMT" else None

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from attrs.validators import gt
 
 from mizzle_async.types import Instrument
-from mizzle_async.values import Value
+from mizzle_async.values import Value, is_seconds
 from mizzle_async.wire.exchange import Transport
 from mizzle_async.wire.hedge_policy import HedgePolicy
 from mizzle_async.wire.pool.config import PoolConfig
@@ -96,6 +96,12 @@ def _is(kinds: type[Any] | tuple[type[Any], ...], takes: str) -> Callable[[objec
     return check
 
 
+def _seconds(_settings: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    """Raise ValueError for a number that no clock can hold."""
+    if not is_seconds(value):
+        raise ValueError(f"{attribute.name}= is larger than any clock's number: math.inf waits for ever")
+
+
 def _function(_settings: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Raise TypeError unless a setting is a function, or None."""
     if value is not None and not callable(value):
@@ -133,7 +139,7 @@ class WireSettings(Value):
     credentials: Credentials | None = field(default=None, converter=_credentials)
     session: Any = field(default=None, repr=False)
     pool: PoolConfig = field(factory=PoolConfig, validator=_is(PoolConfig, "a PoolConfig"))
-    timeout: float = field(default=10.0, validator=[_is((int, float), "seconds as a number"), gt(0)])
+    timeout: float = field(default=10.0, validator=[_is((int, float), "seconds as a number"), gt(0), _seconds])
     retry: RetryPolicy = field(factory=RetryPolicy, validator=_is(RetryPolicy, "a RetryPolicy"))
     hedge: HedgePolicy | None = field(default=None, validator=_is((HedgePolicy, type(None)), "a HedgePolicy"))
     instrument: tuple[Instrument, ...] = field(default=(), converter=_instruments)

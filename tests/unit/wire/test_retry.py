@@ -200,6 +200,24 @@ def test_a_clock_that_agrees_or_a_date_that_says_nothing_moves_nothing(date):
     assert clock_offset(date, 1_789_997_600) is None
 
 
+@pytest.mark.parametrize(
+    ("message", "offset"),
+    [
+        ("Signature expired: 20260921T131320Z is now earlier than 20260921T132820Z (20260921T133320Z - 5 min.)", 1200),
+        ("Signature not yet current: 20260921T131320Z is still later than x (20260921T125320Z + 5 min.)", -1200),
+        ("Signature expired: 20260921T131320Z is now earlier than x (20260921T131400Z - 5 min.)", None),
+        ("Signature expired: 20260921T131320Z is now earlier than x (20269921T133320Z - 5 min.)", None),
+        ("The request signature we calculated does not match", None),
+        ("", None),
+    ],
+)
+def test_without_a_date_the_service_s_words_show_its_clock(message, offset):
+    """A refusal that lost its ``Date`` on the way still says what time it is at the service."""
+    signed = 1_789_996_400
+    assert clock_offset(None, signed, message) == offset
+    assert clock_offset(formatdate(signed + 7200, usegmt=True), signed, message) == 7200
+
+
 @pytest.mark.parametrize("safety", RepeatSafety)
 @pytest.mark.parametrize(
     ("operation", "factor"), [("GetItem", 1), ("PutItem", 1), ("Query", 3), ("TransactWriteItems", 3)]

@@ -1,8 +1,12 @@
 """What a client is told."""
 
+import math
+
 import attrs
 import pytest
 
+from mizzle_async.errors import ExpressionError
+from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.wire.hedge_policy import HedgePolicy
 from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
@@ -68,3 +72,12 @@ def test_a_session_has_its_profile():
     """Naming a profile beside a session asks one question twice."""
     with pytest.raises(ValueError, match="profile_name= or session="):
         WireSettings(session=object(), profile_name="other")
+
+
+def test_a_timeout_that_no_clock_can_hold_is_refused():
+    """An integer may be larger than any float: it is said where it is written, not at the first call."""
+    with pytest.raises(ValueError, match="timeout= is larger than any clock's number"):
+        WireSettings(timeout=10**400)
+    with pytest.raises(ExpressionError, match="timeout= is larger than any clock's number"):
+        check_timeout(10**400)
+    assert WireSettings(timeout=math.inf).timeout == math.inf
