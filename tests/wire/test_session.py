@@ -227,6 +227,10 @@ def test_retry_settings_that_are_not_used_are_said(monkeypatch, configure, caplo
     destination_of(region_name="eu-west-1")
     assert caplog.messages == []
     monkeypatch.setenv("AWS_RETRY_MODE", "bogus")
+    destination_of(region_name="eu-west-1")
+    (message,) = caplog.messages
+    assert message.startswith("AWS_RETRY_MODE: not used for DynamoDB calls")
+    caplog.clear()
     configure("[default]\nmax_attempts = many\n")
     destination_of(region_name="eu-west-1")
     (message,) = caplog.messages

@@ -51,6 +51,8 @@ def make_tls_context(ca_bundle: str | None = None, *, spare: Callable[[], str] |
         # As `ssl.create_default_context` does from there on.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["http/1.1"])
+    if (log := os.environ.get("SSLKEYLOGFILE")) and not sys.flags.ignore_environment:
+        context.keylog_filename = log  # as `ssl.create_default_context` does, for debugging
     if ca_bundle is not None:
         context.load_verify_locations(cafile=ca_bundle)
         context.anchors = f"the authorities in {ca_bundle}"

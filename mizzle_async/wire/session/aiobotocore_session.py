@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Mapping
 from functools import partial
@@ -19,7 +18,7 @@ from mizzle_async.wire.session.adapter import ControlCall, control_call
 from mizzle_async.wire.session.clients import configuration_error, make_client, prepare
 from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
-from mizzle_async.wire.session.environment import unused_settings
+from mizzle_async.wire.session.environment import name_unused
 from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.proxies import proxy_for
 from mizzle_async.wire.session.shapes import parse_answer
@@ -157,10 +156,8 @@ async def open_aiobotocore_session(
         if failure is None:
             raise
         raise failure from error
-    unused = unused_settings(os.environ, prepared.session.get_scoped_config())
-    if unused is not None:
-        logger.info("%s", unused)
     if credentials is None:
+        name_unused(prepared.session.get_scoped_config())
         source = (
             StaticSource(settings.credentials)
             if settings.credentials is not None

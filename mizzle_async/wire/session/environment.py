@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
 from typing import Final
+
+logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 VERSION: Final = "0.1.0"
 """The package's version. Asking the package's metadata for it takes longer than a signed request."""
@@ -22,6 +26,17 @@ def environment_region(environ: Mapping[str, str]) -> str | None:
     set. It counts where the first one is absent, so that a process never has two regions.
     """
     return environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None
+
+
+def name_unused(profile: Mapping[str, object]) -> None:
+    """Log the settings that are present and not used, once for each opening.
+
+    Args:
+        profile: The profile in use.
+    """
+    unused = unused_settings(os.environ, profile)
+    if unused is not None:
+        logger.info("%s", unused)
 
 
 def unused_settings(environ: Mapping[str, str], profile: Mapping[str, object]) -> str | None:

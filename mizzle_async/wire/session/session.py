@@ -17,10 +17,11 @@ from typing import Any, Protocol
 
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session.adapter import ControlCall
-from mizzle_async.wire.session.aiobotocore_session import open_aiobotocore_session
+from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.credentials import CredentialKeeper
 from mizzle_async.wire.session.direct import DirectSession
 from mizzle_async.wire.session.endpoints import Destination
+from mizzle_async.wire.session.environment import name_unused
 from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.short_way import short_way
 from mizzle_async.wire.session.static import StaticSession
@@ -71,7 +72,11 @@ async def open_session(settings: WireSettings) -> Session:
     if settings.transport is not None:
         return StaticSession(settings, asyncio.get_running_loop())
     way = short_way(settings, os.environ)
-    session = DirectSession(way, settings) if way is not None else await open_aiobotocore_session(settings)
+    if way is None:
+        session: AiobotocoreSession | DirectSession = await open_aiobotocore_session(settings)
+    else:
+        name_unused({})
+        session = DirectSession(way, settings)
     destination = await session.destination("GetItem", "")
     logger.debug("DynamoDB in %s, at %s", destination.region, destination.endpoint.authority)
     try:
