@@ -169,14 +169,14 @@ class Runtime:
             ClientStateError: That loop has not been closed, or belongs to another process.
         """
         home = self._home
+        if home is not None and home.thread == FOREIGN and self._stand_in is None:
+            raise ClientStateError(
+                "this client was opened in another process: open one in each process, after the fork"
+            )
         if home is None or not home.loop.is_closed():
             where = "" if home is None or home.loop is asyncio.get_running_loop() else " on another event loop"
             raise ClientStateError(f"this client is {self.state} already{where}: {advice}")
         if self.pipeline is not None and self._stand_in is None:
-            if home.thread == FOREIGN:
-                raise ClientStateError(
-                    "this client was opened in another process: open one in each process, after the fork"
-                )
             self.pipeline.drop()
         self.pipeline = None
         self.tasks = TaskSet()

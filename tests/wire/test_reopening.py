@@ -290,3 +290,23 @@ def test_credentials_are_looked_for_anew_by_each_opening(monkeypatch, beside):
         sent.headers["authorization"].partition("Credential=")[2].partition("/")[0] for sent in beside.server.requests
     ]
     assert keys == ["AKONE", "AKTWO"]
+
+
+def test_a_client_of_another_process_is_left_alone(beside):
+    """In a forked child neither opening nor closing touches the parent's connections: each says what to do."""
+    client = client_of(beside.server.url)
+    table = client.table("orders", partition_key="pk")
+
+    async def main():
+        async with client:
+            await table.get("a")
+            home, thread = client._runtime._home, client._runtime._home.thread
+            home.leave()  # as the hook does in a forked child
+            with pytest.raises(errors.ClientStateError, match="opened in another process: open one in each"):
+                await client.open()
+            with pytest.raises(errors.ClientStateError, match="opened in another process: open one in each"):
+                await asyncio.to_thread(asyncio.run, client.aclose())
+            home.thread = thread
+            return await table.get("a"), client.statistics().pool.open
+
+    assert asyncio.run(main()) == ({"pk": "a", "n": 1}, 1)
