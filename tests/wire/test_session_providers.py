@@ -16,6 +16,7 @@ import pytest
 from aiobotocore.session import AioSession
 from aiobotocore.utils import AioContainerMetadataFetcher
 from botocore.credentials import SSOProvider
+from botocore.exceptions import CredentialRetrievalError
 from botocore.tokens import SSOTokenProvider
 
 from mizzle_async import errors
@@ -492,6 +493,25 @@ async def test_a_user_s_own_prompt_is_left_alone(config, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         assert await called(session=session) == ["AKROLE"]
     assert b"TokenCode=654321" in sts.requests[0].body
+
+
+async def test_another_user_of_a_session_is_asked_and_told_as_ever(config, process, monkeypatch):
+    """A session that a client was made with still prompts, and shows a process's complaint, for everybody else."""
+    config(ROLES + process(FAILS).replace("[default]", "[profile broken]"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr("getpass.getpass", lambda question: "777777")
+    session = AioSession(profile="secured")
+    error = await called(session=session)
+    assert "an MFA code is needed" in str(error)
+    async with ScriptedServer([assumed()]) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        held = await (await session.get_credentials()).get_frozen_credentials()
+    assert held.access_key == "AKROLE"
+    assert b"TokenCode=777777" in sts.requests[0].body
+    session = AioSession(profile="broken")
+    assert "failed: run its command" in str(await called(session=session))
+    with pytest.raises(CredentialRetrievalError, match="CANARY"):
+        await session.get_component("credential_provider").load_credentials()
 
 
 # ── SSO ──

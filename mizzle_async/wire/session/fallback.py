@@ -18,7 +18,7 @@ from typing import Any, Final
 from mizzle_async.errors import ClientStateError, CorruptResponseError, ProxyError, TransportError
 from mizzle_async.types import MAX_ANSWER_BYTES, Outcome
 from mizzle_async.wire.answers import check_answer
-from mizzle_async.wire.exchange import Answer, Exchange
+from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
 from mizzle_async.wire.pool.orphans import discard
 from mizzle_async.wire.pool.reconnects import Reconnects, may_pass
 from mizzle_async.wire.pool.tls import distrust
@@ -56,6 +56,7 @@ class FallbackTransport:
         self._max_answer_bytes = max_answer_bytes
         self._sessions: dict[bool, _Sharing] = {}
         self._retired: set[_Sharing] = set()
+        self._proxies: dict[Endpoint, Proxy | None] = {}
         self._reconnects: dict[str, Reconnects] = {}
         self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
         self._closed = False
@@ -68,7 +69,7 @@ class FallbackTransport:
             ProxyError: The proxy refuses, or cannot be reached for a reason that does not pass.
             ClientStateError: The transport is closed.
         """
-        proxy = proxy_for(exchange.endpoint, self._options.get("proxies"))
+        proxy = self._proxy_of(exchange.endpoint)
         address = exchange.endpoint.authority if proxy is None else proxy.name
         loop = asyncio.get_running_loop()
         while True:
@@ -84,6 +85,12 @@ class FallbackTransport:
                 pause = schedule.pause(loop.time())
             await asyncio.sleep(pause)
             exchange.obstacle = None
+
+    def _proxy_of(self, endpoint: Endpoint) -> Proxy | None:
+        """Return the proxy of an endpoint, which is looked up once."""
+        if endpoint not in self._proxies:
+            self._proxies[endpoint] = proxy_for(endpoint, self._options.get("proxies"))
+        return self._proxies[endpoint]
 
     async def _carry(self, exchange: Exchange, proxy: Proxy | None) -> Answer:
         """Send one request and check its answer."""

@@ -6,6 +6,7 @@ Each change is made to the objects of one session. An object that the user has p
 from __future__ import annotations
 
 import asyncio
+import getpass
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -16,6 +17,10 @@ from mizzle_async.wire.session.credentials import LoadError
 _NOT_SHOWN: Final = b"the command failed; run it to see what it says"
 _NO_ROLE: Final = 404
 _REFUSED: Final = frozenset({400, 401, 403})
+
+
+ours: ContextVar[bool] = ContextVar("mizzle_async_loading_credentials", default=False)
+"""Whether a client of this library asks, and not another user of the session, for whom nothing changes."""
 
 
 def begin_anew(chain: Any) -> None:
@@ -80,7 +85,7 @@ class _EndingProcess:
             await self._process.wait()
             raise
         # Botocore makes the complaint a part of its error, and logs that with each refresh that fails.
-        return printed, _NOT_SHOWN if self._process.returncode else complained
+        return printed, _NOT_SHOWN if ours.get() and self._process.returncode else complained
 
 
 # ── MFA ──
@@ -101,6 +106,8 @@ def take_over_prompts(chain: Any) -> None:
 
 
 def _answer(question: str) -> str:
+    if not ours.get():
+        return getpass.getpass(question)
     code = _code.get()
     if code is None:
         raise CodeNeededError(question)

@@ -10,10 +10,12 @@ from typing import Any
 from mizzle_async.wire.session.credentials import LoadError
 from mizzle_async.wire.session.nested import trust_containers
 from mizzle_async.wire.session.providers import (
+    CodeNeededError,
     InstanceMetadata,
     answer_prompt,
     begin_anew,
     end_processes,
+    ours,
     take_over_prompts,
     watch_metadata,
 )
@@ -52,6 +54,7 @@ class AiobotocoreSource:
         Raises:
             LoadError: No provider has credentials, or the one that is configured failed.
         """
+        ours.set(True)  # of the refresh's own context
         while True:
             failure: LoadError | None = None
             try:
@@ -59,6 +62,8 @@ class AiobotocoreSource:
             except LoadError:
                 raise
             except Exception as error:  # noqa: BLE001  (providers raise anything)
+                if isinstance(error, CodeNeededError):
+                    self._provider = self._session._credentials = None  # noqa: SLF001  (its provider asks only once)
                 if not await answer_prompt(error, self._mfa_prompt):
                     failure = explain(error, self._profile())
             if failure is not None:
