@@ -53,7 +53,7 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections,
         throughput: The limits of all bulk work of the client together.
         cursor_key: Authenticates cursors, and encrypts them where the extra ``cursors`` is installed: 16 bytes or more.
         cursor_max_age: Seconds for which a cursor is good, or None for ever.
-        converter: Your own cattrs converter.
+        converter: Your own cattrs converter: from `make_converter`, or a plain one, of which a configured copy is used.
         table_prefix: Put before every table name, such as ``"dev-"``.
         table_names: The whole name at the service for some tables, by the name in the model. No prefix is added to
             these.

@@ -117,7 +117,7 @@ class Declaration:
         if self.key is not None:
             check_key_type(self.where, annotation, KEY_WORDS[self.key])
         for role in options.roles:
-            role.check(self)
+            role.check(attrs.evolve(self, annotation=annotation))
         if options.null_as_default and (schema.optional or (self.default is NOTHING and not _is_set(annotation))):
             raise ModelError(
                 f"{self.where}: null_as_default= reads a stored NULL as the default: give it one, and a type without "

@@ -384,6 +384,21 @@ def test_half_a_way_of_its_own_is_refused():
             made: Attribute[datetime | None] = attribute(default=None, created_at=True, encode=str, decode=str)
 
 
+def test_a_unique_attribute_is_judged_by_its_stored_type():
+    """A value that is stored as text can be unique, one that is stored as a list cannot."""
+
+    def make(stored_as: Any) -> Any:
+        names = {"__annotations__": {"id": PartitionKey[str], "a": Attribute[Money]}, "__module__": __name__}
+        names["a"] = attribute(unique=True, encode=str, decode=Money.parse, stored_as=stored_as)
+        return entity("things")(type("Thing", (), names | {"__qualname__": "Thing"}))
+
+    thing = make(str)
+    insert = Client().table(thing).insert(thing(id="1", a=Money(5, "EUR")))
+    assert "_unique#a#S#5 EUR" in str(insert.to_wire())
+    with pytest.raises(ModelError, match=r"Thing\.a: list\[str\] cannot be a unique attribute"):
+        make(list[str])
+
+
 def test_marshalling_without_a_converter_is_the_same(converter):
     """A client without a converter gives the same items by the same kind of functions."""
     ours, theirs = Marshaller().codec(schema_of(Order)), marshaller_of(converter).codec(schema_of(Order))
