@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
-from pathlib import PurePath
 from typing import Any, Final
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
@@ -18,19 +13,8 @@ from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
 READABLE_LENGTH: Final = 20
 
 
-def _moment_text(key: datetime) -> str:
-    return f"{key.astimezone(UTC).replace(tzinfo=None).isoformat('T', 'microseconds')}Z"
-
-
-_KEY_TEXTS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
-    (str, str.__str__),
-    (datetime, _moment_text),
-    (time, lambda key: key.isoformat("microseconds")),
-    (date, date.isoformat),
-    (PurePath, lambda key: key.as_posix()),
-    ((UUID, IPv4Address, IPv6Address, ZoneInfo), str),
-)
-"""How keys of dicts are stored, by type; a datetime is a date, so it comes first."""
+KEY_WRITERS: Final[dict[type[Any], Callable[[Any], str | None]]] = {}
+"""Functions that write keys of dicts, by their type. The registry of scalar types, which stands above, fills it."""
 
 
 def map_key(key: object) -> str | None:
@@ -39,7 +23,8 @@ def map_key(key: object) -> str | None:
         key = key.value
         if isinstance(key, int) and not isinstance(key, bool):
             return str(int(key))
-    return next((text(key) for kinds, text in _KEY_TEXTS if isinstance(key, kinds)), None)
+    write = next((KEY_WRITERS[kind] for kind in type(key).__mro__ if kind in KEY_WRITERS), None)
+    return None if write is None else write(key)
 
 
 @lru_cache(maxsize=1024)

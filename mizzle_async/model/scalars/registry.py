@@ -7,7 +7,7 @@ of that is read from its row here, by the model and by the marshaller. Another t
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
@@ -16,10 +16,12 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from mizzle_async.expressions.names import KEY_WRITERS
 from mizzle_async.limits import NUMBER_DIGITS
 from mizzle_async.model.scalars import numbers, temporal, texts
 from mizzle_async.model.scalars.binary import read_bool, read_bytes, read_str, write_bool, write_bytes, write_str
 from mizzle_async.model.scalars.formats import is_text_format, text_format
+from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.model.scalars.scalar_type import LOOKS_LIKE_TEXT, ScalarCode, ScalarType, Sources
 
 __all__ = [
@@ -191,3 +193,17 @@ def registered(kind: type[Any]) -> Iterator[ScalarType]:
         yield from _DATETIMES.values()
     elif nearest is not None:
         yield _BY_ANNOTATION[nearest]
+
+
+def _key_writer(row: ScalarType) -> Callable[[Any], str | None]:
+    def write(key: Any) -> str | None:
+        try:
+            text: str = row.write(key)
+        except Misfit:
+            return None
+        return text
+
+    return write
+
+
+KEY_WRITERS.update({kind: _key_writer(row) for kind, row in _BY_ANNOTATION.items() if row.tag == "S"})
