@@ -84,9 +84,16 @@ class ListShape(Shape):
 
 
 class TupleShape(Shape):
-    """A tuple of a fixed length, each element of its own type."""
+    """A tuple of a fixed length, each element of its own type.
+
+    Attributes:
+        python: The type as messages name it.
+        of: How each element is stored.
+        build: The class of the values.
+    """
 
     tags: frozenset[str] = frozenset({"L"})
+    build: type[Any] = tuple
 
     def __init__(self, python: str, of: tuple[Shape, ...]) -> None:
         self.python = python
@@ -108,6 +115,24 @@ class TupleShape(Shape):
         if len(payload) != len(self.of):
             raise Misfit(f"L of {len(self.of)}", f"L of {len(payload)}")
         return tuple(self._each(lambda shape, element: shape.decode(element), payload))
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        names = [program.fresh() for _ in self.of]
+        taken = "".join(f"({name} := {value}[{position}]), " for position, name in enumerate(names))
+        inner = ", ".join(
+            shape.encode_source(program, name, deeper(levels)) for shape, name in zip(self.of, names, strict=True)
+        )
+        test = f"type({value}) is {program.bind(self.build, 'class')} and len({value}) == {len(names)}"
+        return guard(program, self, f'({taken}{{"L": [{inner}]}})[-1]', value, levels, test=test)
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        found = program.fresh()
+        inner = "".join(
+            f"{shape.decode_source(program, f'{found}[{position}]')}, " for position, shape in enumerate(self.of)
+        )
+        value = f"({inner})" if self.build is tuple else f"{program.bind(self.build, 'class')}({inner})"
+        careful = f'{program.bind(self.decode, "decode")}({{"L": {found}}})'
+        return f'({value} if len({found} := {stored}["L"]) == {len(self.of)} else {careful})'
 
     def _each(self, convert: Callable[[Shape, Any], Any], values: Sequence[Any]) -> list[Any]:
         converted: list[Any] = []

@@ -110,18 +110,17 @@ class NamedTupleShape(TupleShape):
     """A tuple with names, a ``NamedTuple``: a list, of which trailing members with a default may be missing.
 
     Attributes:
-        cls: The class.
         minimum: How many members have no default.
     """
 
     def __init__(self, cls: type[Any], of: tuple[Shape, ...]) -> None:
         super().__init__(cls.__name__, of)
         kind = cast("Any", cls)
-        self.cls = cls
+        self.build = cls
         self.minimum: int = len(of) - len(kind._field_defaults)
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
-        if type(value) is not self.cls:
+        if type(value) is not self.build:
             raise not_a(self.python, value)
         return super().encode(value, levels)
 
@@ -129,5 +128,5 @@ class NamedTupleShape(TupleShape):
         payload = stored.get("L")
         if isinstance(payload, Sequence) and self.minimum <= len(payload) < len(self.of):
             present = TupleShape(self.python, self.of[: len(payload)])
-            return self.cls(*present.decode(stored))
-        return self.cls(*super().decode(stored))
+            return self.build(*present.decode(stored))
+        return self.build(*super().decode(stored))

@@ -65,6 +65,28 @@ class UnionShape(Shape):
                 return member.decode(stored)
         raise not_stored_as(self.stored_as, stored)
 
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        kinds: dict[Shape, list[type]] = {}
+        for kind, shape in self.by_type.items():
+            kinds.setdefault(shape, []).append(kind)
+        source = super().encode_source(program, value, levels)
+        for shape, exact in reversed(kinds.items()):
+            one = len(exact) == 1
+            test = f"is {program.bind(exact[0], 'class')}" if one else f"in {program.bind(frozenset(exact), 'classes')}"
+            source = f"{shape.encode_source(program, value, levels)} if type({value}) {test} else {source}"
+        return f"({source})"
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        found = program.fresh()
+        source = super().decode_source(program, found)
+        for member in reversed(self.members):
+            # The first test is evaluated first: it takes what is stored, once.
+            holder = f"({found} := {stored})" if member is self.members[0] else found
+            first, *others = sorted(member.tags)
+            tests = " or ".join([f'"{first}" in {holder}', *(f'"{tag}" in {found}' for tag in others)])
+            source = f"{member.decode_source(program, found)} if {tests} else {source}"
+        return f"({source})"
+
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
         return deepest([*self.members], above)
 
@@ -107,6 +129,19 @@ class NumberShape(Shape):
             return self.whole.decode(stored)
         except Misfit:
             return self.other.decode(stored)
+
+    def encode_source(self, program: Program, value: str, levels: Levels) -> str:
+        whole = self.whole.encode_source(program, value, levels)
+        other = f"{program.bind(self.encode, 'encode')}({value}, {levels})"
+        if isinstance(self.other, Scalar):
+            test = f"type({value}) is {program.bind(self.other.exact_types[0], 'class')}"
+            other = f"{self.other.encode_source(program, value, levels)} if {test} else {other}"
+        return f"({whole} if type({value}) is int else {other})"
+
+    def decode_source(self, program: Program, stored: str) -> str:
+        found, text = program.fresh(), program.fresh()
+        careful = f"{program.bind(self.decode, 'decode')}({found})"
+        return f'(int({text}) if ({text} := ({found} := {stored})["N"]).isdigit() else {careful})'
 
 
 class TaggedUnionShape(Shape):
