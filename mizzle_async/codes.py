@@ -1,4 +1,4 @@
-"""DynamoDB's error codes: the class that each is raised as, and what the retry layer does about it."""
+"""DynamoDB's error codes: the class that each is raised as, and how the retry layer treats it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from mizzle_async.errors import (
 
 
 class RetryClass(Enum):
-    """What the retry layer does about a code."""
+    """The treatment of a code by the retry layer."""
 
     NEVER = "never"
     TRANSIENT = "transient"
@@ -99,7 +99,7 @@ CODES: Final[Mapping[str, tuple[type[ServiceError], RetryClass]]] = {
     "UnrecognizedClientException": (UnrecognizedClientError, RetryClass.EXPIRED_CREDENTIALS),
     "ValidationException": (ValidationError, RetryClass.NEVER),
 }
-"""Code → the class that is raised, and what the retry layer does; an unknown code is a plain `ServiceError`."""
+"""Code → the class that is raised, and its treatment by the retry layer. An unknown code is a plain `ServiceError`."""
 
 RETRIED_CANCELLATION_CODES: Final = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}

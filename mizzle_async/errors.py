@@ -21,7 +21,7 @@ _FIRST_SERVER_ERROR = 500
 
 
 def _rebuild(cls: type[MizzleError], message: str, state: Mapping[str, Any]) -> MizzleError:
-    """Make an error again from its pickled parts, whatever its constructor asks for."""
+    """Make an error again from its pickled parts, without calling its constructor."""
     error = cls.__new__(cls)
     Exception.__init__(error, message)
     error.__dict__.update(state)
@@ -36,11 +36,11 @@ class MizzleError(Exception):
     names them. Store such a pickle where the data may be stored. No pickle holds credentials.
 
     Attributes:
-        message: What happened and what to do, without the context that ``str`` adds.
-        operation: The API's name, such as ``PutItem``; None outside a call.
+        message: The failure and its remedy, without the context that ``str`` adds.
+        operation: The API's name, such as ``PutItem``, or None outside a call.
         table: The table or tables.
-        entity: The entity or entities; None where the error is about none.
-        attempts: Requests sent; 0 when none was.
+        entity: The entity or entities, or None where the error is about none.
+        attempts: Requests sent, 0 when none was.
         request_id: The service's own, for AWS support.
     """
 
@@ -63,7 +63,7 @@ class MizzleError(Exception):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        """Say what happened, then where."""
+        """Return the message, then the place."""
         entity = self.entity if self.entity and self.entity not in self.message and self.entity != self.table else None
         where = [part for part in (self.operation, entity, f"table {self.table!r}" if self.table else None) if part]
         if self.attempts:
@@ -90,8 +90,8 @@ class MarshallingError(MizzleError, ValueError):
 
     Attributes:
         path: Entity and path, such as ``Order.lines[3].price``.
-        key: The key of the item that did not fit, in DynamoDB's JSON, when one was read; never in the text, but part of
-            a pickle.
+        key: The key of the item that did not fit, in DynamoDB's JSON, when one was read. It is never in the text, but
+            part of a pickle.
     """
 
     def __init__(self, message: str, *, path: str = "", key: Item | None = None, **context: Any) -> None:
@@ -105,7 +105,7 @@ class AppliedWriteError(MarshallingError):
 
 
 class ExpressionError(MizzleError, ValueError):
-    """A condition, an update or a query that DynamoDB would refuse, or that would not mean what it says."""
+    """A condition, an update or a query that DynamoDB would refuse, or understand in another way than it reads."""
 
 
 class LimitError(MizzleError, ValueError):
@@ -140,9 +140,9 @@ class TransportError(MizzleError):
 
 
 class CorruptResponseError(TransportError):
-    """An answer that is not DynamoDB's, or not to what was asked; its connection is closed.
+    """An answer that is not DynamoDB's, or not the one to its request. Its connection is closed.
 
-    A redirect, a page of HTML, a cut body, a wrong checksum, too many bytes; JSON of another shape than the operation
+    A redirect, a page of HTML, a cut body, a wrong checksum, too many bytes, JSON of another shape than the operation
     answers in, an item under another key than the one asked for, a last key that was answered before.
     """
 
@@ -151,7 +151,7 @@ class ProxyError(TransportError):
     """The HTTP proxy on the way to the service cannot be reached, or refuses to pass the request on.
 
     Attributes:
-        status: The HTTP status with which the proxy refused; 0 where it cannot be reached.
+        status: The HTTP status with which the proxy refused, 0 where it cannot be reached.
     """
 
     def __init__(self, message: str, *, status: int = 0, **context: Any) -> None:
@@ -210,7 +210,7 @@ class OutcomeUnknownError(_StoredItemError):
     """A write was sent and its answer lost, and repeating it could apply it twice: it may or may not have been applied.
 
     Attributes:
-        item: The stored item in DynamoDB's JSON, where an attempt showed it; part of a pickle.
+        item: The stored item in DynamoDB's JSON, where an attempt showed it. It is part of a pickle.
     """
 
 
@@ -218,16 +218,16 @@ class OutcomeUnknownError(_StoredItemError):
 
 
 class ServiceError(MizzleError):
-    """DynamoDB answered with an error code; the codes worth telling apart have classes of their own.
+    """DynamoDB answered with an error code. The codes worth telling apart have classes of their own.
 
     Attributes:
         code: The service's code, such as ``ValidationException``.
         status: The HTTP status.
         ambiguous: Whether an earlier attempt of the same call may have been applied.
-        payload: The answer's JSON, a stored item included; never in the text, but part of a pickle. It holds none of
+        payload: The answer's JSON, a stored item included. Never in the text, but part of a pickle. It holds none of
             the request's credentials, and of texts about them the first sentence only.
-        region: The AWS region that was asked; None where no connection was used.
-        host: The host that was asked; None where no connection was used.
+        region: The AWS region that was asked, or None where no connection was used.
+        host: The host that was asked, or None where no connection was used.
     """
 
     region: str | None = None
@@ -251,11 +251,11 @@ class ServiceError(MizzleError):
 
 
 class ThrottledError(ServiceError):
-    """The service refused the request for its rate; it was not applied."""
+    """The service refused the request for its rate, and did not apply it."""
 
     @property
     def reasons(self) -> tuple[ThrottlingReason, ...]:
-        """The service's reasons, in its order; empty where it gave none."""
+        """The service's reasons, in its order, or nothing where it gave none."""
         listed = self.payload.get("ThrottlingReasons") or self.payload.get("throttlingReasons")
         found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
         return tuple(ThrottlingReason(str(one.get("reason", "")), str(one.get("resource", ""))) for one in found)
@@ -265,7 +265,7 @@ class ConditionalCheckFailedError(_StoredItemError, ServiceError):
     """The condition was false, and nothing was written.
 
     Attributes:
-        item: The stored item in DynamoDB's JSON, where the request asked for it; part of a pickle.
+        item: The stored item in DynamoDB's JSON, where the request asked for it. It is part of a pickle.
     """
 
 
@@ -274,14 +274,14 @@ class ItemExistsError(ConditionalCheckFailedError):
 
 
 class VersionConflictError(ConditionalCheckFailedError):
-    """The stored item has another version than the instance: somebody wrote in between."""
+    """The stored item has another version than the instance: another writer came in between."""
 
 
 class UniqueConstraintError(ConditionalCheckFailedError):
     """Another item holds the value of a unique attribute.
 
     Attributes:
-        attribute: The attribute's name; its value is not told.
+        attribute: The attribute's name, without its value.
     """
 
     attribute: str = ""
@@ -303,8 +303,8 @@ class CancellationReason(Value):
         operation: The operation or the statement, as it was given.
         code: ``None`` where this action was fine, else the service's code, such as ``ConditionalCheckFailed``.
         message: The service's words.
-        item: The stored item in DynamoDB's JSON, where the action asked for it; not shown, but part of a pickle.
-        error: What it would have raised alone, such as `ItemExistsError`, where its condition failed.
+        item: The stored item in DynamoDB's JSON, where the action asked for it. It is not shown, but part of a pickle.
+        error: The error that it would have raised alone, such as `ItemExistsError`, where its condition failed.
     """
 
     operation: Any
@@ -326,7 +326,7 @@ class CancellationReason(Value):
 
 
 class TransactionCanceledError(ServiceError):
-    """The service cancelled the whole transaction; nothing of it was written.
+    """The service cancelled the whole transaction, and wrote nothing of it.
 
     Attributes:
         reasons: One `CancellationReason` per operation, in their order.
@@ -358,7 +358,7 @@ class ItemCollectionSizeLimitExceededError(ServiceError):
 
 
 class InternalServerError(ServiceError):
-    """The service failed; a write may have been applied."""
+    """The service failed, and may have applied a write."""
 
 
 class ServiceUnavailableError(ServiceError):
@@ -428,7 +428,7 @@ class BatchError(MizzleError):
     """Something of a batch was not done.
 
     Attributes:
-        report: What was done and, exactly, what was not: the items that were not written are part of a pickle.
+        report: The work that was done, and that which was not. Items that were not written are part of a pickle.
     """
 
     def __init__(self, message: str, *, report: Any = None, **context: Any) -> None:
@@ -437,7 +437,7 @@ class BatchError(MizzleError):
 
 
 class ResumeError(MizzleError, ValueError):
-    """What is to be resumed is not what the state file is about, or the input does not repeat what it was."""
+    """A state file is about other work than that which is resumed, or the input is another one than before."""
 
 
 # ── warnings ──

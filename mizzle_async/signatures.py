@@ -19,7 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Hint: TypeAlias = Callable[[Any, Sequence[Any], Mapping[str, Any]], str]
-"""Returns advice about wrong arguments, of the object whose verb it was, by position and by name; empty for none."""
+"""Returns advice about wrong arguments, by position and by name, of an object's verb, or an empty text for none."""
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "consistent": "consistent_read",
@@ -36,7 +36,7 @@ SYNONYMS: Final[Mapping[str, str]] = {
 }
 """Names of other libraries for options of this one."""
 
-_MOST_NAMED = 12
+_NAMED_OPTIONS = 12
 _VARIABLE = frozenset({inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
@@ -67,7 +67,7 @@ def explained(
 
 
 def _sentence(method: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any], hint: Hint | None) -> str:
-    """Say which arguments are wrong, and what to write instead."""
+    """Return a sentence that names the wrong arguments, and the right ones."""
     owner, *positional = arguments
     parameters = dict(list(inspect.signature(method).parameters.items())[1:])
     by_position = [each for each in parameters.values() if each.kind not in {each.KEYWORD_ONLY, each.VAR_KEYWORD}]
@@ -88,7 +88,7 @@ def _sentence(method: Callable[..., Any], arguments: Sequence[Any], named: Mappi
 
 
 def _subject(owner: object) -> str:
-    """Name the entity that an object is about, as messages begin; nothing where it is about none."""
+    """Return the beginning of a message, the entity of an object, or an empty text where it has none."""
     holder: Any = getattr(owner, "_target", owner)
     entity = getattr(getattr(holder, "schema", None), "entity", None)
     return f"{entity}: " if entity is not None else ""
@@ -104,5 +104,6 @@ def _meant(unknown: Sequence[str], parameters: Mapping[str, inspect.Parameter]) 
     ]
     if meant:
         return f"did you mean {', '.join(f'{name}=' for name in dict.fromkeys(meant))}?"
-    shown = ", ".join(f"{name}=" for name in options[:_MOST_NAMED])
-    return f"its options are {shown}{' and more' if len(options) > _MOST_NAMED else ''}" if unknown and options else ""
+    shown = ", ".join(f"{name}=" for name in options[:_NAMED_OPTIONS])
+    more = " and more" if len(options) > _NAMED_OPTIONS else ""
+    return f"its options are {shown}{more}" if unknown and options else ""

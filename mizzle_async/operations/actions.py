@@ -30,7 +30,7 @@ class Action:
         kind: ``Put``, ``Update``, ``Delete`` or ``ConditionCheck``.
         body: Its request.
         key: The item that it is about.
-        unique: The attribute whose guard item this is; None for the item of the operation itself.
+        unique: The attribute whose guard item this is, or None for the item of the operation itself.
     """
 
     kind: str
@@ -40,12 +40,12 @@ class Action:
 
     @property
     def identity(self) -> tuple[str, Hashable]:
-        """What two actions on one item have in common."""
+        """The identity of the action's item: equal for two actions on one item."""
         return self.body["TableName"], canonical_key(self.key)
 
     @property
     def payload_size(self) -> int:
-        """What it counts towards the limit, as DynamoDB Local counts."""
+        """The bytes that it counts towards the limit, by the rules of DynamoDB Local."""
         body = self.body
         values: dict[str, AttributeValue] = body.get("ExpressionAttributeValues", {})
         names: dict[str, str] = body.get("ExpressionAttributeNames", {})
@@ -62,13 +62,13 @@ class WriteSending(Sending[ResultT_co], Generic[ResultT_co, StoredT_co]):
 
     @property
     def now(self) -> float:
-        """The time when the write was built, in seconds since the epoch; 0 where its entity asks for none."""
+        """The time when the write was built, in seconds since the epoch, 0 where its entity asks for none."""
         now: float = self._operation._now
         return now
 
     @property
     def conditions(self) -> tuple[Condition[Any], ...]:
-        """The conditions of the caller; all of them must hold."""
+        """The conditions of the caller, all of which must hold."""
         conditions: tuple[Condition[Any], ...] = self._operation._conditions
         return conditions
 
@@ -105,7 +105,7 @@ class WriteSending(Sending[ResultT_co], Generic[ResultT_co, StoredT_co]):
 
 
 class Transactable(Generic[StoredT_co]):
-    """A write as `Client.transact_write` takes it; its type parameter is the result in a transaction."""
+    """A write as `Client.transact_write` takes it. Its type parameter is the result in a transaction."""
 
     __slots__ = ()
 
@@ -116,7 +116,7 @@ class Transactable(Generic[StoredT_co]):
 
 
 def check_actions(operations: Sequence[Transactable[Any]], actions: Sequence[tuple[Transactable[Any], Action]]) -> None:
-    """Refuse what the service would refuse.
+    """Raise the errors for which the service would refuse the request.
 
     Args:
         operations: As the caller gave them.
@@ -148,7 +148,7 @@ def check_size(size: int, actions: Iterable[Action]) -> None:
     """Refuse a transaction that carries more than the service takes.
 
     Args:
-        size: The bytes of the encoded request, which is never shorter than what counts.
+        size: The bytes of the encoded request, which is never shorter than the bytes that count.
         actions: Its actions.
 
     Raises:
@@ -164,7 +164,7 @@ def check_size(size: int, actions: Iterable[Action]) -> None:
 
 
 def _position(operations: Sequence[Transactable[Any]], wanted: Transactable[Any]) -> str:
-    """Return which of the operations one is, and what it does."""
+    """Return the number of an operation among others, and its description."""
     number = next(number for number, operation in enumerate(operations, start=1) if operation is wanted)
     return f"number {number}, {wanted}"
 

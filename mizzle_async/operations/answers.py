@@ -1,8 +1,8 @@
 """Checks that the JSON of an answer can be the answer to its request, while its connection carries nothing else.
 
 A checksum proves bytes, not whose they are: a middlebox that repeats one answer shifts every later one by one. So each
-operation compares what it asked with what it was answered, before the connection is used again. A mismatch is a
-`CorruptResponseError`, after which the pipeline closes the connection and repeats what may be repeated.
+operation compares its request with the answer, before the connection is used again. A mismatch is a
+`CorruptResponseError`: the pipeline closes the connection, and repeats a request that may be repeated.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def check_items(items: Iterable[Any], record: type[Any] | None) -> None:
     """Refuse a list of items that holds something else.
 
     Args:
-        items: What the answer lists.
+        items: The list in the answer.
         record: The class of items that were read into records, and so are checked.
     """
     if type(items) is not list:
@@ -89,7 +89,7 @@ def check_items(items: Iterable[Any], record: type[Any] | None) -> None:
 
 
 def check_is_key(key: Any) -> None:
-    """Refuse what was answered for a key, or for a part of one, and is none.
+    """Refuse an answer where a key, or a part of one, is none.
 
     Raises:
         CorruptResponseError: A value is neither text, nor a number, nor bytes.

@@ -9,7 +9,7 @@ from mizzle_async.values import is_seconds
 
 
 def check_timeout(timeout: object) -> None:
-    """Refuse what is no number.
+    """Raise an error unless a timeout is a number.
 
     Args:
         timeout: Seconds for a call, or None for the client's.
@@ -26,7 +26,7 @@ def check_timeout(timeout: object) -> None:
 
 
 def check_at_least_one(verb: str, **numbers: object) -> None:
-    """Refuse what is no whole number of one or more.
+    """Raise an error unless each number is a whole number of one or more.
 
     Raises:
         ExpressionError: One of them is not.

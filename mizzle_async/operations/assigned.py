@@ -1,7 +1,7 @@
-"""What a class demands of a single attribute, for values that are assigned without an instance.
+"""The demands of a class on a single attribute, for values that are assigned without an instance.
 
 Converters run, and those validators of attrs' own that look at the value alone. A validator of the user's may look at
-the whole instance, which nobody has here: it runs when the item is read.
+the whole instance, which is not at hand here: it runs when the item is read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OF_THE_VALUE = frozenset(map(type, _SAMPLES))
 
 
 def assignments(schema: EntitySchema) -> dict[str, Callable[[Any], Any]]:
-    """Return what a value passes through before it is assigned, by stored name; most attributes have nothing.
+    """Return functions that values pass through before they are assigned, by stored name. Most attributes have none.
 
     Args:
         schema: The entity's.

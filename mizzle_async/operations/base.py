@@ -1,6 +1,6 @@
-"""What the operation of every verb is: an immutable, typed request that can be shown, priced, awaited, or handed on.
+"""The operation of every verb: an immutable, typed request that can be shown, priced, awaited, or handed on.
 
-An operation knows its table and its encoded parts. It knows neither loop nor clock: what sends it comes from the table
+An operation knows its table and its encoded parts. It knows neither loop nor clock: its sender comes from the table
 handle.
 """
 
@@ -32,7 +32,7 @@ def _check_timeout(operation: Operation[Any], _attribute: object, timeout: objec
         try:
             check_timeout(timeout)
         except BaseException:
-            use(operation)  # nobody will get it, so nobody forgot it
+            use(operation)  # it will not be handed out, so it was not forgotten
             raise
 
 
@@ -40,7 +40,7 @@ def _check_timeout(operation: Operation[Any], _attribute: object, timeout: objec
 class Operation(Generic[ResultT_co]):
     """A request to the service, built and checked, not yet sent.
 
-    ``await`` sends it and gives its result; it may be awaited again, and is then sent again. Sending costs one request,
+    ``await`` sends it and gives its result. It may be awaited again, and is then sent again. Sending costs one request,
     retries aside.
 
     Attributes:
@@ -74,13 +74,13 @@ class Operation(Generic[ResultT_co]):
         return sender.send(self)
 
     def to_wire(self) -> WirePayload:
-        """Return the request's exact DynamoDB JSON, as a plain dict of its own; empty where nothing is to be sent."""
+        """Return the request's exact DynamoDB JSON, as a plain dict of its own: empty where nothing is to be sent."""
         use(self)
         wire: WirePayload = {} if self._settled else orjson.loads(orjson.dumps(self._body()))
         return wire
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
+        """Return the request in words, with its estimated cost and the values of attributes. Nothing is sent."""
         use(self)
         if self._settled:
             return explain_nothing(self.api, self._target.table)
@@ -102,7 +102,7 @@ class Operation(Generic[ResultT_co]):
 
     @property
     def _entity_names(self) -> str | None:
-        """Return the entity, or the entities, that this is about, for errors; None where none is known."""
+        """Return the entity, or the entities, that this is about, for errors, or None where none is known."""
         return self._target.schema.entity
 
     def _bound(self, bind: BindTarget) -> Operation[ResultT_co]:
@@ -177,13 +177,13 @@ class Operation(Generic[ResultT_co]):
         return None
 
     def _json(self, body: bytes) -> Any:
-        """Read JSON; an operation may know a lighter form for what it is answered."""
+        """Read JSON. An operation may know a lighter form for its answer."""
         return orjson.loads(body)
 
     def _check(self, payload: WirePayload) -> None:
-        """Refuse an answer that cannot be the answer to this request.
+        """Raise an error for an answer that cannot be the one to this request.
 
-        Whatever else this raises says the same, so that no shape needs to be foreseen.
+        Any other exception means the same, so that no shape needs to be foreseen.
         """
 
     def _capacity(self) -> Capacity:
@@ -209,7 +209,7 @@ class Operation(Generic[ResultT_co]):
         return f"<{self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle without what sends; a pickled operation counts as used."""
+        """Pickle without the sender. A pickled operation counts as used."""
         use(self)
         return _restore, (type(self), _state(self))
 
@@ -254,12 +254,12 @@ _COPIERS: dict[Any, Callable[[Any, Any], None]] = {}
 
 
 def use(operation: Operation[Any]) -> None:
-    """Note that somebody did something with an operation: sent it, showed it, or handed it on."""
+    """Mark an operation as used: it was sent, shown, or handed on."""
     _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
 
 
 def derive(operation: OperationT, /, **changes: Any) -> OperationT:
-    """Return a copy with changed attributes; the original counts as used.
+    """Return a copy with changed attributes. The original counts as used.
 
     As `attrs.evolve`, which takes five times as long: a builder copies with every clause.
     """
@@ -273,7 +273,7 @@ def derive(operation: OperationT, /, **changes: Any) -> OperationT:
 
 
 def promote(operation: Operation[Any], cls: type[OperationT], **more: Any) -> OperationT:
-    """Return an operation of a class that adds to another's attributes; the original counts as used.
+    """Return an operation of a class that adds to another's attributes. The original counts as used.
 
     Args:
         operation: The operation whose attributes are taken over.
@@ -286,7 +286,7 @@ def promote(operation: Operation[Any], cls: type[OperationT], **more: Any) -> Op
 
 
 def _copier(cls: Any) -> Callable[[Any, Any], None]:
-    """Return what gives a new object an operation's attributes, but those that start anew, straight into its slots."""
+    """Return a function that copies an operation's attributes into a new object, except those that start anew."""
     attributes = fields(cls)
     given = [attribute.name for attribute in attributes if attribute.init]
     fresh = [attribute for attribute in attributes if not attribute.init]

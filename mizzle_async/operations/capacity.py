@@ -25,7 +25,7 @@ def write_capacity(size: int, *, at_least: bool = False, note: str = "") -> Capa
 
 
 def consumed(payload: WirePayload) -> float | None:
-    """Return the capacity units that an answer reports, of all its tables; None where it reports none."""
+    """Return the capacity units that an answer reports, of all its tables, or None where it reports none."""
     reported: Any = payload.get("ConsumedCapacity")
     if not reported:
         return None

@@ -1,4 +1,4 @@
-"""What an error tells of its call, for another error that says what it means to the caller."""
+"""The context of a call in an error, for another error that says its meaning to the caller."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Final
 from mizzle_async.errors import MizzleError, ServiceError
 
 MISFITS: Final = ("document path", "incorrect data type")
-"""Words of the service's refusals of an update for what is stored: a missing parent, or a value of another type."""
+"""Words of the service's refusals of an update for the stored item: a missing parent, or a value of another type."""
 
 
 def call_context(error: MizzleError) -> dict[str, Any]:
-    """Return which call failed, as the arguments of another error."""
+    """Return the failed call, as the arguments of another error."""
     return {
         "operation": error.operation,
         "table": error.table,
@@ -21,5 +21,5 @@ def call_context(error: MizzleError) -> dict[str, Any]:
 
 
 def answer_context(error: ServiceError) -> dict[str, Any]:
-    """Return which call failed and what the service answered, as the arguments of another of the service's errors."""
+    """Return the failed call and the service's answer, as the arguments of another of the service's errors."""
     return {**call_context(error), "code": error.code, "status": error.status, "payload": error.payload}

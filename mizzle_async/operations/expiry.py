@@ -2,7 +2,7 @@
 
 The service deletes expired items within days. Until then they are hidden: an item is expired when the attribute is a
 number of seconds that lies in the past, but less than five years
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html); any other type, and a time
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html). Any other type, and a time
 further back, is ignored by the service, and so by us.
 """
 
@@ -26,12 +26,12 @@ def expiry_bounds(now: float) -> tuple[AttributeValue, AttributeValue]:
 
 
 def is_expired(value: AttributeValue | None, now: float) -> bool:
-    """Tell whether an item is expired at ``now``, by its stored time to live; None where it has none."""
+    """Return whether an item is expired at ``now``, by its stored time to live, which is None where it has none."""
     if value is None:
         return False
     try:
         expires = float(value["N"])
-    except (KeyError, TypeError, ValueError):  # of another type, or no attribute value: whoever reads the item says so
+    except (KeyError, TypeError, ValueError):  # of another type, or no attribute value: reading the item says so
         return False
     latest = floor(now)
     return latest - IGNORED_AFTER_SECONDS <= expires <= latest

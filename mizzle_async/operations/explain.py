@@ -1,6 +1,6 @@
-"""What an operation says about itself before it is sent: expressions with their values, estimated capacity, warnings.
+"""The explanation of an operation before it is sent: expressions with their values, estimated capacity, warnings.
 
-It reads a request's wire form only, so that what is explained is what is sent.
+It reads a request's wire form only, so that the request that is explained is the one that is sent.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ EXPRESSIONS = {
     "ConditionExpression": "condition",
     "ProjectionExpression": "projection",
 }
-"""The expressions of a request, and what the house calls them."""
+"""The expressions of a request, and their names in explanations."""
 
 _PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_]+")
 
 
 @frozen(eq=False, repr=False)
 class Capacity(Value):
-    """An estimate of what a request consumes, in units; DynamoDB's own sizes of numbers are approximate.
+    """An estimate of a request's consumption, in units. DynamoDB's own sizes of numbers are approximate.
 
     Attributes:
         read_units: Read units, a half for an eventually consistent read of up to 4 KB.
         write_units: Write units, one for each KB of the larger of the old and the new item.
-        at_least: Whether the real figure may be larger, for what only the service knows.
-        note: What it depends on.
+        at_least: Whether the real figure may be larger, for reasons that only the service knows.
+        note: The quantity that it depends on.
     """
 
     read_units: float = 0.0
@@ -56,18 +56,18 @@ class Capacity(Value):
 
 @frozen(eq=False, repr=False)
 class Explanation(Value):
-    """What `Operation.explain` returns; it shows values of attributes, because that is what it is for.
+    """The result of `Operation.explain`. It shows values of attributes, because that is its purpose.
 
     Attributes:
         operation: The API's name.
         table: The table or tables.
         index: The index that is read, or None.
         key: The key, in DynamoDB's JSON, or None.
-        expressions: What each expression is to what it says, with names and values in place of placeholders.
+        expressions: Each kind of expression to its text, with names and values in place of placeholders.
         capacity: The estimated cost.
-        warnings: What is likely to surprise, each with what to do instead.
+        warnings: Likely surprises, each with a remedy.
         request: The whole request, in DynamoDB's JSON.
-        then: Requests that follow where the service refuses this one for what is stored, each with its reason.
+        then: Requests that follow where the service refuses this one for the stored item, each with its reason.
     """
 
     operation: str
@@ -113,7 +113,7 @@ def explain_request(
         body: The request in DynamoDB's JSON.
         index: The index it reads.
         capacity: The estimate, where there is one.
-        warnings: What is likely to surprise.
+        warnings: Likely surprises.
         then: Requests that may follow.
     """
     names: Mapping[str, str] = body.get("ExpressionAttributeNames", {})
@@ -160,7 +160,7 @@ def outline(operation: str, body: WirePayload) -> str:
 
 
 def fill_expression(expression: str, names: Mapping[str, str], values: Mapping[str, AttributeValue] | None) -> str:
-    """Return an expression as it reads: names and values in place of placeholders; without values, question marks."""
+    """Return an expression as it reads: names and values in place of placeholders, question marks without values."""
 
     def filled(match: re.Match[str]) -> str:
         placeholder = match[0]

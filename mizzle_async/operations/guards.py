@@ -1,15 +1,15 @@
-"""Guard items: what keeps the values of a unique attribute unique.
+"""Guard items: they keep the values of a unique attribute unique.
 
 For every value there is one item in the same table, written in the same transaction as the item that has the value:
 
-- its partition key is ``_unique#<attribute>#<type>#<value>``: the stored name of the attribute (``%`` and ``#`` in it
+- Its partition key is ``_unique#<attribute>#<type>#<value>``: the stored name of the attribute (``%`` and ``#`` in it
   as ``%25`` and ``%23``), then ``S``, ``N`` or ``B``, then the text, the number as DynamoDB writes it, or the base64
   of the bytes. Where that is longer than a key may be, ``<type>`` ends in ``-sha256`` and the SHA-256 of the value
-  follows, which no value can imitate;
-- its sort key, where the table has one, is the SHA-256 of that text in the key's type, so that no index gets one hot
-  partition;
-- ``_unique_owner`` is the key of the item that has the value, a map;
-- the time to live, where the entity has one, is the item's: guards expire with what they guard.
+  follows, which no value can imitate.
+- Its sort key, where the table has one, is the SHA-256 of that text in the key's type, so that no index gets one hot
+  partition.
+- ``_unique_owner`` is the key of the item that has the value, a map.
+- The time to live, where the entity has one, is the item's: guards expire with the item that they guard.
 
 They have no other attributes, so no index holds them whose key has an attribute that is not among these.
 """
@@ -35,7 +35,7 @@ from mizzle_async.operations.target import Target
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item, WirePayload
 
 GUARD_PREFIX: Final = "_unique#"
-"""What the partition key of every guard item begins with, and of no other item."""
+"""The beginning of the partition key of every guard item, and of no other item."""
 
 GUARD_OWNER: Final = "_unique_owner"
 """The attribute of a guard item that holds the key of the item that it guards a value of."""
@@ -128,12 +128,12 @@ def may_hold_guards(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any] |
 
 
 def guard_filter(schema: EntitySchema) -> Condition[Any]:
-    """Return the condition that an item is no guard; the service evaluates it, so its counts are right."""
+    """Return the condition that an item is no guard. The service evaluates it, so its counts are right."""
     return ~Predicate("begins_with", schema.partition_key_path, (Encoded({"S": GUARD_PREFIX}),))
 
 
 def hand_over(actions: Sequence[tuple[Transactable[Any], Action]]) -> tuple[tuple[Transactable[Any], Action], ...]:
-    """Join what gives a value up with what claims it for another item: a transaction takes one action for each item.
+    """Join the action that gives a value up with the one that claims it for another item: each item takes one action.
 
     The guard is then written on condition that it still is the first one's, or that there is none.
 
@@ -173,15 +173,15 @@ class Guards:
         self.now: Final[float] = now
 
     def added(self, item: Item) -> tuple[Action, ...]:
-        """Return what claims the values of a new item."""
+        """Return the actions that claim the values of a new item."""
         return tuple(self._claim(attribute, item, ours=False) for attribute in self._present(item))
 
     def removed(self, item: Item) -> tuple[Action, ...]:
-        """Return what gives up the values of an item that is deleted."""
+        """Return the actions that give up the values of an item that is deleted."""
         return tuple(self._release(attribute, item) for attribute in self._present(item))
 
     def changed(self, old: Item, new: Item) -> tuple[Action, ...]:
-        """Return what a change asks for: nothing, where neither unique values nor the time to live change."""
+        """Return the actions of a change: none, where neither unique values nor the time to live change."""
         schema = self.target.schema
         lifetime = schema.time_to_live
         moved = lifetime is not None and old.get(lifetime.name) != new.get(lifetime.name)

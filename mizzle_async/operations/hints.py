@@ -19,7 +19,7 @@ def _key_names(schema: EntitySchema) -> str:
 
 
 def key_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """Say how a key is given."""
+    """Return a hint at the forms of a key."""
     del named
     schema: EntitySchema = table._schema
     if len(positional) <= 1:
@@ -30,7 +30,7 @@ def key_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) ->
 
 
 def query_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """Say how a query is written: by conditions, and the index with them."""
+    """Return a hint at the form of a query: by conditions, and the index with them."""
     schema: EntitySchema = table._schema
     name = _class_name(schema)
     if "index" in named:
@@ -46,7 +46,7 @@ def query_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) 
 
 
 def set_hint(operation: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """Say how values are assigned: by path, or by a mapping."""
+    """Return a hint at assignments: by path, or by a mapping."""
     del positional
     schema: EntitySchema = operation.sending.target.schema  # it was handed on, so no await was forgotten
     if not named:
@@ -57,7 +57,7 @@ def set_hint(operation: Any, positional: Sequence[Any], named: Mapping[str, Any]
 
 
 def write_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """Say what a write of a whole item takes."""
+    """Return a hint at the arguments of a write of a whole item."""
     schema: EntitySchema = table._schema
     if schema.is_open or not any(each in schema.by_field for each in named):
         return "" if len(positional) <= 1 else "give one item; several at once go to .put_many()"

@@ -1,7 +1,7 @@
-"""The boundary at which answers are interpreted: what leaves it is a result, or an error that says where.
+"""The boundary at which answers are interpreted: a result leaves it, or an error that says where it happened.
 
-An operation has refused every answer that cannot be the answer to its request. What is left are values inside
-items: they are read here, or later by whoever reads rows. Where one is no attribute value, the answer is corrupt.
+An operation has refused every answer that cannot be the one to its request. The rest are values inside
+items: they are read here, or later with the rows. Where one is no attribute value, the answer is corrupt.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def result_of(sending: SendingSteps[ResultT], request: WireRequest, response: Wi
         now: The time by the client's clock.
 
     Raises:
-        CorruptResponseError: The answer holds what is no attribute value; its connection is closed.
+        CorruptResponseError: The answer holds something else than attribute values. Its connection is closed.
         OutcomeUnknownError: The same, of a write that must not simply be sent again.
         MizzleError: As the operation says.
     """
     try:
         return sending.from_wire(response, now)
     except Exception as error:
-        found: MizzleError = as_corrupt(error, malformed_in(response.payload))
-        if isinstance(found, CorruptResponseError):
+        meant: MizzleError = as_corrupt(error, malformed_in(response.payload))
+        if isinstance(meant, CorruptResponseError):
             if response.distrust is not None:
                 response.distrust()
             if request.safety in {RepeatSafety.UNSAFE, RepeatSafety.GUARDED}:
@@ -44,18 +44,18 @@ def result_of(sending: SendingSteps[ResultT], request: WireRequest, response: Wi
                     f"{request.operation} may or may not have been applied: its answer is corrupt. Read the item before"
                     " deciding"
                 )
-                unknown.__cause__ = found
-                found = unknown
-        locate(found, sending, request)
-        found.attempts = found.attempts or response.attempts
-        found.request_id = found.request_id or response.request_id or None
-        if found is error:
+                unknown.__cause__ = meant
+                meant = unknown
+        locate(meant, sending, request)
+        meant.attempts = meant.attempts or response.attempts
+        meant.request_id = meant.request_id or response.request_id or None
+        if meant is error:
             raise
-        raise found from found.__cause__
+        raise meant from meant.__cause__
 
 
 def raise_failure(sending: SendingSteps[ResultT], request: WireRequest, error: MizzleError, now: float) -> ResultT:
-    """Raise what a failed call means for its operation, or return the result where the failure means success.
+    """Raise the error that a failed call means for its operation, or return the result where it means success.
 
     Args:
         sending: The operation that was sent.
@@ -68,9 +68,9 @@ def raise_failure(sending: SendingSteps[ResultT], request: WireRequest, error: M
     """
     try:
         return sending.recover(error, now)
-    except MizzleError as found:
-        locate(found, sending, request)
-        explain_missing(found, sending.entity_names)
+    except MizzleError as meant:
+        locate(meant, sending, request)
+        explain_missing(meant, sending.entity_names)
         raise
     except Exception as foreign:
         corrupt = as_corrupt(foreign, None)
@@ -83,8 +83,8 @@ def as_corrupt(error: Exception, malformed: str | None) -> MizzleError:
     """Return the error that an answer's interpretation ends in.
 
     Args:
-        error: What was raised.
-        malformed: The path of what is no attribute value; None where everything is one.
+        error: The exception.
+        malformed: The path of a value that is no attribute value, or None where all are.
     """
     if isinstance(error, MarshallingError) and malformed is not None:
         corrupt = mismatch(f"{error.path.partition('.')[0]}{malformed} holds something that is no attribute value")
@@ -103,25 +103,25 @@ def misread(
     """Return the error of a row that cannot be made: where it happened, and whether the answer is to blame.
 
     Args:
-        error: What was raised.
+        error: The exception.
         items: The items, one of which is meant.
         operation: The API's name.
         table: The table.
-        entity: The entity; None where none is known.
+        entity: The entity, or None where none is known.
     """
     malformed = (malformed_path(item) for item in items if isinstance(item, dict))
-    found = as_corrupt(error, next((path for path in malformed if path is not None), None))
-    found.operation, found.table, found.entity = operation, table, entity
-    return found
+    meant = as_corrupt(error, next((path for path in malformed if path is not None), None))
+    meant.operation, meant.table, meant.entity = operation, table, entity
+    return meant
 
 
 def malformed_in(payload: WirePayload) -> str | None:
-    """Return the path of the first value in an answer's items that is no attribute value; None where all are."""
+    """Return the path of the first value in an answer's items that is no attribute value, or None where all are."""
     return next((path for path in map(malformed_path, _items(payload)) if path is not None), None)
 
 
 def _items(payload: WirePayload) -> Iterator[Any]:
-    """Yield whatever stands in an answer where items do."""
+    """Yield the parts of an answer that stand where items do."""
     for name in ("Item", "Attributes"):
         if payload.get(name) is not None:
             yield payload[name]

@@ -1,4 +1,4 @@
-"""The key of one item: typed, hashable, picklable; and the ways in which verbs accept one."""
+"""The key of one item, typed, hashable and picklable, and the ways in which verbs accept one."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ KeyScalar: TypeAlias = (
 """The one value of a key of one attribute, for type checkers: the registered scalar types that can be keys."""
 
 KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
-"""What a verb takes as a key: one from `Table.key`, an instance, or the value of a key of one attribute."""
+"""The forms of a key that a verb takes: one from `Table.key`, an instance, or the value of a key of one attribute."""
 
 
 def entity_identity(schema: EntitySchema) -> type[Any] | str:
-    """Return what keys of this entity carry: its class, or its name where there is no class."""
+    """Return the entity that its keys carry: the class, or the name where there is no class."""
     return schema.entity if schema.cls is dict else schema.cls
 
 

@@ -13,11 +13,11 @@ _ARN: Final = "arn:"
 
 
 def explain_missing(error: MizzleError, entities: str | None) -> None:
-    """Say of a missing table, or index, where it was looked for and how it is made; other errors stay as they are.
+    """Put the place and the remedy of a missing table, or index, into its error. Other errors stay as they are.
 
     Args:
-        error: The service's refusal; its message is replaced.
-        entities: The entities that were asked for; None where none is known.
+        error: The service's refusal, whose message is replaced.
+        entities: The entities that were asked for, or None where none is known.
     """
     if isinstance(error, ResourceNotFoundError) and error.table:
         many = ", " in error.table
@@ -25,8 +25,8 @@ def explain_missing(error: MizzleError, entities: str | None) -> None:
         made = f"create it with `await client.ensure_tables({entities})`" if _are_classes(entities, error.table) else ""
         advice = ", or ".join(each for each in (made, "check region, credentials and table_prefix") if each)
         _replace(error, f"{name} does not exist{_place(error)}: {advice}")
-    elif isinstance(error, ValidationError) and (found := _NO_INDEX.search(error.message)) is not None:
-        name = f" {found[1]!r}" if found[1] else ""
+    elif isinstance(error, ValidationError) and (named := _NO_INDEX.search(error.message)) is not None:
+        name = f" {named[1]!r}" if named[1] else ""
         made = f"`await client.ensure_tables({entities or '…'})` adds the global indexes that are declared"
         _replace(error, f"table {error.table!r} has no index{name}{_place(error)}: {made}")
 

@@ -1,4 +1,4 @@
-"""The sending of an operation, behind the operation's one attribute: what the client asks of it, and no user does."""
+"""The sending of an operation, behind the operation's one attribute: the client's questions to it, and no user's."""
 
 # ruff: noqa: SLF001  (this is the other face of the operation, which alone may call these methods)
 
@@ -48,7 +48,7 @@ class Sending(Generic[ResultT_co]):
 
     @property
     def entity_names(self) -> str | None:
-        """The entity, or the entities, that the operation is about, for errors; None where none is known."""
+        """The entity, or the entities, that the operation is about, for errors, or None where none is known."""
         names: str | None = self._operation._entity_names
         return names
 
@@ -60,7 +60,7 @@ class Sending(Generic[ResultT_co]):
 
     @property
     def settled(self) -> bool:
-        """Whether the result is known without a request; then `result` returns it."""
+        """Whether the result is known without a request. Then `result` returns it."""
         settled: bool = self._operation._settled
         return settled
 

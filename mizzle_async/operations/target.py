@@ -1,4 +1,4 @@
-"""What a table handle tells its operations: which entity, which table, how values are encoded, and who sends."""
+"""The target of operations, given by their table handle: entity, table, encoding of values, and sender."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ ModelT = TypeVar("ModelT")
 
 @frozen(eq=False, repr=False)
 class Target(Generic[ModelT]):
-    """One entity in one table; made once per handle, shared by its operations.
+    """One entity in one table, made once per handle and shared by its operations.
 
     Attributes:
         codec: Turns instances into items and back.
         table: The table's name at the service, prefix included.
-        sender: What sends; None after pickling.
+        sender: Sends operations, or None after pickling.
         load: How an error reads a stored item as an instance.
         report_capacity: Whether requests ask for the capacity that they consume.
-        new_token: Makes client request tokens; None after pickling.
+        new_token: Makes client request tokens, or None after pickling.
         schema: The entity's schema.
-        usage: What its paths can be used for, by their types.
-        assigned: What values pass through before they are assigned, by the attribute's stored name.
+        usage: The possible uses of its paths, by their types.
+        assigned: Functions that values pass through before they are assigned, by the attribute's stored name.
         rules: The rules of its update clauses.
     """
 
@@ -64,13 +64,13 @@ class Target(Generic[ModelT]):
         return Checker(self.encode, schema.entity, key_names=schema.key_names, check=self.usage, rules=self.rules)
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
-        """Encode a value of an expression; what was encoded before is kept."""
+        """Encode a value of an expression, unless it was encoded before."""
         if type(value) is Encoded:
             return value.value
         return self.codec.encode_operand(value, path, facet)
 
     def assign(self, value: Any, path: AttributePath[Any, Any]) -> Encoded:
-        """Encode a value that is assigned to a path: a whole attribute passes what its class demands of it first."""
+        """Encode a value that is assigned to a path. A whole attribute passes the demands of its class first."""
         if isinstance(value, Encoded) or len(path.segments) != 1:
             return Encoded(self.encode(value, path, Facet.WHOLE))
         name = str(path.segments[0])
@@ -80,12 +80,12 @@ class Target(Generic[ModelT]):
             self.codec.check_assigned(name, encoded)
         return Encoded(encoded)
 
-    def check_owners(self, owners: Iterable[Any], what: object) -> None:
+    def check_owners(self, owners: Iterable[Any], subject: object) -> None:
         """Refuse paths of another entity.
 
         Args:
             owners: Whose the paths are.
-            what: The condition or clause, for the message.
+            subject: The condition or clause, for the message.
 
         Raises:
             ExpressionError: A path belongs to a class that this entity is not, and does not inherit from.
@@ -96,17 +96,18 @@ class Target(Generic[ModelT]):
                 name = owner_name(owner)
                 if name == schema.entity:
                     raise ExpressionError(
-                        f"{what} is about another class {name} than this table holds: {DEFINED_TWICE}"
+                        f"{subject} is about another class {name} than this table holds: {DEFINED_TWICE}"
                     )
                 raise ExpressionError(
-                    f"{what} is about {name}, but this table holds {schema.entity}: use attributes of {schema.entity}"
+                    f"{subject} is about {name}, but this table holds {schema.entity}: use attributes of"
+                    f" {schema.entity}"
                 )
 
     def __repr__(self) -> str:
         return f"<Target {self.schema.entity} in {self.table!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the table is, without its client: the client that sends later encodes and decodes."""
+        """Pickle the table without its client: the client that sends later encodes and decodes."""
         return DetachedTarget, (self.schema, self.table, self.report_capacity)
 
 
@@ -151,4 +152,4 @@ class DetachedTarget(Target[ModelT]):
 
 
 BindTarget: TypeAlias = Callable[[Target[Any]], Target[Any]]
-"""Returns a client's own target in place of one that came out of a pickle; others stay as they are."""
+"""Returns a client's own target in place of one that came out of a pickle. Others stay as they are."""

@@ -13,11 +13,11 @@ from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import AttributeValue, Item, WirePayload
 
 Touched: TypeAlias = tuple[str, str, float]
-"""A table, or a table and an index; a partition key's value as text; its share of the request, in any unit."""
+"""A table, or a table and an index, a partition key's value as text, and its share of the request, in any unit."""
 
 
 def touched(operation: object) -> list[Touched]:
-    """Return the partition keys that an operation is about; none for scans, transactions and statements."""
+    """Return the partition keys that an operation is about: none for scans, transactions and statements."""
     if not isinstance(operation, Operation):
         return []
     target = operation.sending.target
@@ -36,7 +36,7 @@ def touched(operation: object) -> list[Touched]:
 
 
 def _queried(compiled: WirePayload) -> Iterator[Touched]:
-    """Yield the partition that a query reads; its value is the first that the expressions substitute."""
+    """Yield the partition that a query reads. Its value is the first that the expressions substitute."""
     values: dict[str, AttributeValue] = compiled.get("ExpressionAttributeValues", {})
     index: str | None = compiled.get("IndexName")
     for value in list(values.values())[:1]:
@@ -44,7 +44,7 @@ def _queried(compiled: WirePayload) -> Iterator[Touched]:
 
 
 def partition_text(identity: Hashable) -> str:
-    """Return the partition key's value of what a batch knows a write by."""
+    """Return the partition key's value in the identity by which a batch knows a write."""
     found: Any = identity
     found = found[1]  # beside its table
     if isinstance(found, tuple):

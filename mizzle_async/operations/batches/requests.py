@@ -1,7 +1,7 @@
 """Batches, as pure arithmetic: single writes packed into BatchWriteItem requests, keys into BatchGetItem requests.
 
 Two writes to one item never share a request, and the second waits until the first is done: DynamoDB refuses the
-former, and promises no order for requests under way at once. What was not done comes back as it was given.
+former, and promises no order for requests under way at once. Writes that were not done come back as they were.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GET_CHUNK: Final = BATCH_GET_KEYS
 WRITE_CHUNK: Final = BATCH_WRITE_ITEMS
 
 ENVELOPE_BYTES: Final = 64 * 1024
-"""What is kept free of a request for table names and brackets: 25 names of 255 bytes need a tenth of it."""
+"""The bytes of a request that are left for table names and brackets: 25 names of 255 bytes need a tenth of them."""
 
 WriteKind: TypeAlias = Literal["put", "delete"]
 
@@ -45,11 +45,11 @@ class BatchEntry:
     Attributes:
         target: The table.
         kind: Whether it puts or deletes.
-        identity: What two writes to one item have in common.
+        identity: The identity of the item: equal for two writes to one item.
         body: Its part of the request.
-        given: What the caller gave: an instance, a key, an operation.
+        given: The caller's argument: an instance, a key, an operation.
         position: Its place in the caller's input, from zero.
-        run: The part of the input that it belongs to, where somebody counts what is done.
+        run: The part of the input that it belongs to, where settled items are counted.
     """
 
     run: Any = None
@@ -68,7 +68,7 @@ class BatchEntry:
 
     @property
     def units(self) -> int:
-        """Estimate the write units it consumes; what is deleted or replaced may be larger."""
+        """Estimate the write units it consumes. An item that is deleted or replaced may be larger."""
         return -(-len(self.body) // WRITE_UNIT_BYTES)
 
 
@@ -90,7 +90,7 @@ def put_entry(target: Target[Any], item: Item, given: Any, position: int) -> Bat
 
 
 def put_maker(target: Target[Any], encode: Callable[[Any], Item] | None = None) -> Callable[[Any, int], BatchEntry]:
-    """Return what makes the write of an instance at a position: as `put_entry`, for a million of them.
+    """Return a function that makes the write of an instance at a position: as `put_entry`, for a million of them.
 
     It is for one load alone, because the codec's serializer is.
 
@@ -152,7 +152,7 @@ def check_batchable(schema: EntitySchema, verb: str) -> None:
     if schema.version is not None:
         raise ExpressionError(
             f"{schema.entity} has a version, and BatchWriteItem takes no condition that could check it: a {verb} in a "
-            f"batch could undo what somebody else wrote. Use .{one}() for each item, several at once by "
+            f"batch could undo another writer's change. Use .{one}() for each item, several at once by "
             f"`client.send_all(orders.{one}(item) for item in items)`"
         )
     if schema.unique:
@@ -216,7 +216,7 @@ class WritePacker:
         self.held += 1
 
     def take(self) -> list[BatchEntry]:
-        """Return the writes of the next request; none where nothing may be sent now."""
+        """Return the writes of the next request, none where nothing may be sent now."""
         ready = self._ready
         if len(ready) <= self._most and self._ready_bytes <= self._most_bytes:
             taken = list(ready)
@@ -235,7 +235,7 @@ class WritePacker:
         return taken
 
     def finish(self, entries: Iterable[BatchEntry]) -> None:
-        """Hear that writes are done, or given up: what was held for them may go."""
+        """Mark writes as done, or given up: the writes that were held for them may go."""
         pop = self._leaders.pop
         for entry in entries:
             held = pop(entry.identity)
@@ -243,7 +243,7 @@ class WritePacker:
                 self._release(held)
 
     def _release(self, held: BatchEntry | deque[BatchEntry]) -> None:
-        """Let the first of the writes go that were held for one to the same item."""
+        """Release the first of the writes that were held for one to the same item."""
         if isinstance(held, deque):
             follower = held.popleft()
             self.held -= 1
@@ -270,12 +270,12 @@ def _position(entry: BatchEntry) -> int:
 
 @frozen(eq=False, repr=False)
 class BatchAnswer:
-    """What one batch request did.
+    """The answer to one batch request.
 
     Attributes:
         items: The items read: dicts, or records where they were asked for.
         unprocessed: Keys, or writes, that must be sent again.
-        units: Consumed capacity units, of all tables; None where the engine does not say.
+        units: Consumed capacity units, of all tables, or None where the engine does not say.
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
     """
 

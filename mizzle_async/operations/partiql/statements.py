@@ -66,9 +66,9 @@ class StatementPlan(Generic[RowT_co]):
         text: The PartiQL.
         parameters: The values of its ``?``, in order, in DynamoDB's JSON.
         row: Makes a row of an item.
-        hidden: Tells whether an item must not be shown, at a time: an expired one, a guard; None where all may be.
+        hidden: Returns whether an item must not be shown at a time: an expired one, a guard. None where all may be.
         consistent_read: Whether every write that was finished before is seen.
-        kind: What it does.
+        kind: The kind of statement.
     """
 
     text: str
@@ -87,7 +87,7 @@ class StatementPlan(Generic[RowT_co]):
         return self.kind is StatementKind.READ
 
     def wire(self, *, single: bool = False) -> WirePayload:
-        """Return what every request with it says about it.
+        """Return the part of a request that describes the statement.
 
         Args:
             single: Whether it stands alone or in a batch: a transaction reads consistently without being asked.
@@ -120,7 +120,7 @@ class StatementPlan(Generic[RowT_co]):
             raise found from found.__cause__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what is sent, for errors that name it; how rows are read stays behind."""
+        """Pickle the request, for errors that name it. The reader of rows stays behind."""
         return StatementPlan, (self.text, self.parameters, _as_stored, None, self.consistent_read)
 
     def __str__(self) -> str:
@@ -177,7 +177,7 @@ class ExecuteStatement(Operation[RawPage]):
             raise mismatch("its token for the next page is none, or the one before: reading would never end")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
-        """Return the page; its last key holds the service's token for the next one."""
+        """Return the page. Its last key holds the service's token for the next one."""
         payload = response.payload
         items: list[Item] = payload.get("Items") or []
         token = payload.get("NextToken")
@@ -187,7 +187,7 @@ class ExecuteStatement(Operation[RawPage]):
         return RawPage(items, last_key, len(items), len(items), read_units, distrust=response.distrust)
 
     def _recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
-        """Raise what a failure means; an INSERT that found an item after a lost answer may have found its own."""
+        """Raise the meaning of a failure. An INSERT that met an item after a lost answer may have met its own."""
         if self.plan.kind is StatementKind.INSERT and isinstance(error, ServiceError) and error.ambiguous:
             raise OutcomeUnknownError(
                 "the answer to an earlier attempt of this INSERT was lost, and the last one was refused: the item that "
@@ -217,10 +217,10 @@ class ExecuteStatement(Operation[RawPage]):
 
 @frozen(eq=False, repr=False)
 class StatementResult(Record, Generic[RowT_co]):
-    """What became of one statement of a batch.
+    """The result of one statement of a batch.
 
     Attributes:
-        row: What it returned, or None.
+        row: Its row, or None.
         error: Why it failed, or None.
     """
 
@@ -272,7 +272,7 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
         check_responses(payload["Responses"], self._plans)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
-        """Return what became of each statement, in their order."""
+        """Return the result of each statement, in their order."""
         answers: list[WirePayload] = response.payload["Responses"]
         return tuple(
             self._result_of(plan, answer, response, now) for plan, answer in zip(self._plans, answers, strict=True)
@@ -302,7 +302,7 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
 
 @frozen(eq=False, repr=False)
 class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
-    """Up to 100 statements, all or none; all of them reads or all of them writes, beside EXISTS.
+    """Up to 100 statements, all or none: all of them reads, or all of them writes beside EXISTS.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteTransaction.html
     """
@@ -352,7 +352,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
             check_results(payload, "Responses")
 
     def _from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
-        """Return what each statement returned, in their order; None for writes and where there is no item."""
+        """Return the row of each statement, in their order, None for writes and where there is no item."""
         answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self._plans)
         return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self._plans, answers, strict=True))
 
@@ -370,7 +370,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
         return all(plan.is_read for plan in self._plans)
 
     def _reason(self, error: TransactionCanceledError, number: int, reason: CancellationReason) -> CancellationReason:
-        """Return a statement's reason, with what it would have raised alone."""
+        """Return a statement's reason, with the error that it would have raised alone."""
         alone = None
         if reason.code is not None:
             alone = _statement_error(reason.code, reason.message, reason.item, self._target.load)
@@ -392,7 +392,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
 
 
 def _statement_error(code: str, words: str, item: Item | None, load: StoredLoader | None) -> ServiceError:
-    """Build the error of one statement of several; the caller adds where it happened."""
+    """Build the error of one statement of several. The caller adds the place."""
     kind = _STATEMENT_ERRORS.get(code) or CODES.get(code, CODES.get(f"{code}Exception", (ServiceError,)))[0]
     if issubclass(kind, ConditionalCheckFailedError):
         return kind(f"{code}: {words}", code=code, item=item, load=load)
@@ -400,7 +400,7 @@ def _statement_error(code: str, words: str, item: Item | None, load: StoredLoade
 
 
 def check_responses(answers: Sequence[WirePayload], plans: Sequence[StatementPlan[Any]]) -> None:
-    """Refuse another number of answers than of statements, and what is neither an item nor an error."""
+    """Refuse another number of answers than of statements, and answers that are neither an item nor an error."""
     if len(answers) != len(plans):
         raise mismatch(f"{len(answers)} results were answered to {len(plans)} statements")
     for answer in answers:
@@ -444,7 +444,7 @@ def execute_transaction(
         target: Who sends.
         plans: The statements.
         given: The same, as the caller holds them.
-        token: The caller's own client request token; None for a new one.
+        token: The caller's own client request token, or None for a new one.
         timeout: Seconds for the whole call, or None for the client's.
 
     Raises:

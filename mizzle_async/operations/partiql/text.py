@@ -1,4 +1,4 @@
-"""PartiQL statements as text: quoted names, counted parameters, and what a statement does.
+"""PartiQL statements as text: quoted names, counted parameters, and the kind of a statement.
 
 Nothing here parses PartiQL: it knows where text, quoted names and comments begin and end, which is enough to count
 ``?``.
@@ -21,7 +21,7 @@ _TABLE: Final = re.compile(r"""(?:\bfrom|\binto|^\s*update)\s+(?:"((?:[^"]|"")*)
 
 
 class StatementKind(Enum):
-    """What a statement does."""
+    """The kind of a statement."""
 
     READ = "read"
     INSERT = "insert"
@@ -34,7 +34,7 @@ def identifier(*names: str) -> str:
     Values never belong into a statement's text: write ``?`` and give them as parameters.
 
     Args:
-        *names: A table; a table and an index; or an attribute and what is inside it.
+        *names: A table, a table and an index, or an attribute and the members inside it.
 
     Example:
         ``f"SELECT * FROM {identifier('orders', 'by-status')} WHERE status = ?"``
@@ -59,13 +59,13 @@ def check_statement(statement: str, parameters: int) -> StatementKind:
         parameters: How many values were given.
 
     Returns:
-        What it does.
+        The kind of the statement.
 
     Raises:
         ExpressionError: The number of ``?`` is another one, a quotation does not end, or it is no statement.
         LimitError: It is too long.
     """
-    if not isinstance(statement, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
+    if not isinstance(statement, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # types may be unchecked
         raise ExpressionError(f"a statement is text, not {type(statement).__name__}")
     if len(statement) > PARTIQL_STATEMENT_LENGTH:
         raise LimitError(
@@ -94,7 +94,7 @@ def check_statement(statement: str, parameters: int) -> StatementKind:
 
 
 def table_of(statement: str) -> str:
-    """Return the table that a statement names first, for messages; empty where none is found."""
+    """Return the table that a statement names first, for messages, or an empty text where there is none."""
     found = _TABLE.search(statement)
     if found is None:
         return ""

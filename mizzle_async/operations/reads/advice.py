@@ -24,7 +24,7 @@ class Advice(Value):
     """Advice about a filter.
 
     Attributes:
-        text: What the filter costs, and which key would serve it.
+        text: The cost of the filter, and the key that would serve it.
         is_warning: Whether it is worth a warning when the query is built: the whole table is read, or an index that is
             declared would serve.
     """
@@ -46,7 +46,7 @@ def filter_advice(
     Args:
         schema: The entity's.
         filters: The caller's conditions, all of which must hold.
-        partition_names: Attributes of the partition key that the key condition binds; empty for a scan.
+        partition_names: Attributes of the partition key that the key condition binds, none for a scan.
         sort_names: Attributes of the sort key that it narrows.
         used: The index that is read already.
     """

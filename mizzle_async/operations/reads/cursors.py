@@ -1,11 +1,11 @@
 """Cursors: where a page ended, as text that is safe in a URL, and means something to the same query only.
 
 A cursor holds the key of the last item, a digest of the query that made it, and perhaps the time until which it is
-good. Without a key it is checked for belonging to the query; with `Client(cursor_key=…)` it is authenticated as well,
-and where a cipher is at hand (extra ``cursors``) nobody can read it either.
+good. Without a key it is checked for belonging to the query. With `Client(cursor_key=…)` it is authenticated as well,
+and encrypted where a cipher is at hand (extra ``cursors``).
 
-The layout, before base64: one byte for the kind, then the body; the digest of the query is not in the text, it is
-recomputed and is what authenticates (with a key), or is compared with its first bytes (without).
+The layout, before base64: one byte for the kind, then the body. The digest of the query is not in the text. It is
+recomputed: it authenticates (with a key), or is compared with its first bytes (without).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MIN_KEY_BYTES: Final = 16
 
 
 class Cipher(Protocol):
-    """Authenticated encryption, with a nonce of its own making in front of what it returns."""
+    """Authenticated encryption, with a nonce of its own making in front of the sealed bytes."""
 
     def seal(self, plain: bytes, associated: bytes, /) -> bytes:
         """Return the sealed bytes."""
@@ -46,10 +46,10 @@ class Cipher(Protocol):
 
 @frozen(eq=False, repr=False)
 class CursorCodec(Value):
-    """Writes and reads cursors; made once per client.
+    """Writes and reads cursors. It is made once per client.
 
     Attributes:
-        secret: Authenticates cursors; empty for none. At least 16 bytes.
+        secret: Authenticates cursors. At least 16 bytes, or none.
         cipher: Encrypts them as well.
         max_age: Seconds for which a cursor is good, or None for ever.
     """
@@ -152,7 +152,7 @@ def derived_key(secret: bytes, purpose: bytes) -> bytes:
 
 
 def query_digest(body: dict[str, Any]) -> bytes:
-    """Return what tells one query from another: a digest of its wire form."""
+    """Return the identity of a query: a digest of its wire form."""
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
 
 

@@ -43,7 +43,7 @@ class GetSending(Sending[ResultT_co]):
 
 @frozen(eq=False, repr=False)
 class GetItem(Operation[ResultT_co]):
-    """Read one item; the result is the instance, or None (`get`) or an error (`get_one`) where there is none.
+    """Read one item. The result is the instance, or None (`get`) or an error (`get_one`) where there is none.
 
     Cost: one request; a read unit for each 4 KB of the item when consistent, half of it otherwise.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
@@ -78,7 +78,7 @@ class GetItem(Operation[ResultT_co]):
             check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
-        """Return the instance, or what stands for none."""
+        """Return the instance, or the result for none."""
         return self._from_item(response.payload.get("Item"), now, response)
 
     def _from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:
@@ -107,7 +107,7 @@ class GetItem(Operation[ResultT_co]):
 
 
 class GetRaw(GetItem[Item | None]):
-    """Read one item as it is stored, expired or not; the result is None where there is none."""
+    """Read one item as it is stored, expired or not. The result is None where there is none."""
 
     __slots__ = ()
 
@@ -117,7 +117,7 @@ class GetRaw(GetItem[Item | None]):
 
 
 class GetStored(GetItem[tuple[Item, ModelT]]):
-    """Read one item that must be there; the result is the item as it is stored, and the instance."""
+    """Read one item that must be there. The result is the item as it is stored, and the instance."""
 
     __slots__ = ()
 

@@ -15,7 +15,7 @@ def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
 
 
 def hidden_items(schema: EntitySchema, *, include_expired: bool) -> Callable[[Item, float], bool] | None:
-    """Return what tells whether an item must not be shown at a time, for reads that cannot filter; None where all may.
+    """Return a function that says whether an item is hidden at a time, or None where all may be shown.
 
     Args:
         schema: The entity's.

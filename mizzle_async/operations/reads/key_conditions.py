@@ -37,7 +37,7 @@ def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
 
 
 def spread_partitions(target: Target[Any], partition: PartitionKeyCondition[Any]) -> tuple[Condition[Any], ...]:
-    """Return a condition for each partition that a partition key is spread over; none where it is not spread.
+    """Return a condition for each partition that a partition key is spread over, none where it is not spread.
 
     Raises:
         ExpressionError: The condition is about another entity.
@@ -55,5 +55,5 @@ def spread_partitions(target: Target[Any], partition: PartitionKeyCondition[Any]
 
 
 def _shown(given: object) -> str:
-    """Name what was given instead of a condition: conditions show no values, other objects only their type."""
+    """Name an argument in place of a condition: conditions show no values, other objects only their type."""
     return str(given) if isinstance(given, Condition) else type(given).__name__

@@ -14,7 +14,7 @@ from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
-"""What happens to an item that does not fit its class: it raises, is skipped, or goes to a function."""
+"""The treatment of an item that does not fit its class: it raises, is skipped, or goes to a function."""
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -27,7 +27,7 @@ class ReadOptions(Value):
         max_evaluated: How many are evaluated in all.
         consistent_read: Whether every write that was finished before is seen.
         include_expired: Whether expired items are shown.
-        on_error: What happens to an item that does not fit its class.
+        on_error: The treatment of an item that does not fit its class.
         reverse: Whether the sort order is descending.
         segments: How many segments of a scan are read at once.
         timeout: Seconds for each page, or None for the client's.
@@ -59,7 +59,7 @@ class ReadOptions(Value):
         return flags
 
     def check(self, entity: str) -> None:
-        """Refuse what the service would refuse.
+        """Raise the errors for which the service would refuse the request.
 
         Raises:
             ExpressionError: A number that must be at least one is not, ``timeout`` is no number, or ``on_error`` is

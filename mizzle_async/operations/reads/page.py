@@ -42,8 +42,8 @@ class RawPage(Record):
     """The answer to one request of a query, a scan or a statement, items undecoded.
 
     Attributes:
-        items: In the service's order; expired ones may be among them. Dicts, or records where they were asked for.
-        last_key: Where the next page starts; None on the last page. A page without items may have one.
+        items: In the service's order, perhaps with expired ones. Dicts, or records where they were asked for.
+        last_key: Where the next page starts, or None on the last page. A page without items may have one.
         count: Items after the filter.
         scanned: Items before the filter, which are paid for.
         read_units: Consumed read units, where they were asked for.
@@ -69,7 +69,7 @@ class RawPage(Record):
             self.distrust()
 
     def hydrated(self, items: list[Item | None]) -> RawPage:
-        """Return this page with the table's items in place of the index's; those that are gone are left out."""
+        """Return this page with the table's items in place of the index's. Those that are gone are left out."""
         pairs = [(item, origin) for item, origin in zip(items, self.items, strict=True) if item is not None]
         return evolve(self, items=[item for item, _ in pairs], origins=[origin for _, origin in pairs])
 
@@ -81,7 +81,7 @@ def add_units(first: float | None, second: float | None) -> float | None:
 
 @frozen(eq=False, repr=False)
 class ReadPage(Operation[RawPage]):
-    """One page of a query or a scan; a reading iterator sends as many as it needs.
+    """One page of a query or a scan. A reading iterator sends as many as it needs.
 
     Cost: one request; a read unit for each 4 KB evaluated, filtered-out items included, half of it when eventually
     consistent.
@@ -148,7 +148,7 @@ class ReadPage(Operation[RawPage]):
         )
 
     def _recover(self, error: Exception, now: float, /) -> RawPage:  # noqa: ARG002  (all are asked alike)
-        """Raise what a failure means: a start key that the service refuses came out of a cursor or a file."""
+        """Raise the meaning of a failure: a start key that the service refuses came out of a cursor or a file."""
         if isinstance(error, ValidationError) and self.start_key is not None and "start" in error.message.lower():
             raise InvalidCursorError(
                 "the service refuses the key that this cursor or state file holds: start from the first page",

@@ -1,4 +1,4 @@
-"""What a query or a scan reads: key conditions, filters, options; checked when built, compiled into page requests."""
+"""The plan of a query or a scan: conditions, filters and options, checked when built, compiled into page requests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     Of a partition key that is spread over several partitions, ``partitions`` are all of them, and ``partition`` is the
     first. Of a shared table, ``implied`` are the filters that the keys' texts and the entity's type ask for, and
-    ``is_empty`` says that no item can be meant, so that nothing is sent; ``subtree`` are the text of one sort key and
+    ``is_empty`` says that no item can be meant, so that nothing is sent. ``subtree`` are the text of one sort key and
     the beginning of those below it, where the range holds others too.
     """
 
@@ -96,7 +96,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def filtered_by(self, condition: Condition[Any]) -> ReadPlan[ModelT, RowT_co]:
         """Return the plan with one more filter, which is checked."""
         entity = self.target.schema.entity
-        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
+        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # types may be unchecked
             raise ExpressionError(
                 f"{entity}: .filter() takes a condition, such as Order.status == Status.OPEN, not"
                 f" {type(condition).__name__}"
@@ -108,7 +108,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return evolve(self, filters=(*self.filters, checked), warned=set())
 
     def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:
-        """Return a plan for each partition that is read; this one, where the key is not spread."""
+        """Return a plan for each partition that is read, or this one where the key is not spread."""
         if self.is_empty:
             return ()
         if not self.partitions:
@@ -143,7 +143,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return self.target.schema.key_names if self.index is None else self.index.key_names()
 
     def _position_names(self) -> tuple[str, ...]:
-        """Return what a start key consists of: the table's key, and the index's."""
+        """Return the names of a start key's attributes: the table's key, and the index's."""
         keys = self.target.schema.key_names
         return keys if self.index is None else tuple(dict.fromkeys((*self.index.key_names(), *keys)))
 
@@ -170,10 +170,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         self._check_held({str(place.segments[0]): str(place) for each in self.filters for place in each.places()})
 
     def _check_held(self, needed: Mapping[str, str]) -> None:
-        """Refuse what the index does not hold.
+        """Raise an error for attributes that the index does not hold.
 
         Args:
-            needed: Stored names, and what they are called in messages.
+            needed: Stored names, and their names in messages.
         """
         index, schema = self.index, self.target.schema
         held = None if index is None else index.held_names(schema)
@@ -193,7 +193,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             )
 
     def _row_names(self) -> dict[str, str]:
-        """Return the attributes that a row is made of, by stored name, and what they are called in messages."""
+        """Return the attributes that a row is made of, by stored name, and their names in messages."""
         schema = self.target.schema
         if self.hydrated:
             return {}
@@ -246,7 +246,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return index is not None and schema.partition_key.name in index.key_names()
 
     def _paging_paths(self) -> list[AttributePath[Any, Any]]:
-        """Return the paths that must come back whatever is projected: for cursors, and to see what is expired."""
+        """Return the paths that must come back with every projection: for cursors, and to see expired items."""
         schema = self.target.schema
         names = list(self._position_names())
         if self.hides_expired and not self.hydrated and schema.time_to_live is not None:
@@ -282,14 +282,14 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return cast("WirePayload", self._compiled)
 
     def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
-        """Return what all page requests have in common.
+        """Return the part that all page requests share.
 
         Args:
-            now: The time by the client's clock: what is expired now is not asked for.
+            now: The time by the client's clock: items that are expired now are not asked for.
             count_only: Whether numbers are wanted instead of items.
 
         Raises:
-            ExpressionError: The index does not hold what a row needs.
+            ExpressionError: The index does not hold all attributes of a row.
         """
         if self.index is not None and not count_only:
             self._check_held(self._row_names())
@@ -369,7 +369,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         raise found from found.__cause__
 
     def judge(self, error: MarshallingError) -> None:
-        """Do with an item that does not fit what the caller wants done: return to leave it out, or raise."""
+        """Treat an item that does not fit as the caller wants: return to leave it out, or raise."""
         on_error = self.options.on_error
         if on_error == "raise":
             raise error
@@ -382,7 +382,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return bool(self.filters or self.implied)
 
     def expired(self, now: float) -> Callable[[Any], bool] | None:
-        """Return what tells whether an item must not be shown: expired, or a guard. None where all may be shown."""
+        """Return a function that says whether an item is hidden, expired or a guard, or None where all may be shown."""
         beside = None if self.subtree is None else outside(self._read_key_names()[-1], *self.subtree)
         checks = [check for check in (self.target.codec.foreign, beside, self._expired(now)) if check]
         if len(checks) > 1:
@@ -404,7 +404,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     @property
     def digest(self) -> bytes:
-        """Return what tells this query from another, for cursors: options that do not move positions do not count."""
+        """Return the identity of this query, for cursors: options that do not move positions do not count."""
         found = self._digest
         if found is None:
             found = identity_of(
@@ -422,7 +422,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return key_in(stored, self._position_names())
 
     def check_pages(self, most: int | None) -> None:
-        """Refuse what cannot be read page by page.
+        """Raise an error unless this can be read page by page.
 
         Args:
             most: Rows on a page, or None.

@@ -16,9 +16,9 @@ def check_start_key(key: Item, names: Collection[str], codec: EntityCodec[Any], 
 
     Args:
         key: The key.
-        names: The stored names of the key attributes of what is read.
+        names: The stored names of the key attributes of the table or index.
         codec: The entity's.
-        queried: The compiled query, to whose one partition the key must belong; None for a scan, and for a partition
+        queried: The compiled query, to whose one partition the key must belong, or None for a scan, and for a partition
             key that is spread.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Rows of some attributes only: what is asked for, and how each row is read from what comes back."""
+"""Rows of some attributes only: the paths that are asked for, and the reading of each row."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Projection(Record):
     paths: tuple[AttributePath[Any, Any], ...] = ()
 
     def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
-        """Return what to ask the service for: these paths and the others, none inside another.
+        """Return the paths to ask the service for: these and the others, none inside another.
 
         A list is asked for as a whole: of ``lines[2]`` the service returns a list of one, and two of those cannot be
         told apart where the list is shorter. Projecting saves no read units either way.
@@ -47,7 +47,7 @@ class Projection(Record):
     def row(self, codec: EntityCodec[Any], item: Item) -> tuple[Any, ...]:
         """Return one row.
 
-        What is absent has the value that an instance would have: the attribute's default, an empty set, or None.
+        An absent attribute has the value of an instance: its default, an empty set, or None.
 
         Raises:
             MarshallingError: A value does not fit its attribute.

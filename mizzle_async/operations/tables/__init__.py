@@ -1,1 +1,1 @@
-"""Tables: what is declared, and what the service describes."""
+"""Tables: as they are declared, and as the service describes them."""

@@ -1,4 +1,4 @@
-"""Tables as the control plane describes them: what an entity needs, what exists, and where they differ. Pure."""
+"""Tables as the control plane describes them: those that entities need, those that exist, and differences. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mizzle_async.operations.answers import mismatch
 from mizzle_async.values import Value
 
 StreamView: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
-"""What a stream tells of each change."""
+"""The contents of a stream's records."""
 
 KeyElement: TypeAlias = tuple[str, str]
 """A key attribute: its stored name, and ``HASH`` or ``RANGE``."""
@@ -34,9 +34,9 @@ class TableOptions(Value):
     """How a table is made, beside its keys and indexes.
 
     Attributes:
-        read_units: Provisioned read units a second; None for a table that is billed on demand.
-        write_units: Provisioned write units a second; None for a table that is billed on demand.
-        stream: What its stream tells, or None for no stream.
+        read_units: Provisioned read units a second, or None for a table that is billed on demand.
+        write_units: Provisioned write units a second, or None for a table that is billed on demand.
+        stream: The contents of its stream's records, or None for no stream.
         tags: Tags of the table.
         deletion_protection: Whether deleting it is refused.
     """
@@ -72,7 +72,7 @@ class IndexDescription(Value):
         projection: ``ALL``, ``KEYS_ONLY`` or ``INCLUDE``.
         included: The names of the attributes that it holds beside keys, sorted.
         is_local: Whether it is a local one.
-        status: ``ACTIVE`` and so on; empty for a local index, which has none.
+        status: ``ACTIVE`` and so on, empty for a local index, which has none.
     """
 
     name: str
@@ -98,7 +98,7 @@ class TableDescription(Value):
         on_demand: Whether it is billed on demand.
         read_units: Provisioned read units a second, 0 on demand.
         write_units: Provisioned write units a second, 0 on demand.
-        stream: What its stream tells, or None.
+        stream: The contents of its stream's records, or None.
         deletion_protection: Whether deleting it is refused.
         arn: Its Amazon Resource Name.
     """
@@ -307,7 +307,7 @@ def described(answer: Mapping[str, Any]) -> TableDescription:
     """Return the table that DescribeTable, or another operation about one, answers.
 
     Raises:
-        CorruptResponseError: The answer lacks what every table has.
+        CorruptResponseError: The answer lacks a part that every table has.
     """
     try:
         return read_description(answer["Table"])
@@ -316,7 +316,7 @@ def described(answer: Mapping[str, Any]) -> TableDescription:
 
 
 def read_description(table: Mapping[str, Any]) -> TableDescription:
-    """Return what DescribeTable says, as a record."""
+    """Return the answer to DescribeTable as a record."""
     indexes = [
         _read_index(entry, is_local=is_local)
         for member, is_local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True))
@@ -369,8 +369,8 @@ def missing_indexes(wanted: TableDescription, existing: TableDescription, entity
     """Return the global indexes that must be added.
 
     Args:
-        wanted: What the entity needs.
-        existing: What there is.
+        wanted: The table that the entity needs.
+        existing: The table that exists.
         entity: For messages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a cancelled transaction means to its operations: the reason of each, and what it would have raised alone."""
+"""The meaning of a cancelled transaction for its operations: the reason of each, and the error that it means alone."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def canceled(
     """Return the service's cancellation in terms of the caller's operations.
 
     Args:
-        error: What the service said.
+        error: The service's refusal.
         operations: As the caller gave them.
-        actions: What was sent, each action with its operation.
+        actions: The actions that were sent, each with its operation.
         now: The time by the client's clock.
     """
     found = _reasons(error, actions, now)
@@ -44,23 +44,24 @@ def canceled(
 
 
 def cancellation(
-    error: TransactionCanceledError, reasons: Sequence[CancellationReason], what: str
+    error: TransactionCanceledError, reasons: Sequence[CancellationReason], outcome: str
 ) -> TransactionCanceledError:
     """Return the service's cancellation with the reasons of the caller's operations.
 
     By its token a transaction that was cancelled was applied by no earlier attempt either: it is certain.
 
     Args:
-        error: What the service said.
+        error: The service's refusal.
         reasons: One for each operation.
-        what: What came of it, in words.
+        outcome: The outcome, in words.
     """
     failed = [(number, reason) for number, reason in enumerate(reasons, start=1) if reason.code is not None]
     told = "; ".join(
         f"{f'operation {number} of {len(reasons)}, ' if len(reasons) > 1 else ''}{reason.operation}: {_told(reason)}"
         for number, reason in failed
     )
-    translated = TransactionCanceledError(f"{what}: {told or error.message}", reasons=reasons, **answer_context(error))
+    text = f"{outcome}: {told or error.message}"
+    translated = TransactionCanceledError(text, reasons=reasons, **answer_context(error))
     # One reason is the cause, and says more than the service's list of codes.
     translated.__cause__ = failed[0][1].error if len(failed) == 1 else None
     translated.__suppress_context__ = True
@@ -68,7 +69,7 @@ def cancellation(
 
 
 def raise_misfits(error: Exception, operations: Sequence[Transactable[Any]]) -> None:
-    """Raise which places of updates may not fit what is stored, where the service refused a transaction for that.
+    """Raise an error that names the places of updates, where the service refused a transaction for the stored items.
 
     Args:
         error: The service's or the pipeline's.
@@ -140,9 +141,9 @@ def _alone(
     reason: CancellationReason,
     now: float,
 ) -> MizzleError | None:
-    """Return what an action's failed condition is as an error of its operation; None for every other outcome.
+    """Return the error that an action's failed condition means for its operation, or None for every other outcome.
 
-    An update that does not fit what is stored is one too: its error names the places.
+    An update that does not fit the stored item is one too: its error names the places.
     """
     sending = operation.sending
     if reason.code == INVALID:
@@ -167,7 +168,7 @@ def _alone(
 
 
 def unique_error(entity: str, attribute: str, context: dict[str, Any]) -> UniqueConstraintError:
-    """Build the error of a value that another item holds; it names the attribute, not the value."""
+    """Build the error of a value that another item holds. It names the attribute, not the value."""
     error = UniqueConstraintError(
         f"{entity}: another item has this value of the unique attribute {attribute!r}; nothing was written", **context
     )

@@ -1,4 +1,4 @@
-"""A write that is applied once, whatever happens to its answers: a transaction of one action, with a token."""
+"""A write that is applied once, even if its answers are lost: a transaction of one action, with a token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ExactlyOnce(Operation[ResultT_co]):
     """A single write sent as a transaction of its own, so that the service recognises a repetition.
 
     The result is the stored instance for whole-item writes, None for others: a transaction returns no item. It raises
-    what the write raises alone.
+    the errors that the write raises alone.
 
     Cost: one request; twice the write units of the write.
     """
@@ -59,7 +59,7 @@ class ExactlyOnce(Operation[ResultT_co]):
         return not self._actions
 
     def _result(self) -> ResultT_co:
-        """Return what the write gives, once it is applied."""
+        """Return the result of the write, once it is applied."""
         return self.operation.sending.transacted()
 
     def _begin(self, now: float, /) -> None:
@@ -79,15 +79,15 @@ class ExactlyOnce(Operation[ResultT_co]):
         check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
-        """Return what the write gives."""
+        """Return the result of the write."""
         return self._result()
 
     def _recover(self, error: Exception, now: float, /) -> ResultT_co:
-        """Raise what a failure means for the write."""
+        """Raise the meaning of a failure for the write."""
         raise_single(error, self.operation, self._actions, now)
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
+        """Return the request in words, with its estimated cost and the values of attributes. Nothing is sent."""
         return explain_transaction(self.to_wire(), tables_of(self._actions), self._capacity(), ())
 
     def _body(self) -> WirePayload:
@@ -107,7 +107,7 @@ def exactly_once(
 
     Args:
         operation: The write.
-        token: What makes it one transaction.
+        token: The token that makes it one transaction.
         timeout: Seconds for the whole call, or None for the client's.
 
     Raises:
@@ -121,7 +121,7 @@ def exactly_once(
 
 
 def raise_single(error: Exception, operation: Transactable[Any], actions: tuple[Action, ...], now: float) -> NoReturn:
-    """Raise what the failure of a transaction means for the one operation in it.
+    """Raise the meaning of a transaction's failure for the one operation in it.
 
     Args:
         error: The service's or the pipeline's.

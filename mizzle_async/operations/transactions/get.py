@@ -24,7 +24,7 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class TransactGet(Operation[ResultT_co]):
-    """Read several items as they are at one moment; the result is a tuple of what each get would give.
+    """Read several items as they are at one moment. The result is a tuple of each get's result.
 
     Cost: one request; two read units for each 4 KB of each item.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html
@@ -68,7 +68,7 @@ class TransactGet(Operation[ResultT_co]):
                 check_key(get.key, item)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
-        """Return what each get gives, in their order.
+        """Return the result of each get, in their order.
 
         Raises:
             ItemNotFoundError: From a `get_one`, where there is no item.
@@ -86,7 +86,7 @@ class TransactGet(Operation[ResultT_co]):
         raise error
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
+        """Return the request in words, with its estimated cost and the values of attributes. Nothing is sent."""
         body = self.to_wire()
         return Explanation(
             operation=self.api,
@@ -124,7 +124,7 @@ def transact_get(target: Target[Any], gets: Sequence[Any], timeout: float | None
 
     Args:
         target: Who sends.
-        gets: What ``await`` would send one by one.
+        gets: Operations that ``await`` would send one by one.
         timeout: Seconds for the whole call, or None for the client's.
 
     Raises:

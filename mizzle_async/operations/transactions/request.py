@@ -1,4 +1,4 @@
-"""TransactWriteItems as a request: its encoding, its price, and what a lost answer to it means."""
+"""TransactWriteItems as a request: its encoding, its price, and the meaning of a lost answer."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def transaction_body(actions: Sequence[Action], token: ClientRequestToken, *, re
 
     Args:
         actions: In order.
-        token: What makes it one transaction.
-        report_capacity: Whether to ask for what it consumed.
+        token: The token that makes it one transaction.
+        report_capacity: Whether to ask for its consumed capacity.
     """
     body: WirePayload = {
         "TransactItems": [{action.kind: action.body} for action in actions],
@@ -58,7 +58,7 @@ def names_of(operations: Iterable[Any]) -> str:
 
 
 def transaction_capacity(*parts: Capacity) -> Capacity:
-    """Return what single writes cost together in a transaction: twice as much."""
+    """Return the cost of single writes together in a transaction: twice as much."""
     return Capacity(
         write_units=2 * sum(part.write_units for part in parts),
         at_least=any(part.at_least for part in parts),
@@ -91,7 +91,7 @@ def explain_transaction(body: WirePayload, table: str, capacity: Capacity, warni
 
 
 def raise_lost(error: Exception) -> NoReturn:
-    """Raise that a transaction's outcome is unknown, where it is; else the error itself."""
+    """Raise `OutcomeUnknownError` where a transaction's outcome is unknown, else the error itself."""
     lost = (isinstance(error, TransportError) and error.outcome is Outcome.UNKNOWN) or (
         isinstance(error, ServiceError) and error.ambiguous and not isinstance(error, TransactionCanceledError)
     )

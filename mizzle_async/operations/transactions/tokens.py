@@ -1,4 +1,4 @@
-"""Client request tokens: what makes two sendings of a transaction the same transaction."""
+"""Client request tokens: they make two sendings of a transaction the same transaction."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ClientRequestToken:
     Attributes:
         value: 1 to 36 characters.
         given: Whether the caller gave it, and so answers for its age.
-        first_sent: When it was first sent, in seconds since the epoch; None before.
-        age: Seconds from its first sending to its last; retries must end before the service forgets it.
+        first_sent: When it was first sent, in seconds since the epoch, or None before.
+        age: Seconds from its first sending to its last. Retries must end before the service forgets it.
     """
 
     value: str
@@ -55,12 +55,12 @@ def request_token(given: str | None, new_token: Callable[[], str] | None, operat
     """Return the token of an operation that is built: the caller's own, or a new one.
 
     Args:
-        given: The caller's; None for a new one.
-        new_token: Makes new ones; None where no client is at hand.
-        operation: What it is for, for messages.
+        given: The caller's, or None for a new one.
+        new_token: Makes new ones, or None where no client is at hand.
+        operation: The operation, for messages.
 
     Raises:
-        ClientStateError: There is nobody who could make one.
+        ClientStateError: No client is at hand that could make one.
         ExpressionError: The caller's is no text.
         LimitError: The caller's is empty or too long.
     """
@@ -81,7 +81,7 @@ def given_token(token: str) -> ClientRequestToken:
         ExpressionError: It is no text.
         LimitError: It is empty or too long.
     """
-    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
+    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # types may be unchecked
         raise ExpressionError(
             f"token= takes text of 1 to {CLIENT_REQUEST_TOKEN_LENGTH} characters, not {type(token).__name__}"
         )

@@ -77,7 +77,7 @@ class TransactWrite(Operation[ResultT_co]):
         return not self._actions
 
     def _result(self) -> ResultT_co:
-        """Return what the operations give, once all are applied."""
+        """Return the results of the operations, once all are applied."""
         return cast("ResultT_co", tuple(operation.sending.transacted() for operation in self.operations))
 
     def _begin(self, now: float, /) -> None:
@@ -99,7 +99,7 @@ class TransactWrite(Operation[ResultT_co]):
         check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:  # noqa: ARG002  (all are asked alike)
-        """Return what the operations give."""
+        """Return the results of the operations."""
         return self._result()
 
     def _recover(self, error: Exception, now: float, /) -> ResultT_co:
@@ -115,7 +115,7 @@ class TransactWrite(Operation[ResultT_co]):
         raise_lost(error)
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost; values of attributes are shown."""
+        """Return the request in words, with its estimated cost and the values of attributes. Nothing is sent."""
         use(self)
         actions = [action for _, action in self._actions]
         return explain_transaction(self.to_wire(), tables_of(actions), self._capacity(), self._warnings())
@@ -146,8 +146,8 @@ def transact_write(
 
     Args:
         target: Who sends.
-        operations: What ``await`` would send one by one, and checks.
-        token: The caller's own client request token; None for a new one.
+        operations: Operations that ``await`` would send one by one, and checks.
+        token: The caller's own client request token, or None for a new one.
         timeout: Seconds for the whole call, or None for the client's.
 
     Raises:
