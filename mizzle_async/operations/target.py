@@ -137,7 +137,7 @@ class DetachedTarget(Target[ModelT]):
             object.__setattr__(self, name, value)
 
     @property
-    def codec(self) -> EntityCodec[ModelT]:
+    def codec(self) -> EntityCodec[ModelT]:  # pyright: ignore[reportIncompatibleVariableOverride]  # made late
         """The entity's codec with the default converter."""
         made = self._codec
         if made is None:
@@ -146,7 +146,7 @@ class DetachedTarget(Target[ModelT]):
         return made
 
     @property
-    def rules(self) -> PathRules:
+    def rules(self) -> PathRules:  # pyright: ignore[reportIncompatibleVariableOverride]  # the same
         """The rules of its update clauses."""
         return self.codec.rules
 

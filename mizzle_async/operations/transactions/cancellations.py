@@ -146,6 +146,7 @@ def _alone(
     An update that does not fit the stored item is one too: its error names the places.
     """
     sending = operation.sending
+    context: dict[str, Any]
     if reason.code == INVALID:
         context = {**call_context(error), "code": "ValidationException", "table": action.body["TableName"]}
         return _misfit(ValidationError(reason.message, status=error.status, **context), [operation])
