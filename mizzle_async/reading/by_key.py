@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Coroutine,
+    Generator,
+    Hashable,
+    Iterable,
+    Sequence,
+)
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +29,7 @@ from mizzle_async.flow.tasks import drop, run_together
 from mizzle_async.flow.work import Pending
 from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Meter, Target, check_timeout, use
+from mizzle_async.operations.answers import mismatch
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -52,9 +63,19 @@ class ReadSettings:
 
 
 class BatchReader:
-    """Reads chunks of keys, each until it is done or its time is up."""
+    """Reads chunks of keys, each until it is done or its time is up.
 
-    def __init__(self, owner: PacingPort, target: Target[Any], settings: ReadSettings) -> None:
+    Args:
+        owner: The client.
+        target: The table.
+        settings: How the items are read.
+        asked: The identities of all keys that are read.
+    """
+
+    def __init__(
+        self, owner: PacingPort, target: Target[Any], settings: ReadSettings, asked: Container[Hashable]
+    ) -> None:
+        self.asked = asked
         self.owner = owner
         self.target = target
         self.settings = settings
@@ -106,6 +127,7 @@ class _KeyBatch(RepeatedBatch[Item]):
             report_capacity=True,
             timeout=timeout,
             records=settings.records,
+            asked=self._reader.asked,
         )
         use(operation)  # a client that is closed never sends it
         for meter in self._reader.meters:
@@ -170,10 +192,11 @@ async def read_rows(
     Returns:
         The rows in the order of the keys, None where there is no item. A key that comes twice has a row for each time.
     """
-    reader = BatchReader(owner, target, settings)
     identify_all = target.codec.identify_all
     names = identify_all(keys)
-    wanted = list(dict(zip(names, keys, strict=True)).values())
+    asked = dict(zip(names, keys, strict=True))
+    reader = BatchReader(owner, target, settings, asked)
+    wanted = list(asked.values())
     if len(wanted) < len(names):
         items = await read_rows(owner, target, wanted, list, settings)
         by_name = dict(zip(identify_all(wanted), items, strict=True))
@@ -182,7 +205,7 @@ async def read_rows(
 
     async def read(chunk: Sequence[Item]) -> None:
         items = await reader.read(chunk)
-        rows.update(zip(identify_all(items), decode(items), strict=True))
+        rows.update(by_identity(target, items, decode(items)))
 
     if len(wanted) <= GET_CHUNK:
         if wanted:
@@ -196,6 +219,19 @@ async def read_rows(
 
         await run_together([lane] * min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))
     return list(map(rows.get, names))
+
+
+def by_identity(target: Target[Any], items: Sequence[Item], rows: Sequence[RowT]) -> dict[Hashable, RowT]:
+    """Return the rows of items that were answered, by the items' identities.
+
+    Raises:
+        CorruptResponseError: A key of an item is none.
+    """
+    names = target.codec.identify_all(items)
+    try:
+        return dict(zip(names, rows, strict=True))
+    except TypeError as error:  # an identity that cannot be hashed
+        raise mismatch("a key of an item is no key") from error
 
 
 class GetMany(Pending, Generic[KeyT, ModelT]):
@@ -251,16 +287,16 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         settings: ReadSettings,
     ) -> None:
         self._owner = owner
-        self._identify_all = target.codec.identify_all
+        self._target = target
         self._asked: dict[Hashable, list[KeyT]] = {}
         wanted: dict[Hashable, Item] = {}
-        for name, (key, item) in zip(self._identify_all([item for _, item in keys]), keys, strict=True):
+        for name, (key, item) in zip(target.codec.identify_all([item for _, item in keys]), keys, strict=True):
             wanted[name] = item
             self._asked.setdefault(name, []).append(key)
         self._wanted = list(wanted.items())
         self._decode = decode
         self._concurrency = settings.concurrency
-        self._reader = BatchReader(owner, target, settings)
+        self._reader = BatchReader(owner, target, settings, wanted)
         self._started = 0
         self._tasks: dict[asyncio.Task[list[Item]], Sequence[tuple[Hashable, Item]]] = {}
         self._rows: deque[tuple[KeyT, ModelT | None]] = deque()
@@ -293,7 +329,7 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
             self._tasks[task] = chunk
 
     def _arrived(self, chunk: Sequence[tuple[Hashable, Item]], items: list[Item]) -> None:
-        by_name = dict(zip(self._identify_all(items), items, strict=True))
+        by_name = by_identity(self._target, items, items)
         models = self._decode([by_name.get(name) for name, _ in chunk])
         for (name, _), model in zip(chunk, models, strict=True):
             self._rows += [(key, model) for key in self._asked[name]]

@@ -276,16 +276,16 @@ async def test_what_sharding_cannot_do_is_refused(client, events):
 def test_entities_that_cannot_be_sharded_are_refused():
     """A key without a sort key, one that is no text, and unique attributes cannot be spread."""
 
-    @entity("a")
+    @entity("without-sort-key")
     class WithoutSortKey:
         tenant: PartitionKey[str] = attribute(shards=5)
 
-    @entity("b")
+    @entity("other-keys")
     class Number:
         tenant: PartitionKey[int] = attribute(shards=5)
         number: SortKey[int]
 
-    @entity("c")
+    @entity("third-keys")
     class Unique:
         tenant: PartitionKey[str] = attribute(shards=5)
         number: SortKey[int]

@@ -7,7 +7,7 @@ former, and promises no order for requests under way at once. Writes that were n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
@@ -309,6 +309,7 @@ class BatchGet(Operation[BatchAnswer]):
     consistent_read: bool = field(default=False, kw_only=True)
     report_capacity: bool = field(default=False, kw_only=True)
     records: ItemRecords | None = field(default=None, kw_only=True)
+    asked: Container[Hashable] | None = field(default=None, kw_only=True)
 
     def _json(self, body: bytes) -> Any:
         return super()._json(body) if self.records is None else self.records.parse(body)
@@ -320,9 +321,12 @@ class BatchGet(Operation[BatchAnswer]):
             raise mismatch("it is about a table that was not asked for")
         items = responses.get(table, [])
         check_items(items, None if self.records is None else self.records.cls)
-        identify_all = self._target.codec.identify_all
-        if items and not set(identify_all(self.keys)).issuperset(identify_all(items)):
-            raise mismatch("it holds an item that was not asked for")
+        if items:
+            identify_all = self._target.codec.identify_all
+            asked = set(identify_all(self.keys)) if self.asked is None else self.asked
+            # An answer is to one request: the first item and the last one tell whose.
+            if not all(name in asked for name in identify_all((items[0], items[-1]))):
+                raise mismatch("it holds an item that was not asked for")
         if not responses and not unprocessed:
             check_results(payload, "Responses", "UnprocessedKeys")
         if unprocessed:

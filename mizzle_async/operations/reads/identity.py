@@ -1,4 +1,4 @@
-"""The identity of a query: what two pages must have in common to belong to one query."""
+"""The identity of a query: equal for two pages of one query."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Keys: TypeAlias = tuple[AnyIndex | None, Condition[Any] | None, Condition[Any] |
 
 
 def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Conditions], *, reverse: bool) -> bytes:
-    """Return the digest of everything that positions of a query depend on; other options do not move them.
+    """Return the digest of everything that positions of a query depend on. Other options do not move them.
 
     Args:
         target: The table.
-        keys: What is read of it.
+        keys: The key conditions.
         filters: The caller's filters, and those that the keys imply.
         reverse: Whether it is read backwards.
     """

@@ -83,7 +83,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             self._check_key_condition()
 
     def _check_key_condition(self) -> None:
-        """Check the key condition, and keep it with its values encoded; what is derived from this need not do it."""
+        """Check the key condition, and keep it with its values encoded. Plans that derive from this need not do it."""
         if self.partition is not None:
             self.target.check_owners(self.partition.owners, self.partition)
             checked = self.target.checker().key_condition(self.partition, self.sort)
@@ -276,7 +276,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         return shown and self.target.codec.foreign is None  # only reading tells whose an item of a shared table is
 
     def _plain(self) -> WirePayload:
-        """Return what all page requests have in common where nothing expires, compiled once."""
+        """Return the part that all page requests share where nothing expires, compiled once."""
         if self._compiled is None:
             object.__setattr__(self, "_compiled", self._compile(None, count_only=False))
         return cast("WirePayload", self._compiled)
