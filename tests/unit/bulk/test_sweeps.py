@@ -10,6 +10,7 @@ from mizzle_async import (
     ExpressionError,
     PartitionKey,
     ResumeError,
+    ThrottledError,
     Throughput,
     attribute,
     entity,
@@ -162,6 +163,52 @@ def test_export_keeps_to_its_read_units(tmp_path):
         return asyncio.get_running_loop().time()
 
     assert with_client(Rows(100), use) > 30
+
+
+class SlowRows(Rows):
+    """A table that serves a page every so many seconds, and throttles otherwise."""
+
+    def __init__(self, count, seconds):
+        super().__init__(count)
+        self.seconds = seconds
+        self.served_at = None
+
+    def scan(self, request):
+        """Serve a page if it is time."""
+        now = asyncio.get_running_loop().time()
+        if self.served_at is not None and now - self.served_at < self.seconds:
+            raise ThrottledError("too fast")
+        self.served_at = now
+        return super().scan(request)
+
+
+def test_sweep_of_a_slow_table_goes_on_while_it_makes_progress(tmp_path):
+    """A page that is throttled is asked for again, for as long as a page may take: exports and migrations go on."""
+
+    async def use(rows):
+        exported = await rows.scan().export(tmp_path / "rows.jsonl")
+        deleted = await rows.scan().delete_where()
+        return exported, deleted
+
+    exported, deleted = with_client(SlowRows(40, 5.0), use)
+    assert exported.written == 40
+    assert deleted.written == 40
+    assert exported.read_requests > 4
+
+
+def test_sweep_of_a_table_that_serves_nothing_ends(tmp_path):
+    """A page that is throttled for all of its time ends the work, and the state says how far it came."""
+    state = tmp_path / "state.json"
+
+    async def use(rows):
+        with pytest.raises(ThrottledError):
+            await rows.scan(timeout=3.0).export(tmp_path / "rows.jsonl", resume=state)
+        assert 2 < asyncio.get_running_loop().time() < 4
+        return await rows.scan().export(tmp_path / "rows.jsonl", resume=state)
+
+    caller = SlowRows(40, 8.0)
+    assert with_client(caller, use).written == 30
+    assert len((tmp_path / "rows.jsonl").read_bytes().splitlines()) == 40
 
 
 @pytest.mark.parametrize(
