@@ -1,10 +1,18 @@
 """The imports of a fresh process: which ones there are, when, and in which thread."""
 
+import asyncio
 import os
 import subprocess
 import sys
 
 import pytest
+
+from mizzle_async.testing.replies import Reply
+from mizzle_async.testing.server import ScriptedServer
+
+ISSUED = {"AccessKeyId": "AKBOX", "SecretAccessKey": "s", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}
+ITEM = Reply({"Item": {"a": {"S": "b"}}})
+KEYS = {"AWS_ACCESS_KEY_ID": "AKENV", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 def test_import_brings_neither_botocore_nor_aiohttp():
@@ -74,3 +82,31 @@ def test_what_takes_long_is_done_in_a_thread(tmp_path, environ, noted):
         [sys.executable, "-c", WHERE], check=True, capture_output=True, text=True, env=os.environ | environ
     )
     assert done.stdout.strip() == str([(what, False) for what in noted])
+
+
+FRESH = """
+import asyncio, sys
+from mizzle_async import Client
+
+async def main():
+    async with Client(endpoint_url=sys.argv[1]) as client:
+        print(await client.table("orders", partition_key="a").get("b"))
+
+asyncio.run(main())
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"aiobotocore", "aiohttp", "boto3", "botocore"}))
+"""
+
+
+@pytest.mark.parametrize("holder", ["environment", "container", "long"])
+async def test_a_fresh_process_imports_botocore_only_where_it_is_needed(tmp_path, holder):
+    """With environment or container credentials the first answer comes without botocore, aiobotocore and aiohttp."""
+    async with ScriptedServer(then=Reply(ISSUED)) as box, ScriptedServer(then=ITEM) as server:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environ |= {"AWS_REGION": "eu-west-1", "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+        environ |= {"AWS_CONTAINER_CREDENTIALS_FULL_URI": box.url} if holder == "container" else KEYS
+        environ |= {"AWS_DEFAULTS_MODE": "legacy"} if holder == "long" else {}
+        command = [sys.executable, "-c", FRESH, server.url]
+        done = await asyncio.to_thread(subprocess.run, command, env=environ, check=True, capture_output=True, text=True)
+    answer, imported = done.stdout.splitlines()
+    assert answer == "{'a': 'b'}"
+    assert imported == ("[]" if holder != "long" else "['aiobotocore', 'aiohttp', 'botocore']")

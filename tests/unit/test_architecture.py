@@ -506,3 +506,22 @@ def test_module_without_a_room_is_found():
         room_of("helpers")
     with pytest.raises(LookupError, match=r"shop\.orders stands in no room"):
         room_of("shop.orders")
+
+
+def process_users(folders: Iterable[Path]) -> list[str]:
+    """Name the test modules that import a library for processes."""
+    return [
+        f"{path.parent.name}/{path.name}"
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+        for one in imports(Module("", path.read_text()), ())
+        if one.target in {"subprocess", "multiprocessing", "concurrent.futures"}
+    ]
+
+
+def test_tests_that_spawn_processes_have_a_folder_of_their_own(tmp_path):
+    """Nothing in the quick folders imports a library for processes: such tests stand in `tests/processes`."""
+    tests = Path(__file__).parents[1]
+    assert process_users(tests / name for name in ("unit", "wire", "property")) == []
+    (tmp_path / "test_slow.py").write_text("import subprocess\n")
+    assert process_users([tmp_path]) == [f"{tmp_path.name}/test_slow.py"]

@@ -3,8 +3,6 @@
 import asyncio
 import itertools
 import os
-import subprocess
-import sys
 from importlib import metadata
 
 import pytest
@@ -422,31 +420,3 @@ async def test_keys_that_are_rotated_in_the_environment_are_read_again(lambda_li
         with pytest.raises(errors.CredentialsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are no longer"):
             await pipeline.call(GET)
         await pipeline.aclose()
-
-
-FRESH = """
-import asyncio, sys
-from mizzle_async import Client
-
-async def main():
-    async with Client(endpoint_url=sys.argv[1]) as client:
-        print(await client.table("orders", partition_key="a").get("b"))
-
-asyncio.run(main())
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"aiobotocore", "aiohttp", "boto3", "botocore"}))
-"""
-
-
-@pytest.mark.parametrize("holder", ["environment", "container", "long"])
-async def test_a_fresh_process_imports_botocore_only_where_it_is_needed(tmp_path, holder):
-    """With environment or container credentials the first answer comes without botocore, aiobotocore and aiohttp."""
-    async with ScriptedServer(then=Reply(ISSUED)) as box, ScriptedServer(then=ITEM) as server:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        environ |= {"AWS_REGION": "eu-west-1", "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
-        environ |= {"AWS_CONTAINER_CREDENTIALS_FULL_URI": box.url} if holder == "container" else KEYS
-        environ |= {"AWS_DEFAULTS_MODE": "legacy"} if holder == "long" else {}
-        command = [sys.executable, "-c", FRESH, server.url]
-        done = await asyncio.to_thread(subprocess.run, command, env=environ, check=True, capture_output=True, text=True)
-    answer, imported = done.stdout.splitlines()
-    assert answer == "{'a': 'b'}"
-    assert imported == ("[]" if holder != "long" else "['aiobotocore', 'aiohttp', 'botocore']")
