@@ -12,6 +12,7 @@ from mizzle_async.flow.pace import Limiters, ReadPace
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import drop
 from mizzle_async.operations import Operation, RawPage, ReadOptions, use
+from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.reads.advice import WASTE_EVALUATED, WASTE_SHARE
 from mizzle_async.reading.page_source import Position
 from mizzle_async.types import Item
@@ -77,6 +78,26 @@ class _Part:
     start_key: Item | None
     ended: bool = False
     limit: int | None = None
+    pages: int = 0
+    _landmark: Item | None = None
+
+    def advance(self, page: RawPage) -> None:
+        """Go on after a page, unless it ends where an earlier one did: reading would go round for ever.
+
+        One earlier end is kept, a later one each time the number of pages has doubled. So every circle is found out
+        after a few rounds, at the cost of one comparison for each page.
+
+        Raises:
+            CorruptResponseError: The same last key came before.
+        """
+        self.start_key = page.last_key
+        self.ended = page.last_key is None
+        self.pages += 1
+        if page.last_key is not None and page.last_key == self._landmark:
+            page.refuse()
+            raise mismatch("a last key was answered that came before, so that reading would never end")
+        if self.pages & (self.pages - 1) == 0:
+            self._landmark = page.last_key
 
 
 class PagedSource:
@@ -176,8 +197,7 @@ class PagedSource:
         self._drops = self._drops or self._requests.dropped(page)
         if self._evaluated >= WASTE_EVALUATED and self._count * WASTE_SHARE <= self._evaluated:
             self._requests.warn_of_waste()
-        part.start_key = page.last_key
-        part.ended = page.last_key is None
+        part.advance(page)
         if self._prefetch and not part.ended and not self._satisfied:
             operation = self._request(part)
             if operation is not None:

@@ -27,7 +27,9 @@ class StubCaller:
     """Answer calls from a script.
 
     Args:
-        replies: The answers, by operation. A request without an answer is an error of the test.
+        replies: The answers, by operation. A request without an answer is an error of the test. Answers are checked as
+            on the wire: one that cannot be the answer to its request, such as an item under another key, raises
+            `CorruptResponseError`.
 
     Attributes:
         requests: Every request, in order.

@@ -194,6 +194,34 @@ def test_the_same_last_key_again_ends_reading():
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("length", [2, 3, 7])
+def test_a_circle_of_last_keys_ends_reading(length: int):
+    """Positions that come back after several pages are found out as well, long before the deadline of anything."""
+    ends = [entry("a", str(number)) for number in range(length)]
+
+    def circle(request: Request) -> Reply:
+        start = request.payload.get("ExclusiveStartKey")
+        number = 0 if start is None else (int(start["number"]["N"]) + 1) % length
+        return Reply({"Items": [], "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": ends[number]})
+
+    error, server = play(circle, lambda c: c.table(Entry).scan().all())
+    assert isinstance(error, CorruptResponseError)
+    assert len(server.requests) <= 4 * length
+
+
+def test_many_pages_are_no_circle():
+    """A hundred pages, each with an end of its own, are read to the last one."""
+
+    def page(request: Request) -> Reply:
+        start = request.payload.get("ExclusiveStartKey")
+        number = 0 if start is None else int(start["number"]["N"]) + 1
+        more = {"LastEvaluatedKey": entry("a", str(number))} if number < 99 else {}
+        return Reply({"Items": [entry("a", str(number))], "Count": 1, "ScannedCount": 1, **more})
+
+    rows, server = play(page, lambda c: c.table(Entry).query(Entry.key == "a").all())
+    assert len(rows) == len(server.requests) == 100
+
+
 def test_the_same_token_of_a_statement_again_ends_reading():
     """The same for PartiQL."""
     page = Reply({"Items": [entry("a")], "NextToken": "again"})
