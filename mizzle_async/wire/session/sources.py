@@ -63,14 +63,18 @@ class AiobotocoreSource:
                 raise
             except Exception as error:  # noqa: BLE001  (providers raise anything)
                 if isinstance(error, CodeNeededError):
-                    self._provider = self._session._credentials = None  # noqa: SLF001  (its provider asks only once)
+                    self._forget()
                 if not await answer_prompt(error, self._mfa_prompt):
                     failure = explain(error, self._profile())
             if failure is not None:
                 # Raised out here: the provider's error may show secrets, and would be the context of ours.
                 raise failure
-            # The provider asks for a code once in its life.
-            self._provider = self._session._credentials = None  # noqa: SLF001  (`get_credentials` keeps it there)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget a provider that asks for a code only once in its life, so that the chain makes another."""
+        self._provider = self._session._credentials = None  # noqa: SLF001  (`get_credentials` keeps it there)
+        begin_anew(self._session.get_component("credential_provider"))
 
     async def _load(self, *, force: bool) -> Credentials:
         provider = self._provider
