@@ -89,6 +89,14 @@ def test_every_public_name_is_documented(name):
     assert missing_names(shown, MACHINERY.get(name, frozenset()), DOCUMENTED) == ([], [])
 
 
+def test_what_users_call_shows_no_machinery():
+    """The client, tables, queries, statements and operations show their users' words only."""
+    handles = {"Client", "Table", "Query", "ProjectedQuery", "Statement", "Writer", "Heat"}
+    operations = {name for name, cls in CLASSES.items() if issubclass(cls, mizzle_async.Operation)}
+    assert len(operations) >= 12
+    assert MACHINERY.keys().isdisjoint(handles | operations)
+
+
 def test_public_classes_are_documented():
     """Each public class itself, and each public function, stands in the code of a page."""
     assert sorted(set(mizzle_async.__all__) - DOCUMENTED) == []
