@@ -1,7 +1,7 @@
-"""The checker: a walk over conditions and clauses that refuses what the service would refuse, and makes no text.
+"""The checker: a walk over conditions and clauses that refuses those which the service would refuse, without text.
 
-It runs where an expression is written, so that a mistake shows there. What it returns has its values encoded, so that
-the text of a request is made once, when the request is shown or sent, and from what was checked.
+It runs where an expression is written, so that a mistake shows there. It returns the expression with its values
+encoded. The text of a request is made from that once, when the request is shown or sent.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FACETS: Final[dict[str, tuple[Facet, Use]]] = {
     "begins_with": (Facet.TEXT, Use.PREFIX),
     "contains": (Facet.ELEMENT, Use.CONTAIN),
 }
-"""How the arguments of each operator relate to the path, and what it does with the path."""
+"""How the arguments of each operator relate to the path, and how it uses the path."""
 
 
 class Checker:
@@ -47,10 +47,10 @@ class Checker:
 
     Args:
         encode: Encodes values.
-        entity: What the messages call the entity or table.
+        entity: The name of the entity or table in messages.
         key_names: Stored names of the table's key attributes, which no update may change.
-        check: Knows what paths can be used for; without one every path can be used for everything.
-        rules: Knows which clauses leave a readable item; without them every clause does.
+        check: Knows the uses of paths. Without one every path can be used for everything.
+        rules: Knows which clauses leave a readable item. Without them every clause does.
     """
 
     __slots__ = ("_context", "_key_names")
@@ -121,7 +121,7 @@ class Checker:
         """Return the clauses of an update with their values encoded.
 
         Raises:
-            ExpressionError: DynamoDB would refuse them, or could store what no read decodes.
+            ExpressionError: DynamoDB would refuse them, or could store an item that no read decodes.
         """
         self._context.expression = "UpdateExpression"
         overlaps = OverlapCheck()

@@ -1,7 +1,7 @@
 """The compiler: conditions, clauses and paths become DynamoDB's expression texts, names and values.
 
-Pure and deterministic: the same expressions give the same request, whatever the hash seed. It writes what a `Checker`
-has checked; values that are not encoded yet are encoded by a function that the caller hands in.
+Pure and deterministic: the same expressions give the same request with every hash seed. It writes expressions that a
+`Checker` has checked. Values that are not encoded yet are encoded by a function that the caller hands in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Compiler:
 
     Args:
         encode: Encodes values.
-        entity: What the messages call the entity or table.
+        entity: The name of the entity or table in messages.
 
     Attributes:
         names: Placeholder to attribute name, so far.
@@ -70,7 +70,7 @@ class Compiler:
         return writer.end(text)
 
     def update(self, clauses: UpdateClauses) -> str:
-        """Return the text of an update; empty if nothing remains of it, as of adding an empty set.
+        """Return the text of an update, empty if nothing remains of it, as of adding an empty set.
 
         Raises:
             ExpressionError: Two clauses overlap.

@@ -1,4 +1,4 @@
-"""Conditions as text, in DynamoDB's grammar. What is written here was checked before, see `Checker`."""
+"""Conditions as text, in DynamoDB's grammar. The conditions were checked before, see `Checker`."""
 
 from __future__ import annotations
 

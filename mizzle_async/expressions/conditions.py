@@ -113,7 +113,7 @@ class Predicate(Condition[EntityT_contra]):
 
     Attributes:
         operator: DynamoDB's word: ``=``, ``<>``, ``BETWEEN``, ``IN``, ``begins_with``, …
-        left: What is tested.
+        left: The tested term.
         arguments: Values, or terms.
     """
 
@@ -122,7 +122,7 @@ class Predicate(Condition[EntityT_contra]):
     def __init__(self, operator: str, left: Term, arguments: tuple[Any, ...] = ()) -> None:
         self.operator: Final[str] = operator
         self.left: Final[Term] = left
-        # What the caller changes later must not change what was said.
+        # A later change of the caller's container must not change the condition.
         self.arguments: Final[tuple[Any, ...]] = tuple(map(own_copy, arguments))
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
@@ -230,7 +230,7 @@ def _is_condition(other: Any) -> bool:
 def _parts(
     condition: Condition[EntityT_contra], kind: type[Conjunction[Any] | Disjunction[Any]]
 ) -> tuple[Condition[EntityT_contra], ...]:
-    """Return what a chain of the same connective is made of, so that ``a & b & c`` is one list of three."""
+    """Return the parts of a chain of the same connective, so that ``a & b & c`` is one list of three."""
     return condition.parts if isinstance(condition, kind) else (condition,)
 
 

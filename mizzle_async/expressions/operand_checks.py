@@ -1,4 +1,4 @@
-"""Checks of what stands in conditions: comparands and arguments, the latter encoded."""
+"""Checks of the terms and arguments of conditions. Arguments come out encoded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ORDERED: Final = frozenset({"<", "<=", ">", ">=", "BETWEEN"})
 
 
 class CheckContext:
-    """What a walk over one expression knows.
+    """The knowledge of a walk over one expression.
 
     Attributes:
         encode: Encodes values.
-        entity: What the messages call the entity or table.
-        check: Knows what paths can be used for, or None.
+        entity: The name of the entity or table in messages.
+        check: Knows the uses of paths, or None.
         rules: Knows which clauses leave a readable item, or None.
         expression: The request member that is being checked, for messages.
     """
@@ -156,7 +156,7 @@ def _check_range(low: AttributeValue, high: AttributeValue, path: Any) -> None:
 
 
 def _ordinal(code: str, payload: str) -> Any:
-    """Return what DynamoDB orders a value by."""
+    """Return the key by which DynamoDB orders a value."""
     if code == "N":
         return Decimal(payload)
     return b64decode(payload) if code == "B" else payload.encode()

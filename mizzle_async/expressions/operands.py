@@ -1,6 +1,6 @@
-"""Operands: what a comparison takes on either side, and what a SET clause may assign.
+"""Operands: the two sides of a comparison, and the right side of a SET clause.
 
-DynamoDB keeps the two apart: ``size()`` stands only in conditions; arithmetic, ``if_not_exists`` and ``list_append``
+DynamoDB keeps the two apart. ``size()`` stands only in conditions, arithmetic, ``if_not_exists`` and ``list_append``
 only in updates. So do the types here.
 """
 
@@ -26,19 +26,19 @@ def _several(path: object, values: Sequence[Any], _named: object) -> str:
 
 
 class Comparand(Term, Generic[EntityT, ValueT_co]):
-    """What may stand on the right of a comparison beside a value: a path, or a size."""
+    """The right side of a comparison beside a value: a path, or a size."""
 
     __slots__ = ()
 
 
 class Operand(Term, Generic[EntityT, ValueT_co]):
-    """What a SET clause may assign beside a value: a path, a sum, a difference, ``if_not_exists``, ``list_append``."""
+    """The right side of a SET clause beside a value: a path, a sum or a difference, or a function."""
 
     __slots__ = ()
 
 
 class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
-    """What can be compared: a path, or a size."""
+    """The left side of a comparison: a path, or a size."""
 
     __slots__ = ()
 
@@ -128,7 +128,7 @@ def refuse_arithmetic(term: object, *_: object) -> NoReturn:
 
 
 class Arithmetic(Operand[EntityT, ValueT_co]):
-    """A sum or a difference of two operands; DynamoDB takes one operator, not a chain.
+    """A sum or a difference of two operands. DynamoDB takes one operator, not a chain.
 
     Attributes:
         operator: ``+`` or ``-``.
@@ -162,7 +162,7 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
 
 
 class IfNotExists(Operand[EntityT, ValueT]):
-    """``if_not_exists(path, value)``: what is stored, or else the value."""
+    """``if_not_exists(path, value)``: the stored value, or else the other one."""
 
     __slots__ = ("path", "value")
 

@@ -1,6 +1,6 @@
 """Overlapping paths: one request may not name a place and something inside it.
 
-DynamoDB refuses such updates and projections; finding it here costs linear time.
+DynamoDB refuses such updates and projections. Finding it here costs linear time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class OverlapCheck:
         """Take one more path.
 
         Raises:
-            ExpressionError: If it overlaps one that was taken before, or reads as a list what that one reads as a map.
+            ExpressionError: It overlaps an earlier one, or takes a list position where that one takes a name.
         """
         segments = path.segments
         other = self._ends.get(segments)

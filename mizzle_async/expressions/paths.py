@@ -1,4 +1,4 @@
-"""Paths: what class access on an entity gives, and what can be said about it.
+"""Paths: the values of class access on an entity, and the conditions and operands that they make.
 
 ``Order.total`` is an `AttributePath[Order, Decimal]`: it knows its owner, its stored name and, for type checkers, its
 type. Key paths are types of their own, so that a query takes key conditions and nothing else.
@@ -47,7 +47,7 @@ from mizzle_async.expressions.operands import (
 from mizzle_async.expressions.terms import Place
 
 MapKey: TypeAlias = Enum | UUID | date | time | IPv4Address | IPv6Address | ZoneInfo | PurePath
-"""What may be a key of a dict beside text; a ``Literal`` of texts is text."""
+"""Keys of a dict beside text. A ``Literal`` of texts is text."""
 
 EntityT = TypeVar("EntityT")
 ValueT = TypeVar("ValueT")
@@ -57,16 +57,16 @@ DocumentT = TypeVar("DocumentT")
 TupleT = TypeVar("TupleT", bound=tuple[Any, ...])
 
 Text: TypeAlias = str | date | None
-"""What may be stored as text."""
+"""Types that may be stored as text."""
 
 Binary: TypeAlias = bytes | None
-"""What is stored as bytes."""
+"""Types that are stored as bytes."""
 
 Number: TypeAlias = float | Decimal | None
-"""What is stored as a number; ``float`` stands for ``int`` too."""
+"""Types that are stored as a number. ``float`` stands for ``int`` too."""
 
 Summand: TypeAlias = Number | timedelta | datetime
-"""What can be added to: numbers, durations, and times that are stored as numbers."""
+"""Types that can be added to: numbers, durations, and times that are stored as numbers."""
 
 TypeCode: TypeAlias = Literal["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]
 """DynamoDB's type descriptors."""
@@ -87,7 +87,7 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     # ── conditions in DynamoDB's words ──
 
     def exists(self) -> Condition[EntityT]:
-        """Return the condition that the item has this attribute, whatever its value."""
+        """Return the condition that the item has this attribute, with any value."""
         return Predicate("attribute_exists", self)
 
     def not_exists(self) -> Condition[EntityT]:
@@ -199,13 +199,13 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
         return Arithmetic("-", other, self)
 
     def if_not_exists(self, value: ValueT | Operand[EntityT, ValueT]) -> IfNotExists[EntityT, ValueT]:
-        """Return what is stored here, or ``value`` where nothing is, for a SET clause."""
+        """Return the stored value, or ``value`` where nothing is stored, for a SET clause."""
         return IfNotExists(self, value)
 
     def list_append(
         self: AttributePath[EntityT, list[ElementT]], values: Sequence[ElementT] | Operand[EntityT, list[ElementT]]
     ) -> Operand[EntityT, list[ElementT]]:
-        """Return this list with ``values`` after it, for a SET clause; the list must exist."""
+        """Return this list with ``values`` after it, for a SET clause. The list must exist."""
         return ListAppend(self, values)
 
     # ── into documents ──
@@ -325,7 +325,7 @@ SetPath: TypeAlias = (
 
 
 class PartitionKeyPath(AttributePath[EntityT, ValueT]):
-    """The partition key of a table or of an index: its equality selects what a query reads."""
+    """The partition key of a table or of an index: its equality selects the items that a query reads."""
 
     __slots__ = ()
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # paths are compared, not hashed
@@ -341,7 +341,7 @@ class PartitionKeyPath(AttributePath[EntityT, ValueT]):
 
 
 class SortKeyPath(AttributePath[EntityT, ValueT]):
-    """The sort key of a table or of an index: its ranges narrow what a query reads."""
+    """The sort key of a table or of an index: its ranges narrow the items that a query reads."""
 
     __slots__ = ()
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as above
@@ -402,12 +402,12 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     @overload
     def begins_with(self: Comparand[Any, Binary], prefix: Comparand[EntityT, Binary]) -> Condition[EntityT]: ...
     def begins_with(self, prefix: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
-        """Return the condition that the sort key begins with ``prefix``; of several attributes, the last one given."""
+        """Return the condition that the sort key begins with ``prefix``; of several attributes, its last part."""
         return _sort_key_condition("begins_with", self, (prefix,))
 
 
 def _sort_key_condition(operator: str, path: SortKeyPath[Any, Any], arguments: tuple[Any, ...]) -> Predicate[Any]:
-    """Build a key condition where every argument is a value; beside another path it is a filter."""
+    """Build a key condition where every argument is a value. Beside another path it is a filter."""
     for argument in arguments:
         if isinstance(argument, Comparand):
             return Predicate(operator, path, arguments)
@@ -415,7 +415,7 @@ def _sort_key_condition(operator: str, path: SortKeyPath[Any, Any], arguments: t
 
 
 class CompositeKey:
-    """What keys of several attributes have in common: they are compared with tuples, and good for nothing else."""
+    """The common part of keys of several attributes: they are compared with tuples, and have no other use."""
 
     __slots__ = ()
 

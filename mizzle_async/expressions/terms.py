@@ -1,6 +1,6 @@
-"""What stands in an expression beside values: places in an item, and what may be said about them.
+"""Terms: the parts of expressions that are no values, such as places in an item.
 
-Knows names, raw values and opaque owners; not what an entity is, nor how a value is encoded.
+They know names, raw values and opaque owners. They know neither entities nor the encoding of values.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Facet(Enum):
     """It is the beginning of the path's text or bytes."""
 
     NUMBER = "number"
-    """It is a plain number, whatever the path's type: the size of something."""
+    """It is a plain number for a path of any type: the size of something."""
 
     DELTA = "delta"
     """It is added to or subtracted from the path's number: any number that the path's type can hold."""
 
 
 class Encoded:
-    """A value that was encoded when its operation was built: what is shown is what is sent. None stands for absence."""
+    """A value that was encoded when its operation was built, so the value that is shown is sent. None is absence."""
 
     __slots__ = ("value",)
 
@@ -56,7 +56,7 @@ class Encoded:
 
 
 def refuse_combination(_left: object, _right: object, /) -> NoReturn:
-    """Refuse ``&`` and ``|`` of what is no condition: most often parentheses were forgotten."""
+    """Refuse ``&`` and ``|`` of anything but conditions: usually parentheses were forgotten."""
     raise TypeError(
         "& and | combine conditions, and bind more tightly than comparisons: put each comparison into parentheses, "
         "`(a > 1) & (b == 2)`, and write `path == True` for a path alone"
@@ -88,10 +88,10 @@ class Place(Term):
     """One place in an item: an attribute, or something inside it.
 
     Attributes:
-        owner: Whose attribute it is, opaque here: an entity class, or what stands for a table without one.
+        owner: The owner of the attribute, opaque here: an entity class, or the stand-in of a table without one.
         segments: Names as they are stored, and list positions.
         index: The index that made this path, or None for one made by the entity.
-        labels: What the segments are called in Python, for messages.
+        labels: The names of the segments in Python, for messages.
         documents: Which classes the paths of documents came from.
     """
 
@@ -124,7 +124,7 @@ class Place(Term):
 
 
 def owner_name(owner: Any) -> str:
-    """Return what an owner is called in messages."""
+    """Return the name of an owner, for messages."""
     if owner is None:
         return "item"
     name = getattr(owner, "__name__", None) or getattr(owner, "entity", None)
@@ -141,7 +141,7 @@ def owners_of(places: Iterable[Place]) -> tuple[Any, ...]:
 
 
 def hidden(value: Any) -> str:
-    """Write a value as what may be logged: not at all."""
+    """Return the form of a value that may be logged: none of it."""
     del value
     return "…"
 

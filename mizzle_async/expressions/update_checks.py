@@ -29,7 +29,7 @@ def checked_clause(context: CheckContext, clause: UpdateClause) -> UpdateClause:
         clause: The clause.
 
     Raises:
-        ExpressionError: The service would refuse it, or no read could decode what it leaves.
+        ExpressionError: The service would refuse it, or no read could decode the item that it leaves.
     """
     path, rules = clause.path, context.rules
     if clause.kind is ClauseKind.REMOVE:
@@ -62,7 +62,7 @@ def _value(context: CheckContext, clause: UpdateClause) -> Any:
 
 
 def _changed(context: CheckContext, clause: UpdateClause, facet: Facet, codes: frozenset[str]) -> Encoded:
-    """Return the encoded value of ADD or DELETE; None in it where there is nothing to do, for an empty set."""
+    """Return the encoded value of ADD or DELETE, with None in it where there is nothing to do, for an empty set."""
     path = clause.path
     if isinstance(clause.value, Term | Condition):
         raise ExpressionError(

@@ -1,6 +1,6 @@
 """Updates as text, in DynamoDB's grammar: SET, REMOVE, ADD and DELETE, each with its actions in the caller's order.
 
-What is written here was checked before, see `Checker`.
+The clauses were checked before, see `Checker`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _set(writer: Writer, value: Any, path: Any) -> tuple[Section, str]:
 
 
 def _set_default(writer: Writer, value: Any, path: Any) -> tuple[Section, str] | None:
-    """Write ``if_not_exists``; nothing is to be done for a value that is stored as absence."""
+    """Write ``if_not_exists``. Nothing is to be done for a value that is stored as absence."""
     if not isinstance(value, Term) and writer.encoded(value, path, Facet.WHOLE) is None:
         return None
     target = writer.path(path.segments)
@@ -71,7 +71,7 @@ def _set_default(writer: Writer, value: Any, path: Any) -> tuple[Section, str] |
 
 
 def _changed(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:
-    """Write ADD or DELETE; nothing is to be done for an empty set."""
+    """Write ADD or DELETE. Nothing is to be done for an empty set."""
     path = clause.path
     encoded = writer.encoded(clause.value, path, Facet.WHOLE)
     if encoded is None:

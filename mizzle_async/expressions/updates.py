@@ -1,6 +1,6 @@
-"""Update clauses: what an UpdateItem changes, as a value.
+"""Update clauses: the changes of an UpdateItem, as a value.
 
-Clauses are collected here and compiled later; nothing here knows how a value is encoded.
+Clauses are collected here and compiled later. Nothing here knows how a value is encoded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SET_CODES: Final = frozenset({"SS", "NS", "BS"})
 
 
 class ClauseKind(Enum):
-    """What a clause does."""
+    """The kinds of clauses."""
 
     SET = "set"
     SET_DEFAULT = "set_default"
@@ -46,9 +46,9 @@ class UpdateClause:
     """One change of one path.
 
     Attributes:
-        kind: What it does.
-        path: Where.
-        value: With what: a value or an `Operand`; None for REMOVE.
+        kind: Its kind.
+        path: The path that it changes.
+        value: A value or an `Operand`, None for REMOVE.
     """
 
     __slots__ = ("kind", "path", "value")
@@ -60,11 +60,11 @@ class UpdateClause:
 
     @property
     def is_repeat_safe(self) -> bool:
-        """Whether applying it twice leaves what applying it once leaves, nobody else writing in between."""
+        """Whether applying it twice has the effect of applying it once, without another writer in between."""
         ends_in_list = isinstance(self.path.segments[-1], int)
         match self.kind:
             case ClauseKind.SET | ClauseKind.SET_DEFAULT:
-                # SET list[9] on a shorter list appends; an operand reads what the update may have changed.
+                # SET list[9] on a shorter list appends. An operand reads a value that the update may have changed.
                 return not isinstance(self.value, Term) and not ends_in_list
             case ClauseKind.REMOVE:
                 # REMOVE list[0] moves the others up.
@@ -88,7 +88,7 @@ class UpdateClause:
 
 
 class UpdateClauses:
-    """The clauses of one update, in the caller's order; every method returns a new value.
+    """The clauses of one update, in the caller's order. Every method returns a new value.
 
     Attributes:
         clauses: The clauses.
@@ -100,7 +100,7 @@ class UpdateClauses:
         self.clauses: Final[tuple[UpdateClause, ...]] = clauses
 
     def set(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
-        """Assign a value or an `Operand`; what encodes to absence (None for an optional, an empty set) removes."""
+        """Assign a value or an `Operand`. A value that is stored as absence removes the attribute."""
         return self._with(ClauseKind.SET, path, value)
 
     def set_default(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
@@ -108,7 +108,7 @@ class UpdateClauses:
         return self._with(ClauseKind.SET_DEFAULT, path, value)
 
     def add(self, path: AttributePath[Any, Any], value: Any, /) -> UpdateClauses:
-        """Add to a number, or elements to a set; an absent number counts as 0."""
+        """Add to a number, or add elements to a set. An absent number counts as 0."""
         return self._with(ClauseKind.ADD, path, value)
 
     def remove(self, path: AttributePath[Any, Any], /) -> UpdateClauses:
@@ -120,11 +120,11 @@ class UpdateClauses:
         return self._with(ClauseKind.DISCARD, path, values)
 
     def append(self, path: AttributePath[Any, Any], values: Sequence[Any] | Operand[Any, Any], /) -> UpdateClauses:
-        """Put elements at the end of a list; an absent list is created."""
+        """Put elements at the end of a list. An absent list is created."""
         return self._with(ClauseKind.APPEND, path, values)
 
     def prepend(self, path: AttributePath[Any, Any], values: Sequence[Any] | Operand[Any, Any], /) -> UpdateClauses:
-        """Put elements at the beginning of a list; an absent list is created."""
+        """Put elements at the beginning of a list. An absent list is created."""
         return self._with(ClauseKind.PREPEND, path, values)
 
     def merge(self, other: UpdateClauses, /) -> UpdateClauses:
@@ -138,9 +138,10 @@ class UpdateClauses:
 
     @property
     def is_repeat_safe(self) -> bool:
-        """Whether sending the update twice leaves what sending it once leaves, nobody else writing in between.
+        """Whether sending the update twice has the effect of sending it once, without another writer in between.
 
-        SET of values, REMOVE of attributes, ADD to and DELETE from sets are; sums, appends and list positions are not.
+        That holds for SET of values, REMOVE of attributes, ADD to sets and DELETE from them. It does not hold for sums,
+        appends and list positions.
         """
         return all(clause.is_repeat_safe for clause in self.clauses)
 

@@ -1,6 +1,6 @@
-"""What an expression does with a path, told to whoever knows the path's type.
+"""Uses of paths in expressions, for checks that know the types of paths.
 
-Type checkers refuse a prefix of a number or a sum of texts; for code that is not checked the compiler asks a
+Type checkers refuse a prefix of a number or a sum of texts. For code that is not type-checked the checker asks a
 `PathCheck`.
 """
 
@@ -13,7 +13,7 @@ from mizzle_async.expressions.terms import Place
 
 
 class Use(Enum):
-    """What an expression does with a path; the value says it in Python's words."""
+    """A use of a path. Its value is the use in Python's words."""
 
     READ = "==, !=, is_in(), exists(), not_exists(), attribute_type()"
     ORDER = "<, <=, >, >=, between()"
@@ -26,10 +26,10 @@ class Use(Enum):
 
 
 class PathCheck(Protocol):
-    """Knows the types of paths, and refuses what they cannot be used for."""
+    """Knows the types of paths, and refuses uses that do not fit them."""
 
     def use(self, path: Place, use: Use) -> None:
-        """Refuse a path that cannot be used this way, by an `ExpressionError` that says what it can be used for."""
+        """Refuse a path that cannot be used this way, by an `ExpressionError` that names its uses."""
         ...
 
     def compare(self, left: Place, right: Place) -> None:
@@ -38,13 +38,13 @@ class PathCheck(Protocol):
 
 
 class ClauseRules(Protocol):
-    """Refuses clauses whose result no read could decode; knows how the values at paths are stored.
+    """Refuses clauses whose result no read could decode. It knows how the values at paths are stored.
 
     Every method raises an `ExpressionError` that says why.
     """
 
     def change(self, path: Place) -> None:
-        """Check that a value may be written at a path, whatever class of a union is stored on the way there."""
+        """Check that a value may be written at a path, for every class of a union on the way there."""
         ...
 
     def remove(self, path: Place) -> None:

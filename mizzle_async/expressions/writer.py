@@ -1,7 +1,7 @@
 """The writer: names, values and counts of one request while its expressions are written.
 
 Every name and every value is substituted, reserved word or not, each once. Placeholders are readable while they are few
-and numbered after that; they follow from the order of use alone.
+and numbered after that. They follow from the order of use alone.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from mizzle_async.limits import EXPRESSION_BYTES, EXPRESSION_OPERATORS, EXPRESSI
 from mizzle_async.types import AttributeValue
 
 Encode: TypeAlias = Callable[[Any, AttributePath[Any, Any] | None, Facet], AttributeValue | None]
-"""Encodes a raw value for a path; returns None for what is stored as absence (None for an optional, an empty set)."""
+"""Encodes a raw value for a path. Returns None for a value that is stored as absence, such as an empty set."""
 
 READABLE_PLACEHOLDERS: Final = 32
 """From here on numbers are used: an expression has 4,096 bytes, and a replaced item may have hundreds of attributes."""
 
 
 class Writer:
-    """What the expressions of one request share.
+    """The state that the expressions of one request share.
 
     Attributes:
-        entity: What the messages call the entity or table.
+        entity: The name of the entity or table in messages.
         encode: Encodes values.
         names: Placeholder to attribute name, as ``ExpressionAttributeNames`` has it.
         values: Placeholder to value, as ``ExpressionAttributeValues`` has it.
@@ -108,7 +108,7 @@ class Writer:
         return encoded
 
     def encoded(self, raw: Any, path: AttributePath[Any, Any], facet: Facet) -> AttributeValue | None:
-        """Return a value as it is stored, None for absence; what was encoded before is kept."""
+        """Return a value as it is stored, None for absence. A value that was encoded before is kept."""
         return raw.value if type(raw) is Encoded else self.encode(raw, path, facet)
 
     def bind(self, value: AttributeValue, path: AttributePath[Any, Any]) -> str:
@@ -163,13 +163,13 @@ class Writer:
 
 
 def value_key(value: AttributeValue) -> tuple[str, str]:
-    """Return what is equal for equal stored values, and orders them."""
+    """Return the identity of a stored value, by which values are also ordered."""
     ((code, payload),) = value.items()
     return code, payload if isinstance(payload, str) else repr(payload)
 
 
 def _payload_bytes(value: AttributeValue) -> int:
-    """Return about how many bytes a value takes: what is not text counts one, for the limit is far away."""
+    """Return about how many bytes a value takes. Anything but text counts one, because the limit is far away."""
     size = 0
     for code, payload in value.items():
         if isinstance(payload, str):

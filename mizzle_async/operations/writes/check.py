@@ -18,7 +18,7 @@ ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class CheckItem(Write[ModelT_co, None, None]):
-    """Hold a transaction to a condition on one more item; only `Client.transact_write` can send it.
+    """Hold a transaction to a condition on one more item. Only `Client.transact_write` can send it.
 
     Cost: as a transactional write of the item: two write units for each KB.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConditionCheck.html
@@ -49,7 +49,7 @@ class CheckItem(Write[ModelT_co, None, None]):
         return self.key
 
     def _transacted(self) -> None:
-        """Return what this gives in a transaction."""
+        """Return the result in a transaction."""
 
     def _to_request(self) -> WireRequest:
         """Refuse to be sent alone.
@@ -63,5 +63,5 @@ class CheckItem(Write[ModelT_co, None, None]):
         )
 
     def _action_capacity(self) -> Capacity:
-        """Return what the write costs outside of a transaction."""
+        """Return the cost of the write outside of a transaction."""
         return write_capacity(1, at_least=True, note="per KB of the item")

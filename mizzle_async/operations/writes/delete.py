@@ -18,9 +18,9 @@ ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
-    """Delete an item; the result is the deleted instance, or None if there was none. Deleting nothing succeeds.
+    """Delete an item. The result is the deleted instance, or None if there was none. Deleting nothing succeeds.
 
-    Cost: one request; a write unit for each KB of the deleted item, one if there was none.
+    Cost: one request, and a write unit for each KB of the deleted item, one if there was none.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
     """
 
@@ -54,7 +54,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
         return self.key
 
     def _transacted(self) -> None:
-        """Return what this gives in a transaction, which hands no deleted item back."""
+        """Return the result in a transaction, which hands no deleted item back."""
 
     def _check(self, payload: WirePayload) -> None:
         item = payload.get("Attributes")
@@ -89,5 +89,5 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
         return None if found is None else self._decode_answer(found)
 
     def _action_capacity(self) -> Capacity:
-        """Return what the write costs outside of a transaction."""
+        """Return the cost of the write outside of a transaction."""
         return write_capacity(1, at_least=True, note="per KB of the deleted item; index writes come on top")

@@ -1,4 +1,4 @@
-"""What a failed condition means, verb by verb: never a false failure, and always the stored item."""
+"""The meaning of a failed condition, verb by verb: never a false failure, and always the stored item."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def raise_condition_failure(
     version: int | None = None,
     certain: bool = False,
 ) -> NoReturn:
-    """Raise what a false condition means.
+    """Raise the meaning of a false condition.
 
     Args:
         target: The table.
-        error: What the service said.
+        error: The service's answer.
         now: The time by the client's clock.
-        presence: What the verb asked of the item.
-        condition: The caller's condition as text without values; empty for none.
+        presence: The presence that the verb asked of the item.
+        condition: The caller's condition as text without values, empty for none.
         version: The version that was checked.
         certain: Whether it is known that no attempt was applied.
 
@@ -84,20 +84,28 @@ def raise_condition_failure(
         raise ItemNotFoundError(
             f"{entity}: no item lies under this key; nothing was written", **call_context(error)
         ) from error
-    if version is not None and (item is None or item_version(target.schema, item) != str(version)):
+    if version is not None and item is None:
         raise _translated(
             error,
             target,
             item,
             VersionConflictError,
-            f"{entity}: somebody wrote this item since the instance was read; read it again, and repeat the change",
+            f"{entity}: the item was deleted since the instance was read; nothing was written",
+        )
+    if version is not None and item_version(target.schema, item or {}) != str(version):
+        raise _translated(
+            error,
+            target,
+            item,
+            VersionConflictError,
+            f"{entity}: another writer changed this item since it was read; read it again, and repeat the change",
         )
     text = f"the condition was false: {condition}" if condition else "the condition was false"
     raise _translated(error, target, item, ConditionalCheckFailedError, f"{entity}: {text}; nothing was written")
 
 
 def is_misfit(error: ValidationError) -> bool:
-    """Tell whether the service refused an update for what is stored: a missing parent, or a value of another type."""
+    """Tell whether the stored item does not fit an update: a parent is missing, or a value is of another type."""
     return any(words in error.message for words in MISFITS)
 
 
@@ -120,7 +128,7 @@ def raise_unreachable(target: Target[Any], error: ValidationError, clauses: Upda
 
     Args:
         target: The table.
-        error: What the service said.
+        error: The service's answer.
         clauses: The update's.
 
     Raises:
@@ -141,12 +149,12 @@ def raise_unreachable(target: Target[Any], error: ValidationError, clauses: Upda
 
 
 def raise_misfit(target: Target[Any], error: ValidationError, text: str) -> NoReturn:
-    """Raise why an update does not fit what is stored.
+    """Raise the reason why an update does not fit the stored item.
 
     Args:
         target: The table.
         error: The service's refusal.
-        text: The places, and what is wrong with them.
+        text: The places, each with its reason.
 
     Raises:
         ValidationError: Always.
@@ -159,7 +167,7 @@ def raise_expired(target: Target[Any], error: ConditionalCheckFailedError) -> No
 
     Args:
         target: The table.
-        error: What the service said.
+        error: The service's answer.
 
     Raises:
         ConditionalCheckFailedError: Always.
@@ -187,10 +195,10 @@ def raise_unknown(
 
     Args:
         target: The table.
-        context: What failed, or the answer.
+        context: The failure, or the answer.
         item: The stored item, where it is known.
-        text: What is known.
-        operation: The API's name, which an answer does not tell.
+        text: The facts.
+        operation: The API's name, which an answer does not have.
     """
     raise OutcomeUnknownError(
         f"{target.schema.entity}: {text}",
@@ -204,11 +212,11 @@ def raise_unknown(
 
 
 def raise_refusal(target: Target[Any], error: ServiceError) -> NoReturn:
-    """Raise what a refusal means whose call may have been applied by an earlier attempt.
+    """Raise the meaning of a refusal whose call may have been applied by an earlier attempt.
 
     Args:
         target: The table.
-        error: What the service said of the last attempt.
+        error: The service's answer to the last attempt.
 
     Raises:
         OutcomeUnknownError: The service says that the write was not applied, but only of this attempt.

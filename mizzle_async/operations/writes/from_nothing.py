@@ -37,24 +37,23 @@ from mizzle_async.types import AttributeValue, Item
 
 AnyPath: TypeAlias = AttributePath[Any, Any]
 
-EXACT: Final = Context(prec=200)
-"""Sums of two numbers of the service's range have fewer digits than the sum of their exponents' distance; more are
-refused by the service anyway."""
+EXACT: Final = Context(prec=400)
+"""Enough digits for the exact sum of any two numbers of the service's range."""
 
 STARTING: Final = frozenset({ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
-"""What starts from nothing where nothing is stored."""
+"""Clauses that start from nothing where nothing is stored."""
 
 REMOVING: Final = frozenset({ClauseKind.REMOVE, ClauseKind.DISCARD})
-"""What changes nothing where nothing is stored."""
+"""Clauses that change nothing where nothing is stored."""
 
 
 class CannotStart(Exception):  # noqa: N818  (no caller sees it: the service's refusal is raised, with this text)
-    """Why an update cannot start from what is stored."""
+    """The reason why an update cannot start from the stored item."""
 
 
 @frozen(eq=False, repr=False)
 class Start:
-    """An update that fits what is stored.
+    """An update that fits the stored item.
 
     Attributes:
         clauses: The clauses.
@@ -88,7 +87,7 @@ def started(target: Target[Any], clauses: UpdateClauses, stored: Item) -> Start 
     Args:
         target: The table.
         clauses: The caller's clauses.
-        stored: The item; empty where there is none.
+        stored: The item, empty where there is none.
 
     Raises:
         CannotStart: A parent is missing that cannot be made of the clauses, or something else is stored there.
@@ -126,7 +125,7 @@ def parents_of(clauses: UpdateClauses) -> Iterator[AnyPath]:
 
 
 def _missing_from(path: AnyPath, stored: Item) -> int | None:
-    """Return how many segments lead to the outermost parent that is not stored; None where all are."""
+    """Return how many segments lead to the outermost parent that is not stored, None where all are."""
     for depth in range(1, len(path.segments)):
         there = value_at(stored, path.segments[:depth])
         if there is None or "NULL" in there:
@@ -153,7 +152,7 @@ def _still(path: AnyPath, stored: Item) -> Condition[Any]:
 
 
 def _whole(target: Target[Any], root: AnyPath, inside: Iterable[UpdateClause], stored: Item) -> AttributeValue | None:
-    """Return what the clauses that lead into a missing map make of it, None where they only remove."""
+    """Return a missing map as the clauses that lead into it make it, None where they only remove."""
     whole: AttributeValue = {"M": {}}
     written = False
     for clause in inside:
@@ -183,7 +182,7 @@ def _whole(target: Target[Any], root: AnyPath, inside: Iterable[UpdateClause], s
 
 
 def _value(target: Target[Any], clause: UpdateClause, stored: Item) -> Any:
-    """Return what a clause leaves where nothing is stored, None for absence."""
+    """Return the value that a clause leaves where nothing is stored, None for absence."""
     path, value = clause.path, clause.value
     if isinstance(value, Term):
         return _operand(target, path, value, stored)

@@ -154,7 +154,7 @@ _UNKNOWN = object()
 
 
 def _assigned(shared: SharedItems, clauses: UpdateClauses) -> dict[str, Any]:
-    """Return the values that clauses assign, by name in Python; `_UNKNOWN` where only the stored item tells."""
+    """Return the values that clauses assign, by name in Python, `_UNKNOWN` where only the stored item tells."""
     values: dict[str, Any] = {}
     for clause in clauses.clauses:
         attribute = shared.schema.by_name.get(str(clause.path.segments[0]))

@@ -16,10 +16,10 @@ from mizzle_async.types import Item
 
 @frozen(eq=False, repr=False)
 class Patch:
-    """What a patch turns into what.
+    """A patch: two states of an item, and the update from one to the other.
 
     Attributes:
-        before: The old instance, encoded, without what the library maintains.
+        before: The old instance, encoded, without maintained attributes.
         after: The new one, likewise.
         difference: The update that is sent.
     """
@@ -29,14 +29,14 @@ class Patch:
     difference: Difference
 
     def against(self, target: Target[Any], stored: Item) -> Patch | None:
-        """Return the patch as an update of the item that is stored; None where that is the same update.
+        """Return the patch as an update of the item that is stored, None where that is the same update.
 
         Args:
             target: The table.
             stored: The item.
 
         Raises:
-            Overtaken: Another writer changed what the patch would replace.
+            Overtaken: Another writer changed a value that the patch would replace.
         """
         difference = diff(target.codec, self.before, self.after, stored)
         if _text(difference.guard) == _text(self.difference.guard):
@@ -50,7 +50,7 @@ def same_condition(first: Condition[Any] | None, second: Condition[Any] | None) 
 
 
 def raise_overtaken(target: Target[Any], error: ServiceError, item: Item | None, verb: str) -> NoReturn:
-    """Raise that another writer changed what a patch or a replacement would overwrite.
+    """Raise that another writer changed a value that a patch would overwrite.
 
     Args:
         target: The table.
@@ -62,8 +62,8 @@ def raise_overtaken(target: Target[Any], error: ServiceError, item: Item | None,
         ConditionalCheckFailedError: Always.
     """
     raise ConditionalCheckFailedError(
-        f"{target.schema.entity}: another writer changed what this {verb} would overwrite; nothing was written. Read "
-        "the item again, and repeat the change",
+        f"{target.schema.entity}: another writer changed a value that this {verb} would overwrite; nothing was "
+        "written. Read the item again, and repeat the change",
         item=item,
         load=target.load,
         **answer_context(error),

@@ -15,7 +15,7 @@ ModelT = TypeVar("ModelT")
 
 
 class Presence(Enum):
-    """What a verb asks of the item under its key."""
+    """The presence that a verb asks of the item under its key."""
 
     ANY = "any"
     ABSENT = "absent"
@@ -23,13 +23,13 @@ class Presence(Enum):
 
 
 def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[ModelT]:
-    """Return a caller's condition with its values encoded, or say at once what is wrong with it.
+    """Return a caller's condition with its values encoded.
 
     Raises:
         ExpressionError: It is no condition, is about another entity, or DynamoDB would refuse it.
         MarshallingError: A value does not fit its attribute.
     """
-    if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # nobody may have checked types
+    if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # types may be unchecked
         raise ExpressionError(
             f"{target.schema.entity}: a condition is made from attributes, such as `Order.status == Status.OPEN`, "
             f"not from {type(condition).__name__}"
@@ -45,8 +45,8 @@ def write_condition(
 
     Args:
         target: The table.
-        presence: What the verb asks.
-        conditions: What the caller and the version ask, all of which must hold.
+        presence: The presence that the verb asks.
+        conditions: The conditions of the caller and of the version, which must all hold.
         now: The time when the operation was built.
     """
     parts = list(conditions)
@@ -65,7 +65,7 @@ def write_condition(
 def holds_without_item(condition: Condition[Any]) -> bool:
     """Tell whether DynamoDB finds a condition true where there is no item.
 
-    Of what is absent, ``attribute_not_exists`` is true, and so is ``<>``; every other comparison and function is false.
+    Of an absent attribute ``attribute_not_exists`` is true, and so is ``<>``. All else is false.
     """
     match condition:
         case Predicate(operator=operator):

@@ -1,4 +1,4 @@
-"""PutItem: a whole item, new (`insert`) or in place of whatever was there (`put`)."""
+"""PutItem: a whole item, new (`insert`) or in place of the stored one (`put`)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
-    """Write a whole item; the result is the instance as stored.
+    """Write a whole item. The result is the instance as stored.
 
-    Cost: one request; a write unit for each KB of the larger of the new item and the one it replaces.
+    Cost: one request, and a write unit for each KB of the larger of the new item and the one it replaces.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
     """
 
@@ -50,7 +50,7 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
         return self._target.codec.key_of_item(self.item)
 
     def _transacted(self) -> ModelT_co:
-        """Return what this gives in a transaction."""
+        """Return the result in a transaction."""
         return self.stored()
 
     def _check(self, payload: WirePayload) -> None:
@@ -69,7 +69,7 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
         return self._decode_answer(item)
 
     def _action_capacity(self) -> Capacity:
-        """Return what the write costs outside of a transaction."""
+        """Return the cost of the write outside of a transaction."""
         replaces = self._presence is not Presence.ABSENT
         note = "more if a larger item is replaced; index writes come on top" if replaces else "index writes come on top"
         return write_capacity(item_size(self.item), at_least=True, note=note)

@@ -27,9 +27,9 @@ SummandT = TypeVar("SummandT", bound=Summand)
 
 @frozen(eq=False, repr=False)
 class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
-    """Write every declared attribute of an item that must exist; the result is the instance as stored afterwards.
+    """Write every declared attribute of an item that must exist. The result is the instance as stored afterwards.
 
-    Cost: one request; a write unit for each KB of the larger of the item before and after.
+    Cost: one request, and a write unit for each KB of the larger of the item before and after.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
     """
 
@@ -50,7 +50,7 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
     def _to_actions(self) -> tuple[Action, ...]:
         """Return the replacement as a transaction takes it.
 
-        A transaction cannot be built anew from what is stored: its condition is the one that an item without
+        A transaction cannot be built anew from the stored item: its condition is the one that an item without
         undeclared members fulfils, where that is not too long.
         """
         if self._guard is not None and not self._guard_is_exact:
@@ -65,7 +65,7 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
             check_item_size(sure, schema.entity)
 
     def _transacted(self) -> ModelT_co:
-        """Return what this gives in a transaction: the instance as it was sent, with its times and its version."""
+        """Return the result in a transaction: the instance as it was sent, with its times and its version."""
         target = self._target
         return self._decode(stamped(target.codec, self._sent, self._now, self._version))
 

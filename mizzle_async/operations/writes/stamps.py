@@ -62,7 +62,7 @@ def stamp_update(
         clauses: The caller's; an attribute that they write themselves is left to them.
         now: The time when the operation was built.
         creates: Whether the item may come into being.
-        version: The version that is checked, so that the next one can be stored; None where none is checked.
+        version: The version that is checked, so that the next one can be stored, None where none is checked.
         write_id: The id that is stored beside the version.
     """
     schema = target.schema
@@ -113,7 +113,7 @@ def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
 
 
 def version_condition(target: Target[Any], version: int) -> Condition[Any]:
-    """Return the condition that the stored item has this version; 0 is that of an item from before there were any."""
+    """Return the condition that the stored item has this version. 0 is that of an item from before there were any."""
     path = target.schema.path(_version_of(target.schema).field)
     return path == Encoded({"N": str(version)}) if version else path.not_exists()
 
@@ -150,7 +150,7 @@ def check_version(schema: EntitySchema, version: object) -> int:
 
 
 def item_version(schema: EntitySchema, item: Item) -> str:
-    """Return the version number of a stored item as text; 0 without one."""
+    """Return the version number of a stored item as text, 0 without one."""
     return str(item.get(_version_of(schema).name, {}).get("N", "0"))
 
 

@@ -39,7 +39,7 @@ ModelT = TypeVar("ModelT")
 
 
 class _Guarded(Write[Any, Any, Any]):
-    """What the three verbs have in common; it has no slots, so that it can stand before any of them."""
+    """The common part of the three verbs. It has no slots, so that it can stand before any of them."""
 
     __slots__ = ()
 
@@ -83,12 +83,12 @@ class _Guarded(Write[Any, Any, Any]):
         return (*super()._to_actions(), *self._guards)
 
     def _action_capacity(self) -> Capacity:
-        """Return what the item and its guards cost outside of a transaction; a guard is smaller than one KB."""
+        """Return the cost of the item and its guards outside of a transaction. A guard is smaller than one KB."""
         item = super()._action_capacity()
         return evolve(item, write_units=item.write_units + len(self._guards))
 
     def _recover(self, error: Exception, now: float, /) -> Any:
-        """Raise what a failure means for this verb.
+        """Raise the meaning of a failure for this verb.
 
         Raises:
             UniqueConstraintError: Another item has the value of a unique attribute.
@@ -98,7 +98,7 @@ class _Guarded(Write[Any, Any, Any]):
         return raise_single(error, self, self._to_actions(), now)
 
     def explain(self) -> Explanation:
-        """Say what will be sent and what it is estimated to cost, with the values of attributes; nothing is sent."""
+        """Explain the request and its estimated cost, with the values of attributes. Nothing is sent."""
         return explain_transaction(self.to_wire(), self._target.table, self._capacity(), ())
 
     def _body(self) -> WirePayload:
@@ -126,7 +126,7 @@ class _Guarded(Write[Any, Any, Any]):
 class UniquePut(_Guarded, PutItem[ModelT]):
     """`insert` of an item with unique attributes.
 
-    Cost: one request; twice the write units of the item, and two for each unique attribute that it has.
+    Cost: one request, twice the write units of the item, and two for each unique attribute that it has.
     """
 
     _guards: tuple[Action, ...] = field(kw_only=True, alias="guards")
@@ -135,9 +135,9 @@ class UniquePut(_Guarded, PutItem[ModelT]):
 
 @frozen(eq=False, repr=False)
 class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
-    """`patch` of an item whose unique attributes change; the result is what was sent.
+    """`patch` of an item whose unique attributes change. The result is the instance that was sent.
 
-    Cost: one request; twice the write units of the item, and up to four for each unique attribute that changes.
+    Cost: one request, twice the write units of the item, and up to four for each unique attribute that changes.
     """
 
     _guards: tuple[Action, ...] = field(kw_only=True, alias="guards")
@@ -159,9 +159,9 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
 
 @frozen(eq=False, repr=False)
 class UniqueDelete(_Guarded, DeleteItem[ModelT]):
-    """`delete` of an instance with unique attributes; the result is what was sent.
+    """`delete` of an instance with unique attributes. The result is the instance that was sent.
 
-    Cost: one request; twice the write units of the item, and two for each unique attribute that it has.
+    Cost: one request, twice the write units of the item, and two for each unique attribute that it has.
     """
 
     _guards: tuple[Action, ...] = field(kw_only=True, alias="guards")
@@ -178,7 +178,7 @@ def unique_insert(plain: PutItem[ModelT], token: str) -> PutItem[ModelT]:
 
     Args:
         plain: The insertion of the item alone.
-        token: What makes the transaction one.
+        token: The transaction's client request token.
     """
     sending = plain.sending
     target = sending.target
@@ -196,7 +196,7 @@ def unique_patch(plain: UpdateItem[ModelT], old: Item, new: Item, token: str) ->
         plain: The patch of the item alone.
         old: The item as it was read.
         new: The item as it shall be.
-        token: What makes the transaction one.
+        token: The transaction's client request token.
     """
     sending = plain.sending
     guards = Guards(sending.target, plain.key, sending.now)
@@ -219,7 +219,7 @@ def unique_delete(plain: DeleteItem[ModelT], item: Item, token: str) -> DeleteIt
     Args:
         plain: The deletion of the item alone.
         item: The instance, encoded.
-        token: What makes the transaction one.
+        token: The transaction's client request token.
     """
     sending = plain.sending
     guards = Guards(sending.target, plain.key, sending.now)
@@ -239,8 +239,8 @@ def refuse_unique(schema: EntitySchema, verb: str, instead: str) -> None:
 
     Args:
         schema: The entity's.
-        verb: What was called.
-        instead: What to call.
+        verb: The verb that was called.
+        instead: The verb to call.
 
     Raises:
         ExpressionError: The entity has unique attributes.

@@ -58,7 +58,7 @@ _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, C
 
 @frozen(eq=False, repr=False)
 class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
-    """What every verb that sends an UpdateItem has in common."""
+    """The common part of the verbs that send an UpdateItem."""
 
     api = "UpdateItem"
     _action = "Update"
@@ -76,7 +76,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         return (*guards, *self._conditions)
 
     def _defaults_guard(self) -> Condition[Any] | None:
-        """Return the condition that clauses which start from nothing find nothing; None where they need none."""
+        """Return the condition that clauses which start from nothing find nothing, None where they need none."""
         return None
 
     def _refused_item(self, error: Exception, now: float) -> Item | None:
@@ -125,7 +125,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         return body
 
     def _index_changes(self, clauses: UpdateClauses) -> IndexChanges:
-        """Return what the update adds for the keys of a shared table: a new item's, and those of indexes."""
+        """Return the additions for the keys of a shared table: a new item's, and those of indexes."""
         target = self._target
         if target.codec.shared is None:
             return IndexChanges()
@@ -165,7 +165,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         return self._decode_answer(response.payload["Attributes"])
 
     def _action_capacity(self) -> Capacity:
-        """Return what the write costs outside of a transaction."""
+        """Return the cost of the write outside of a transaction."""
         size = item_size(self.key)
         size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
         return write_capacity(
@@ -175,15 +175,15 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
 @frozen(eq=False, repr=False)
 class UpdateItem(ItemUpdate[ModelT_co, None]):
-    """Change one item; the result is the instance as stored afterwards.
+    """Change one item. The result is the instance as stored afterwards.
 
     Every clause returns a new operation.
 
-    An entry of a map, or a member of a document, may be set where the map or the document is not stored: what the
-    clauses make of it is stored then. `add`, `append`, `prepend`, `set_default` and `discard` take a stored ``NULL``,
+    An entry of a map, or a member of a document, may be set where the map or the document is not stored: it is
+    stored as the clauses make it. `add`, `append`, `prepend`, `set_default` and `discard` take a stored ``NULL``,
     and an empty list where a set belongs, for nothing.
 
-    Cost: one request; a write unit for each KB of the larger of the item before and after. Where a parent is not
+    Cost: one request, and a write unit for each KB of the larger of the item before and after. Where a parent is not
     stored, or ``NULL`` is, a GetItem and one more UpdateItem.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
     """
@@ -204,7 +204,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         """Assign values.
 
         Args:
-            path: An attribute's path; or a mapping of attribute names to values, such as the body of an HTTP PATCH.
+            path: An attribute's path, or a mapping of attribute names to values, such as the body of an HTTP PATCH.
             value: A value, or an operand such as ``Order.total + 5``. None for an optional attribute removes it.
 
         Raises:
@@ -237,7 +237,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     @overload
     def add(self, path: AttributePath[ModelT_co, SummandT], value: SummandT | int, /) -> Self: ...
     def add(self, path: Any, value: Any, /) -> Self:
-        """Add to a number, or elements to a set; an absent number counts as 0, an absent set as empty."""
+        """Add to a number, or add elements to a set. An absent number counts as 0, an absent set as empty."""
         use(self)
         return self._with(UpdateClauses().add(path, own_copy(value)))
 
@@ -245,7 +245,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         """Remove attributes, map entries or list elements.
 
         Raises:
-            ExpressionError: The attribute is required, or an element of a tuple: what remained could not be read.
+            ExpressionError: The attribute is required, or an element of a tuple: the rest could not be read.
         """
         use(self)
         clauses = UpdateClauses().remove(path)
@@ -259,17 +259,17 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         return self._with(UpdateClauses().discard(path, own_copy(values)))
 
     def append(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
-        """Put elements at the end of a list; an absent list is created."""
+        """Put elements at the end of a list. An absent list is created."""
         use(self)
         return self._with(UpdateClauses().append(path, own_copy(values)))
 
     def prepend(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
-        """Put elements at the beginning of a list; an absent list is created."""
+        """Put elements at the beginning of a list. An absent list is created."""
         use(self)
         return self._with(UpdateClauses().prepend(path, own_copy(values)))
 
     def _assignment(self, path: Any, value: Any) -> UpdateClauses:
-        clauses = UpdateClauses().set(path, value)  # refuses what is no path
+        clauses = UpdateClauses().set(path, value)  # refuses anything but a path
         if isinstance(value, Term | Condition):
             return clauses
         encoded = self._target.assign(value, path)
@@ -334,7 +334,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             )
 
     def _transacted(self) -> None:
-        """Return what this gives in a transaction, which returns no item."""
+        """Return the result in a transaction, which returns no item."""
 
     def _follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
         """Return the deletion of an expired item that stands in the way of an upsert, which is then sent again."""
@@ -369,7 +369,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         return None if self._patch is not None else defaults_guard(self._target, self._clauses)
 
     def _started(self, stored: Item, error: ServiceError) -> Self | None:
-        """Return this update as one that starts from what is stored, None where that is this update."""
+        """Return this update as one that starts from the stored item, None where that is this update."""
         clauses = self._asked_clauses or self._clauses
         try:
             start = started(self._target, clauses, stored)
@@ -405,7 +405,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         return self._derived(_clauses=clauses, _guard=other.difference.guard, _patch=other)
 
     def _recover(self, error: Exception, now: float, /) -> ModelT_co:
-        """Raise what a failure means; in a transaction, an upsert cannot remove an expired item first."""
+        """Raise the meaning of a failure. In a transaction, an upsert cannot remove an expired item first."""
         if self._met_expired(error, now) and isinstance(error, ConditionalCheckFailedError) and not error.ambiguous:
             raise_expired(self._target, error)
         if isinstance(error, ValidationError) and not error.ambiguous:
@@ -424,7 +424,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
 
 
 class PurgeExpired(DeleteItem[ModelT_co]):
-    """Delete an item if it is expired: it does not exist for anybody, so this changes nothing that can be seen."""
+    """Delete an item if it is expired: no read shows it, so this changes nothing that can be seen."""
 
     __slots__ = ()
 
@@ -432,7 +432,7 @@ class PurgeExpired(DeleteItem[ModelT_co]):
         return expired_condition(self._target, self._now)
 
     def _recover(self, error: Exception, now: float, /) -> ModelT_co | None:
-        """Return None where the item is no longer the expired one: somebody wrote it, or it is gone."""
+        """Return None where the item is no longer the expired one: another writer changed it, or it is gone."""
         if isinstance(error, ConditionalCheckFailedError):
             return None
         return super()._recover(error, now)

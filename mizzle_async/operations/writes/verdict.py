@@ -1,9 +1,9 @@
-"""What became of a write whose answer was lost: judged by the item that made its repetition fail.
+"""The fate of a write whose answer was lost, judged by the item that made its repetition fail.
 
 A versioned item carries, beside its version, the id of the write that gave it this version. Every write through this
 library stores an id of its own, so:
 
-- our id: the write was applied, whoever answered what;
+- our id: the write was applied;
 - another's id at the version that ours would have made, or at the version that it expected: the write was not applied,
   because every version is made once;
 - anything else (no item, a version further on) proves nothing.
@@ -23,7 +23,7 @@ from mizzle_async.types import WRITE_ID_ATTRIBUTE, Item
 
 
 class Verdict(Enum):
-    """What is known about a write that may have been applied."""
+    """The knowledge about a write that may have been applied."""
 
     APPLIED = "applied"
     REFUSED = "refused"
@@ -36,8 +36,8 @@ def judge(schema: EntitySchema, stored: Item | None, *, write_id: str | None, ex
     Args:
         schema: The entity's.
         stored: The item that made a later attempt fail, or None if there was none.
-        write_id: What the write would have stored; None for a write that stores none.
-        expected: The version that it checked, 0 for an insert; None where it checked none.
+        write_id: The id that the write would have stored, None for a write that stores none.
+        expected: The version that it checked, 0 for an insert, None where it checked none.
     """
     if schema.version is None or stored is None:
         return Verdict.UNKNOWN

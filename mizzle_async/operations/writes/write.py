@@ -1,4 +1,4 @@
-"""What every write has in common: conditions, a request that is compiled once, and the judgement of failures."""
+"""The common part of writes: conditions, a request that is compiled once, and the judgement of failures."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
     """A write of one item.
 
     Attributes:
-        presence: What the verb asks of the item under its key.
+        presence: The presence that the verb asks of the item under its key.
         version: The version of the instance, where it is checked.
         now: The time when it was built.
-        conditions: What the caller asks; all must hold.
-        write_id: What a versioned item stores beside its version, so that a lost answer can be judged; None where
-            nothing is stored.
+        conditions: The caller's conditions, which must all hold.
+        write_id: The id that a versioned item stores beside its version, so that a lost answer can be judged. None
+            where nothing is stored.
     """
 
     _action: ClassVar[str]
-    """What the write is called inside a transaction: ``Put``, ``Update``, ``Delete`` or ``ConditionCheck``."""
+    """The name of the write inside a transaction: ``Put``, ``Update``, ``Delete`` or ``ConditionCheck``."""
 
     _presence: Presence = field(default=Presence.ANY, kw_only=True, alias="presence")
     _version: int | None = field(default=None, kw_only=True, alias="version")
@@ -61,7 +61,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return WriteSending(self)
 
     def when(self, condition: Condition[ModelT_co], /) -> Self:
-        """Write only if a condition is true of the stored item; several are joined by AND.
+        """Write only if a condition is true of the stored item. Several are joined by AND.
 
         Args:
             condition: Made from the entity's attributes, such as ``Order.status == Status.OPEN``.
@@ -73,7 +73,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return self._derived(_conditions=(*self._conditions, checked(self._target, condition)))
 
     def exactly_once(self, *, token: str | None = None) -> ExactlyOnce[StoredT_co]:
-        """Return this write as a transaction of its own, which is applied once whatever happens to its answers.
+        """Return this write as a transaction of its own, which is applied once even if its answers are lost.
 
         Say it last: the transaction takes no further clauses. Its result is the stored instance for whole-item writes,
         None for others, because a transaction returns no item.
@@ -89,10 +89,10 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return exactly_once(self, own, self.timeout)
 
     def at_version(self, version: int, /) -> Self:
-        """Write only if the stored item has this version, like HTTP's ``If-Match``; else raise `VersionConflictError`.
+        """Write only if the stored item has this version, like HTTP's ``If-Match``, else raise `VersionConflictError`.
 
         Args:
-            version: What an earlier read or write gave.
+            version: The version of an earlier read or write.
 
         Raises:
             ExpressionError: The entity has no version, or none that is stored could be this.
@@ -117,7 +117,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return (Action(self._action, body, self._item_key()),)
 
     def _transacted(self) -> StoredT_co:
-        """Return what this gives in a transaction."""
+        """Return the result in a transaction."""
         raise NotImplementedError
 
     def _misfit_places(self) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         raise NotImplementedError
 
     def _action_capacity(self) -> Capacity:
-        """Return what the write costs outside of a transaction."""
+        """Return the cost of the write outside of a transaction."""
         raise NotImplementedError
 
     @property
@@ -157,7 +157,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         )
 
     def _recover(self, error: Exception, now: float, /) -> ResultT_co:
-        """Raise what a failure means, or return the result where the stored item proves that this was applied."""
+        """Raise the meaning of a failure, or return the result where the stored item proves that this was applied."""
         if isinstance(error, ConditionalCheckFailedError):
             verdict = Verdict.REFUSED
             if error.ambiguous:
@@ -183,7 +183,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return derive(self, **changes)
 
     def _request(self) -> WirePayload:
-        """Return what both the single request and a transaction send, compiled once."""
+        """Return the members that the single request and a transaction share, compiled once."""
         compiled = self._compiled
         if compiled is None:
             compiled = self._compile()
@@ -210,7 +210,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         if self._version is not None:
             conditions = (version_condition(self._target, self._version), *conditions)
         if self._revives and (expired := expired_condition(self._target, self._now)) is not None:
-            # What an expired item holds must not come back: a first request finds that out, see `UpdateItem.follow_up`.
+            # Attributes of an expired item must not come back: a first request finds that out, see `_follow_up`.
             conditions = (~expired, *conditions)
             return conditions[0] if len(conditions) == 1 else conditions[0] & _all(conditions[1:])
         return write_condition(self._target, self._presence, conditions, self._now)
@@ -219,7 +219,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
     def _revives(self) -> bool:
         return False
 
-    # ── what each write fills in ──
+    # ── filled in by each write ──
 
     def _applied(self, item: Item) -> ResultT_co:
         """Return the result, from the item that this write is known to have stored."""
@@ -229,7 +229,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         raise NotImplementedError
 
     def _finish(self, body: WirePayload) -> None:
-        """Add what a single request has and an action of a transaction has not."""
+        """Add the members of a single request that an action of a transaction does not have."""
 
     def _decode(self, item: Item) -> ModelT_co:
         instance: ModelT_co = self._target.codec.decode(item)
@@ -253,7 +253,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
             ) from error.__cause__
 
     def _check_size(self, encoded: int) -> None:
-        """Refuse an item that is too large; the encoded request is never shorter than the item."""
+        """Refuse an item that is too large. The encoded request is never shorter than the item."""
 
 
 def _all(conditions: tuple[Condition[Any], ...]) -> Condition[Any]:
