@@ -6,9 +6,9 @@ rewrite checks the version, or else that the attributes which it changes are as 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -24,11 +24,11 @@ from mizzle_async.errors import (
     ItemNotFoundError,
     MarshallingError,
     MizzleError,
-    ThrottledError,
 )
 from mizzle_async.expressions import AttributePath
-from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
+from mizzle_async.flow.pace import Lanes, Limiters
 from mizzle_async.flow.ports import TaskPort
+from mizzle_async.flow.repeat import while_throttled
 from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
 from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.flow.work import BulkWork
@@ -202,24 +202,15 @@ class Migration(Generic[ModelT]):
         that was applied and whose answer does not fit the class is done.
         """
         metered: Metered[Any] = Metered(operation, self.report)
-        owner, clock = self._owner, asyncio.get_running_loop().time
-        ends = clock() + (owner.timeout if self._options.timeout is None else self._options.timeout)
-        attempt = 0
-        while True:
+        round_ = self._lanes.round
+
+        async def send() -> None:
+            nonlocal round_
             round_ = self._lanes.round
-            try:
-                await owner.send(metered)
-            except AppliedWriteError:
-                return
-            except ThrottledError:
-                self._lanes.slowed(round_)
-                attempt += 1
-                pause = jittered(attempt, owner.random())
-                if clock() + pause + LAST_SECONDS > ends:
-                    raise
-            else:
-                return
-            await owner.pause(pause)
+            with suppress(AppliedWriteError):
+                await self._owner.send(metered)
+
+        await while_throttled(self._owner, self._options.timeout, send, lambda: self._lanes.slowed(round_))
 
     def _key(self, item: Item) -> Key[ModelT]:
         codec = self._plan.target.codec

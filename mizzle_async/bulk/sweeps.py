@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
 from mizzle_async.bulk.checkpoints import StateFile, StatePath
 from mizzle_async.bulk.write_engine import Progress
-from mizzle_async.errors import ExpressionError, MarshallingError, ThrottledError
-from mizzle_async.flow.pace import LAST_SECONDS, Limiters, jittered
+from mizzle_async.errors import ExpressionError, MarshallingError
+from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
+from mizzle_async.flow.repeat import while_throttled
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadPlan, check_at_least_one
 from mizzle_async.reading.merged_source import open_source
@@ -148,29 +150,16 @@ class Pages:
             state.save()
 
     async def _next(self, source: PageSource) -> RawPage | None:
-        page = await self._unthrottled(source)
-        if page is not None:
-            self._report.evaluated += page.scanned
-            self._report.read_requests += page.requests
-            self._report.read_units += page.read_units or 0.0
-        return page
-
-    async def _unthrottled(self, source: PageSource) -> RawPage | None:
         """Return the next page. While the service throttles it is asked for again, for as long as a page may take."""
-        owner, clock = self._owner, asyncio.get_running_loop().time
-        timeout = self._plan.options.timeout
-        ends = clock() + (owner.timeout if timeout is None else timeout)
-        attempt = 0
-        while True:
-            try:
-                return await source.next()
-            except ThrottledError:
-                attempt += 1
-                self._report.read_requests += 1
-                remaining = ends - clock()
-                if remaining < LAST_SECONDS:
-                    raise
-            await owner.pause(min(jittered(attempt, owner.random()), remaining / 2))
+        report = self._report
+        page = await while_throttled(
+            self._owner, self._plan.options.timeout, source.next, partial(report.count_request, reads=True)
+        )
+        if page is not None:
+            report.evaluated += page.scanned
+            report.read_requests += page.requests
+            report.read_units += page.read_units or 0.0
+        return page
 
 
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):

@@ -1,10 +1,10 @@
-"""Sending a batch again until all of it is done, or until its time is up: the same for keys and for writes."""
+"""Sending again until all is done, or until the time is up: the same for keys, for writes and for single requests."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from asyncio import get_running_loop
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
@@ -13,6 +13,36 @@ from mizzle_async.flow.ports import PacingPort
 from mizzle_async.operations import BatchAnswer
 
 EntryT = TypeVar("EntryT")
+ResultT = TypeVar("ResultT")
+
+
+async def while_throttled(
+    port: PacingPort, timeout: float | None, send: Callable[[], Awaitable[ResultT]], throttled: Callable[[], object]
+) -> ResultT:
+    """Send one request, and again while the service throttles and there is time.
+
+    Args:
+        port: The client.
+        timeout: Seconds in all, or None for the client's.
+        send: Sends the request.
+        throttled: Called each time the service has throttled it.
+
+    Raises:
+        ThrottledError: The service throttled for all of the time.
+    """
+    clock = get_running_loop().time
+    ends = clock() + (port.timeout if timeout is None else timeout)
+    attempt = 0
+    while True:
+        try:
+            return await send()
+        except ThrottledError:
+            attempt += 1
+            throttled()
+            remaining = ends - clock()
+            if remaining < LAST_SECONDS:
+                raise
+        await port.pause(min(jittered(attempt, port.random()), remaining / 2))
 
 
 class RepeatedBatch(ABC, Generic[EntryT]):
