@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Generic, NotRequired, Protocol, Required, TypeVar, get_args, get_origin
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, NotRequired, Protocol, Required, TypeVar, get_args, get_origin
 
 import attrs
 from attrs import NOTHING, Factory, frozen
@@ -33,6 +34,14 @@ def class_members(cls: type[Any]) -> tuple[tuple[AttributeSchema, ...], bool]:
     return tuple(
         _member(cls, field.name, field.type, _dataclass_default(field)) for field in dataclasses.fields(cls)
     ), False
+
+
+QUALIFIERS: Final[Mapping[Any, Callable[[bool], bool]]] = {
+    getattr(typing, "ReadOnly", Required): lambda required: required,  # since Python 3.13
+    Required: lambda _required: True,
+    NotRequired: lambda _required: False,
+}
+"""Qualifiers of a ``TypedDict``'s keys, each with its say about whether the key is required."""
 
 
 @frozen(eq=False, repr=False)
@@ -67,9 +76,9 @@ def named_members(annotation: Any) -> dict[str, NamedMember]:
         except NameError as error:
             raise unresolved(cls, name, error) from None
         is_required = name in required
-        if get_origin(resolved) in {Required, NotRequired}:
-            # Python does not see these in annotations that are text.
-            is_required = get_origin(resolved) is Required
+        while get_origin(resolved) in QUALIFIERS:
+            # Python does not see the first two in annotations that are text.
+            is_required = QUALIFIERS[get_origin(resolved)](is_required)
             resolved = get_args(resolved)[0]
         members[name] = NamedMember(substitute(resolved, arguments), is_required)
     return members

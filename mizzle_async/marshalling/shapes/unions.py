@@ -84,7 +84,7 @@ class UnionShape(Shape):
             holder = f"({found} := {stored})" if member is self.members[0] else found
             first, *others = sorted(member.tags)
             tests = " or ".join([f'"{first}" in {holder}', *(f'"{tag}" in {found}' for tag in others)])
-            source = f"{member.decode_source(program, found)} if {tests} else {source}"
+            source = f"({member.decode_source(program, found)}) if {tests} else {source}"
         return f"({source})"
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
@@ -140,8 +140,12 @@ class NumberShape(Shape):
 
     def decode_source(self, program: Program, stored: str) -> str:
         found, text = program.fresh(), program.fresh()
-        careful = f"{program.bind(self.decode, 'decode')}({found})"
-        return f'(int({text}) if ({text} := ({found} := {stored})["N"]).isdigit() else {careful})'
+        source = f"{program.bind(self.decode, 'decode')}({found})"
+        if isinstance(self.other, Scalar):
+            # A fraction as the service writes it.
+            fraction = f'"." in {text} and {text}[-1] in "123456789" and "E" not in {text} and "e" not in {text}'
+            source = f"({self.other.value_source(program, text)}) if {fraction} else {source}"
+        return f'(int({text}) if ({text} := ({found} := {stored})["N"]).isdigit() else {source})'
 
 
 class TaggedUnionShape(Shape):

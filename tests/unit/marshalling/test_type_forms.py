@@ -341,3 +341,20 @@ def test_aliases_of_the_new_spelling_contain_themselves():
     codec = Marshaller().codec(schema_of(Odd))
     odd = Odd(id="1", value={"a": [1, None, {"b": "x"}]}, more=[[1], 2])
     assert codec.decode(codec.encode(odd)) == odd
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="`ReadOnly` is Python 3.13's")
+def test_qualifiers_of_keys_may_stand_inside_each_other():
+    """A key that type checkers protect is stored as any other, required or not."""
+    namespace: dict[str, Any] = {"__name__": __name__}
+    source = (
+        "from typing import NotRequired, ReadOnly, TypedDict\n"
+        "class Kept(TypedDict):\n"
+        "    size: ReadOnly[int]\n"
+        "    unit: NotRequired[ReadOnly[str]]\n"
+    )
+    exec(compile(source, "<kept>", "exec", dont_inherit=True), namespace)  # noqa: S102  (not in Python 3.11)
+    codec = codec_of(namespace["Kept"])
+    assert codec.encode(codec.schema.cls(id="1", value={"size": 5}))["value"] == {"M": {"size": {"N": "5"}}}
+    with pytest.raises(MarshallingError, match=r'Odd\.value\["size"\]: expected N, found no such key'):
+        codec.encode(codec.schema.cls(id="1", value={"unit": "x"}))
