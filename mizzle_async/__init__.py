@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         AttributePath,
         Condition,
         Operand,
+        PartitionChoice,
         PartitionKeyCondition,
         PartitionKeyPath,
         SortKeyCondition,
@@ -200,6 +201,7 @@ __all__ = [
     "OutcomeUnknownError",
     "Page",
     "PageIterator",
+    "PartitionChoice",
     "PartitionKey",
     "PartitionKeyCondition",
     "PartitionKeyPath",
@@ -291,7 +293,8 @@ if not TYPE_CHECKING:
                 "ValidationError VersionConflictError"
             ),
             "expressions": (
-                "AttributePath Condition Operand PartitionKeyCondition PartitionKeyPath SortKeyCondition SortKeyPath"
+                "AttributePath Condition Operand PartitionChoice PartitionKeyCondition PartitionKeyPath "
+                "SortKeyCondition SortKeyPath"
             ),
             "flow.pace": "Throughput",
             "flow.report": "BatchReport UndoneWrite WorkStoppedError",

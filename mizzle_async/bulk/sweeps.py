@@ -17,6 +17,7 @@ from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.repeat import while_throttled
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.operations import RawPage, ReadPlan, check_at_least_one
+from mizzle_async.operations.reads.paging import check_pages
 from mizzle_async.reading.merged_source import open_source
 from mizzle_async.reading.page_source import PageSource, Position
 from mizzle_async.reading.plan_source import open_parts
@@ -117,7 +118,8 @@ class Pages:
         progress: Progress | None = None,
     ) -> None:
         self._owner = owner
-        self._plan = evolve(plan, target=evolve(plan.target, report_capacity=True))
+        # Bulk work reads what it must: a filter is what it is for, and no index would serve it better.
+        self._plan = evolve(plan, target=evolve(plan.target, report_capacity=True), warned={"waste"})
         self._state = state
         self._report = report
         self._limiters = limiters
@@ -174,7 +176,7 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
         self._plan = plan
         self._owner = owner
         if plan.partitions:
-            plan.check_pages(None)
+            check_pages(plan, None)
             self._state = SweepState(plan, "read", path, checkpoint_pages, parts=1)
             ((start_key, self._ended),) = self._state.positions
             self._source: PageSource = open_source(owner, plan, start_key=start_key)

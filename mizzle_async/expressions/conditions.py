@@ -153,6 +153,17 @@ class PartitionKeyCondition(Predicate[EntityT_contra]):
         return getattr(self.left, "index", None)
 
 
+class PartitionChoice(Predicate[EntityT_contra]):
+    """One of several values of a partition key: a query reads each of these partitions; a filter tests the value."""
+
+    __slots__ = ()
+
+    @property
+    def index(self) -> Any:
+        """The index whose key it is, or None for the table's."""
+        return getattr(self.left, "index", None)
+
+
 class SortKeyCondition(Predicate[EntityT_contra]):
     """A range of a sort key: a query takes at most one."""
 

@@ -7,7 +7,7 @@ only in updates. So do the types here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar, final, overload
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
@@ -37,6 +37,13 @@ class Operand(Term, Generic[EntityT, ValueT_co]):
     __slots__ = ()
 
 
+@final
+class NotComparable:
+    """The type of a comparison with a value of another type: it fits no place that takes a condition or a key."""
+
+    __slots__ = ()
+
+
 class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
     """The left side of a comparison: a path, or a size."""
 
@@ -44,10 +51,22 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
 
     # Equality builds a condition, as in every expression language embedded in Python; identity is `is`. The type
     # checkers expect a bool, as of every object.
-    def __eq__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:  # type: ignore[override]
+    @overload  # type: ignore[override]
+    def __eq__(  # pyright: ignore[reportOverlappingOverload]  # the second one takes what is left
+        self, other: ValueT | Comparand[EntityT, ValueT | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def __eq__(self, other: object) -> NotComparable: ...
+    def __eq__(self, other: object) -> Any:
         return Predicate("=", self, (other,))
 
-    def __ne__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:  # type: ignore[override]
+    @overload  # type: ignore[override]
+    def __ne__(  # pyright: ignore[reportOverlappingOverload]  # as above
+        self, other: ValueT | Comparand[EntityT, ValueT | None]
+    ) -> Condition[EntityT]: ...
+    @overload
+    def __ne__(self, other: object) -> NotComparable: ...
+    def __ne__(self, other: object) -> Any:
         return Predicate("<>", self, (other,))
 
     def __lt__(self, other: ValueT | Comparand[EntityT, ValueT | None]) -> Condition[EntityT]:

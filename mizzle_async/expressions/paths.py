@@ -6,7 +6,7 @@ type. Key paths are types of their own, so that a query takes key conditions and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -32,7 +32,13 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions.conditions import Condition, PartitionKeyCondition, Predicate, SortKeyCondition
+from mizzle_async.expressions.conditions import (
+    Condition,
+    PartitionChoice,
+    PartitionKeyCondition,
+    Predicate,
+    SortKeyCondition,
+)
 from mizzle_async.expressions.names import map_key
 from mizzle_async.expressions.operands import (
     Arithmetic,
@@ -40,6 +46,7 @@ from mizzle_async.expressions.operands import (
     Comparand,
     IfNotExists,
     ListAppend,
+    NotComparable,
     Operand,
     Size,
     refuse_arithmetic,
@@ -331,13 +338,34 @@ class PartitionKeyPath(AttributePath[EntityT, ValueT]):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # paths are compared, not hashed
 
     @overload  # type: ignore[override]  # only `==` selects a partition
-    def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...
+    def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __eq__(self, other: object) -> NotComparable: ...  # else mypy takes object's, which gives bool
+    def __eq__(self, other: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # only the results differ
         if isinstance(other, Comparand):
             return Predicate("=", self, (other,))
         return PartitionKeyCondition("=", self, (other,))
+
+    @overload
+    def is_in(self, values: Iterable[ValueT]) -> PartitionChoice[EntityT]: ...
+    @overload
+    def is_in(self, values: Iterable[ValueT | Comparand[EntityT, ValueT | None]]) -> Condition[EntityT]: ...
+    def is_in(self, values: Iterable[Any]) -> Any:
+        """Return the choice of several partitions, for a query, or as a filter of at most 100 values.
+
+        With another attribute among the values it is an ordinary condition.
+
+        Raises:
+            ExpressionError: If ``values`` is one text, whose letters can hardly be meant.
+        """
+        if isinstance(values, str | bytes):
+            raise ExpressionError(f"{self}.is_in() takes several values: put this one into a list")
+        choices = tuple(values)
+        if any(isinstance(choice, Comparand) for choice in choices):
+            return Predicate("IN", self, choices)
+        return PartitionChoice("IN", self, choices)
 
 
 class SortKeyPath(AttributePath[EntityT, ValueT]):
@@ -347,10 +375,12 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as above
 
     @overload  # type: ignore[override]  # equality of a sort key is a key condition
-    def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...
+    def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __eq__(self, other: object) -> NotComparable: ...  # else mypy takes object's, which gives bool
+    def __eq__(self, other: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
         return _sort_key_condition("=", self, (other,))
 
     @overload

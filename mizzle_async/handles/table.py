@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from mizzle_async.expressions import (
     AttributePath,
+    PartitionChoice,
     PartitionKeyCondition,
     PartitionKeyPath,
     SortKeyCondition,
@@ -22,9 +23,10 @@ from mizzle_async.operations import (
     MISSING,
     GetItem,
     Key,
-    KeyLike,
+    KeyPart,
     KeyScalar,
     Missing,
+    OneKey,
     OnError,
     ReadOptions,
     ReadPlan,
@@ -81,11 +83,18 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
     # ── keys ──
 
     @explained(key_hint)
-    def key(self, value: ModelT | KeyScalar | Missing = MISSING, /, **attributes: Any) -> Key[ModelT]:
+    def key(
+        self,
+        value: PartitionKeyCondition[ModelT] | ModelT | KeyScalar | Missing = MISSING,
+        /,
+        *more: KeyPart[ModelT],
+        **attributes: Any,
+    ) -> Key[ModelT]:
         """Return a key: typed, hashable, picklable.
 
         Args:
             value: An instance, or the value of a key of one attribute.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Raises:
@@ -93,7 +102,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             MarshallingError: A value does not fit its key attribute.
         """
         codec = self._target.codec
-        item = codec.encode_key(attributes) if value is MISSING else resolve_key(codec, value, attributes)
+        item = codec.encode_key(attributes) if value is MISSING else resolve_key(codec, value, attributes, more)
         return Key(self._identity, item)
 
     # ── reading one ──
@@ -101,9 +110,9 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
     @explained(key_hint)
     def get(
         self,
-        key: KeyLike[ModelT] = MISSING,
+        key: OneKey[ModelT] = MISSING,
         /,
-        *,
+        *more: KeyPart[ModelT],
         consistent_read: bool = False,
         include_expired: bool = False,
         timeout: float | None = None,
@@ -116,6 +125,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             consistent_read: Whether every write that was finished before is seen. It costs twice as much.
             include_expired: Whether an expired item is shown.
             timeout: Seconds for the whole call, or None for the client's.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Raises:
@@ -124,7 +134,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
         Cost: one request, and a read unit for each 4 KB of the item when consistent, half of it otherwise.
         """
-        item = self._key(key, attributes)
+        item = self._key(key, attributes, more)
         return GetItem(
             self._target, item, timeout=timeout, consistent_read=consistent_read, include_expired=include_expired
         )
@@ -132,9 +142,9 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
     @explained(key_hint)
     def get_one(
         self,
-        key: KeyLike[ModelT] = MISSING,
+        key: OneKey[ModelT] = MISSING,
         /,
-        *,
+        *more: KeyPart[ModelT],
         consistent_read: bool = False,
         include_expired: bool = False,
         timeout: float | None = None,
@@ -147,7 +157,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
         """
         return GetItem(
             self._target,
-            self._key(key, attributes),
+            self._key(key, attributes, more),
             timeout=timeout,
             consistent_read=consistent_read,
             include_expired=include_expired,
@@ -159,10 +169,11 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
     @explained(query_hint)
     def query(
         self,
-        partition: PartitionKeyCondition[ModelT],
+        partition: PartitionKeyCondition[ModelT] | PartitionChoice[ModelT],
         /,
         *more: PartitionKeyCondition[ModelT] | SortKeyCondition[ModelT],
         reverse: bool = False,
+        merged: bool = True,
         max_items: int | None = None,
         page_size: int | None = None,
         max_evaluated: int | None = None,
@@ -179,6 +190,8 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             *more: A comparison of the sort key, of the table or of the same index. Of a key that is made of several
                 attributes, a comparison of each part, from the left: equalities, and one range at the end.
             reverse: Whether the order is descending.
+            merged: Whether the items of several partitions, ``Order.customer_id.is_in([…])``, are merged in the order
+                of the sort key, or come one partition after the other. Several partitions have no cursors.
             max_items: How many are returned in all.
             page_size: How many are evaluated per request, before the filter.
             max_evaluated: How many are evaluated in all.
@@ -195,6 +208,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
         """
         options = ReadOptions(
             reverse=reverse,
+            merged=merged,
             max_items=max_items,
             page_size=page_size,
             max_evaluated=max_evaluated,

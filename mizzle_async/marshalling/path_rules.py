@@ -184,7 +184,8 @@ class PathRules:
         kinds = [self._kind(side) for side in (left, right)]
         if kinds == [DURATION, DURATION]:
             return
-        units = {_unit(kind) for kind in kinds if kind is not None and kind in TIMES}
+        known: list[Shape] = [kind for kind in kinds if kind is not None]
+        units = {_unit(kind) for kind in known if kind in TIMES}
         if operator == "-" and len(units) == 1 and all(kind in NUMBERED_TIMES for kind in kinds):
             if units == {SECONDS}:
                 return

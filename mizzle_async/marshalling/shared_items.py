@@ -85,7 +85,7 @@ class SharedItems:
             ExpressionError: They are not exactly the key's.
             MarshallingError: A value does not fit.
         """
-        if values.keys() != set(self.keys.fields):
+        if set(values) != set(self.keys.fields):
             refuse_key_names(self.schema, values)
         return self._key(values)
 

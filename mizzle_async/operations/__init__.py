@@ -22,7 +22,18 @@ from mizzle_async.operations.batches.requests import (
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
-from mizzle_async.operations.key import MISSING, Key, KeyLike, KeyScalar, Missing, entity_identity, resolve_key
+from mizzle_async.operations.key import (
+    MISSING,
+    Key,
+    KeyLike,
+    KeyPart,
+    KeyScalar,
+    Missing,
+    OneKey,
+    entity_identity,
+    key_attributes,
+    resolve_key,
+)
 from mizzle_async.operations.metered import Meter, Metered
 from mizzle_async.operations.partiql.statements import (
     ExecuteBatch,
@@ -87,11 +98,13 @@ __all__ = [
     "GetStored",
     "Key",
     "KeyLike",
+    "KeyPart",
     "KeyScalar",
     "Meter",
     "Metered",
     "Missing",
     "OnError",
+    "OneKey",
     "Operation",
     "Patch",
     "Presence",
@@ -134,6 +147,7 @@ __all__ = [
     "is_expired",
     "is_guard",
     "is_stamped",
+    "key_attributes",
     "key_values",
     "operation_entry",
     "projection_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from mizzle_async.errors import ExpressionError
+from mizzle_async.expressions import Condition, PartitionKeyCondition, SortKeyCondition
 from mizzle_async.marshalling import EntityCodec, canonical_key
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import Item
@@ -88,7 +89,13 @@ KeyScalar: TypeAlias = (
 """The one value of a key of one attribute, for type checkers: the registered scalar types that can be keys."""
 
 KeyLike: TypeAlias = Key[ModelT] | ModelT | KeyScalar | Missing
-"""The forms of a key that a verb takes: one from `Table.key`, an instance, or the value of a key of one attribute."""
+"""A key of many: one from `Table.key`, an instance, or the value of a key of one attribute."""
+
+KeyPart: TypeAlias = PartitionKeyCondition[ModelT] | SortKeyCondition[ModelT]
+"""An equality of one attribute of a key, ``Order.customer_id == "c1"``."""
+
+OneKey: TypeAlias = PartitionKeyCondition[ModelT] | KeyLike[ModelT]
+"""The first argument of a verb that is about one item: a key, or the equality of its first attribute."""
 
 
 def entity_identity(schema: EntitySchema) -> type[Any] | str:
@@ -96,13 +103,46 @@ def entity_identity(schema: EntitySchema) -> type[Any] | str:
     return schema.entity if schema.cls is dict else schema.cls
 
 
-def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, Any]) -> Item:
+def key_attributes(schema: EntitySchema, conditions: Sequence[Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a key by name in Python, from equalities.
+
+    Args:
+        schema: The entity's.
+        conditions: The equalities.
+        attributes: Attributes that the caller gave by name too, which is an error.
+
+    Raises:
+        ExpressionError: One is no equality of a key attribute of the table, is of another entity, or is given twice.
+    """
+    if attributes:
+        raise ExpressionError(f"{schema.entity}: give the key by conditions, or by name, not both")
+    values: dict[str, Any] = {}
+    for condition in conditions:
+        path: Any = getattr(condition, "left", None)
+        if not isinstance(condition, PartitionKeyCondition | SortKeyCondition) or condition.index is not None:
+            shown = str(condition) if isinstance(condition, Condition) else type(condition).__name__
+            raise ExpressionError(f"{schema.entity}: a key is given by ==, attribute by attribute, not by {shown}")
+        if condition.operator != "=":
+            raise ExpressionError(
+                f"{schema.entity}: {condition} is a range, and a key is one value: use ==, or .query()"
+            )
+        if not schema.owns(path.owner) or not path.labels:
+            raise ExpressionError(f"{schema.entity}: {condition} is about another entity")
+        name = str(path.labels[0])
+        if name in values:
+            raise ExpressionError(f"{schema.entity}: {name} is given twice")
+        values[name] = condition.arguments[0]
+    return values
+
+
+def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, Any], more: Sequence[Any] = ()) -> Item:
     """Return the key in DynamoDB's JSON, from any form that a verb accepts.
 
     Args:
         codec: The entity's.
-        key: A `Key`, an instance, the one value of a key of one attribute, or `MISSING`.
+        key: A `Key`, an instance, the one value of a key of one attribute, an equality, or `MISSING`.
         attributes: The key attributes by name, where ``key`` is missing.
+        more: Further equalities, where ``key`` is one.
 
     Raises:
         ExpressionError: Both forms at once, a key of another entity, or one value for a key of two attributes.
@@ -111,6 +151,8 @@ def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, A
     if key is MISSING:
         return codec.encode_key(attributes)
     schema = codec.schema
+    if more or isinstance(key, Condition):
+        return codec.encode_key(key_attributes(schema, (key, *more), attributes))
     if attributes:
         if not any(attribute.field in attributes for attribute in schema.key_attributes):
             raise ExpressionError(

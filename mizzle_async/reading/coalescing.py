@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import GET_CHUNK, MISSING, KeyLike, Target
+from mizzle_async.operations import GET_CHUNK, MISSING, KeyPart, OneKey, Target
 from mizzle_async.reading.by_key import BatchReader, ReadSettings, by_identity
 from mizzle_async.types import Item
 
@@ -30,7 +30,7 @@ class CoalescedReads(Generic[ModelT]):
         self,
         owner: TaskPort,
         target: Target[ModelT],
-        resolve: Callable[[object, dict[str, Any]], Item],
+        resolve: Callable[[object, dict[str, Any], Sequence[Any]], Item],
         decode: Callable[[Item | None], ModelT | None],
         settings: ReadSettings,
     ) -> None:
@@ -60,11 +60,12 @@ class CoalescedReads(Generic[ModelT]):
         if tasks:
             await asyncio.wait(tasks)
 
-    async def get(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> ModelT | None:
+    async def get(self, key: OneKey[ModelT] = MISSING, /, *more: KeyPart[ModelT], **attributes: Any) -> ModelT | None:
         """Read an item, or None where there is none.
 
         Args:
             key: A `Key`, an instance, or the value of a key of one attribute.
+            *more: The equalities of the other key attributes, where the first is one.
             **attributes: The key attributes by name.
 
         Raises:
@@ -77,7 +78,7 @@ class CoalescedReads(Generic[ModelT]):
         """
         if not self._open:
             raise ClientStateError("coalesced reads are open within their block: `async with orders.coalesced() as …`")
-        item = self._resolve(key, attributes)
+        item = self._resolve(key, attributes, more)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Item | None] = loop.create_future()
         if not self._waiting:

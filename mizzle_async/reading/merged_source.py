@@ -16,6 +16,7 @@ from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.operations import RawPage, ReadPlan, add_units
 from mizzle_async.operations.answers import key_in
+from mizzle_async.reading.chained_source import ChainedSource
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.types import AttributeValue, Item
@@ -35,6 +36,8 @@ def open_source(
     records: bool = False,
 ) -> PageSource:
     """Return the pages of a plan in the order of its rows. The arguments are those of `open_parts`."""
+    if plan.partitions and not plan.options.merged:
+        return ChainedSource(reader, plan, max_items=max_items, prefetch=prefetch, limiters=limiters, records=records)
     if plan.partitions:
         return MergedSource(
             reader, plan, start_key=start_key, max_items=max_items, prefetch=prefetch, limiters=limiters

@@ -11,6 +11,7 @@ from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.flow.pace import UNLIMITED
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.operations.reads.paging import check_pages
 from mizzle_async.reading.merged_source import open_source
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts
@@ -117,7 +118,7 @@ class PlanSelection(Selection[RowT_co]):
 
     def check_page(self, max_items: int | None) -> None:
         """Raise `ExpressionError` unless one key says how far the plan was read."""
-        self.plan.check_pages(max_items)
+        check_pages(self.plan, max_items)
 
     def cursor(self, key: Item | None) -> str | None:
         """Return the cursor for a start key, or None at the end, and where no single key says how far it was read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from mizzle_async.flow.ports import TaskPort
@@ -35,8 +36,8 @@ class TablePart(Generic[ModelT]):
     def _schema(self) -> EntitySchema:
         return self._target.schema
 
-    def _key(self, key: object, attributes: dict[str, Any]) -> Item:
-        item = resolve_key(self._target.codec, key, attributes)
+    def _key(self, key: object, attributes: dict[str, Any], more: Sequence[Any] = ()) -> Item:
+        item = resolve_key(self._target.codec, key, attributes, more)
         if self._schema.unique:
             check_no_guard(self._schema, item)
         return item

@@ -13,8 +13,9 @@ from mizzle_async.operations import (
     DeleteItem,
     Encoded,
     GetStored,
-    KeyLike,
+    KeyPart,
     Missing,
+    OneKey,
     Patch,
     Presence,
     PutItem,
@@ -147,13 +148,19 @@ class TableWrites(TablePart[ModelT]):
 
     @explained(key_hint)
     def update(
-        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+        self,
+        key: OneKey[ModelT] = MISSING,
+        /,
+        *more: KeyPart[ModelT],
+        timeout: float | None = None,
+        **attributes: Any,
     ) -> UpdateItem[ModelT]:
         """Change attributes of an item that must exist, by the clauses that follow, and return it as stored.
 
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
             timeout: Seconds for the whole call, or None for the client's.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Raises:
@@ -166,7 +173,7 @@ class TableWrites(TablePart[ModelT]):
         """
         return UpdateItem(
             self._target,
-            self._key(key, attributes),
+            self._key(key, attributes, more),
             known=instance_values(self._schema, key),
             presence=Presence.PRESENT,
             version=self._version(key, "update"),
@@ -177,13 +184,19 @@ class TableWrites(TablePart[ModelT]):
 
     @explained(key_hint)
     def upsert(
-        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+        self,
+        key: OneKey[ModelT] = MISSING,
+        /,
+        *more: KeyPart[ModelT],
+        timeout: float | None = None,
+        **attributes: Any,
     ) -> UpdateItem[ModelT]:
         """Change attributes of an item, creating it if it is missing. The clauses must give every required attribute.
 
         Args:
             key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
             timeout: Seconds for the whole call, or None for the client's.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Raises:
@@ -195,9 +208,9 @@ class TableWrites(TablePart[ModelT]):
         """
         return UpdateItem(
             self._target,
-            self._key(key, attributes),
+            self._key(key, attributes, more),
             creates=True,
-            known=key_values(self._schema, key, attributes),
+            known=key_values(self._schema, key, attributes, more),
             now=self._now(),
             timeout=timeout,
             write_id=self._write_id(),
@@ -316,10 +329,10 @@ class TableWrites(TablePart[ModelT]):
     @explained()
     async def modify(
         self,
-        key: KeyLike[ModelT] = MISSING,
+        key: OneKey[ModelT] = MISSING,
         /,
+        *more: KeyPart[ModelT] | Change[ModelT],
         change: Change[ModelT] | Missing = MISSING,
-        *,
         attempts: int | None = None,
         timeout: float | None = None,
         **attributes: Any,
@@ -328,11 +341,12 @@ class TableWrites(TablePart[ModelT]):
 
         Args:
             key: A `Key`, an instance, of which the key alone counts, or the value of a key of one attribute.
-            change: Takes the instance and returns the new one: ``lambda order: evolve(order, status=…)``. It may be
-                asynchronous. It is called again after a conflict, with the item as it is stored then. Without a
-                difference nothing is written.
+            change: The change, also accepted after the key. It takes the instance and returns the new one,
+                ``lambda order: evolve(order, status=…)``, and may be asynchronous. It is called again after a conflict,
+                with the item as it is stored then. Without a difference nothing is written.
             attempts: Writes tried at most, or None for as many as fit the time.
             timeout: Seconds for everything, or None for the client's.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Returns:
@@ -354,13 +368,15 @@ class TableWrites(TablePart[ModelT]):
                 f"{schema.entity}: .modify() finds out by the version whether another writer was faster: declare one, "
                 "`version: Attribute[int] = attribute(default=0, version=True)`"
             )
+        conditions = [each for each in more if isinstance(each, Condition)]
+        change = next((each for each in more if not isinstance(each, Condition)), change)
         if not callable(change):
             raise ExpressionError(
                 f"{schema.entity}: .modify(key, change) needs a function that returns the changed instance"
             )
         check_attempts(attempts, schema.entity)
         check_timeout(timeout)
-        item = self._key(key, attributes)
+        item = self._key(key, attributes, conditions)
         return await Modification(
             self._target,
             self._runtime,
@@ -373,7 +389,12 @@ class TableWrites(TablePart[ModelT]):
 
     @explained(key_hint)
     def delete(
-        self, key: KeyLike[ModelT] = MISSING, /, *, timeout: float | None = None, **attributes: Any
+        self,
+        key: OneKey[ModelT] = MISSING,
+        /,
+        *more: KeyPart[ModelT],
+        timeout: float | None = None,
+        **attributes: Any,
     ) -> DeleteItem[ModelT]:
         """Delete an item and return it, or None if there was none.
 
@@ -382,6 +403,7 @@ class TableWrites(TablePart[ModelT]):
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
             timeout: Seconds for the whole call, or None for the client's.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Raises:
@@ -396,7 +418,7 @@ class TableWrites(TablePart[ModelT]):
         schema = self._schema
         plain: DeleteItem[ModelT] = DeleteItem(
             self._target,
-            self._key(key, attributes),
+            self._key(key, attributes, more),
             version=self._version(key, "delete"),
             now=self._now(),
             timeout=timeout,
@@ -409,11 +431,12 @@ class TableWrites(TablePart[ModelT]):
         return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._runtime.new_token())
 
     @explained(key_hint)
-    def check(self, key: KeyLike[ModelT] = MISSING, /, **attributes: Any) -> CheckItem[ModelT]:
+    def check(self, key: OneKey[ModelT] = MISSING, /, *more: KeyPart[ModelT], **attributes: Any) -> CheckItem[ModelT]:
         """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``.
 
         Args:
             key: A `Key`, an instance, whose version is checked, or the value of a key of one attribute.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
             **attributes: The key attributes by name.
 
         Raises:
@@ -422,7 +445,9 @@ class TableWrites(TablePart[ModelT]):
 
         Cost: two write units for each KB of the item.
         """
-        return CheckItem(self._target, self._key(key, attributes), version=self._version(key, "check"), now=self._now())
+        return CheckItem(
+            self._target, self._key(key, attributes, more), version=self._version(key, "check"), now=self._now()
+        )
 
     def _version(self, key: object, verb: str) -> int | None:
         """Return the version of an instance, or None where this is no instance, or its entity counts no versions."""

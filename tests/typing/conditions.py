@@ -75,10 +75,10 @@ when(Order.status.is_in([Status.OPEN, Status.PAID]))
 when(Order.total.between(Decimal(1), Decimal(2)))
 when(Order.total == "x")  # type: ignore[arg-type]
 when(Order.total > "x")  # type: ignore[operator]
-when(Order.total == Order.note)  # type: ignore[operator]
+when(Order.total == Order.note)  # type: ignore[arg-type]
 when(Order.total.is_in(["x"]))  # type: ignore[list-item]
 when(Order.total.between(Decimal(1), "x"))  # type: ignore[arg-type]
-when(Order.customer_id == Customer.customer_id)  # type: ignore[operator]
+when(Order.customer_id == Customer.customer_id)  # type: ignore[arg-type]
 
 # Functions.
 when(Order.note.exists())

@@ -53,11 +53,11 @@ def declare_shared(
                 f"{name}: an entity of a shared table takes partition_key=…, and sort_key=… where the table has one"
             )
         return SharedDeclaration(table, (), names)
-    texts = [partition_key, *([] if sort_key is None else [sort_key])]
-    if None in texts or len(texts) != len(table.key_names):
+    texts = tuple(text for text in (partition_key, sort_key) if text is not None)
+    if partition_key is None or len(texts) != len(table.key_names):
         keys = " and ".join(f"{word.replace(' ', '_')}=" for word in list(KEY_WORDS.values())[: len(table.key_names)])
         raise ModelError(f"{name}: table {table.name!r} has the key {', '.join(table.key_names)}: give {keys}")
-    return SharedDeclaration(table, tuple(texts), names)
+    return SharedDeclaration(table, texts, names)
 
 
 def check_shared(model: str, declared: SharedDeclaration, declarations: Mapping[str, Declaration]) -> None:

@@ -11,8 +11,8 @@ from mizzle_async.operations.target import Target
 from mizzle_async.types import WirePayload
 
 Conditions: TypeAlias = tuple[Condition[Any], ...]
-Keys: TypeAlias = tuple[AnyIndex | None, Condition[Any] | None, Condition[Any] | None, Conditions]
-"""An index, the conditions of the partition and the sort key, and those of all partitions of a key that is spread."""
+Keys: TypeAlias = tuple[AnyIndex | None, Condition[Any] | None, Condition[Any] | None, int]
+"""An index, the conditions of the partition and the sort key, and the number of partitions of a key that is spread."""
 
 
 def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Conditions], *, reverse: bool) -> bytes:
@@ -37,5 +37,5 @@ def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Cond
     if implied:
         body["Implied"] = compiler.condition(Conjunction(implied), "FilterExpression")
     if partitions:
-        body["Partitions"] = len(partitions)
+        body["Partitions"] = partitions
     return query_digest({**body, **compiler.finish()})

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from attrs import frozen
+
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Condition, Encoded, PartitionKeyCondition, SortKeyCondition
 from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations.target import Target
+from mizzle_async.values import Value
 
 AnyIndex: TypeAlias = SecondaryIndex[Any, Any, Any]
+
+
+@frozen(eq=False, repr=False)
+class PartitionRead(Value):
+    """One partition of a query that reads several.
+
+    Attributes:
+        partition: The condition of its partition key.
+        sort: The condition of its sort key, or None.
+        implied: Filters that go with it.
+    """
+
+    partition: Condition[Any]
+    sort: Condition[Any] | None = None
+    implied: tuple[Condition[Any], ...] = ()
 
 
 def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
@@ -36,7 +54,9 @@ def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
     return index
 
 
-def spread_partitions(target: Target[Any], partition: PartitionKeyCondition[Any]) -> tuple[Condition[Any], ...]:
+def spread_partitions(
+    target: Target[Any], partition: PartitionKeyCondition[Any], sort: Condition[Any] | None
+) -> tuple[PartitionRead, ...]:
     """Return a condition for each partition that a partition key is spread over, none where it is not spread.
 
     Raises:
@@ -49,7 +69,7 @@ def spread_partitions(target: Target[Any], partition: PartitionKeyCondition[Any]
         return ()
     target.check_owners(partition.owners, partition)
     return tuple(
-        PartitionKeyCondition("=", path, (Encoded(value),))
+        PartitionRead(PartitionKeyCondition("=", path, (Encoded(value),)), sort)
         for value in target.codec.partition_values(partition.arguments[0])
     )
 

@@ -29,6 +29,7 @@ class ReadOptions(Value):
         include_expired: Whether expired items are shown.
         on_error: The treatment of an item that does not fit its class.
         reverse: Whether the sort order is descending.
+        merged: Whether several partitions are merged in the order of the sort key, or read one after the other.
         segments: How many segments of a scan are read at once.
         timeout: Seconds for each page, or None for the client's.
     """
@@ -40,6 +41,7 @@ class ReadOptions(Value):
     include_expired: bool = False
     on_error: OnError = "raise"
     reverse: bool = False
+    merged: bool = True
     segments: int = 1
     timeout: float | None = None
 

@@ -28,7 +28,7 @@ from mizzle_async.operations.interpretation import misread
 from mizzle_async.operations.reads.advice import Advice, filter_advice
 from mizzle_async.operations.reads.hidden import hidden_items, outside
 from mizzle_async.operations.reads.identity import identity_of
-from mizzle_async.operations.reads.key_conditions import AnyIndex
+from mizzle_async.operations.reads.key_conditions import AnyIndex, PartitionRead
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
 from mizzle_async.operations.reads.positions import check_start_key
@@ -55,7 +55,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     target: Target[ModelT]
     options: ReadOptions
     partition: Condition[Any] | None = field(default=None, kw_only=True)
-    partitions: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
+    partitions: tuple[PartitionRead, ...] = field(default=(), kw_only=True)
+    is_choice: bool = field(default=False, kw_only=True)
     sort: Condition[Any] | None = field(default=None, kw_only=True)
     index: AnyIndex | None = field(default=None, kw_only=True)
     filters: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
@@ -113,7 +114,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             return ()
         if not self.partitions:
             return (self,)
-        return tuple(evolve(self, partition=partition, partitions=()) for partition in self.partitions)
+        return tuple(
+            evolve(self, partition=each.partition, sort=each.sort, implied=each.implied, partitions=())
+            for each in self.partitions
+        )
 
     @property
     def parts(self) -> int:
@@ -130,13 +134,14 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         for place in condition.places():
             if place.segments and place.segments[0] in keys:
                 raise ExpressionError(
-                    f"{place} is a key of {self._source()}, and DynamoDB filters a query by other attributes only: "
+                    f"{place} is a key of {self.source()}, and DynamoDB filters a query by other attributes only: "
                     "put it into the key condition, as the second argument of .query()"
                 )
 
     # ── what is read ──
 
-    def _source(self) -> str:
+    def source(self) -> str:
+        """Return the name of the table or the index that is read, for messages."""
         return f"table {self.target.table!r}" if self.index is None else f"index {self.index.name!r}"
 
     def _read_key_names(self) -> tuple[str, ...]:
@@ -409,7 +414,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if found is None:
             found = identity_of(
                 self.target,
-                (self.index, self.partition, self.sort, self.partitions),
+                (self.index, self.partition, self.sort, len(self.partitions)),
                 (self.filters, self.implied),
                 reverse=self.options.reverse,
             )
@@ -421,36 +426,11 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         stored = item if isinstance(item, dict) else item_of(item)
         return key_in(stored, self._position_names())
 
-    def check_pages(self, most: int | None) -> None:
-        """Raise an error unless this can be read page by page.
-
-        Args:
-            most: Rows on a page, or None.
-
-        Raises:
-            ExpressionError: A page has no row, or the scan is parallel.
-        """
-        entity = self.target.schema.entity
-        given = cast("object", most)  # perhaps text, from a query string
-        if given is not None and (not isinstance(given, int) or given < 1):
-            raise ExpressionError(
-                f"{entity}: max_items={given!r} must be an integer of 1 or more: a page has at least one item"
-            )
-        if self.options.segments > 1:
-            raise ExpressionError(
-                f"{entity}: a parallel scan has no single position: leave segments= out to page through it with cursors"
-            )
-        if not self.has_position:
-            raise ExpressionError(
-                f"{entity}: {self._source()} is read in {len(self.partitions)} partitions, and DynamoDB promises "
-                "no order among equal keys of an index, so there is no single position: use `async for`, or query the "
-                "table"
-            )
-
     @property
     def has_position(self) -> bool:
         """Tell whether one key says how far it was read."""
-        return self.options.segments == 1 and not (self.partitions and self.index is not None)
+        several = self.partitions and (self.index is not None or self.is_choice)
+        return self.options.segments == 1 and not several
 
     def partition_key(self) -> Item:
         """Return the key attribute that a partition of a spread key is asked for by, as it is stored."""
@@ -460,7 +440,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def sort_names(self) -> tuple[str, ...]:
         """Return the stored names of the sort key that rows of one partition are ordered by."""
         index = self.index
-        partition_keys = 1 if index is None or index.is_local else len(index.partition_paths)
+        is_single = index is None or index.is_local or index.mapping is not None
+        partition_keys = 1 if is_single or index is None else len(index.partition_paths)
         return self._read_key_names()[partition_keys:]
 
     def check_position(self, key: Item) -> Item:
@@ -496,4 +477,4 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         )
 
     def __repr__(self) -> str:
-        return f"<{'scan' if self.partition is None else 'query'} of {self.target.schema.entity}, {self._source()}>"
+        return f"<{'scan' if self.partition is None else 'query'} of {self.target.schema.entity}, {self.source()}>"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import Condition
+from mizzle_async.expressions import Condition, Conjunction, PartitionChoice, PartitionKeyCondition
 from mizzle_async.model import SharedIndex
 from mizzle_async.model.shared.stored_index import StoredIndex
 from mizzle_async.operations.reads.foreign_items import foreign_members, type_condition
-from mizzle_async.operations.reads.key_conditions import AnyIndex, query_index, spread_partitions
+from mizzle_async.operations.reads.key_conditions import AnyIndex, PartitionRead, query_index, spread_partitions
 from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.operations.reads.shared_keys import (
@@ -32,6 +34,8 @@ def query_plan(target: Target[Any], options: ReadOptions, conditions: Sequence[A
         ExpressionError: The conditions are not those of one key, or DynamoDB would refuse them.
         MarshallingError: A value does not fit its part of a key.
     """
+    if isinstance(conditions[0], PartitionChoice):
+        return _choice_plan(target, options, conditions)
     if target.schema.shared is not None:
         return _shared_plan(target, options, conditions)
     partition, *more = conditions
@@ -42,9 +46,39 @@ def query_plan(target: Target[Any], options: ReadOptions, conditions: Sequence[A
         )
     sort = more[0] if more else None
     index = query_index(target.schema.entity, partition, sort)
-    spread = spread_partitions(target, partition)
-    first = spread[0] if spread else partition
+    spread = spread_partitions(target, partition, sort)
+    first = spread[0].partition if spread else partition
     return ReadPlan(target, options, partition=first, partitions=spread, sort=sort, index=index)
+
+
+def _choice_plan(target: Target[Any], options: ReadOptions, conditions: Sequence[Any]) -> ReadPlan[Any, Any]:
+    """Return the plan of a query of several partitions.
+
+    Raises:
+        ExpressionError: The choice is empty.
+    """
+    choice, *more = conditions
+    values = list(choice.arguments)
+    if not values:
+        raise ExpressionError(f"{target.schema.entity}: {choice.left}.is_in() names no partition to read")
+    distinct = [value for number, value in enumerate(values) if value not in values[:number]]
+    plans = [
+        query_plan(target, options, (PartitionKeyCondition("=", choice.left, (value,)), *more)) for value in distinct
+    ]
+    reads = [
+        each
+        for plan in plans
+        for each in plan.partitions or (PartitionRead(_partition(plan), plan.sort, plan.implied),)
+        if not plan.is_empty
+    ]
+    if len(reads) <= 1:
+        return next((plan for plan in plans if not plan.is_empty), plans[0])
+    return evolve(plans[0], partition=reads[0].partition, partitions=tuple(reads), is_choice=True, is_empty=False)
+
+
+def _partition(plan: ReadPlan[Any, Any]) -> Condition[Any]:
+    condition: Any = plan.partition
+    return condition if condition is not None else Conjunction(())
 
 
 def scan_plan(target: Target[Any], options: ReadOptions, index: AnyIndex | None) -> ReadPlan[Any, Any]:

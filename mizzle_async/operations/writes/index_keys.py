@@ -7,7 +7,7 @@ then checks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import NOTHING, frozen
@@ -20,7 +20,7 @@ from mizzle_async.marshalling.shared_items import SharedItems
 from mizzle_async.marshalling.written_keys import WrittenKey
 from mizzle_async.model import EntitySchema
 from mizzle_async.model.shared.conditions import fixed_values
-from mizzle_async.operations.key import MISSING, Key
+from mizzle_async.operations.key import MISSING, Key, key_attributes
 from mizzle_async.operations.target import Target
 from mizzle_async.types import Item
 from mizzle_async.values import Record
@@ -241,7 +241,7 @@ def _defaults(
     defaults = {field: schema.by_field[field].default for field in parts}
     if all(default is None or default is NOTHING for default in defaults.values()):
         return IndexChanges()  # absent in a new item, and so is the key
-    sparse = len(written.ways) > 1 or written.ways[0][1] is not None
+    sparse = len(written.ways) > 1 or any(where is not None for _, where in written.ways)
     if sparse or any(schema.by_field[field].optional for field in parts):
         raise ExpressionError(
             f"{schema.entity}: whether an item has the index key {written.name!r} depends on {', '.join(parts)}:"
@@ -268,14 +268,19 @@ def instance_values(schema: EntitySchema, key: object) -> dict[str, Any] | None:
     return values
 
 
-def key_values(schema: EntitySchema, key: object, attributes: dict[str, Any]) -> dict[str, Any] | None:
+def key_values(
+    schema: EntitySchema, key: object, attributes: dict[str, Any], more: Sequence[Any] = ()
+) -> dict[str, Any] | None:
     """Return the values of a key, by name in Python, for an update that may create a shared table's item. Else None.
 
     Args:
         schema: The entity's.
         key: The key as the caller gave it.
         attributes: The key attributes by name, where the caller gave them so.
+        more: Further equalities, where the key is one.
     """
+    if schema.shared is not None and isinstance(key, Condition):
+        return key_attributes(schema, (key, *more), {})
     if schema.shared is None or attributes or key is MISSING or isinstance(key, Key):
         return attributes or None
     fields = schema.key_attributes

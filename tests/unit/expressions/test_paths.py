@@ -9,6 +9,7 @@ from mizzle_async.expressions import (
     CompositePartitionKeyPath,
     CompositeSortKeyPath,
     Condition,
+    PartitionChoice,
     PartitionKeyCondition,
     PartitionKeyPath,
     Predicate,
@@ -99,8 +100,14 @@ def test_only_equality_with_a_value_is_a_partition_key_condition():
     """A partition key compared otherwise, or with another attribute, gives an ordinary condition."""
     path = PartitionKeyPath(Order, ("p",))
     assert type(path == "a") is PartitionKeyCondition
-    for condition in (path == TOTAL, path != "a", path < "a", path.begins_with("a"), path.is_in(["a"])):
+    for condition in (path == TOTAL, path != "a", path < "a", path.begins_with("a"), path.is_in([TOTAL])):
         assert type(condition) is Predicate
+
+
+def test_one_of_several_partition_keys_is_a_choice_of_partitions():
+    """A partition key that equals one of several values is what a query reads one after another."""
+    path = PartitionKeyPath(Order, ("p",))
+    assert type(path.is_in(["a", "b"])) is PartitionChoice
 
 
 def test_ranges_of_a_sort_key_are_sort_key_conditions():
