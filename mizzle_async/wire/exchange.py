@@ -66,6 +66,15 @@ class HeaderLines(Sequence[tuple[str, str]]):
         return f"<HeaderLines: {', '.join(name for name, _ in self)}>"
 
 
+class Awaited(Protocol):
+    """An address to which a connection is awaited."""
+
+    @property
+    def obstacle(self) -> TransportError | None:
+        """Why no connection to it can be opened at the moment, or None where one can."""
+        ...
+
+
 @define(slots=True, eq=False)
 class Exchange:
     """One request on its way. ``phase`` is set by the transport, and is right at any moment, a cancellation included.
@@ -81,7 +90,7 @@ class Exchange:
             of an answer: usually it was idle for too long, or forgotten on the way.
         patience: Seconds without a byte of the answer after which the transport gives up and closes the connection.
             None waits until the exchange is cancelled.
-        obstacle: Set by the transport where the exchange was cancelled while no connection could be opened: the reason.
+        waits_for: Set by the transport while the exchange waits for a connection: it knows the obstacle, where one is.
         parse: Reads the JSON of an answer of success, and checks it. None for orjson alone.
         answer_bytes: The largest answer that is believed.
     """
@@ -93,7 +102,7 @@ class Exchange:
     fresh: bool = False
     stale: bool = False
     patience: float | None = None
-    obstacle: TransportError | None = field(default=None, repr=False)
+    waits_for: Awaited | None = field(default=None, repr=False)
     parse: ParseAnswer | None = field(default=None, repr=False)
     answer_bytes: int = MAX_ANSWER_BYTES
 

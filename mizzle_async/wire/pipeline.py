@@ -378,7 +378,7 @@ class Pipeline:
     def _deadline(self, call: Call) -> MizzleError:
         self._deadlines += 1
         exchange = call.exchange
-        obstacle = None if exchange is None else exchange.obstacle
+        obstacle = None if exchange is None or exchange.waits_for is None else exchange.waits_for.obstacle
         error = deadline_error(call.request, call.timeout, obstacle)
         if exchange is not None:
             error.outcome = exchange.phase

@@ -12,6 +12,7 @@ from mizzle_async.testing.clock import VirtualClockLoop
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.pool.host import HostPool, Purpose
+from mizzle_async.wire.pool.reconnects import UnreachableError
 
 LIMIT = 3
 INDEX = st.integers(0, 99)
@@ -26,7 +27,8 @@ class FakeConnection:
         self.is_open = self.reusable = self.is_attached = True
         self.retired = False
         self.served = 0
-        self.idle_since = self.retire_at = 0.0
+        self.address = "127.0.0.1"
+        self.idle_since = self.retire_at = self.silent_since = 0.0
 
     def abort(self, reason=""):
         """Close; the loop reports the loss in its next turn."""
@@ -41,6 +43,14 @@ class FakeConnection:
             self.is_open = self.is_attached = False
             self.machine.host.lost(self)
 
+    def fail_silent(self):
+        """Fail the exchange, and close."""
+        for number, held in self.machine.held.items():
+            command = self.machine.calls[number][1]
+            if held is self and not command.done():
+                command.set_result("fail")
+        self.abort("silent")
+
     def is_stale(self):
         """Say no: losses are events here."""
         return False
@@ -48,6 +58,9 @@ class FakeConnection:
 
 class Pool(RuleBasedStateMachine):
     """Calls take, hold and give back connections; Hypothesis decides what happens next."""
+
+    patient = False
+    refusal = TransportError("refused")
 
     def __init__(self):
         super().__init__()
@@ -61,10 +74,15 @@ class Pool(RuleBasedStateMachine):
             Endpoint("http", "127.0.0.1", 1),
             config,
             loop=self.loop,
-            open_connection=lambda _host, purpose: self.opening.append(purpose),
+            open_connection=lambda _host, purpose: self.begin_opening(purpose),
             generator=random.Random(0),
+            patient=self.patient,
         )
         self.number = 0
+
+    def begin_opening(self, purpose):
+        """Note that a connection is being opened."""
+        self.opening.append(purpose)
 
     # ── a call ──
 
@@ -132,7 +150,7 @@ class Pool(RuleBasedStateMachine):
         """A connection is opened, cannot be, or is lost in the same moment."""
         purpose = self.opening.pop(which % len(self.opening))
         if how == "fail":
-            self.host.failed(TransportError("refused"), purpose)
+            self.host.failed(self.refusal, purpose)
         else:
             connection = FakeConnection(self)
             if how != "open":
@@ -151,6 +169,15 @@ class Pool(RuleBasedStateMachine):
             command = self.calls[number][1]
             if held is connection and not command.done():
                 command.set_result("fail")
+        self.turn(turns)
+
+    @precondition(lambda self: self.held)
+    @rule(which=INDEX, turns=TURNS)
+    def fall_silent(self, which, turns):
+        """A connection says nothing for too long: its idle siblings that are no younger go with it."""
+        connection = self.held[sorted(self.held)[which % len(self.held)]]
+        self.host._give_up_silent(connection)
+        assert not [one for one in self.host._idle if one.idle_since <= connection.silent_since]
         self.turn(turns)
 
     @rule(seconds=st.sampled_from([0.06, 0.1, 1, 5, 19, 21, 60]))
@@ -232,7 +259,22 @@ class Pool(RuleBasedStateMachine):
         self.loop.close()
 
 
-Pool.TestCase.settings = settings(
+class PatientPool(Pool):
+    """The same where calls wait for an address that refuses: no refusal ends a call, and one connection asks."""
+
+    patient = True
+    refusal = UnreachableError("refused")
+
+    def begin_opening(self, purpose):
+        """While the address refuses, one connection asks whether it is back: none is opened beside it."""
+        if purpose is Purpose.DEMAND and self.host.obstacle is not None:
+            assert Purpose.DEMAND not in self.opening
+        super().begin_opening(purpose)
+
+
+SETTINGS = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+Pool.TestCase.settings = PatientPool.TestCase.settings = SETTINGS
 TestPool = Pool.TestCase
+TestPatientPool = PatientPool.TestCase

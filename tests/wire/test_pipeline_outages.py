@@ -10,6 +10,7 @@ from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import Outcome, RepeatSafety, WireRequest
+from mizzle_async.wire.hedge_policy import HedgePolicy
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
@@ -129,6 +130,22 @@ def test_a_restart_is_not_seen():
     assert recovery <= 1.0
     assert (statistics.requests, statistics.retries, statistics.quota) == (20 + 200, 0, 500)
     assert opened_after <= 128
+
+
+def test_a_hedged_read_says_why_it_waited():
+    """Where reads may be sent twice, one that waited for a host until its time was up names the reason too."""
+
+    async def main():
+        async with ScriptedServer() as server:
+            pipeline = await opened(server.url, hedge=HedgePolicy(after=0.5))
+        with pytest.raises(errors.DeadlineExceededError, match="no connection to") as caught:
+            await pipeline.call(request(timeout=2.0))
+        await pipeline.aclose()
+        return caught.value
+
+    error = run_virtual(main())
+    assert error.outcome is Outcome.NOT_SENT
+    assert isinstance(error.__cause__, errors.TransportError)
 
 
 def test_retries_of_an_outage_are_spread():

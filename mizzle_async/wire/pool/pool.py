@@ -245,12 +245,11 @@ class ConnectionPool:
 
 
 async def _wait(host: HostPool, exchange: Exchange) -> Connection:
-    """Wait for a connection. Where the call's time is up meanwhile, leave the reason with the exchange."""
-    try:
-        return await host.wait(fresh=exchange.fresh)
-    except asyncio.CancelledError:
-        exchange.obstacle = host.obstacle
-        raise
+    """Wait for a connection. Where the call's time is up meanwhile, the exchange says which host it waited for."""
+    exchange.waits_for = host
+    connection = await host.wait(fresh=exchange.fresh)
+    exchange.waits_for = None
+    return connection
 
 
 def _settle(host: HostPool, purpose: Purpose, task: asyncio.Task[Connection]) -> None:

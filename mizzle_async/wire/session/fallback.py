@@ -81,10 +81,10 @@ class FallbackTransport:
                 schedule = self._reconnects.setdefault(address, Reconnects(self._random))
                 schedule.failed(error, loop.time())
                 # Should the call's time be up meanwhile, this is why.
-                exchange.obstacle = error
+                exchange.waits_for = schedule
                 pause = schedule.pause(loop.time())
             await asyncio.sleep(pause)
-            exchange.obstacle = None
+            exchange.waits_for = None
 
     def _proxy_of(self, endpoint: Endpoint) -> Proxy | None:
         """Return the proxy of an endpoint, which is looked up once."""
