@@ -1,7 +1,6 @@
 r"""From a type to how it is stored.
 
-The table, which the README shows. *Normal form* is the value after it was stored and read: storing that again
-changes nothing.
+*Normal form* is the value after it was stored and read: storing that again changes nothing.
 
 | Python | stored as | normal form |
 | --- | --- | --- |
@@ -17,13 +16,17 @@ changes nothing.
 | ``IPv4Address`` ``IPv6Address`` ``ZoneInfo`` ``Path`` | ``S`` | itself: their texts have no order |
 | ``timedelta`` | ``N`` | itself: seconds, with a fraction |
 | ``Enum`` ``Literal`` | as their values | the member, the value |
+| ``Status \| str`` (an Enum of text) | ``S`` | a member where the Enum lists the text, else the text |
 | ``set`` ``frozenset`` | ``SS`` ``NS`` ``BS`` | itself: empty it is absent, inside a list or a dict an empty ``L`` |
 | ``list[X]`` ``Sequence[X]`` ``tuple[X, ...]`` ``tuple[X, Y]`` | ``L`` | a ``list``, a ``tuple`` |
+| ``NamedTuple`` | ``L`` | itself: trailing members with a default may be missing |
+| ``TypedDict`` | ``M`` | a ``dict`` of the declared keys |
 | ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``, whose keys may be numbers, Enums, dates too, as text |
 | attrs classes, dataclasses, ``@document`` | ``M`` | an equal instance |
 | a union of such classes | ``M`` | itself: ``_type`` names its class, unless all declare a ``Literal`` for that |
 | ``X \\| None`` | ``X`` | ``None`` is absent, inside a list or a map ``NULL`` |
 | ``Any`` ``object`` ``dict`` | by value | whole numbers are ``int``, others ``Decimal``, tuples and empty sets lists |
+| an alias that contains itself | as its value | its value |
 | types with hooks of the user's | by value | the result of the hooks |
 """
 
