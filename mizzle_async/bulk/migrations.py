@@ -29,7 +29,7 @@ from mizzle_async.expressions import AttributePath
 from mizzle_async.flow.pace import Lanes, Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.repeat import while_throttled
-from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.flow.report import BatchReport, UndoneKind, UndoneWrite, may_be_applied
 from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.limits import WRITE_UNIT_BYTES
@@ -84,6 +84,10 @@ class ChangeOptions(Value):
     timeout: float | None = None
 
 
+Act: TypeAlias = Callable[[Item, BatchReport], Awaitable[_Fate]]
+"""Handles an item, and counts its requests and units in a report."""
+
+
 class Migration(Generic[ModelT]):
     """Does one thing to each item of a plan.
 
@@ -116,12 +120,12 @@ class Migration(Generic[ModelT]):
         if self._plan.index is not None and not self._plan.hydrated:
             self._plan = evolve(self._plan, hydrated=True, hydrated_consistently=True)
 
-        async def rewrite(item: Item) -> _Fate:
-            return await self._rewrite(item, change)
+        async def rewrite(item: Item, meter: BatchReport) -> _Fate:
+            return await self._rewrite(item, change, meter)
 
         return self._work(rewrite)
 
-    def _work(self, act: Callable[[Item], Awaitable[_Fate]]) -> BulkWork:
+    def _work(self, act: Act) -> BulkWork:
         async def work() -> BatchReport:
             options, report = self._options, self.report
             state = SweepState(self._plan, self._verb, options.resume, every=1)
@@ -140,12 +144,12 @@ class Migration(Generic[ModelT]):
 
         return BulkWork(f"{self._verb} of {self._plan.target.table!r}", self.report, work)
 
-    async def _page(self, items: Sequence[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
+    async def _page(self, items: Sequence[Item], act: Act) -> None:
         """Handle every item of a page, several at once."""
         source = iter(items)
         await run_lanes(partial(self._lane, source, act), min(self._options.concurrency, len(items)))
 
-    async def _lane(self, source: Iterator[Item], act: Callable[[Item], Awaitable[_Fate]]) -> None:
+    async def _lane(self, source: Iterator[Item], act: Act) -> None:
         report, limiters = self.report, self._options.limiters
         while self._stopped is None:
             await self._lanes.enter()
@@ -158,16 +162,21 @@ class Migration(Generic[ModelT]):
             finally:
                 self._lanes.leave()
 
-    async def _act(
-        self, item: Item, position: int, act: Callable[[Item], Awaitable[_Fate]], limiters: Limiters
-    ) -> None:
-        report = self.report
-        admitted = False
+    async def _act(self, item: Item, position: int, act: Act, limiters: Limiters) -> None:
+        report, meter = self.report, BatchReport()
+        estimate, admitted = 0.0, []
         try:
             if limiters:
-                await limiters.admit(-(-item_size(item) // WRITE_UNIT_BYTES))
-            admitted = True
-            match await act(item):
+                estimate = float(-(-item_size(item) // WRITE_UNIT_BYTES))
+                admitted = await limiters.admit(estimate)
+            try:
+                fate = await act(item, meter)
+            finally:
+                report.count_consumption(meter)
+                if admitted:
+                    # The service reports no units for a write that it refuses: then the estimate stands.
+                    limiters.settle(admitted, estimate, meter.write_units or (None if meter.write_requests else 0.0))
+            match fate:
                 case _Fate.WRITTEN:
                     report.written += 1
                 case _Fate.UNCHANGED:
@@ -176,32 +185,29 @@ class Migration(Generic[ModelT]):
                     report.skipped += 1
             self._lanes.succeeded()
         except BaseException as error:
-            uncertain = may_be_applied(error) or (admitted and not isinstance(error, Exception))
-            key = self._key(item)
-            undone = UndoneWrite(
-                "delete" if self._verb == "delete_where" else "update",
-                self._table.name,
-                key,
-                error,
-                position,
-                uncertain,
-            )
-            if isinstance(error, MizzleError) and not isinstance(self._options.on_error, str):
-                report.rejected += 1
-                self._options.on_error(undone)
-                return
-            report.note(undone)
-            self._stopped = self._stopped or error
+            uncertain = may_be_applied(error) or (meter.write_requests > 0 and not isinstance(error, Exception))
+            self._failed(item, position, error, uncertain=uncertain)
             if not isinstance(error, Exception):
                 raise
 
-    async def _send(self, operation: Operation[Any]) -> None:
+    def _failed(self, item: Item, position: int, error: BaseException, *, uncertain: bool) -> None:
+        """Pass an item that was not done to ``on_error``, or note it and stop."""
+        kind: UndoneKind = "delete" if self._verb == "delete_where" else "update"
+        undone = UndoneWrite(kind, self._table.name, self._key(item), error, position, uncertain)
+        if isinstance(error, MizzleError) and not isinstance(self._options.on_error, str):
+            self.report.rejected += 1
+            self._options.on_error(undone)
+            return
+        self.report.note(undone)
+        self._stopped = self._stopped or error
+
+    async def _send(self, operation: Operation[Any], meter: BatchReport) -> None:
         """Send an operation, and again while the service throttles and there is time.
 
         One that may have been applied before it was throttled raises `OutcomeUnknownError`, and is not sent again. One
         that was applied and whose answer does not fit the class is done.
         """
-        metered: Metered[Any] = Metered(operation, self.report)
+        metered: Metered[Any] = Metered(operation, meter)
         round_ = self._lanes.round
 
         async def send() -> None:
@@ -218,13 +224,13 @@ class Migration(Generic[ModelT]):
 
     # ── one item ──
 
-    async def _delete(self, item: Item) -> _Fate:
+    async def _delete(self, item: Item, meter: BatchReport) -> _Fate:
         """Delete an item if the plan's filters still hold, whether it fits its class or not."""
         operation = self._deletion(item)
         for condition in self._plan.filters:
             operation = operation.when(condition)
         try:
-            await self._send(operation)
+            await self._send(operation, meter)
         except (ConditionalCheckFailedError, ItemNotFoundError):
             return _Fate.UNCHANGED
         return _Fate.WRITTEN
@@ -251,20 +257,20 @@ class Migration(Generic[ModelT]):
             operation = operation.when(version.not_exists() if stored is None else version == Encoded(stored))
         return operation
 
-    async def _rewrite(self, item: Item, change: Rewrite[ModelT]) -> _Fate:
+    async def _rewrite(self, item: Item, change: Rewrite[ModelT], meter: BatchReport) -> _Fate:
         """Change an item under the condition that the change's own attributes are as they were read."""
         for attempt in range(1, CONFLICT_LIMIT + 1):
             operation = await self._changed(item, change)
             if isinstance(operation, _Fate):
                 return operation
             try:
-                await self._send(operation)
+                await self._send(operation, meter)
             except ItemNotFoundError:
                 break
             except ConditionalCheckFailedError:
                 if attempt == CONFLICT_LIMIT:
                     raise
-                stored = await self._read_again(self._plan.target.codec.key_of_item(item))
+                stored = await self._read_again(self._plan.target.codec.key_of_item(item), meter)
                 if stored is None:
                     break
                 item = stored
@@ -290,9 +296,9 @@ class Migration(Generic[ModelT]):
             return _Fate.UNCHANGED
         return operation
 
-    async def _read_again(self, key: Item) -> Item | None:
+    async def _read_again(self, key: Item, meter: BatchReport) -> Item | None:
         """Read an item that another writer has changed."""
-        settings = ReadSettings(consistent_read=True, meter=self.report)
+        settings = ReadSettings(consistent_read=True, meter=meter)
         return (await read_items(self._owner, self._plan.target, [key], settings=settings))[0]
 
     def _guarded(self, item: Item, old: ModelT, new: ModelT) -> UpdateItem[ModelT]:

@@ -264,6 +264,52 @@ def test_deletes_keep_to_their_write_units():
     assert not caller.counts
 
 
+def test_items_that_need_no_write_are_not_waited_for():
+    """A rewrite that leaves most items alone consumes no write units for them, and is not held back as if it did."""
+
+    async def use(rows):
+        report = await rows.scan().rewrite(lambda _row: None, write_units_per_second=1.0)
+        assert report.unchanged == 100
+        return asyncio.get_running_loop().time()
+
+    assert with_client(Rows(100), use) < 1
+
+
+def test_deletes_keep_to_the_units_that_the_service_reports():
+    """A delete that consumes more than its size says, as with indexes, is charged so."""
+
+    class Costly(Rows):
+        def delete(self, request):
+            return {**super().delete(request), "ConsumedCapacity": {"TableName": "rows", "CapacityUnits": 5.0}}
+
+    async def use(rows):
+        report = await rows.scan().delete_where(write_units_per_second=10.0)
+        assert report.write_units == 150.0
+        return asyncio.get_running_loop().time()
+
+    assert with_client(Costly(30), use) >= 12
+
+
+def test_item_that_was_being_changed_was_certainly_not_written():
+    """A migration that is cancelled while the caller's function runs has written nothing of that item."""
+
+    async def change(row):
+        await asyncio.sleep(3600)
+        return row
+
+    async def use(rows):
+        work = rows.scan().rewrite(change)
+        task = asyncio.create_task(work.send())
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert work.report.failed
+        assert not work.report.unknown
+
+    with_client(Rows(10), use)
+
+
 def test_what_waited_for_its_turn_was_certainly_not_done():
     """Items of a migration that is cancelled while they wait for write units are not done, and nobody doubts it."""
     caller = Rows(30)
