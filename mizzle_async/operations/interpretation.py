@@ -7,7 +7,7 @@ items: they are read here, or later with the rows. Where one is no attribute val
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError, MizzleError, OutcomeUnknownError
 from mizzle_async.marshalling import malformed_path
@@ -16,6 +16,9 @@ from mizzle_async.operations.missing import explain_missing
 from mizzle_async.types import RepeatSafety, SendingSteps, WirePayload, WireRequest, WireResponse
 
 ResultT = TypeVar("ResultT")
+
+UNREADABLE: Final = (MizzleError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""The exceptions of reading a row: the library's own, and those of JSON that is no item."""
 
 
 def result_of(sending: SendingSteps[ResultT], request: WireRequest, response: WireResponse, now: float) -> ResultT:
@@ -98,7 +101,7 @@ def as_corrupt(error: Exception, malformed: str | None) -> MizzleError:
 
 
 def misread(
-    error: MizzleError, items: Iterable[Any], operation: str, table: str, entity: str | None = None
+    error: Exception, items: Iterable[Any], operation: str, table: str, entity: str | None = None
 ) -> MizzleError:
     """Return the error of a row that cannot be made: where it happened, and whether the answer is to blame.
 

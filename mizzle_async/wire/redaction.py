@@ -35,6 +35,9 @@ _HEADER: Final = re.compile(r"(?i)(?:authorization(?: header)?|credential|signat
 """Where, within a line, such a text begins to repeat them."""
 
 _MASK: Final = "…"
+_LEVELS: Final = 40
+"""Levels of nesting that an error of the service may have, a stored item aside."""
+
 _SHORTEST: Final = 8
 """Test engines take any key. One of a few letters would be found in words."""
 
@@ -68,8 +71,10 @@ def mask(payload: WirePayload, credentials: Credentials | None) -> WirePayload:
     return masked if isinstance(masked, dict) else payload
 
 
-def _mask(value: Any, secrets: Iterable[str]) -> Any:
-    """Mask secrets in every text of some JSON; what holds none is returned as it is."""
+def _mask(value: Any, secrets: Iterable[str], levels: int = _LEVELS) -> Any:
+    """Mask secrets in every text of some JSON. Parts without any are returned as they are, parts too deep as None."""
+    if levels == 0:
+        return None
     if isinstance(value, str):
         for secret in secrets:
             if secret in value:
@@ -77,9 +82,9 @@ def _mask(value: Any, secrets: Iterable[str]) -> Any:
         return value
     if isinstance(value, Mapping):
         # A stored item is the caller's own.
-        items = {key: member if key == "Item" else _mask(member, secrets) for key, member in value.items()}
+        items = {key: member if key == "Item" else _mask(member, secrets, levels - 1) for key, member in value.items()}
         return items if any(items[key] is not member for key, member in value.items()) else value
     if isinstance(value, list):
-        members = [_mask(member, secrets) for member in value]
+        members = [_mask(member, secrets, levels - 1) for member in value]
         return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
     return value

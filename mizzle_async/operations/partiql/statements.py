@@ -29,7 +29,7 @@ from mizzle_async.operations.answers import PAGE_ANSWER_BYTES, check_items, chec
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.operations.interpretation import misread
+from mizzle_async.operations.interpretation import UNREADABLE, misread
 from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
 from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.operations.target import Target
@@ -115,9 +115,9 @@ class StatementPlan(Generic[RowT_co]):
         """
         try:
             return self.row(item)
-        except MizzleError as error:
-            found = misread(error, (item,), "ExecuteStatement", table_of(self.text))
-            raise found from found.__cause__
+        except UNREADABLE as error:
+            failure = misread(error, (item,), "ExecuteStatement", table_of(self.text))
+            raise failure from failure.__cause__
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the request, for errors that name it. The reader of rows stays behind."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -24,7 +24,7 @@ from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.expiry import expired_condition, is_expired
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, may_hold_guards
-from mizzle_async.operations.interpretation import misread
+from mizzle_async.operations.interpretation import UNREADABLE, misread
 from mizzle_async.operations.reads.advice import Advice, filter_advice
 from mizzle_async.operations.reads.hidden import hidden_items, outside
 from mizzle_async.operations.reads.identity import identity_of
@@ -350,8 +350,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 row = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
             else:
                 (row,) = codec.decode_all((item,))
-        except MizzleError as error:
-            self._misread(error, (item,))
+        except UNREADABLE as error:
+            failure = self._misread(error, (item,))
+            raise failure from failure.__cause__
         typed: RowT_co = row
         return typed
 
@@ -363,15 +364,15 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         """
         try:
             rows: list[Any] = self.target.codec.decode_all(items)
-        except MizzleError as error:
-            self._misread(error, items)
+        except UNREADABLE as error:
+            failure = self._misread(error, items)
+            raise failure from failure.__cause__
         return rows
 
-    def _misread(self, error: MizzleError, items: Iterable[Item | ItemRecord]) -> NoReturn:
+    def _misread(self, error: Exception, items: Iterable[Item | ItemRecord]) -> MizzleError:
         dicts = (item if isinstance(item, dict) else item_of(item) for item in items)
         target, operation = self.target, "Scan" if self.partition is None else "Query"
-        found = misread(error, dicts, operation, target.table, target.schema.entity)
-        raise found from found.__cause__
+        return misread(error, dicts, operation, target.table, target.schema.entity)
 
     def judge(self, error: MarshallingError) -> None:
         """Treat an item that does not fit as the caller wants: return to leave it out, or raise."""
