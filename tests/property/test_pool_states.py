@@ -25,6 +25,7 @@ class FakeConnection:
     def __init__(self, machine):
         self.machine = machine
         self.is_open = self.reusable = self.is_attached = True
+        self.is_waiting = False
         self.retired = False
         self.served = 0
         self.address = "127.0.0.1"

@@ -262,6 +262,47 @@ def test_idle_siblings_of_a_silent_connection_are_not_trusted():
     assert (statistics.pool.open, statistics.pool.hosts[0].closed) == (1, 10)
 
 
+def test_a_short_deadline_is_one_victim_of_a_forgetful_network():
+    """Where the call's own time ends before the silence is proven, its siblings are not trusted either."""
+
+    async def main():
+        network = Forgetful()
+        async with ScriptedServer(network) as server:
+            pipeline = await opened(server, timeout=1.0)
+            await warm(pipeline, 10)
+            await asyncio.sleep(5)
+            network.silent.update(range(1, 11))
+            outcomes = await asyncio.gather(pipeline.call(request()), return_exceptions=True)
+            outcomes += [await pipeline.call(request(number=number)) for number in range(20)]
+            statistics = pipeline.statistics()
+            await pipeline.aclose()
+            return outcomes, statistics
+
+    (first, *others), statistics = run_virtual(main())
+    assert type(first) is errors.DeadlineExceededError
+    assert [response.attempts for response in others] == [1] * 20
+    assert statistics.pool.hosts[0].closed == 10
+
+
+def test_a_call_that_leaves_early_says_nothing_about_its_siblings():
+    """A call that is cancelled, or whose time is up, within a second closes its own connection only."""
+
+    async def main():
+        network = Forgetful()
+        async with ScriptedServer(network) as server:
+            pipeline = await opened(server)
+            await warm(pipeline, 10)
+            network.silent.update(range(1, 11))
+            with pytest.raises(errors.DeadlineExceededError):
+                await pipeline.call(request(timeout=0.9))
+            statistics = pipeline.statistics()
+            await pipeline.aclose()
+            return statistics
+
+    statistics = run_virtual(main())
+    assert (statistics.pool.idle, statistics.pool.hosts[0].closed) == (9, 1)
+
+
 def test_siblings_that_have_answered_since_are_kept():
     """A connection that answered after the silent one was asked has proved itself, and is used on."""
 

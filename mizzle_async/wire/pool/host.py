@@ -39,6 +39,9 @@ a system call."""
 YOUNGEST_AGE: Final = 0.8
 """A connection's age limit is drawn between this share of ``max_age`` and all of it."""
 
+DOUBTFUL_SECONDS: Final = 1.0
+"""A connection that was silent for as long when its call left it is taken for one that was forgotten on the way."""
+
 OPENING_PAUSE_SECONDS: Final = 0.1
 LONGEST_OPENING_PAUSE_SECONDS: Final = 5.0
 """After a failure to open, none is tried for 0.1, 0.2, 0.4 … 5 s, as long as other connections are there to serve the
@@ -173,6 +176,9 @@ class HostPool:
 
     def discard(self, connection: Connection) -> None:
         """Close a connection that is given back without a whole answer."""
+        if connection.is_waiting and self._loop.time() - connection.silent_since >= DOUBTFUL_SECONDS:
+            # Its call has left before its patience was at an end.
+            self._distrust_siblings(connection)
         self._close(connection)
         self._grow()
         self._report()
@@ -444,12 +450,16 @@ class HostPool:
             self._emptied.set_result(None)
 
     def _give_up_silent(self, connection: Connection) -> None:
-        """Close a silent connection, and its idle siblings that have not been heard of since.
-
-        The same router, load balancer or host may have forgotten those as well, and an HTTP connection cannot be asked.
-        """
+        """Close a silent connection, and its idle siblings that have not been heard of since."""
         self._counts["silent"] += 1
         connection.fail_silent()
+        self._distrust_siblings(connection)
+
+    def _distrust_siblings(self, connection: Connection) -> None:
+        """Close the idle connections to a silent one's address that have not been heard of since its request.
+
+        The same router, load balancer or host may have forgotten them as well, and an HTTP connection cannot be asked.
+        """
         for sibling in tuple(self._idle):
             if sibling.address == connection.address and sibling.idle_since <= connection.silent_since:
                 self._idle.remove(sibling)
