@@ -256,12 +256,13 @@ class Query(Read[ModelT, ModelT]):
         """Delete every item that is found and of which a condition is true, each by a DeleteItem of its own.
 
         The condition, and every filter, is checked again by the service: an item that has changed meanwhile so that it
-        is no longer true stays, and counts as ``unchanged``.
+        is no longer true stays, and counts as ``unchanged``. An item that does not fit its class is deleted as any
+        other: nothing of it is decoded.
 
         Args:
             condition: As for `filter`, or None for every item that was found.
             concurrency: Requests under way at most. It adapts downwards while the service throttles.
-            write_units_per_second: Consume no more than this for writing, estimated from sizes.
+            write_units_per_second: Consume no more than this for writing, by the service's own count.
             timeout: Seconds for each delete, or None for the client's. While the service throttles it is repeated,
                 for as long in all.
             on_error: ``"raise"``, or a function that takes each item that could not be deleted.
@@ -303,7 +304,8 @@ class Query(Read[ModelT, ModelT]):
         """Change every item that is found, each by the smallest update.
 
         An update is refused if the version, or else anything that it changes, is no longer as it was read. Then the
-        item is read again, and changed again.
+        item is read again, and changed again. An item that does not fit its class is a failure, unless the query's own
+        ``on_error=`` skips or takes it.
 
         Args:
             change: Takes the instance and returns the new one, or None to leave it. It may be asynchronous.
@@ -317,7 +319,7 @@ class Query(Read[ModelT, ModelT]):
 
         Returns:
             Awaited, the `BatchReport`: ``written`` counts changed items, ``unchanged`` items that needed no change
-            or were gone.
+            or were gone, ``skipped`` items that the query's ``on_error=`` left out.
 
         Raises:
             BatchError: Something was not changed. ``error.report`` lists it by key, each with its error.
