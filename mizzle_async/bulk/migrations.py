@@ -45,6 +45,7 @@ from mizzle_async.operations import (
     stale_keys,
     unique_delete,
 )
+from mizzle_async.operations.interpretation import UNREADABLE
 from mizzle_async.operations.key import Key, entity_identity
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
@@ -167,7 +168,7 @@ class Migration(Generic[ModelT]):
         estimate, admitted = 0.0, []
         try:
             if limiters:
-                estimate = float(-(-item_size(item) // WRITE_UNIT_BYTES))
+                estimate = self._estimate(item)
                 admitted = await limiters.admit(estimate)
             try:
                 fate = await act(item, meter)
@@ -217,6 +218,13 @@ class Migration(Generic[ModelT]):
                 await self._owner.send(metered)
 
         await while_throttled(self._owner, self._options.timeout, send, lambda: self._lanes.slowed(round_))
+
+    def _estimate(self, item: Item) -> float:
+        """Return the units of writing an item that was read."""
+        try:
+            return float(-(-item_size(item) // WRITE_UNIT_BYTES))
+        except UNREADABLE as error:
+            raise self._plan.misread(error, (item,)) from error
 
     def _key(self, item: Item) -> Key[ModelT]:
         codec = self._plan.target.codec

@@ -11,13 +11,23 @@ from typing import Any, Final, TypeVar
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError, MizzleError, OutcomeUnknownError
 from mizzle_async.marshalling import malformed_path
+from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.missing import explain_missing
 from mizzle_async.types import RepeatSafety, SendingSteps, WirePayload, WireRequest, WireResponse
 
 ResultT = TypeVar("ResultT")
 
-UNREADABLE: Final = (MizzleError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNREADABLE: Final = (
+    MizzleError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    Misfit,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """The exceptions of reading a row: the library's own, and those of JSON that is no item."""
 
 

@@ -273,6 +273,14 @@ RUNS: dict[str, tuple[Run, dict[str, Any]]] = {
         {"UnprocessedItems": {"things": [{"DeleteRequest": {"Key": KEY}}]}},
     ),
     "delete where": (lambda c: things(c).scan().delete_where(Thing.number > 3), PAGE | {"Attributes": ITEM}),
+    "delete where, paced": (
+        lambda c: things(c).scan().delete_where(Thing.number > 3, write_units_per_second=1000),
+        PAGE | {"Attributes": ITEM},
+    ),
+    "delete where of dicts, paced": (
+        lambda c: dicts(c).scan().delete_where(write_units_per_second=1000),
+        PAGE | {"Attributes": ITEM},
+    ),
     "rewrite": (
         lambda c: things(c).scan().rewrite(lambda row: evolve(row, number=row.number + 1)),
         PAGE | {"Attributes": ITEM},

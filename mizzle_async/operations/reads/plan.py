@@ -351,7 +351,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             else:
                 (row,) = codec.decode_all((item,))
         except UNREADABLE as error:
-            failure = self._misread(error, (item,))
+            failure = self.misread(error, (item,))
             raise failure from failure.__cause__
         typed: RowT_co = row
         return typed
@@ -365,11 +365,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         try:
             rows: list[Any] = self.target.codec.decode_all(items)
         except UNREADABLE as error:
-            failure = self._misread(error, items)
+            failure = self.misread(error, items)
             raise failure from failure.__cause__
         return rows
 
-    def _misread(self, error: Exception, items: Iterable[Item | ItemRecord]) -> MizzleError:
+    def misread(self, error: Exception, items: Iterable[Item | ItemRecord]) -> MizzleError:
+        """Return the error of items that cannot be read: which call read them, and whether they are values at all."""
         dicts = (item if isinstance(item, dict) else item_of(item) for item in items)
         target, operation = self.target, "Scan" if self.partition is None else "Query"
         return misread(error, dicts, operation, target.table, target.schema.entity)
