@@ -97,7 +97,7 @@ class WriteEngine:
         self.state = state
         self.error: BaseException | None = None
         """The first error. No more of the input is taken then."""
-        self.is_halted = False
+        self.is_halted: bool = False
         """Whether nothing is sent that is not under way."""
         self.foreign: BaseException | None = None
         """The error that the caller's own code raised: its source, or a callback."""

@@ -32,11 +32,11 @@ class CheckContext:
     __slots__ = ("check", "encode", "entity", "expression", "rules")
 
     def __init__(self, encode: Encode, entity: str, check: PathCheck | None, rules: ClauseRules | None) -> None:
-        self.encode = encode
-        self.entity = entity
-        self.check = check
-        self.rules = rules
-        self.expression = ""
+        self.encode: Encode = encode
+        self.entity: str = entity
+        self.check: PathCheck | None = check
+        self.rules: ClauseRules | None = rules
+        self.expression: str = ""
 
     def use(self, path: Place, use: Use) -> None:
         """Check that a path can be used in a way."""

@@ -35,7 +35,7 @@ from mizzle_async.wire.settings import WireSettings
 
 ResultT = TypeVar("ResultT")
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 @frozen(eq=False, repr=False, kw_only=True)

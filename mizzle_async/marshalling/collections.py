@@ -12,7 +12,10 @@ from mizzle_async.errors import MarshallingError, ModelError
 from mizzle_async.expressions import AttributePath, Facet
 from mizzle_async.marshalling.codec import EntityCodec
 from mizzle_async.marshalling.entities import key_identifier, keys_identifier, known_key
+from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import Operands
+from mizzle_async.marshalling.shards import Sharding
+from mizzle_async.marshalling.shared_items import SharedItems
 from mizzle_async.model import AttributeSchema, EntitySchema, SharedTable
 from mizzle_async.types import AttributeValue, Item
 
@@ -61,21 +64,22 @@ class CollectionCodec(EntityCodec[Any]):
     __slots__ = ("_by_class", "_by_type", "_refuses_foreign", "members")
 
     def __init__(self, schema: CollectionSchema, codecs: Sequence[EntityCodec[Any]], *, refuses_foreign: bool) -> None:
-        self.schema = schema
+        self.schema: EntitySchema = schema
         self.members: Final[tuple[EntityCodec[Any], ...]] = tuple(codecs)
         self._refuses_foreign = refuses_foreign
         self._by_class = {codec.schema.cls: codec for codec in codecs}
         self._by_type = {name: codec for codec in codecs for name in _type_names(codec)}
-        self.sharding = None
-        self.shared = None
+        self.sharding: Sharding | None = None
+        self.shared: SharedItems | None = None
         self._records = None
         self._shape = None
-        self.hooked = frozenset()
-        self.rules = codecs[0].rules
+        self.hooked: frozenset[str] = frozenset()
+        self.rules: PathRules = codecs[0].rules
         self._operands = Operands({})
-        self.decode = self._decode_member
-        self.encode = self.encode_new = lambda instance: self.codec_of(instance).encode_new(instance)
-        self.key_of = lambda instance: self.codec_of(instance).key_of(instance)
+        self.decode: Callable[[Item], Any] = self._decode_member
+        self.encode_new: Callable[[Any], Item] = lambda instance: self.codec_of(instance).encode_new(instance)
+        self.encode: Callable[[Any], Item] = self.encode_new
+        self.key_of: Callable[[Any], Item] = lambda instance: self.codec_of(instance).key_of(instance)
         self.identify: Callable[[Item], Hashable] = key_identifier(schema)
         self._identify_items = keys_identifier(schema, self.identify)
 

@@ -413,13 +413,13 @@ class GlobalSecondaryIndex(SecondaryIndex[EntityT_contra, PartitionT, SortT]):
 
     def _fill(self, mapping: IndexMapping) -> None:
         """Become how an entity fills an index of its shared table."""
-        self.name = mapping.index.name
-        self.owner = mapping.owner
-        self.mapping = mapping
-        self.projection = mapping.index.projection
+        self.name: str = mapping.index.name
+        self.owner: Any = mapping.owner
+        self.mapping: IndexMapping | None = mapping
+        self.projection: Literal["all", "keys_only"] | tuple[str, ...] = mapping.index.projection
         partition, *sort = mapping.templates
         self._partition_paths = tuple(_of_index(path, self) for path in partition.paths)
-        self.sort_paths = tuple(_of_index(path, self) for template in sort for path in template.paths)
+        self.sort_paths: KeyPaths = tuple(_of_index(path, self) for template in sort for path in template.paths)
         self._register()
 
     @property

@@ -212,8 +212,8 @@ class TimeToLive(_Time):
     __slots__ = ()
 
     keyword = "time_to_live"
-    name_bytes = KEY_ATTRIBUTE_NAME_BYTES
-    storage_format = "whole_seconds"
+    name_bytes: ClassVar[int | None] = KEY_ATTRIBUTE_NAME_BYTES
+    storage_format: ClassVar[str | None] = "whole_seconds"
 
     def check(self, declared: DeclaredAttribute) -> None:
         """Check the type, and that no other format is asked for."""

@@ -35,9 +35,9 @@ class Metered(Generic[ResultT_co]):
     __slots__ = ("meter", "operation", "reads")
 
     def __init__(self, operation: Sendable[ResultT_co], meter: Meter) -> None:
-        self.operation = operation
-        self.meter = meter
-        self.reads = False
+        self.operation: Sendable[ResultT_co] = operation
+        self.meter: Meter = meter
+        self.reads: bool = False
 
     @property
     def sending(self) -> _MeteredSending[ResultT_co]:

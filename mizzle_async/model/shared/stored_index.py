@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from mizzle_async.model.index_checks import KeyPaths
 from mizzle_async.model.indexes import SecondaryIndex
@@ -19,11 +19,11 @@ class StoredIndex(SecondaryIndex[Any, str, str]):
     is_local: ClassVar[bool] = False
 
     def __init__(self, index: SharedIndex) -> None:
-        self.name = index.name
-        self.owner = index.table
-        self.projection = index.projection
+        self.name: str = index.name
+        self.owner: Any = index.table
+        self.projection: Literal["all", "keys_only"] | tuple[str, ...] = index.projection
         self._partition_paths: KeyPaths = (index.partition_key,)
-        self.sort_paths = () if len(index.key_names) == 1 else (index.sort_key,)
+        self.sort_paths: KeyPaths = () if len(index.key_names) == 1 else (index.sort_key,)
 
     @property
     def partition_paths(self) -> KeyPaths:
