@@ -6,7 +6,7 @@ and numbered after that. They follow from the order of use alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from mizzle_async.errors import ExpressionError, LimitError
@@ -142,12 +142,7 @@ class Writer:
         Raises:
             LimitError: If names and values together exceed 2 MB.
         """
-        size = sum(map(text_bytes, self.names.values())) + sum(map(_payload_bytes, self.values.values()))
-        if size > EXPRESSION_SUBSTITUTION_BYTES:
-            raise LimitError(
-                f"{self.entity}: the names and values of the expressions take {size:,} bytes; "
-                f"DynamoDB takes {EXPRESSION_SUBSTITUTION_BYTES:,}. Write less at once"
-            )
+        check_substitutions(self.entity, self.names, self.values)
 
     def _name(self, name: str) -> str:
         count = len(self.names)
@@ -160,6 +155,25 @@ class Writer:
         self._known_names[name] = placeholder
         self.names[placeholder] = name
         return placeholder
+
+
+def check_substitutions(entity: str, names: Mapping[str, str], values: Mapping[str, AttributeValue]) -> None:
+    """Check the limit on everything that is substituted in the expressions of a request.
+
+    Args:
+        entity: The name of the entity or table in messages.
+        names: Placeholder to attribute name.
+        values: Placeholder to value.
+
+    Raises:
+        LimitError: Names and values together exceed 2 MB.
+    """
+    size = sum(map(text_bytes, names.values())) + sum(map(_payload_bytes, values.values()))
+    if size > EXPRESSION_SUBSTITUTION_BYTES:
+        raise LimitError(
+            f"{entity}: the names and values of the expressions take {size:,} bytes; "
+            f"DynamoDB takes {EXPRESSION_SUBSTITUTION_BYTES:,}. Write less at once"
+        )
 
 
 def value_key(value: AttributeValue) -> tuple[str, str]:

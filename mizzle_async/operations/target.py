@@ -14,6 +14,7 @@ from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
 from mizzle_async.model.scalars.misfit import DEFINED_TWICE
 from mizzle_async.operations.assigned import assignments
+from mizzle_async.operations.statement_cache import StatementCache
 from mizzle_async.types import AttributeValue, Sender
 
 ModelT = TypeVar("ModelT")
@@ -34,6 +35,7 @@ class Target(Generic[ModelT]):
         usage: The possible uses of its paths, by their types.
         assigned: Functions that values pass through before they are assigned, by the attribute's stored name.
         rules: The rules of its update clauses.
+        statements: Its compiled writes, by shape.
     """
 
     codec: EntityCodec[ModelT]
@@ -46,6 +48,7 @@ class Target(Generic[ModelT]):
     usage: UsageCheck = field(init=False)
     assigned: dict[str, Callable[[Any], Any]] = field(init=False)
     rules: PathRules = field(init=False)
+    statements: StatementCache = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Keep the schema at hand: every operation asks for it."""
@@ -53,6 +56,7 @@ class Target(Generic[ModelT]):
         object.__setattr__(self, "usage", UsageCheck(self.schema))
         object.__setattr__(self, "assigned", assignments(self.schema))
         object.__setattr__(self, "rules", self.codec.rules)
+        object.__setattr__(self, "statements", StatementCache(self.compiler, self.schema.entity))
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
@@ -131,6 +135,7 @@ class DetachedTarget(Target[ModelT]):
             "schema": schema,
             "usage": UsageCheck(schema),
             "assigned": assignments(schema),
+            "statements": StatementCache(self.compiler, schema.entity),
             "_codec": None,
         }
         for name, value in values.items():

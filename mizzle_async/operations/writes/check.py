@@ -35,14 +35,8 @@ class CheckItem(Write[ModelT_co, None, None]):
             raise ExpressionError(
                 f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`, or `.at_version(…)`"
             )
-        compiler = self._target.compiler()
-        return {
-            "TableName": self._target.table,
-            "Key": self.key,
-            "ConditionExpression": compiler.condition(condition),
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **compiler.finish(),
-        }
+        statement = self._target.statements.members(None, condition)
+        return {"TableName": self._target.table, "Key": self.key, **statement}
 
     def _item_key(self) -> Item:
         """Return the key of the item."""

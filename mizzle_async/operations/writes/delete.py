@@ -39,10 +39,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
         body: WirePayload = {"TableName": self._target.table, "Key": self.key}
         condition = self._condition()
         if condition is not None:
-            compiler = self._target.compiler()
-            body["ConditionExpression"] = compiler.condition(condition)
-            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-            body.update(compiler.finish())
+            body.update(self._target.statements.members(None, condition))
         return body
 
     def _finish(self, body: WirePayload) -> None:

@@ -35,10 +35,7 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
         body: WirePayload = {"TableName": self._target.table, "Item": self.item}
         condition = self._condition()
         if condition is not None:
-            compiler = self._target.compiler()
-            body["ConditionExpression"] = compiler.condition(condition)
-            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-            body.update(compiler.finish())
+            body.update(self._target.statements.members(None, condition))
         return body
 
     def _check_size(self, encoded: int) -> None:

@@ -110,19 +110,10 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         )
         derived = self._index_changes(clauses)
         clauses = clauses if not derived.clauses else clauses.merge(UpdateClauses(derived.clauses))
-        compiler = target.compiler()
-        body: WirePayload = {"TableName": target.table, "Key": self.key}
-        update = compiler.update(clauses)
-        if update:
-            body["UpdateExpression"] = update
         condition = self._condition()
         for check in derived.conditions:
             condition = check if condition is None else condition & check
-        if condition is not None:
-            body["ConditionExpression"] = compiler.condition(condition)
-            body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        body.update(compiler.finish())
-        return body
+        return {"TableName": target.table, "Key": self.key, **target.statements.members(clauses, condition)}
 
     def _index_changes(self, clauses: UpdateClauses) -> IndexChanges:
         """Return the additions for the keys of a shared table: a new item's, and those of indexes."""

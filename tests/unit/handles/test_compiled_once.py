@@ -8,6 +8,7 @@ import pytest
 from mizzle_async import Attribute, Client, ExpressionError, MarshallingError, PartitionKey, SortKey, attribute, entity
 from mizzle_async.expressions import Compiler
 from mizzle_async.testing.stub import StubCaller
+from mizzle_async.writing.table_part import target_of
 
 
 @entity("orders")
@@ -80,6 +81,29 @@ async def test_an_update_is_compiled_once_when_it_is_sent(client: Client, compil
     await operation
     assert operation.to_wire()["UpdateExpression"] == "SET #total = #total + :total ADD #tags :tags"
     assert len(compilations) == 1
+
+
+async def test_statements_of_one_shape_are_compiled_once(client: Client, compilations: list[str]) -> None:
+    """Another update with the same clauses, names and connectives fills the texts of the first with its values."""
+    orders = client.table(Order)
+
+    def update(status: str, tag: str, total: int) -> Any:
+        started = orders.update(customer_id="c", order_id="o").set(paths.status, status).add(paths.tags, {tag})
+        return started.when(paths.total == total).when(paths.status == "open")
+
+    first, second = update("paid", "x", 1).to_wire(), update("sent", "y", 2).to_wire()
+    assert len(compilations) == 1
+    assert first["UpdateExpression"] == second["UpdateExpression"]
+    assert second["ExpressionAttributeValues"] == {
+        ":status": {"S": "sent"},
+        ":tags": {"SS": ["y"]},
+        ":total": {"N": "2"},
+        ":status_2": {"S": "open"},
+    }
+    # Equal values share a placeholder, so it is another shape.
+    assert len(update("open", "x", 1).to_wire()["ExpressionAttributeValues"]) == 3
+    assert len(compilations) == 2
+    assert "2 shapes, 1 filled, 2 compiled" in repr(target_of(orders).statements)
 
 
 async def test_a_delete_is_compiled_once(client: Client, compilations: list[str]) -> None:
