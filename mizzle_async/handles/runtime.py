@@ -6,6 +6,7 @@ It sends operations through the I/O stack, and owns the clock, tokens, randomnes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -189,9 +190,16 @@ class Runtime:
         self.write_limiter = rate_limiter(throughput.write_units_per_second, self.pause)
 
     def __del__(self) -> None:
-        if getattr(self, "pipeline", None) is not None and self._stand_in is None and not sys.is_finalizing():
-            message = f"a client was never closed, {self!r}: use `async with`, or `aclose()`"
+        pipeline = getattr(self, "pipeline", None)
+        if pipeline is None or self._stand_in is not None or sys.is_finalizing():
+            return
+        message = f"a client was never closed, {self!r}: use `async with`, or `aclose()`"
+        home = self._home
+        try:
             warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
+        finally:
+            if home is not None and home.thread != FOREIGN:
+                _drop(pipeline, home.loop)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -307,6 +315,15 @@ class Runtime:
             coroutine.close()
             self.opened()
         return self.tasks.start(coroutine)
+
+
+def _drop(pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> None:
+    """Close the sockets of a client that was dropped, on its loop's thread: the collector may run in any other.
+
+    A loop that has been closed holds no socket: the collector takes them with the client.
+    """
+    with contextlib.suppress(RuntimeError):  # "Event loop is closed"
+        loop.call_soon_threadsafe(pipeline.drop)
 
 
 def _find_cipher(secret: bytes) -> Cipher | None:

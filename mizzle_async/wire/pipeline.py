@@ -192,7 +192,7 @@ class Pipeline:
             ending.callback(self._watch.close)
 
     def drop(self) -> None:
-        """Close the sockets of a pipeline whose event loop has been closed, where nothing can be awaited any more."""
+        """Close every socket where nothing can be awaited: on a loop that has been closed, or with the last holder."""
         self._closed = True
         self._transports.drop()
 

@@ -53,7 +53,7 @@ class Transports:
                     ending.push_async_callback(transport.aclose)
 
     def drop(self) -> None:
-        """Close our own sockets after the event loop has been closed. A given transport is its owner's to close."""
+        """Close our own sockets where nothing can be awaited. A transport of the caller's is theirs to close."""
         self._pool.drop()
         if self._fallback is not None:
             self._fallback.drop()

@@ -310,3 +310,27 @@ def test_a_client_of_another_process_is_left_alone(beside):
             return await table.get("a"), client.statistics().pool.open
 
     assert asyncio.run(main()) == ({"pk": "a", "n": 1}, 1)
+
+
+@LOOPS
+def test_a_client_that_is_dropped_leaves_no_socket(beside, factory):
+    """A client that was never closed says so, and its sockets are closed as it goes, with no task left."""
+
+    async def use():
+        client = await client_of(beside.server.url).open()
+        await asyncio.gather(*(client.table("orders", partition_key="pk").get("a") for _ in range(3)))
+        return [client]
+
+    def forget(holder):
+        holder.clear()
+        gc.collect()
+
+    async def main():
+        holder = await use()
+        with pytest.warns(ResourceWarning, match="never closed"):
+            forget(holder)
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert run_on(factory, main()) == set()
+    assert beside.all_closed() == 3

@@ -155,7 +155,7 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(self._unanswered(f"{reason} before the answer came"))
 
     def drop(self) -> None:
-        """Close the socket of a connection whose event loop has been closed. A call on that loop is never resumed."""
+        """Close the socket where nothing can be awaited any more. A call that waits for an answer is never resumed."""
         self.is_open = False
         self._waiter = None
         if self._transport is not None:

@@ -426,8 +426,13 @@ class HostPool:
         return self._emptied
 
     def drop(self) -> None:
-        """Close every socket after the event loop has been closed, where no callback or future can be relied on."""
+        """Close every socket where nothing can be awaited any more, and stop every timer."""
         self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._sweeper.stop()
+        self.watch.close()
         self._idle.clear()
         for connection in (*self._connections, *self._closing):
             connection.drop()

@@ -184,7 +184,7 @@ class ConnectionPool:
             await asyncio.wait(ends)
 
     def drop(self) -> None:
-        """Close every socket after the pool's event loop has been closed. Sockets of another process are left alone."""
+        """Close every socket where nothing can be awaited any more. Sockets of another process are left alone."""
         self._closed = True
         if self._home is not None and self._home.thread != FOREIGN:
             for host in self._hosts.values():

@@ -259,7 +259,7 @@ class FallbackTransport:
                 ending.push_async_callback(sharing.session.close)
 
     def drop(self) -> None:
-        """Close every socket after the event loop has been closed, where a session can be closed no more."""
+        """Close every socket where nothing can be awaited any more."""
         self._closed = True
         for sharing in (*self._sessions.values(), *self._retired):
             connector = sharing.session.connector
