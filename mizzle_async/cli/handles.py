@@ -17,7 +17,7 @@ from mizzle_async.expressions import AttributePath, Facet
 from mizzle_async.handles.client import Client
 from mizzle_async.handles.table import Table
 from mizzle_async.marshalling import EntityCodec, decode_any
-from mizzle_async.model import is_entity
+from mizzle_async.model import SharedTable, is_entity
 from mizzle_async.operations.tables.definition import TableDescription
 from mizzle_async.types import AttributeValue, Item
 from mizzle_async.writing.table_part import target_of
@@ -160,22 +160,19 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
     Args:
         client: An open client.
         table: The table's name. None takes the model's.
-        model: ``module:Class`` of an entity. None reads and writes plain items.
+        model: ``module:Class`` of an entity. A `SharedTable`, or None, reads and writes plain items.
         as_stored: Whether keys have the suffixes of shards, as at the service.
 
     Raises:
         click.UsageError: If both are missing, or the model is no entity, or its key differs from the table's.
         ResourceNotFoundError: If there is no such table.
     """
-    typed = None
-    if model is not None:
-        cls = import_object(model)
-        if not is_entity(cls):
-            raise click.UsageError(f"{model!r} is not an entity: decorate the class with @entity")
-        typed = client.table(cls, name=table) if table is not None else client.table(cls)
-    elif table is None:
+    found: Any = None if model is None else import_object(model)
+    if found is None and table is None:
         raise click.UsageError("name a table with --table, or an entity with --model")
-    description = await client.describe_table(typed.name if typed is not None else str(table))
+    typed = None if found is None or isinstance(found, SharedTable) else _typed_table(client, found, table, str(model))
+    named: Any = table if typed is None else typed
+    description = await client.describe_table(found if named is None else named)
     names = [name for name, _ in description.key]
     if typed is not None and list(target_of(typed).schema.key_names) != names:
         other = ", ".join(target_of(typed).schema.key_names)
@@ -190,3 +187,16 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
         shards=None if typed is None or as_stored else target_of(typed).schema.partition_key.shards,
     )
     return Opened(raw, typed, description)
+
+
+def _typed_table(client: Client, cls: Any, table: str | None, model: str) -> Table[Any]:
+    if not is_entity(cls):
+        raise click.UsageError(f"{model!r} is not an entity: decorate the class with @entity")
+    typed = client.table(cls, name=table) if table is not None else client.table(cls)
+    shared = target_of(typed).schema.shared
+    if shared is not None:
+        raise click.UsageError(
+            f"{model!r} shares table {shared.table.name!r} with other entities, and its keys are texts made of several "
+            "attributes: give the SharedTable as --model, and keys and filters as they are stored"
+        )
+    return typed

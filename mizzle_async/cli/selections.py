@@ -144,7 +144,11 @@ def _one_or_many(paths: list[Any]) -> Any:
 def table_named(command: CommandT) -> CommandT:
     """Add the options that name a table to a command: ``table`` and ``model``."""
     for option in (
-        click.option("--model", metavar="MODULE:CLASS", help="An entity: its table, and the types of its attributes."),
+        click.option(
+            "--model",
+            metavar="MODULE:CLASS",
+            help="An entity: its table, and the types of its attributes; or a SharedTable.",
+        ),
         click.option("-t", "--table", metavar="NAME", help="The table. Not needed with --model."),
     ):
         command = option(command)

@@ -2,8 +2,12 @@
 
 import json
 import sys
+from uuid import uuid4
 
+import anyio
 import pytest
+
+from mizzle_async import Client
 
 GLOBAL = {
     "member": "GlobalSecondaryIndexes",
@@ -26,6 +30,20 @@ ROWS = [
     for number in range(6)
 ]
 ROWS[5] |= {"map": {"a.b": [{"deep": True}]}, "text": "5"}
+
+SHARED = """
+from mizzle_async import PartitionKey, SharedTable, entity
+
+app = SharedTable("{table}", partition_key="PK", sort_key="SK")
+
+@entity(app, partition_key="C#{{customer}}", sort_key="ORDER")
+class Order:
+    customer: PartitionKey[str]
+
+@entity(app, partition_key="C#{{customer}}", sort_key="PROFILE")
+class Profile:
+    customer: PartitionKey[str]
+"""
 
 
 @pytest.fixture
@@ -252,3 +270,28 @@ def test_heat(shell, table):
     assert shell("heat", "-t", table, "--by", "nothing").exit_code == 4
     assert shell("heat", "missing.jsonl", "-t", table).exit_code == 2
     assert "partition keys; the hottest takes" in shell("load", "skewed.jsonl", "-t", table, "--heat", "-q").stderr
+
+
+def test_shared_table_is_read_as_it_is_stored(shell):
+    """A shared table is a model of its own; one of its entities is refused, for its commands would read the others."""
+    module = f"shared_{uuid4().hex[:8]}"
+    (shell.folder / f"{module}.py").write_text(SHARED.format(table=f"{module}"))
+    assert shell("count", "--model", f"{module}:Order").exit_code == 2  # which imports it
+    model = sys.modules[module]
+
+    async def fill() -> None:
+        async with Client(
+            endpoint_url=shell.engine.endpoint_url,
+            region_name=shell.engine.region_name,
+            credentials=shell.engine.credentials,
+        ) as client:
+            await client.ensure_tables(model.app)
+            await client.collection(model.app).put_many([model.Order(customer="c"), model.Profile(customer="c")])
+
+    anyio.run(fill)
+    assert shell("count", "--model", f"{module}:app").stdout == "2\n"
+    found = shell("query", "--model", f"{module}:app", "-p", "C#c", "-s", "=", "ORDER")
+    assert [json.loads(line)["_type"] for line in found.stdout.splitlines()] == ["Order"]
+    refused = shell("count", "--model", f"{module}:Order")
+    assert refused.exit_code == 2
+    assert "give the SharedTable as --model" in " ".join(refused.stderr.split())
