@@ -101,6 +101,7 @@ VALUES: dict[str, Any] = {
     "SortKeyPath": Order.order_id,
     "Condition": (Order.cents == 5) & Order.placed.exists(),
     "PartitionKeyCondition": Order.customer_id == "c1",
+    "PartitionChoice": Order.customer_id.is_in(["c1", "c2"]),
     "SortKeyCondition": Order.order_id.begins_with("1"),
     "Operand": Order.cents + 5,
     "GlobalSecondaryIndex": BY_CENTS,
