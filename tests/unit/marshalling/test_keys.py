@@ -187,3 +187,18 @@ def test_keys_compare_as_the_service_compares_them(first, second, same):
     """Two keys have one canonical form exactly when the service takes them for the same key."""
     assert (canonical_key(first) == canonical_key(second)) is same
     assert len({canonical_key(first), canonical_key(second)}) == (1 if same else 2)
+
+
+def test_a_float_key_is_read_only_as_it_is_written(codec_of):
+    """A number that is merely near to a key's float lies under another key, so it is refused; attributes read it."""
+
+    @entity("places")
+    class Place:
+        pk: PartitionKey[float]
+        width: Attribute[float] = attribute(default=0.0)
+
+    codec = codec_of(Place)
+    near = {"N": "0.30000000000000000001"}
+    assert codec.decode({"pk": {"N": "0.3"}, "width": near}) == Place(pk=0.3, width=0.3)
+    with pytest.raises(MarshallingError, match=r"Place\.pk: expected a partition key as a float is written"):
+        codec.decode({"pk": near})

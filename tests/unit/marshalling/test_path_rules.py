@@ -103,6 +103,9 @@ class E:
     sec2: Attribute[datetime | None] = attribute(default=None, datetime_format="epoch")
     ms: Attribute[datetime | None] = attribute(default=None, datetime_format="epoch_ms")
     ms2: Attribute[datetime | None] = attribute(default=None, datetime_format="epoch_ms")
+    iso_ms: Attribute[datetime | None] = attribute(default=None, datetime_format="iso_ms")
+    days: Attribute[datetime | None] = attribute(default=None, datetime_format="%Y-%m-%d")
+    days2: Attribute[datetime | None] = attribute(default=None, datetime_format="%Y-%m-%d")
     expires: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
     took: Attribute[timedelta | None] = attribute(default=None)
     ints: Attribute[list[int]] = attribute(factory=list)
@@ -186,6 +189,7 @@ def compiler(codec: EntityCodec[E], checked_compiler: Any) -> Any:
         (UPDATE.set(E.tree, E.tree2), "SET #tree = #tree2"),
         (UPDATE.set(E.tree, ANY.tree2[Tree.kids][0]), "SET #tree = #tree2.#kids[0]"),
         (UPDATE.set(E.sec, E.expires), "SET #sec = #expires"),
+        (UPDATE.set(E.days, ANY.days2), "SET #days = #days2"),
         (UPDATE.append(E.ints, [1]), None),
         (UPDATE.set(E.ints, E.ints.list_append(ANY.seq)), "SET #ints = list_append(#ints, #seq)"),
         # removals
@@ -266,6 +270,8 @@ REFUSED: list[tuple[UpdateClauses, str]] = [
     (UPDATE.set(E.ms, ANY.sec), r"E\.sec is of type datetime, stored in seconds \| None"),
     (UPDATE.set(E.sec, ANY.ms), r"E\.ms is of type datetime, stored in milliseconds"),
     (UPDATE.set(E.iso, ANY.sec), "stored in seconds"),
+    (UPDATE.set(E.iso, ANY.iso_ms), "is not the same as datetime, stored as text"),
+    (UPDATE.set(E.iso, ANY.days), "stored in another form"),
     (UPDATE.set(E.sec, ANY.sec.if_not_exists(NOON) + ANY.ms), "takes a timedelta"),
     (UPDATE.set(E.took, ANY.ms2 - ANY.ms), "stored in milliseconds: their difference would be a thousand times"),
     (UPDATE.set(E.took, ANY.sec - ANY.ms), "two times that are stored alike"),
@@ -323,6 +329,9 @@ def test_clauses_whose_result_could_not_be_read_are_refused(compiler, clauses, m
         ANY.sec.between(ANY.sec2, ANY.ms),
         ANY.sec.is_in([ANY.ms]),
         ANY.iso.between(NOON, ANY.expires),
+        ANY.iso == ANY.iso_ms,
+        ANY.days < ANY.iso,
+        ANY.days == ANY.sec,
     ],
     ids=str,
 )
@@ -332,7 +341,9 @@ def test_times_of_different_units_are_not_compared(compiler, condition):
         compiler.condition(condition)
 
 
-@pytest.mark.parametrize("condition", [ANY.sec == ANY.sec2, ANY.sec < ANY.expires, ANY.ms >= ANY.ms2], ids=str)
+@pytest.mark.parametrize(
+    "condition", [ANY.sec == ANY.sec2, ANY.sec < ANY.expires, ANY.ms >= ANY.ms2, ANY.days == ANY.days2], ids=str
+)
 def test_times_of_one_unit_are_compared(compiler, condition):
     """Times that are stored alike are compared, a time to live with other seconds too."""
     assert compiler.condition(condition)
