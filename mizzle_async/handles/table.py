@@ -36,7 +36,7 @@ from mizzle_async.operations import (
     resolve_key,
     scan_plan,
 )
-from mizzle_async.operations.hints import key_hint, query_hint
+from mizzle_async.operations.hints import query_hint
 from mizzle_async.signatures import explained
 from mizzle_async.writing.verbs import TableWrites
 
@@ -82,7 +82,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
     # ── keys ──
 
-    @explained(key_hint)
+    @explained()
     def key(
         self,
         value: PartitionKeyCondition[ModelT] | ModelT | KeyScalar | Missing = MISSING,
@@ -107,7 +107,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
 
     # ── reading one ──
 
-    @explained(key_hint)
+    @explained()
     def get(
         self,
         key: OneKey[ModelT] = MISSING,
@@ -139,7 +139,7 @@ class Table(TableWrites[ModelT], TableBulk[ModelT]):
             self._target, item, timeout=timeout, consistent_read=consistent_read, include_expired=include_expired
         )
 
-    @explained(key_hint)
+    @explained()
     def get_one(
         self,
         key: OneKey[ModelT] = MISSING,

@@ -1,4 +1,4 @@
-"""Hints about wrong arguments of verbs, for `explained`: how a key, a condition or a clause is written."""
+"""Hints about wrong arguments of verbs, for `explained`: how a condition or a clause is written."""
 
 # ruff: noqa: SLF001  (hints look at the objects whose verbs they explain)
 
@@ -12,21 +12,6 @@ from mizzle_async.model import EntitySchema
 
 def _class_name(schema: EntitySchema) -> str:
     return "table" if schema.is_open else schema.entity
-
-
-def _key_names(schema: EntitySchema) -> str:
-    return ", ".join(f"{attribute.field}=…" for attribute in schema.key_attributes)
-
-
-def key_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """Return a hint at the forms of a key."""
-    del named
-    schema: EntitySchema = table._schema
-    if len(positional) <= 1:
-        return ""
-    if schema.sort_key is not None:
-        return f"give the key by name, ({_key_names(schema)})"
-    return "give one key; several at once go to .get_many()"
 
 
 def query_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:

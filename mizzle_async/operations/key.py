@@ -151,6 +151,10 @@ def resolve_key(codec: EntityCodec[Any], key: object, attributes: Mapping[str, A
     if key is MISSING:
         return codec.encode_key(attributes)
     schema = codec.schema
+    if more and not any(isinstance(each, Condition) for each in (key, *more)):
+        names = ", ".join(f"{attribute.field}=…" for attribute in schema.key_attributes)
+        hint = f"give the key by name, ({names})" if len(schema.key_attributes) > 1 else "give one key"
+        raise ExpressionError(f"{schema.entity}: a key is one value: {hint}; several keys go to .get_many()")
     if more or isinstance(key, Condition):
         return codec.encode_key(key_attributes(schema, (key, *more), attributes))
     if attributes:

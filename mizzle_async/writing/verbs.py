@@ -35,7 +35,7 @@ from mizzle_async.operations import (
     unique_patch,
     use,
 )
-from mizzle_async.operations.hints import key_hint, write_hint
+from mizzle_async.operations.hints import write_hint
 from mizzle_async.signatures import explained
 from mizzle_async.types import Item
 from mizzle_async.writing.modify import Change, Modification, check_attempts
@@ -146,7 +146,7 @@ class TableWrites(TablePart[ModelT]):
 
     # ── changes ──
 
-    @explained(key_hint)
+    @explained()
     def update(
         self,
         key: OneKey[ModelT] = MISSING,
@@ -182,7 +182,7 @@ class TableWrites(TablePart[ModelT]):
             write_id=self._write_id(),
         )
 
-    @explained(key_hint)
+    @explained()
     def upsert(
         self,
         key: OneKey[ModelT] = MISSING,
@@ -387,7 +387,7 @@ class TableWrites(TablePart[ModelT]):
             timeout=timeout,
         ).run()
 
-    @explained(key_hint)
+    @explained()
     def delete(
         self,
         key: OneKey[ModelT] = MISSING,
@@ -430,7 +430,7 @@ class TableWrites(TablePart[ModelT]):
             refuse_unique(schema, "delete(key)", ".delete(instance), with the instance as it was read")
         return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._runtime.new_token())
 
-    @explained(key_hint)
+    @explained()
     def check(self, key: OneKey[ModelT] = MISSING, /, *more: KeyPart[ModelT], **attributes: Any) -> CheckItem[ModelT]:
         """Hold a transaction to a condition on an item that it does not write: ``check(key).when(…)``.
 

@@ -53,11 +53,11 @@ DICTS: Any = Client().table("legacy", partition_key="pk", sort_key="sk")
         (lambda: ORDERS.scan(colour="red"), "Order: .scan() has no option colour=: its options are segments=, index="),
         (
             lambda: ORDERS.get("a", "b"),
-            "Order: .get() takes 1 argument by position, not 2: give the key by name, (customer_id=…, order_id=…)",
+            "Order: a key is one value: give the key by name, (customer_id=…, order_id=…); several keys go to",
         ),
         (
             lambda: USERS.get("a", "b"),
-            "User: .get() takes 1 argument by position, not 2: give one key; several at once",
+            "User: a key is one value: give one key; several keys go to .get_many()",
         ),
         (lambda: ORDERS.delete("a", "b"), "give the key by name, (customer_id=…, order_id=…)"),
         (lambda: ORDERS.update("a", "b"), "give the key by name, (customer_id=…, order_id=…)"),

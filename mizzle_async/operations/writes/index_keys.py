@@ -103,7 +103,8 @@ def index_changes(
     assigned = _assigned(shared, clauses)
     fixed: dict[str, Any] = {}
     for condition in conditions:
-        fixed.update(fixed_values(condition))
+        for field, value in fixed_values(condition).items():
+            fixed[field] = _decoded(shared, field, value) if isinstance(value, Encoded) else value
     added: list[UpdateClause] = []
     checks: dict[str, Condition[Any]] = {}
     for written in shared.written:
@@ -165,10 +166,14 @@ def _assigned(shared: SharedItems, clauses: UpdateClauses) -> dict[str, Any]:
             if clause.kind is ClauseKind.REMOVE:
                 value = None
             elif clause.kind is ClauseKind.SET and isinstance(clause.value, Encoded | StoredValue):
-                stored = clause.value.value if isinstance(clause.value, Encoded) else clause.value.stored
-                value = None if stored is None else shared.decode_part(attribute.field, stored)
+                value = _decoded(shared, attribute.field, clause.value)
         values[attribute.field] = value
     return values
+
+
+def _decoded(shared: SharedItems, field: str, value: Encoded | StoredValue) -> Any:
+    stored = value.value if isinstance(value, Encoded) else value.stored
+    return None if stored is None else shared.decode_part(field, stored)
 
 
 def _values(
