@@ -17,6 +17,9 @@ from attrs import define, field
 
 from mizzle_async.errors import ModelError
 
+if sys.version_info >= (3, 14):
+    import annotationlib
+
 
 class RecursiveAlias:
     """An alias that contains itself, in the spelling from before Python 3.12.
@@ -135,7 +138,18 @@ class Namespace:
 
 def annotating_class(cls: type[Any], name: str) -> type[Any]:
     """Return the class, itself or a base, whose body annotates an attribute: that is where its names are looked up."""
-    return next((base for base in cls.__mro__ if name in vars(base).get("__annotations__", {})), cls)
+    return next((base for base in cls.__mro__ if name in own_annotations(base)), cls)
+
+
+def own_annotations(cls: type[Any]) -> Mapping[str, Any]:
+    """Return the annotations of a class body, without those of its bases.
+
+    Since Python 3.14 a class has none until they are asked for. A name that does not exist yet stays a reference.
+    """
+    if sys.version_info >= (3, 14):
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    annotations: Mapping[str, Any] = vars(cls).get("__annotations__", {})
+    return annotations
 
 
 def is_literal(annotation: Any) -> bool:

@@ -16,7 +16,7 @@ import attrs
 from attrs import define
 
 from mizzle_async.errors import ModelError
-from mizzle_async.model.annotations import Namespace, annotating_class
+from mizzle_async.model.annotations import Namespace, annotating_class, own_annotations
 from mizzle_async.model.attributes import METADATA_KEY, AttributeDescriptor, attribute
 from mizzle_async.model.declarations import Declaration, declare, declare_plain
 from mizzle_async.model.schema import (
@@ -314,7 +314,7 @@ def _check_body(cls: type[Any]) -> None:
         is_foreign = isinstance(value, _AttrsField) and METADATA_KEY not in value.metadata
         if is_foreign or isinstance(value, dataclasses.Field):
             raise ModelError(f"{name}.{field_name}: describe it by mizzle_async's own `attribute(…)`")
-    if "self" in vars(cls).get("__annotations__", {}):
+    if "self" in own_annotations(cls):
         raise ModelError(f'{name}.self: call it otherwise, and name it in the table by `attribute(name="self")`')
 
 
@@ -349,7 +349,7 @@ def _refuse_undecorated(cls: type[Any], base: type[Any], declared: Collection[st
     if attrs.has(base) or base.__module__ in {"typing", "builtins", "abc"} or getattr(base, "_is_protocol", False):
         return
     kind = "a dataclass" if "__dataclass_fields__" in vars(base) else "not decorated"
-    for name, annotation in vars(base).get("__annotations__", {}).items():
+    for name, annotation in own_annotations(base).items():
         is_constant = (
             annotation.lstrip().startswith(CONSTANTS) if isinstance(annotation, str) else _is_constant(annotation)
         )
