@@ -171,8 +171,8 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
     if found is None and table is None:
         raise click.UsageError("name a table with --table, or an entity with --model")
     typed = None if found is None or isinstance(found, SharedTable) else _typed_table(client, found, table, str(model))
-    named: Any = table if typed is None else typed
-    description = await client.describe_table(found if named is None else named)
+    named: Any = found if table is None else table
+    description = await client.describe_table(named if typed is None else typed)
     names = [name for name, _ in description.key]
     if typed is not None and list(target_of(typed).schema.key_names) != names:
         other = ", ".join(target_of(typed).schema.key_names)
