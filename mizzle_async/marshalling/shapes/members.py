@@ -11,7 +11,7 @@ import attrs
 from attrs import NOTHING, Factory, frozen
 
 from mizzle_async.model import AttributeSchema, document_schema_of, is_document, is_entity
-from mizzle_async.model.annotations import Namespace, annotating_class, unresolved
+from mizzle_async.model.annotations import Namespace, annotating_class, own_annotations, unresolved
 from mizzle_async.values import Record
 
 
@@ -70,7 +70,7 @@ def named_members(annotation: Any) -> dict[str, NamedMember]:
     members: dict[str, NamedMember] = {}
     for name in names:
         declaring = annotating_class(cls, name)
-        written = vars(declaring).get("__annotations__", {}).get(name, Any)
+        written = own_annotations(declaring).get(name, Any)
         try:
             resolved = Namespace(declaring).resolve(written)
         except NameError as error:
