@@ -1,4 +1,4 @@
-"""What of a service's words may be kept: a refusal of credentials repeats what the request held.
+"""The parts of a service's words that may be kept: a refusal of credentials repeats secrets of its request.
 
 Source:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html

@@ -14,70 +14,12 @@ import mizzle_async
 
 PACKAGE = Path(mizzle_async.__file__).parent
 
-ROOMS = (
-    "bulk",
-    "cli",
-    "codes.py",
-    "errors.py",
-    "expressions",
-    "flow",
-    "guide",
-    "handles",
-    "instruments",
-    "integrations",
-    "limits.py",
-    "marshalling",
-    "model",
-    "operations/__init__.py",
-    "operations/actions.py",
-    "operations/answers.py",
-    "operations/arguments.py",
-    "operations/assigned.py",
-    "operations/base.py",
-    "operations/batches",
-    "operations/capacity.py",
-    "operations/error_context.py",
-    "operations/expiry.py",
-    "operations/explain.py",
-    "operations/guards.py",
-    "operations/hints.py",
-    "operations/interpretation.py",
-    "operations/key.py",
-    "operations/metered.py",
-    "operations/missing.py",
-    "operations/partiql",
-    "operations/reads",
-    "operations/sending.py",
-    "operations/tables",
-    "operations/target.py",
-    "operations/transactions",
-    "operations/writes",
-    "reading",
-    "signatures.py",
-    "testing",
-    "types.py",
-    "values.py",
-    "wire/__init__.py",
-    "wire/answers.py",
-    "wire/calls.py",
-    "wire/deadlines.py",
-    "wire/exchange.py",
-    "wire/failures.py",
-    "wire/framing.py",
-    "wire/hedge_policy.py",
-    "wire/hedged_reads.py",
-    "wire/home.py",
-    "wire/pipeline.py",
-    "wire/pool",
-    "wire/retry.py",
-    "wire/session",
-    "wire/settings.py",
-    "wire/signing.py",
-    "wire/throttles.py",
-    "wire/transports.py",
-    "writing",
+ROOMS = sorted(
+    each.name
+    for each in PACKAGE.iterdir()
+    if each.suffix == ".py" or (each / "__init__.py").is_file() or (each / "index.md").is_file()
 )
-"""Folders and modules that keep the rules; a room is added when its prose was rewritten."""
+"""The rooms of the package, its own modules, and the guide."""
 
 FORBIDDEN_BEGINNINGS = re.compile(
     r"(Return|Say|Tell|Give|Yield) what\b|Hear\b|Let\b|Refuse what is no\b|What\b|Whoever\b"
