@@ -174,8 +174,7 @@ class TableBulk(TablePart[ModelT]):
             stamp_put(codec, encoded, runtime.now())
             return encoded
 
-        keeps_times = schema.created_at is not None or schema.updated_at is not None
-        make = put_maker(target, stamped if keeps_times else None)
+        make = put_maker(target, stamped if schema.role_attributes else None)
         options = LoadOptions(
             concurrency=concurrency,
             limiters=write_limiters(runtime, write_units_per_second),

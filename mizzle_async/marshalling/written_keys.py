@@ -12,7 +12,7 @@ from mizzle_async.expressions import Condition
 from mizzle_async.expressions.names import text_bytes
 from mizzle_async.limits import PARTITION_KEY_BYTES, SORT_KEY_BYTES
 from mizzle_async.model import IndexMapping, SharedKeys
-from mizzle_async.model.shared.conditions import fields_of, holds
+from mizzle_async.model.shared.conditions import fields_of, holds, is_ruled_out
 from mizzle_async.model.shared.formats import KeyFormat
 from mizzle_async.model.shared.texts import write_key
 from mizzle_async.values import Record
@@ -39,6 +39,19 @@ class WrittenKey(Record):
         """The attributes that it is made of and depends on, by name in Python."""
         names = [name for form, where in self.ways for name in (*form.fields, *fields_of(where))]
         return tuple(dict.fromkeys(names))
+
+    def with_known(self, known: Mapping[str, Any]) -> WrittenKey:
+        """Return this key without the ways that known values rule out: what these are made of need not be known.
+
+        Args:
+            known: Values by name in Python, None where the item has none.
+        """
+        ways = tuple(
+            (form, where)
+            for form, where in self.ways
+            if not is_ruled_out(where, known) and all(known.get(field, known) is not None for field in form.fields)
+        )
+        return WrittenKey(self.name, ways, self.limit)
 
     def text(self, entity: str, values: Mapping[str, Any]) -> str | None:
         """Return its text for an item's values, None where the item has none.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import floor
 from typing import Any, Final
 
-from mizzle_async.expressions import Condition, Encoded
+from mizzle_async.expressions import AttributePath, Condition, Encoded
 from mizzle_async.limits import TIME_TO_LIVE_YEARS
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue
@@ -43,4 +43,5 @@ def expired_condition(target: Target[Any], now: float) -> Condition[Any] | None:
     if lifetime is None:
         return None
     earliest, latest = expiry_bounds(now)
-    return target.schema.path(lifetime.field).between(Encoded(earliest), Encoded(latest))
+    path: AttributePath[Any, Any] = AttributePath(target.schema.owner, (lifetime.name,))
+    return path.between(Encoded(earliest), Encoded(latest))

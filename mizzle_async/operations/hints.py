@@ -22,7 +22,7 @@ def query_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) 
         return "the index is chosen by its condition, such as `BY_STATUS.partition_key == value`"
     compared = [each for each in named if each in schema.by_field]
     if not compared and not positional and not named:
-        compared = [schema.partition_key.field]
+        compared = [schema.key_attributes[0].field]
     if not compared:
         return ""
     if schema.is_open:

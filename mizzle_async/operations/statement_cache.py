@@ -63,7 +63,7 @@ class Walk:
     def __init__(self) -> None:
         self.tokens: list[Any] = []
         self.values: list[AttributeValue] = []
-        self.size = 0
+        self.size: int = 0
         self._positions: dict[tuple[str, str], int] = {}
 
     def position(self, value: AttributeValue) -> int | None:
@@ -175,8 +175,8 @@ class StatementCache:
         self._compiler = compiler
         self._entity = entity
         self._templates: OrderedDict[tuple[Any, ...], Template] = OrderedDict()
-        self.hits = 0
-        self.misses = 0
+        self.hits: int = 0
+        self.misses: int = 0
 
     def members(self, clauses: UpdateClauses | None, condition: Condition[Any] | None) -> WirePayload:
         """Return the texts, names and values of a statement, as members of its request.

@@ -1,7 +1,7 @@
 """Several entities of one table read together, on both engines."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -218,3 +218,31 @@ async def test_union_and_base_class_name_collections(client):
     """A union stands for its classes, and a table for all of its entities."""
     assert await client.collection(Repository | Issue).query(*here(Issue)).count() == 13
     assert "Repository | Issue" in repr(client.collection(Repository | Issue))
+
+
+async def test_expired_items_of_a_collection_are_hidden(engine):
+    """A member's time to live hides its expired items in queries, counts and scans; the others stay."""
+    table = SharedTable(f"jobs-{uuid4().hex[:8]}", partition_key="PK", sort_key="SK")
+
+    @entity(table, partition_key="JOB#{number}", sort_key="JOB")
+    class Job:
+        number: PartitionKey[str]
+        ends: Attribute[datetime | None] = attribute(default=None, time_to_live=True)
+
+    @entity(table, partition_key="JOB#{number}", sort_key="LOG#{line:04}")
+    class Log:
+        number: PartitionKey[str]
+        line: SortKey[int]
+
+    async with Client(
+        endpoint_url=engine.endpoint_url, region_name=engine.region_name, credentials=engine.credentials
+    ) as client:
+        await client.ensure_tables(table)
+        gone = datetime.now(UTC) - timedelta(hours=1)
+        await client.collection(table).put_many([Job(number="1", ends=gone), Log(number="1", line=1), Job(number="2")])
+        found = client.collection(Job, Log)
+        assert await found.query(Job.number == "1").all() == [Log(number="1", line=1)]
+        assert await found.query(Job.number == "1").count() == 1
+        assert await found.query(Job.number == "1", include_expired=True).count() == 2
+        assert await found.query(Job.number == "1").grouped() == ([], [Log(number="1", line=1)])
+        assert len(await found.scan().all()) == 2

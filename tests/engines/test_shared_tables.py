@@ -275,3 +275,32 @@ async def test_stored_texts_can_be_queried(orders):
     found = await orders.query(app.partition_key == "CUSTOMER#c1", app.sort_key.begins_with("ORDER#2026-01-02")).all()
     assert found == [order(2, team="a")]
     assert len(await orders.query(GSI1.partition_key == "STATUS#open#a").all()) == 3
+
+
+async def test_item_leaves_a_sparse_index_whatever_its_key_was(client):
+    """Where values rule an index's condition out, its key is removed, and no other value need be known."""
+    table = SharedTable("sparse", partition_key="PK", sort_key="SK")
+    index = table.index("open", partition_key="OPEN", sort_key="SINCE")
+
+    @entity(table, partition_key="JOB#{number}", sort_key="JOB")
+    class Job:
+        number: PartitionKey[str]
+        queue: Attribute[str]
+        is_open: Attribute[bool] = attribute(default=True)
+
+    GlobalSecondaryIndex(
+        index,
+        partition_key=key_template("QUEUE#{}", Job.queue),
+        sort_key=key_template("{}", Job.number),
+        where=(Job.is_open == True) & (Job.queue != "none"),
+    )
+    jobs = client.table(Job)
+    closing = jobs.update("1").set({"is_open": False}).to_wire()
+    assert closing["UpdateExpression"] == "SET #is_open = :is_open REMOVE #OPEN"
+    assert closing["ConditionExpression"] == "attribute_exists(#PK)"
+    known = jobs.update(Job(number="1", queue="a")).set({"is_open": False}).to_wire()
+    assert known["ConditionExpression"] == "attribute_exists(#PK)"
+    with pytest.raises(ExpressionError, match="queue is not known here"):
+        jobs.update("1").set({"is_open": True}).to_wire()
+    with pytest.raises(ExpressionError, match=r"write `Job\.number == value`"):
+        jobs.query()  # type: ignore[call-arg]  # the mistake

@@ -21,6 +21,8 @@ from mizzle_async import (
     evolve,
     make_converter,
 )
+from mizzle_async.model import Role, WriteContext
+from mizzle_async.model.roles import RoleAttribute
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 34_000, tzinfo=UTC)
 
@@ -152,3 +154,33 @@ async def test_a_converter_reads_and_writes_the_client_s_items(client, shifts):
     description = client.table(Shift).put(shift).to_wire()["Item"]
     assert item == description
     assert converter.structure(item, Shift) == shift
+
+
+class Origin(Role):
+    """The program that wrote an item: a role of this test's own."""
+
+    keyword = "origin"
+    is_automatic = True
+
+    def on_new(self, attribute: RoleAttribute, item: Any, write: WriteContext) -> None:
+        """Name the program in a new item."""
+        item[attribute.name] = {"S": "importer"}
+
+    on_put = on_new
+
+
+@entity("imports")
+class Import:
+    number: PartitionKey[int]
+    origin: Attribute[str] = attribute(default="", role=Origin())
+
+
+async def test_a_role_takes_part_in_loads(client):
+    """Items of put_many, of a writer and of put have the role's value alike."""
+    await client.ensure_tables(Import)
+    imports = client.table(Import)
+    await imports.put(Import(number=1))
+    await imports.put_many([Import(number=2)])
+    async with client.writer() as writer:
+        await writer.put(Import(number=3))
+    assert {each.origin for each in await imports.scan().all()} == {"importer"}

@@ -68,6 +68,15 @@ def holds(condition: Condition[Any], values: Mapping[str, Any]) -> bool:
     return _compares(condition.operator, values[str(left.labels[0])], condition.arguments)
 
 
+def is_ruled_out(condition: Condition[Any] | None, known: Mapping[str, Any]) -> bool:
+    """Return whether known values alone make a condition false."""
+    if condition is None:
+        return False
+    if isinstance(condition, Conjunction):
+        return any(is_ruled_out(part, known) for part in condition.parts)
+    return all(field in known for field in fields_of(condition)) and not holds(condition, known)
+
+
 def _compares(operator: str, value: Any, arguments: tuple[Any, ...]) -> bool:
     if operator in ORDERED:
         return value is not None and ORDERED[operator](value, arguments[0])

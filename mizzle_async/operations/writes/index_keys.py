@@ -118,8 +118,10 @@ def index_changes(
         is_new = creates and not parts
         if not touched and not is_new and written.name not in known.renewed:
             continue
-        values = _values(target, written, {**known.key, **fixed, **assigned}, known, checks)
-        added.append(_clause(target, written.name, written.text(target.schema.entity, values)))
+        given = {**known.key, **fixed, **assigned}
+        possible = written.with_known({field: value for field, value in given.items() if value is not _UNKNOWN})
+        values = _values(target, possible, given, known, checks)
+        added.append(_clause(target, written.name, possible.text(target.schema.entity, values)))
     return IndexChanges(tuple(added), tuple(checks.values()))
 
 
