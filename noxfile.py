@@ -261,6 +261,8 @@ def lint(session: nox.Session) -> None:
     """Check style and format with ruff; `-- --fix` mends what can be mended."""
     install(session, "lint", package=False)
     fix = "--fix" in session.posargs
+    if fix:
+        session.run("ruff", "format")  # first: the check refuses lines that this would break
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--diff"]))
 

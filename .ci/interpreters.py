@@ -60,7 +60,10 @@ def python(folder: Path, version: str) -> Path:
 def counter(folder: Path) -> Path:
     """Return a script that runs valgrind, the machine's or Debian's."""
     if found := shutil.which("valgrind"):
-        return Path(found)
+        script = folder / "valgrind-here"  # Debian's is a script that looks for its program beside its own name
+        script.write_text(f'#!/bin/sh\nexec {found} "$@"\n')
+        script.chmod(0o755)
+        return script
     root = folder / "debian-valgrind"
     with unpacked(root, "bookworm", "valgrind") as scratch:
         # Its parts are looked for at the system's place, unless the environment names another one.

@@ -132,7 +132,7 @@ async def test_several_partitions_are_merged_or_chained(client):
     assert len(await notes.query(chosen, max_items=11, merged=False, page_size=3).all()) == 11
     assert await notes.query(chosen).count() == 16
     assert await notes.query(SharedNote.author.is_in(["b"])).count() == 8
-    with pytest.raises(ExpressionError, match="no single position"):
+    with pytest.raises(ExpressionError, match="a cursor stands in one"):
         await notes.query(chosen).page()
     with pytest.raises(ExpressionError, match="names no partition"):
         notes.query(SharedNote.author.is_in([]))

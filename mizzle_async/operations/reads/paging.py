@@ -28,6 +28,11 @@ def check_pages(plan: ReadPlan[Any, Any], limit: int | None) -> None:
         raise ExpressionError(
             f"{entity}: a parallel scan has no single position: leave segments= out to page through it with cursors"
         )
+    if plan.is_choice:
+        raise ExpressionError(
+            f"{entity}: {len(plan.partitions)} partitions are read, and a cursor stands in one: use `async for`, or"
+            " query one partition"
+        )
     if not plan.has_position:
         raise ExpressionError(
             f"{entity}: {plan.source()} is read in {len(plan.partitions)} partitions, which may hold equal sort keys,"

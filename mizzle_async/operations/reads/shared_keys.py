@@ -172,7 +172,7 @@ def _predicates(condition: Any) -> tuple[Predicate[Any], ...]:
         return (condition,)
     if not path.parts:
         if condition.arguments[0] != ():
-            raise ExpressionError(f"{path}: a key without parts is compared with ()")
+            raise ExpressionError("the key of this index is constant, and is compared with ()")
         return ()
     made: Any = expanded(condition)
     return made.inner() or (made,)
