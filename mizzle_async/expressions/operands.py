@@ -51,7 +51,7 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
 
     # Equality builds a condition, as in every expression language embedded in Python; identity is `is`. The type
     # checkers expect a bool, as of every object.
-    @overload  # type: ignore[override]
+    @overload  # type: ignore[override]  # == makes a condition, not a bool
     def __eq__(  # pyright: ignore[reportOverlappingOverload]  # the second one takes what is left
         self, other: ValueT | Comparand[EntityT, ValueT | None]
     ) -> Condition[EntityT]: ...
@@ -60,7 +60,7 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
     def __eq__(self, other: object) -> Any:
         return Predicate("=", self, (other,))
 
-    @overload  # type: ignore[override]
+    @overload  # type: ignore[override]  # == makes a condition, not a bool
     def __ne__(  # pyright: ignore[reportOverlappingOverload]  # as above
         self, other: ValueT | Comparand[EntityT, ValueT | None]
     ) -> Condition[EntityT]: ...

@@ -338,9 +338,9 @@ class PartitionKeyPath(AttributePath[EntityT, ValueT]):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # paths are compared, not hashed
 
     @overload  # type: ignore[override]  # only `==` selects a partition
-    def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...  # pyright: ignore[reportOverlappingOverload]
+    def __eq__(self, other: ValueT) -> PartitionKeyCondition[EntityT]: ...  # pyright: ignore[reportOverlappingOverload]  # a value
     @overload
-    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...  # type: ignore[overload-overlap]
+    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...  # type: ignore[overload-overlap]  # a path
     @overload
     def __eq__(self, other: object) -> NotComparable: ...  # else mypy takes object's, which gives bool
     def __eq__(self, other: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # only the results differ
@@ -375,9 +375,9 @@ class SortKeyPath(AttributePath[EntityT, ValueT]):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as above
 
     @overload  # type: ignore[override]  # equality of a sort key is a key condition
-    def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...  # pyright: ignore[reportOverlappingOverload]
+    def __eq__(self, other: ValueT) -> SortKeyCondition[EntityT]: ...  # pyright: ignore[reportOverlappingOverload]  # a value
     @overload
-    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...  # type: ignore[overload-overlap]
+    def __eq__(self, other: Comparand[EntityT, ValueT | None]) -> Condition[EntityT]: ...  # type: ignore[overload-overlap]  # a path
     @overload
     def __eq__(self, other: object) -> NotComparable: ...  # else mypy takes object's, which gives bool
     def __eq__(self, other: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above

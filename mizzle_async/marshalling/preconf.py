@@ -271,8 +271,8 @@ def _configured_copy(converter: BaseConverter) -> HookFactories:
     copy: BaseConverter = cls()
     copy.register_unstructure_hook_factory(_any_type, _unstructure_factory)
     copy.register_structure_hook_factory(_any_type, _structure_factory)
-    converter._unstructure_func.copy_to(copy._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001
-    converter._structure_func.copy_to(copy._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001
+    converter._unstructure_func.copy_to(copy._unstructure_func, skip=converter._unstruct_copy_skip)  # noqa: SLF001  (no public way)
+    converter._structure_func.copy_to(copy._structure_func, skip=converter._struct_copy_skip)  # noqa: SLF001  (no public way)
     _replace_own_hooks(copy)
     factories = HookFactories(copy, converter)
 
@@ -287,4 +287,4 @@ def _registered_for_union(converter: BaseConverter, target: Any) -> Any:
     """Return the structure hook that a plain converter keeps for a union in a place of its own, None without one."""
     if type(converter) is _converter_class():
         return None  # which keeps them where it keeps all others
-    return converter._union_struct_registry.get(target)  # noqa: SLF001
+    return converter._union_struct_registry.get(target)  # noqa: SLF001  (cattrs shows it no other way)

@@ -68,7 +68,7 @@ class SpecialOrder(Order):
 
 
 address = Address(city="Paris")
-order = Order(customer_id="c1", order_id="1", placed_at=datetime.now(), total=Decimal(1), address=address)  # noqa: DTZ005
+order = Order(customer_id="c1", order_id="1", placed_at=datetime.now(), total=Decimal(1), address=address)  # noqa: DTZ005  (types only)
 special = SpecialOrder(customer_id="c1", order_id="1", placed_at=order.placed_at, total=Decimal(1), address=address)
 
 # Class access gives a path that knows its entity and type, instance access gives the value.

@@ -33,7 +33,7 @@ def trust_containers(chain: Any, session: Any) -> None:
     for provider in chain.providers:
         fetcher = getattr(provider, "_fetcher", None)
         if fetcher is not None and hasattr(fetcher, "TIMEOUT_SECONDS"):
-            fetcher._session = counted(timeout=fetcher.TIMEOUT_SECONDS, verify=bundle or True)  # noqa: SLF001
+            fetcher._session = counted(timeout=fetcher.TIMEOUT_SECONDS, verify=bundle or True)  # noqa: SLF001  (no public way)
 
 
 @lru_cache(maxsize=1)

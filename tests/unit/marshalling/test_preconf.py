@@ -275,7 +275,7 @@ def test_a_converter_of_the_user_s_can_be_configured(make):
     assert converter.structure(converter.unstructure(purse), Purse) == purse
     assert target_of(Client(converter=converter).table(Purse)).codec.encode is converter.get_unstructure_hook(Purse)
     with pytest.raises(TypeError, match="takes a cattrs converter, not object"):
-        configure_converter(object())  # type: ignore[arg-type]
+        configure_converter(object())  # type: ignore[arg-type]  # the mistake
 
 
 def test_of_a_plain_converter_a_configured_copy_is_used():
@@ -331,7 +331,7 @@ def test_errors_are_the_library_s(converter):
     with pytest.raises(MarshallingError, match=r"^Order\.total: expected N, found S"):
         converter.structure(ITEM | {"total": {"S": "1"}}, Order)
     with pytest.raises(MarshallingError, match=r"^list\[Point\]\[0\]\.x: expected int, found str"):
-        converter.unstructure([Point("1")], unstructure_as=list[Point])  # type: ignore[arg-type]
+        converter.unstructure([Point("1")], unstructure_as=list[Point])  # type: ignore[arg-type]  # cattrs takes forms
     with pytest.raises(MarshallingError, match=r"^int: expected an attribute value, found int"):
         converter.structure(5, int)
     with pytest.raises(LimitError, match=r"^Order\.customer_id: expected a partition key of 1 to"):
@@ -362,7 +362,7 @@ def test_an_attribute_may_be_stored_in_a_way_of_its_own():
     condition = table.query(Account.balance == Money(5, "EUR")).filter(Account.limit.begins_with("5"))
     assert condition.to_wire()["ExpressionAttributeValues"] == {":balance": {"S": "5 EUR"}, ":limit": {"S": "5"}}
     with pytest.raises(ExpressionError, match="does not take"):
-        table.update(Money(5, "EUR")).add(Account.limit, 1)  # type: ignore[arg-type]
+        table.update(Money(5, "EUR")).add(Account.limit, 1)  # type: ignore[arg-type]  # the mistake
     serialize = target_of(table).codec.serializer(lambda item: item)
     assert serialize(account)[1] == "5 EUR"
     with pytest.raises(MarshallingError, match=r"^Account\.spent: expected what the encode= of Money takes"):

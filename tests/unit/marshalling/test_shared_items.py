@@ -142,7 +142,7 @@ def test_value_that_would_make_two_keys_one_is_refused(changed):
         {"price": Decimal("1.005")},
         {"price": Decimal(-1)},
         {"moment": DAY.replace(microsecond=1)},
-        {"moment": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"moment": datetime(2026, 1, 1)},  # noqa: DTZ001  (the mistake)
     ],
 )
 def test_value_that_its_format_cannot_hold_is_refused(changes):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any, Dict, Generic, List, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, TypeVar, Union  # noqa: UP035
+from typing import Any, Dict, Generic, List, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, TypeVar, Union  # noqa: UP035  (old forms)
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -86,7 +86,7 @@ class Point(NamedTuple):
 Bare = collections.namedtuple("Bare", ["a", "b"])  # noqa: PYI024  (it has no types)
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
-Old = Union[Dict[str, "Old"], List["Old"], str, None]  # noqa: UP006, UP007
+Old = Union[Dict[str, "Old"], List["Old"], str, None]  # noqa: UP006, UP007  (the old form)
 Endless = Union["Endless", int]
 
 
