@@ -226,6 +226,13 @@ async def test_update_that_does_not_know_a_part_is_refused(orders):
         await orders.upsert(**key).set(Order.team, "a").set(Order.total, Decimal(1))
 
 
+async def test_condition_fixes_a_part_of_an_index_key(orders):
+    """The value that `.when()` compares by equality is known, also once the condition is encoded."""
+    update = orders.update(customer_id="c1", placed_at=DAY, order_id="o1").set(Order.status, Status.PAID)
+    sent = update.when(Order.team == "a").to_wire()
+    assert {"S": "STATUS#paid#a"} in sent["ExpressionAttributeValues"].values()
+
+
 async def test_stale_instance_cannot_mix_an_index_key(orders, stored):
     """Of two writers of two parts of one key, the one whose instance is stale fails its check."""
     first = await orders.insert(order(team="a"))
