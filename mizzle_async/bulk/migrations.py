@@ -50,8 +50,8 @@ from mizzle_async.operations.key import Key, entity_identity
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value
+from mizzle_async.writing.patches import TablePatches, patch_stored
 from mizzle_async.writing.table_part import target_of
-from mizzle_async.writing.verbs import TableWrites, patch_stored
 
 ModelT = TypeVar("ModelT")
 
@@ -108,7 +108,7 @@ class Migration(Generic[ModelT]):
         self._plan = plan
         self._verb = verb
         self._options = options
-        self._table: TableWrites[ModelT] = TableWrites(owner, evolve(plan.target, report_capacity=True))
+        self._table: TablePatches[ModelT] = TablePatches(owner, evolve(plan.target, report_capacity=True))
         self._lanes = Lanes(options.concurrency)
         self._stopped: BaseException | None = None
 

@@ -38,12 +38,13 @@ from mizzle_async.operations import (
 )
 from mizzle_async.operations.hints import query_hint
 from mizzle_async.signatures import explained
+from mizzle_async.writing.patches import TablePatches
 from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
 
 
-class Table(TableWrites[ModelT], TableBulk[ModelT]):
+class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT]):
     """The items of one entity in one table, made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``. Queries and scans are read by ``async for``. A key is given by

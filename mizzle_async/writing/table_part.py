@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations import Target, check_no_guard, check_reserved, is_stamped, resolve_key
+from mizzle_async.operations import Target, check_no_guard, check_reserved, is_stamped, resolve_key, stored_version
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -45,6 +45,17 @@ class TablePart(Generic[ModelT]):
     def _now(self) -> float:
         """Return the time for stamps and time to live, or 0 where the entity has neither."""
         return self._runtime.now() if self._stamped else 0.0
+
+    def _version(self, key: object, verb: str) -> int | None:
+        """Return the version of an instance, or None where this is no instance, or its entity counts no versions."""
+        schema = self._schema
+        if schema.version is None or not isinstance(key, schema.cls):
+            return None
+        return stored_version(schema, key, verb)
+
+    def _write_id(self) -> str | None:
+        """Return the id that a versioned item stores beside its version, or None without versions."""
+        return None if self._schema.version is None else self._runtime.new_write_id()
 
 
 def target_of(table: TablePart[ModelT]) -> Target[ModelT]:
