@@ -84,9 +84,10 @@ class CollectionQuery(Rows[RowT_co], Generic[RowT_co, FilterT_contra, ListsT_co]
     async def grouped(self) -> ListsT_co:
         """Read everything, and return one list for each entity, in the order in which the collection names them."""
         lists: tuple[list[Any], ...] = tuple([] for _ in self._models)
+        places: dict[type[Any], int] = {model: number for number, model in enumerate(self._models)}
         async for item in self:
-            place = next(number for number, model in enumerate(self._models) if isinstance(item, model))
-            lists[place].append(item)
+            kind = next(cls for cls in type(item).__mro__ if cls in places)  # in a family, the nearest class
+            lists[places[kind]].append(item)
         return cast("ListsT_co", lists)
 
     def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:

@@ -41,11 +41,14 @@ from mizzle_async.marshalling.shards import Sharding, sharding_of
 from mizzle_async.marshalling.shared_items import SharedItems
 from mizzle_async.marshalling.standalone import Standalone
 from mizzle_async.marshalling.timestamps import encode_timestamp
-from mizzle_async.model import AttributeSchema, EntitySchema
+from mizzle_async.model import AttributeSchema, EntitySchema, schema_of
 from mizzle_async.model.scalars.temporal import from_epoch
 from mizzle_async.types import AttributeValue, Item
 
 ModelT = TypeVar("ModelT")
+
+
+CodecOf = Callable[[EntitySchema], "EntityCodec[Any]"]
 
 
 class EntityCodec(Generic[ModelT]):
@@ -99,12 +102,13 @@ class EntityCodec(Generic[ModelT]):
     key_of: Callable[[ModelT], Item]
     identify: Callable[[Item], Hashable]
 
-    def __init__(self, schema: EntitySchema, resolver: Resolver) -> None:
+    def __init__(self, schema: EntitySchema, resolver: Resolver, codec_of: CodecOf) -> None:
         """Find out how the entity is stored, and compile its functions.
 
         Args:
             schema: The entity's.
             resolver: Finds out how types are stored.
+            codec_of: Returns the codec of another entity, for the items of its family.
 
         Raises:
             ModelError: A type cannot be mapped.
@@ -137,7 +141,14 @@ class EntityCodec(Generic[ModelT]):
             self.key_of = self.sharding.encoder(functions.key_of)
         self.shared: SharedItems | None = None
         if schema.shared is not None and self._shape is not None:
-            shared = self.shared = SharedItems(schema, self._shape, functions.encode, functions.decode, self.hooked)
+            shared = self.shared = SharedItems(
+                schema,
+                self._shape,
+                functions.encode,
+                functions.decode,
+                self.hooked,
+                decoder_of=lambda cls: codec_of(schema_of(cls)).decode,
+            )
             self.encode = shared.encode
             self.decode = shared.decode
             self.encode_key = shared.encode_key
@@ -369,7 +380,7 @@ class Marshaller:
         """
         codec = self._codecs.get(schema)
         if codec is None:
-            codec = self._codecs[schema] = EntityCodec(schema, self._resolver)
+            codec = self._codecs[schema] = EntityCodec(schema, self._resolver, self.codec)
         return codec
 
     def standalone(self, target: Any) -> Standalone:

@@ -36,6 +36,8 @@ class SharedItems:
         encode: Callable[[Any], Item],
         decode: Callable[[Item], Any],
         hooked: frozenset[str],
+        *,
+        decoder_of: Callable[[type[Any]], Callable[[Item], Any]],
     ) -> None:
         """Take the functions of the entity's own attributes.
 
@@ -45,6 +47,7 @@ class SharedItems:
             encode: Returns the attributes of an instance.
             decode: Returns the instance of an item's attributes.
             hooked: The attributes that the user's converter stores, by stored name.
+            decoder_of: Returns the function that decodes items of another entity.
         """
         assert schema.shared is not None  # noqa: S101  (made for entities of shared tables only)
         self.schema: Final = schema
@@ -53,6 +56,7 @@ class SharedItems:
         self._encode = encode
         self._decode = decode
         self._hooked = hooked
+        self._decoder_of = decoder_of
         self._type: AttributeValue = {"S": self.keys.type_names[0]}
         self._key_only = tuple(each.name for each in schema.attributes if each.key_only)
         self._written: tuple[WrittenKey, ...] | None = None
@@ -225,9 +229,14 @@ class SharedItems:
     def decode_carefully(self, item: Item) -> Any:
         """Return the instance of an item, or raise the error that names the misfit.
 
+        An item of an entity that inherits from this one gives an instance of that class.
+
         Raises:
             MarshallingError: The item is of another entity, its key has another form, or disagrees with an attribute.
         """
+        relative = self._relative(item)
+        if relative is not None:
+            return self._decoder_of(relative.cls)(item)
         self._check_type(item)
         known = known_key(self.schema, item)
         try:
@@ -238,6 +247,15 @@ class SharedItems:
         instance = self._decode(attributes)
         self._check_key(item, instance, known)
         return instance
+
+    def _relative(self, item: Item) -> SharedKeys | None:
+        """Return the entity that inherits from this one and that an item is of, None where the item is of no such."""
+        name = self.keys.table.type_attribute
+        stored = None if name is None else item.get(name)
+        if stored is None:
+            return None
+        kind = stored.get("S")
+        return next((each for each in self.keys.family[1:] if kind in each.type_names), None)
 
     def _check_type(self, item: Item) -> None:
         name = self.keys.table.type_attribute

@@ -62,6 +62,7 @@ from mizzle_async.operations.transactions.tokens import ClientRequestToken
 from mizzle_async.operations.transactions.write import TransactWrite, transact_write
 from mizzle_async.operations.writes.check import CheckItem
 from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.families import family_conditions, refuse_through_parent, refuse_unique_below
 from mizzle_async.operations.writes.index_keys import instance_values, key_values, stale_keys
 from mizzle_async.operations.writes.patching import Patch
 from mizzle_async.operations.writes.presence import Presence
@@ -141,6 +142,7 @@ __all__ = [
     "execute_batch",
     "execute_transaction",
     "explain_nothing",
+    "family_conditions",
     "hidden_items",
     "identifier",
     "instance_values",
@@ -155,7 +157,9 @@ __all__ = [
     "put_maker",
     "query_digest",
     "query_plan",
+    "refuse_through_parent",
     "refuse_unique",
+    "refuse_unique_below",
     "replacing",
     "resolve_key",
     "scan_plan",

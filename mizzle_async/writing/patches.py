@@ -168,9 +168,9 @@ class TablePatches(TablePart[ModelT]):
             if before.get(name) != value:
                 codec.check_assigned(name, value)
         difference = _difference(codec, before, after, stored)
-        conditions: tuple[Condition[Any], ...] = ()
+        conditions = self._of_family("patch()")
         if as_read and stored is not None:
-            conditions = tuple(self._as_read(name, stored) for name in difference.clauses.top_level_names)
+            conditions += tuple(self._as_read(name, stored) for name in difference.clauses.top_level_names)
         guarded = stored is None  # else the version, or the values of whole attributes, are checked
         plain: UpdateItem[ModelT] = UpdateItem(
             self._target,

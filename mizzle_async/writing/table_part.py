@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from mizzle_async.expressions import Condition
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations import Target, check_no_guard, check_reserved, is_stamped, resolve_key, stored_version
+from mizzle_async.operations import (
+    Target,
+    check_no_guard,
+    check_reserved,
+    family_conditions,
+    is_stamped,
+    refuse_through_parent,
+    resolve_key,
+    stored_version,
+)
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -26,6 +36,9 @@ class TablePart(Generic[ModelT]):
         self._runtime = runtime
         self._target = target
         self._stamped = is_stamped(target.schema)
+        shared = target.schema.shared
+        self._is_shared = shared is not None
+        self._inherits_key = shared is not None and shared.parent is not None
 
     @property
     def name(self) -> str:
@@ -45,6 +58,20 @@ class TablePart(Generic[ModelT]):
     def _now(self) -> float:
         """Return the time for stamps and time to live, or 0 where the entity has neither."""
         return self._runtime.now() if self._stamped else 0.0
+
+    def _of_family(self, verb: str) -> tuple[Condition[ModelT], ...]:
+        """Return the conditions under which a change keeps to items of the entity's own classes.
+
+        Args:
+            verb: The verb that changes an item, for messages.
+
+        Raises:
+            ExpressionError: A subclass has what this entity would not keep.
+        """
+        if not self._is_shared:
+            return ()
+        refuse_through_parent(self._schema, verb)
+        return family_conditions(self._target) if self._inherits_key else ()
 
     def _version(self, key: object, verb: str) -> int | None:
         """Return the version of an instance, or None where this is no instance, or its entity counts no versions."""

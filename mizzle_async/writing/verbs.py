@@ -16,9 +16,11 @@ from mizzle_async.operations import (
     PutItem,
     ReplaceItem,
     UpdateItem,
+    family_conditions,
     instance_values,
     key_values,
     refuse_unique,
+    refuse_unique_below,
     replacing,
     stamp_new,
     stamp_put,
@@ -87,6 +89,8 @@ class TableWrites(TablePart[ModelT]):
                 f"{schema.entity} has a version, and .put() would overwrite without checking it: use .insert() for a "
                 "new item, .replace() for one that was read"
             )
+        if self._is_shared:
+            refuse_unique_below(schema, "put()")
         now = self._now()
         encoded = self._target.codec.encode_new(item)
         stamp_put(self._target.codec, encoded, now)
@@ -122,6 +126,7 @@ class TableWrites(TablePart[ModelT]):
             self._target,
             self._target.codec.key_of(item),
             clauses=replacing(schema, encoded),
+            conditions=self._of_family("replace()"),
             guard=None if guard is None else guard.condition,
             guard_is_exact=guard is None or guard.is_exact,
             presence=Presence.PRESENT,
@@ -163,6 +168,7 @@ class TableWrites(TablePart[ModelT]):
         return UpdateItem(
             self._target,
             self._key(key, attributes, more),
+            conditions=self._of_family("update()"),
             known=instance_values(self._schema, key),
             presence=Presence.PRESENT,
             version=self._version(key, "update"),
@@ -198,6 +204,7 @@ class TableWrites(TablePart[ModelT]):
         return UpdateItem(
             self._target,
             self._key(key, attributes, more),
+            conditions=self._of_family("upsert()"),
             creates=True,
             known=key_values(self._schema, key, attributes, more),
             now=self._now(),
@@ -235,9 +242,12 @@ class TableWrites(TablePart[ModelT]):
             for each of them.
         """
         schema = self._schema
+        if self._is_shared:
+            refuse_unique_below(schema, "delete()")
         plain: DeleteItem[ModelT] = DeleteItem(
             self._target,
             self._key(key, attributes, more),
+            conditions=family_conditions(self._target) if self._inherits_key else (),
             version=self._version(key, "delete"),
             now=self._now(),
             timeout=timeout,
@@ -265,5 +275,9 @@ class TableWrites(TablePart[ModelT]):
         Cost: two write units for each KB of the item.
         """
         return CheckItem(
-            self._target, self._key(key, attributes, more), version=self._version(key, "check"), now=self._now()
+            self._target,
+            self._key(key, attributes, more),
+            conditions=family_conditions(self._target) if self._inherits_key else (),
+            version=self._version(key, "check"),
+            now=self._now(),
         )

@@ -12,9 +12,7 @@ import pytest
 
 from mizzle_async import (
     Attribute,
-    ExpressionError,
     GlobalSecondaryIndex,
-    MarshallingError,
     PartitionKey,
     SharedTable,
     SortKey,

@@ -80,6 +80,14 @@ def raise_condition_failure(
             ItemExistsError,
             f"{entity}: an item exists under this key already; nothing was written",
         )
+    if item is not None and target.codec.foreign is not None and target.codec.foreign(item):
+        raise _translated(
+            error,
+            target,
+            None,
+            ConditionalCheckFailedError,
+            f"{entity}: the item under this key is of another class; nothing was written",
+        )
     if presence is Presence.PRESENT and item is None:
         raise ItemNotFoundError(
             f"{entity}: no item lies under this key; nothing was written", **call_context(error)
