@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from attrs import evolve, frozen
 
-from mizzle_async.errors import MizzleError, UnindexedFilterWarning
+from mizzle_async.errors import ExpressionError, MizzleError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
+from mizzle_async.handles.detached import LAYOUT, restored
+from mizzle_async.handles.runtime import HasRuntime, Runtime
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_nothing, projection_of, use
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
@@ -135,6 +138,83 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         )
         return export(self._runtime, self._plan, target, options)
 
+    # ── more than one process ──
+
+    @overload
+    def split(self, parts: int, /) -> list[Self]: ...
+    @overload
+    def split(self, /, *, at: Sequence[Any]) -> list[Self]: ...
+    def split(self, parts: int | None = None, /, *, at: Sequence[Any] | None = None) -> list[Self]:
+        """Return queries that read each item of this one once, for workers of any kind. Nothing is sent.
+
+        A part is a query like any other: it is iterated, exported, rewritten, and it pickles. `on` gives it the client
+        of the process that it arrives in.
+
+        Args:
+            parts: How many: segments of a scan, or of a query of several partitions those. Parts of one split fit
+                together, parts of different splits do not.
+            at: Values of the sort key between which a query is divided, ascending, one less than there are parts. An
+                item at a value belongs to the part that begins there.
+
+        Returns:
+            The parts. Those of a query come in the order of its rows.
+
+        Raises:
+            ExpressionError: It cannot be divided so: ``max_items`` and ``max_evaluated`` count over all parts, and a
+                query of one partition is divided by values.
+            MarshallingError: A value does not fit the sort key.
+
+        Cost: all parts together cost as much as the query, and up to one read unit more for each part.
+        """
+        from mizzle_async.bulk.parts import split_at, split_plan
+
+        if (parts is None) == (at is None):
+            raise ExpressionError("split() takes a number of parts, or at=[…] with values of the sort key")
+        plans = split_plan(self._plan, parts) if at is None else split_at(self._plan, at)  # type: ignore[arg-type]  # one of them is None
+        return [evolve(self, plan=plan) for plan in plans]
+
+    def part(self, number: int, /, *, of: int) -> Self:
+        """Return one part of this query: the one that `split` has at this position.
+
+        For workers that build the query themselves, of Celery, Step Functions or Lambda: nothing is pickled.
+
+        Args:
+            number: The number of the part, from zero.
+            of: How many parts there are.
+
+        Raises:
+            ExpressionError: There is no such part, or the query cannot be divided.
+        """
+        from mizzle_async.bulk.parts import part_of
+
+        return evolve(self, plan=part_of(self._plan, number, of))
+
+    def on(self, client: HasRuntime, /) -> Self:
+        """Return this query on another client, such as one that came out of a pickle, on the client of its process.
+
+        The table is the one that the query was made for, with the prefix of the client that made it. Converter, clock
+        and limits are those of the client that reads.
+
+        Args:
+            client: The client.
+        """
+        runtime: Any = getattr(client, "_runtime", None)
+        if not isinstance(runtime, Runtime):
+            raise ExpressionError(f"query.on() takes a Client, not {type(client).__name__}")
+        plan = self._plan
+        return evolve(self, runtime=runtime, plan=evolve(plan, target=runtime.bind(plan.target.detached())))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the query without its client."""
+        plan = self._plan
+        return restored, (type(self), LAYOUT, evolve(plan, target=plan.target.detached(), warned=set()))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any], /) -> Self:
+        return self  # nothing of it changes, and its client is not copied
+
     # ── looking at it ──
 
     def to_wire(self) -> WirePayload:
@@ -153,16 +233,18 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         plan = self._plan
         options = plan.options
         limits = [limit for limit in (options.page_size, options.max_items, options.max_evaluated) if limit]
-        segment = (0, options.segments) if options.segments > 1 else None
+        segment = options.segment or ((0, options.segments) if options.segments > 1 else None)
         return plan.page(plan.compile(self._runtime.now()), limit=min(limits) if limits else None, segment=segment)
 
     def __str__(self) -> str:
+        segment = self._plan.options.segment
+        part = f"part {segment[0]} of {segment[1]} of " if segment else ""
         try:
             page = self._first_page()
         except MizzleError:  # it is not complete: its description must not fail for that
-            return repr(self._plan)
+            return f"{part}{self._plan!r}"
         use(page)
-        return str(page)
+        return f"{part}{page}"
 
     def __repr__(self) -> str:
         return f"<{self}>"

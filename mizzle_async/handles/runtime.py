@@ -68,6 +68,12 @@ class Binder(Protocol):
         ...
 
 
+class HasRuntime(Protocol):
+    """A client, as a query sees it that is moved to it: `Query.on`."""
+
+    _runtime: Runtime
+
+
 class Runtime:
     """Sends operations, gives them the time and tokens, paces repeated sending, and owns tasks.
 
@@ -203,8 +209,8 @@ class Runtime:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a client holds connections, and tables and queries hold their client: none of them is pickled or deeply"
-            " copied. Make a client in each process; entities, keys, conditions and operations can be pickled"
+            "a client holds connections, and tables hold their client: neither is pickled or deeply copied. Make a "
+            "client in each process; entities, keys, conditions, operations and queries can be pickled"
         )
 
     def __repr__(self) -> str:

@@ -107,6 +107,10 @@ class Target(Generic[ModelT]):
                     f" {schema.entity}"
                 )
 
+    def detached(self) -> Target[ModelT]:
+        """Return the same table without its client, as it comes out of a pickle."""
+        return DetachedTarget(self.schema, self.table, False)  # noqa: FBT003  (as pickle passes it)
+
     def __repr__(self) -> str:
         return f"<Target {self.schema.entity} in {self.table!r}>"
 

@@ -203,10 +203,10 @@ def _position(row: _Row) -> tuple[Any, ...]:
 
 
 def _order(names: Sequence[str]) -> Order:
-    return lambda item: tuple(_sortable(value) for value in key_in(item, names).values())
+    return lambda item: tuple(sortable(value) for value in key_in(item, names).values())
 
 
-def _sortable(value: AttributeValue) -> Any:
+def sortable(value: AttributeValue) -> Any:
     """Return a value in DynamoDB's order: text and binary by bytes, numbers by value."""
     ((tag, payload),) = value.items()
     if tag == "N":

@@ -38,10 +38,10 @@ class PlanRequests:
         self._plan = plan
         self._records = plan.records if records else None
         now, total = reader.now(), plan.options.segments
+        one = plan.options.segment
+        segments = [one] if one or total == 1 else [(number, total) for number in range(total)]
         self._parts = [
-            (each.compile(now, count_only=count_only), (number, total) if total > 1 else None)
-            for each in plan.split()
-            for number in range(total)
+            (each.compile(now, count_only=count_only), segment) for each in plan.split() for segment in segments
         ]
 
     @property

@@ -33,6 +33,7 @@ values = {
     "index": BY_CENTS,
     "operation": orders.insert(order),
     "transaction": Client().transact_write(orders.insert(order)),
+    "query": orders.scan().filter(Order.cents == 5).part(1, of=2),
     "path": Order.lines[0][Line.name],
 }
 sys.stdout.buffer.write(cloudpickle.dumps({name: cloudpickle.dumps(value) for name, value in values.items()}))
@@ -44,6 +45,7 @@ from mizzle_async.testing.stub import StubCaller
 
 data = pickle.loads(sys.stdin.buffer.read())
 order = list(data) if len(sys.argv) < 2 else list(data)[::-1]
+EMPTY = {"Items": [], "Count": 0, "ScannedCount": 0}
 values = {name: pickle.loads(data[name]) for name in order}
 cls = values["class"]
 assert type(values["instance"]) is cls, "one class"
@@ -52,11 +54,13 @@ assert values["index condition"].index is values["index"], "one index"
 assert values["path"].owner is cls
 
 async def main():
-    async with Client(caller=StubCaller({"PutItem": {}, "TransactWriteItems": {}, "Query": {"Items": []}})) as client:
+    answers = {"PutItem": {}, "TransactWriteItems": {}, "Query": EMPTY, "Scan": EMPTY}
+    async with Client(caller=StubCaller(answers)) as client:
         stored = await client.send(values["operation"])
         assert stored == values["instance"], stored
         assert await client.send(values["transaction"]) == (values["instance"],)
         assert await client.table(cls).query(values["index condition"]).all() == []
+        assert await values["query"].on(client).all() == []
         client.check(cls)
 
 asyncio.run(main())

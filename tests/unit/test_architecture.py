@@ -97,7 +97,7 @@ LATE_OWN = {
     "handles.client_partiql": ("handles.statement",),
     "handles.client_tables": ("operations.tables.definition",),
     "handles.collection": ("bulk.loads",),
-    "handles.query": ("bulk.exports", "bulk.migrations", "bulk.sweeps"),
+    "handles.query": ("bulk.exports", "bulk.migrations", "bulk.parts", "bulk.sweeps"),
     "handles.runtime": ("integrations.cursors",),
     "handles.table_bulk": ("bulk.loads", "reading.coalescing"),
 }

@@ -1,13 +1,15 @@
-"""Items that a read must not show: expired ones, guards, and those beside a key and its subtree."""
+"""Items that a read must not show: expired ones, guards, those beside a key and its subtree, and ends of a range."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from mizzle_async.marshalling.same_values import same_value
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.guards import is_guard
-from mizzle_async.types import Item
+from mizzle_async.types import AttributeValue, Item
 
 
 def _is_expired(schema: EntitySchema, item: Item, now: float) -> bool:
@@ -45,3 +47,23 @@ def outside(name: str, text: str, below: str) -> Callable[[Item], bool]:
         return stored != text and not stored.startswith(below)
 
     return is_outside
+
+
+def at_ends(
+    stored: Callable[[Any, str], AttributeValue | None], name: str, ends: tuple[AttributeValue, ...]
+) -> Callable[[Any], bool]:
+    """Return a function that says which items stand at an end of a range that does not belong to it.
+
+    DynamoDB's BETWEEN includes both ends. Two ranges that meet would both have the items there.
+
+    Args:
+        stored: Returns an attribute of an item as it is stored.
+        name: The stored name of the sort key.
+        ends: The values of the sort key that do not belong to the range, as they are stored.
+    """
+
+    def is_at_end(item: Any) -> bool:
+        value = stored(item, name)
+        return value is not None and any(same_value(value, end) for end in ends)
+
+    return is_at_end

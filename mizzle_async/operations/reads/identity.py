@@ -15,7 +15,9 @@ Keys: TypeAlias = tuple[AnyIndex | None, Condition[Any] | None, Condition[Any] |
 """An index, the conditions of the partition and the sort key, and the number of partitions of a key that is spread."""
 
 
-def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Conditions], *, reverse: bool) -> bytes:
+def identity_of(
+    target: Target[Any], keys: Keys, filters: tuple[Conditions, Conditions], *, reverse: bool, part: object = None
+) -> bytes:
     """Return the digest of everything that positions of a query depend on. Other options do not move them.
 
     Args:
@@ -23,6 +25,7 @@ def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Cond
         keys: The key conditions.
         filters: The caller's filters, and those that the keys imply.
         reverse: Whether it is read backwards.
+        part: The part of it that is read, as JSON can hold it; None for all of it.
     """
     index, partition, sort, partitions = keys
     own, implied = filters
@@ -38,4 +41,6 @@ def identity_of(target: Target[Any], keys: Keys, filters: tuple[Conditions, Cond
         body["Implied"] = compiler.condition(Conjunction(implied), "FilterExpression")
     if partitions:
         body["Partitions"] = partitions
+    if part is not None:
+        body["Part"] = part
     return query_digest({**body, **compiler.finish()})

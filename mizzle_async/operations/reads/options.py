@@ -31,6 +31,7 @@ class ReadOptions(Value):
         reverse: Whether the sort order is descending.
         merged: Whether several partitions are merged in the order of the sort key, or read one after the other.
         segments: How many segments of a scan are read at once.
+        segment: The one segment that is read, from zero, and how many the scan is divided into; None for all.
         timeout: Seconds for each page, or None for the client's.
     """
 
@@ -43,6 +44,7 @@ class ReadOptions(Value):
     reverse: bool = False
     merged: bool = True
     segments: int = 1
+    segment: tuple[int, int] | None = None
     timeout: float | None = None
 
     def flags(self, *, report_capacity: bool) -> WirePayload:

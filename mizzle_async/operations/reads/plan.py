@@ -26,7 +26,7 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, may_hold_guards
 from mizzle_async.operations.interpretation import UNREADABLE, misread
 from mizzle_async.operations.reads.advice import Advice, filter_advice
-from mizzle_async.operations.reads.hidden import hidden_items, outside
+from mizzle_async.operations.reads.hidden import at_ends, hidden_items, outside
 from mizzle_async.operations.reads.identity import identity_of
 from mizzle_async.operations.reads.key_conditions import AnyIndex, PartitionRead
 from mizzle_async.operations.reads.options import ReadOptions
@@ -34,7 +34,7 @@ from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
 from mizzle_async.operations.reads.positions import check_start_key
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.operations.target import Target
-from mizzle_async.types import Item, WirePayload
+from mizzle_async.types import AttributeValue, Item, WirePayload
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -49,7 +49,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     Of a partition key that is spread over several partitions, ``partitions`` are all of them, and ``partition`` is the
     first. Of a shared table, ``implied`` are the filters that the keys' texts and the entity's type ask for, and
     ``is_empty`` says that no item can be meant, so that nothing is sent. ``subtree`` are the text of one sort key and
-    the beginning of those below it, where the range holds others too.
+    the beginning of those below it, where the range holds others too. ``ends`` are the values at the ends of a range of
+    the sort key that do not belong to it.
     """
 
     target: Target[ModelT]
@@ -63,6 +64,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     implied: tuple[Condition[Any], ...] = field(default=(), kw_only=True)
     is_empty: bool = field(default=False, kw_only=True)
     subtree: tuple[str, str] | None = field(default=None, kw_only=True)
+    ends: tuple[AttributeValue, ...] = field(default=(), kw_only=True)
     projection: Projection | None = field(default=None, kw_only=True)
     hydrated: bool = field(default=False, kw_only=True)
     hydrated_consistently: bool = field(default=False, kw_only=True)
@@ -277,7 +279,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     @property
     def countable(self) -> bool:
         """Tell whether the service's own count is right."""
-        shown = (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through
+        shown = (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through and not self.ends
         return shown and self.target.codec.foreign is None  # only reading tells whose an item of a shared table is
 
     def _plain(self) -> WirePayload:
@@ -391,7 +393,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def expired(self, now: float) -> Callable[[Any], bool] | None:
         """Return a function that says whether an item is hidden, expired or a guard, or None where all may be shown."""
         beside = None if self.subtree is None else outside(self._read_key_names()[-1], *self.subtree)
-        checks = [check for check in (self.target.codec.foreign, beside, self._expired(now)) if check]
+        codec = self.target.codec
+        at_end = at_ends(codec.stored, self.sort_names()[0], self.ends) if self.ends else None
+        checks = [check for check in (codec.foreign, beside, at_end, self._expired(now)) if check]
         if len(checks) > 1:
             return lambda item: any(check(item) for check in checks)
         return checks[0] if checks else None
@@ -419,6 +423,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 (self.index, self.partition, self.sort, len(self.partitions)),
                 (self.filters, self.implied),
                 reverse=self.options.reverse,
+                part=self.options.segment or self.ends or None,
             )
             object.__setattr__(self, "_digest", found)
         return found
