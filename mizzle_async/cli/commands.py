@@ -1,5 +1,6 @@
 """The table of commands. Each is a function of its name, in a module that is imported when the command runs."""
 
+import difflib
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ class Place(NamedTuple):
 
 
 COMMANDS = {
+    "completion": Place("mizzle_async.cli.completion"),
     "copy": Place("mizzle_async.cli.copy"),
     "count": Place("mizzle_async.cli.count"),
     "delete": Place("mizzle_async.cli.delete"),
@@ -23,6 +25,7 @@ COMMANDS = {
     "explain": Place("mizzle_async.cli.explain"),
     "export": Place("mizzle_async.cli.export"),
     "get": Place("mizzle_async.cli.get"),
+    "guide": Place("mizzle_async.cli.guide"),
     "heat": Place("mizzle_async.cli.heat"),
     "load": Place("mizzle_async.cli.load"),
     "local": Place("mizzle_async.cli.local"),
@@ -51,6 +54,16 @@ class Commands(click.Group):
                 raise
             return _unavailable(cmd_name, place.extra)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the arguments. An unknown one fails with the names that are spelled alike."""
+        name = args[0]
+        close = difflib.get_close_matches(name, COMMANDS)
+        if name not in COMMANDS and close:
+            ctx.fail(f"there is no command {name!r}: did you mean {' or '.join(map(repr, close))}?")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Ctrl-C before or after its work ends it as in the middle."""

@@ -7,8 +7,9 @@ typed queries. It shows each request beside the code. It needs the extra ``demo`
 from __future__ import annotations
 
 import json
+import re
 import time
-from typing import Any
+from typing import Any, Final
 
 import airportsdata
 import anyio
@@ -30,6 +31,13 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.testing import EmbeddedEngine
+
+ONE_ENTRY: Final = re.compile(r"\{\n\s+(\"\w+\": [^\n{\[]+)\n\s+\}")
+NEXT: Final = (
+    "[bold]Next[/bold]: `mizzle-async local` runs this engine for you to try things on, `mizzle-async guide models`"
+    " shows how to declare your own items, and `mizzle-async guide shell` how to load and query tables without a"
+    " program."
+)
 
 
 @entity("airports")
@@ -113,6 +121,7 @@ async def run(console: Console, endpoint_url: str) -> None:
         by_iata = await table.query(BY_IATA.partition_key == "LHR").one()
         clock.lap("find by IATA code", by_iata.name)
     console.print(summary)
+    console.print(NEXT, highlight=False)
 
 
 async def _load(console: Console, table: Table[Airport]) -> int:
@@ -127,7 +136,9 @@ async def _load(console: Console, table: Table[Airport]) -> int:
 
 
 def _show(console: Console, title: str, wire: dict[str, Any]) -> None:
-    console.print(Panel(Syntax(json.dumps(wire, indent=2), "json", background_color="default"), title=title))
+    # A stored value is a map of one entry: on three lines each, they would hide the request.
+    text = ONE_ENTRY.sub(r"{\1}", json.dumps(wire, indent=2))
+    console.print(Panel(Syntax(text, "json", background_color="default"), title=title))
 
 
 class _Stopwatch:

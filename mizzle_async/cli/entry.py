@@ -5,11 +5,21 @@ import os
 import sys
 from typing import Any
 
+from mizzle_async.cli.exit_codes import INTERRUPTED
+
 EXTRA = frozenset({"click", "rich"})
 
 
 def main() -> None:
     """Run the command line."""
+    try:
+        _main()
+    except KeyboardInterrupt:  # Ctrl-C while the first modules are imported
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)
+
+
+def _main() -> None:
     try:
         from mizzle_async.cli.commands import command_line
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from decimal import Decimal
 from importlib import import_module
@@ -23,6 +24,9 @@ from mizzle_async.types import AttributeValue, Item
 from mizzle_async.writing.table_part import target_of
 
 KEY_TYPES: Final[dict[str, type[Any]]] = {"S": str, "N": Decimal, "B": bytes}
+
+TABLE_VARIABLE: Final = "MIZZLE_TABLE"
+"""The variable of the environment that names the table of commands without ``--table`` and ``--model``."""
 
 
 def import_object(reference: str) -> Any:
@@ -159,7 +163,7 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
 
     Args:
         client: An open client.
-        table: The table's name. None takes the model's.
+        table: The table's name. None takes the model's, or else the one in the environment.
         model: ``module:Class`` of an entity. A `SharedTable`, or None, reads and writes plain items.
         as_stored: Whether keys have the suffixes of shards, as at the service.
 
@@ -169,7 +173,9 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
     """
     found: Any = None if model is None else import_object(model)
     if found is None and table is None:
-        raise click.UsageError("name a table with --table, or an entity with --model")
+        table = os.environ.get(TABLE_VARIABLE) or None
+    if found is None and table is None:
+        raise click.UsageError(f"name a table with --table or in {TABLE_VARIABLE}, or an entity with --model")
     typed = None if found is None or isinstance(found, SharedTable) else _typed_table(client, found, table, str(model))
     named: Any = found if table is None else table
     description = await client.describe_table(named if typed is None else typed)

@@ -11,7 +11,7 @@ import click
 from attrs import frozen
 
 from mizzle_async.cli.conditions import FILTER_HELP, filter_conditions, sort_condition
-from mizzle_async.cli.handles import Opened
+from mizzle_async.cli.handles import TABLE_VARIABLE, Opened
 from mizzle_async.errors import ItemCollectionLimitWarning, UnindexedFilterWarning
 from mizzle_async.expressions import PartitionKeyCondition, SortKeyCondition
 from mizzle_async.handles.query import Query
@@ -149,7 +149,12 @@ def table_named(command: CommandT) -> CommandT:
             metavar="MODULE:CLASS",
             help="An entity: its table, and the types of its attributes; or a SharedTable.",
         ),
-        click.option("-t", "--table", metavar="NAME", help="The table. Not needed with --model."),
+        click.option(
+            "-t",
+            "--table",
+            metavar="NAME",
+            help=f"The table.  [default: that of --model, or the one in {TABLE_VARIABLE}]",
+        ),
     ):
         command = option(command)
     return command

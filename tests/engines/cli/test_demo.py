@@ -19,6 +19,8 @@ def test_demo(shell, engine, monkeypatch):
     assert "Frankfurt am Main" in result.stdout
     assert f"{len(wanted):,} airports" in result.stdout
     assert "visits 0 → 1" in result.stdout
+    assert '{"S": "DE"}' in result.stdout
+    assert "Next: `mizzle-async local`" in result.stdout
 
 
 def demo_client(engine, settings):

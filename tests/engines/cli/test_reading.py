@@ -295,3 +295,15 @@ def test_shared_table_is_read_as_it_is_stored(shell):
     refused = shell("count", "--model", f"{module}:Order")
     assert refused.exit_code == 2
     assert "give the SharedTable as --model" in " ".join(refused.stderr.split())
+
+
+def test_table_of_the_environment(shell, new_table, monkeypatch):
+    """MIZZLE_TABLE names the table of a command that names none; an option counts more."""
+    table, other = new_table(), new_table()
+    shell("load", "-", "-t", table, input='{"id": "1"}\n')
+    monkeypatch.setenv("MIZZLE_TABLE", table)
+    assert shell("count").stdout == "1\n"
+    assert shell("count", "-t", other).stdout == "0\n"
+    monkeypatch.setenv("MIZZLE_TABLE", "")
+    result = shell("count")
+    assert (result.exit_code, "MIZZLE_TABLE" in result.stderr) == (2, True)

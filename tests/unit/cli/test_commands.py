@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -32,6 +33,38 @@ def test_unknown_command_is_refused(run):
     assert "dance" in result.output
 
 
+def test_misspelt_command_is_answered_with_the_right_one(run):
+    """A name that is nearly a command's names that command."""
+    result = run("qurey", "-t", "x")
+    assert result.exit_code == 2
+    assert "there is no command 'qurey': did you mean 'query'?" in result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_script_of_completion(run, shell):
+    """`completion` prints the script of each shell, which asks the program for words."""
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"{shell}_complete" in result.stdout
+
+
+def test_interruption_while_the_first_modules_are_imported(monkeypatch, capsys):
+    """Ctrl-C in the first moment ends the program with one word and exit code 130."""
+
+    class Interrupted:
+        def find_spec(self, name, path=None, target=None):
+            if name == "mizzle_async.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "mizzle_async.cli.commands")
+    monkeypatch.delattr("mizzle_async.cli.commands", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_interruption_before_the_work_begins(run, monkeypatch):
     """Ctrl-C while a command is being imported has the exit code of every other."""
 
@@ -47,7 +80,7 @@ def test_command_without_its_extra_says_how_to_get_it(run, monkeypatch):
     """A command whose library is not installed stays in the list, and names its extra when run."""
     place = commands.Place("nonexistent_library", extra="demo")
     monkeypatch.setitem(commands.COMMANDS, "demo", place)
-    assert "demo     (needs the extra `demo`)\n" in run("--help").output
+    assert re.search(r"\n  demo +\(needs the extra `demo`\)\n", run("--help").output)
     result = run("demo")
     assert result.exit_code == 1
     assert "pip install 'mizzle-async[demo]'" in result.output
