@@ -23,17 +23,19 @@ from mizzle_async.values import Value
 class ShardProgress(Value):
     """How far a consumer has come in one shard.
 
-    A sequence number has up to 40 digits: more than a number of DynamoDB holds. Store it as text.
-
     Attributes:
         shard: The shard's id.
-        position: Every change up to this sequence number, and including it, is done. None: none is done yet.
+        position: Every change up to this sequence number, and including it, is done. None: none is done yet. It is the
+            service's own text of up to 40 digits, more than a number of DynamoDB holds: some engines write leading
+            zeros, and know no number without them. Texts of unlike length compare as integers only.
         done_at: When the whole shard was done, in seconds since the epoch, or None while it is not.
+        children: Of a shard that is done, the shards after it. A restart knows by them that none was missed.
     """
 
     shard: str
-    position: int | None = None
+    position: str | None = None
     done_at: float | None = None
+    children: tuple[str, ...] = ()
 
 
 @frozen(eq=False, repr=False)

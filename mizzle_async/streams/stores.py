@@ -231,12 +231,13 @@ def enter(running: set[_Group], group: _Group) -> None:
 
 
 def _shown(group: _Group, saved: SavedPositions) -> dict[str, Any]:
-    """Return one consumer's positions as JSON. Sequence numbers are text: they have more digits than a float."""
+    """Return one consumer's positions as JSON."""
     shards = [
         {
             "shard": each.shard,
-            "position": None if each.position is None else str(each.position),
+            "position": each.position,
             "done_at": each.done_at,
+            "children": list(each.children),
         }
         for each in saved.shards.values()
     ]
@@ -254,9 +255,7 @@ def _parsed(state: dict[str, Any]) -> dict[_Group, SavedPositions]:
     found: dict[_Group, SavedPositions] = {}
     for each in state["positions"]:
         shards = {
-            row["shard"]: ShardProgress(
-                row["shard"], None if row["position"] is None else int(row["position"]), row["done_at"]
-            )
+            row["shard"]: ShardProgress(row["shard"], row["position"], row["done_at"], tuple(row["children"]))
             for row in each["shards"]
         }
         found[each["consumer"], each["table"]] = SavedPositions(each["stream"], each["origin"], shards)
