@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CredentialsError,
         DeadlineExceededError,
         DuplicateItemError,
+        ExpiredIteratorError,
         ExpiredTokenError,
         ExpressionError,
         IdempotentParameterMismatchError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         TransactionConflictError,
         TransactionInProgressError,
         TransportError,
+        TrimmedDataAccessError,
         UnawaitedOperationWarning,
         UnindexedFilterWarning,
         UniqueConstraintError,
@@ -159,6 +161,7 @@ __all__ = [
     "ExactlyOnce",
     "ExecuteBatch",
     "ExecuteTransaction",
+    "ExpiredIteratorError",
     "ExpiredTokenError",
     "Explanation",
     "ExportTarget",
@@ -246,6 +249,7 @@ __all__ = [
     "TransactionConflictError",
     "TransactionInProgressError",
     "TransportError",
+    "TrimmedDataAccessError",
     "UnawaitedOperationWarning",
     "UndoneWrite",
     "UnindexedFilterWarning",
@@ -280,15 +284,15 @@ if not TYPE_CHECKING:
             "errors": (
                 "AccessDeniedError AppliedWriteError BatchError CancellationReason ClientStateError "
                 "ConditionalCheckFailedError CorruptResponseError CredentialsError DeadlineExceededError "
-                "DuplicateItemError ExpiredTokenError ExpressionError IdempotentParameterMismatchError "
-                "IncompleteSignatureError InternalServerError InvalidCursorError InvalidSignatureError "
-                "ItemCollectionLimitWarning ItemCollectionSizeLimitExceededError ItemExistsError "
-                "ItemNotFoundError LimitError LimitExceededError MarshallingError "
+                "DuplicateItemError ExpiredIteratorError ExpiredTokenError ExpressionError "
+                "IdempotentParameterMismatchError IncompleteSignatureError InternalServerError InvalidCursorError "
+                "InvalidSignatureError ItemCollectionLimitWarning ItemCollectionSizeLimitExceededError "
+                "ItemExistsError ItemNotFoundError LimitError LimitExceededError MarshallingError "
                 "MissingAuthenticationTokenError MizzleError MizzleWarning ModelError MultipleItemsError "
-                "OutcomeUnknownError PoolTimeoutError ProxyError ReplicatedWriteConflictError "
-                "RequestTooLargeError ResourceInUseError ResourceNotFoundError ResumeError SerializationError "
-                "ServiceError ServiceUnavailableError ThrottledError TransactionCanceledError "
-                "TransactionConflictError TransactionInProgressError TransportError UnawaitedOperationWarning "
+                "OutcomeUnknownError PoolTimeoutError ProxyError ReplicatedWriteConflictError RequestTooLargeError "
+                "ResourceInUseError ResourceNotFoundError ResumeError SerializationError ServiceError "
+                "ServiceUnavailableError ThrottledError TransactionCanceledError TransactionConflictError "
+                "TransactionInProgressError TransportError TrimmedDataAccessError UnawaitedOperationWarning "
                 "UnindexedFilterWarning UniqueConstraintError UnknownOperationError UnrecognizedClientError "
                 "ValidationError VersionConflictError"
             ),

@@ -389,6 +389,14 @@ class LimitExceededError(ServiceError):
     """Too many table operations at once."""
 
 
+class ExpiredIteratorError(ServiceError):
+    """A position in a shard of a stream is older than 15 minutes: ask for it again."""
+
+
+class TrimmedDataAccessError(ServiceError):
+    """A position in a shard of a stream lies before the oldest record that is kept: records are gone."""
+
+
 class UnknownOperationError(ServiceError):
     """This engine does not know the operation."""
 

@@ -166,7 +166,7 @@ class CallRecord(Value):
     Attributes:
         operation: The API's name.
         table: The table or tables.
-        index: The index, if one was read.
+        index: The index, if one was read; ``(stream)`` where the table's stream was.
         seconds: The whole call: waiting, attempts and pauses.
         attempts: Requests sent.
         request_id: The service's own.

@@ -10,6 +10,8 @@ from mizzle_async.limits import TABLE_NAME_PATTERN
 
 _NO_INDEX: Final = re.compile(r"does not have the specified index:? ?'?([\w.-]*)")
 _ARN: Final = "arn:"
+_OF_STREAMS: Final = frozenset({"DescribeStream", "GetRecords", "GetShardIterator"})
+"""Operations whose service names the stream or the shard that does not exist: their table may well be there."""
 
 
 def explain_missing(error: MizzleError, entities: str | None) -> None:
@@ -19,7 +21,9 @@ def explain_missing(error: MizzleError, entities: str | None) -> None:
         error: The service's refusal, whose message is replaced.
         entities: The entities that were asked for, or None where none is known.
     """
-    if isinstance(error, ResourceNotFoundError) and error.table:
+    if isinstance(error, ResourceNotFoundError) and error.operation in _OF_STREAMS:
+        _replace(error, f"{error.message}{_place(error)}: a stream or a shard does not exist, or not any more")
+    elif isinstance(error, ResourceNotFoundError) and error.table:
         many = ", " in error.table
         name = f"one of the tables {error.table}" if many else f"table {error.table!r}"
         made = f"create it with `await client.ensure_tables({entities})`" if _are_classes(entities, error.table) else ""

@@ -8,8 +8,9 @@ from mizzle_async.testing._process import LOOPBACK
 class EmbeddedEngine(Engine):
     """ministack: needs Python only, and is ready in about two seconds.
 
-    It has multi-attribute index keys, vector indexes and streams, which `DynamoDBLocal` lacks. Limits and messages of
-    `DynamoDBLocal` are closer to the service's.
+    It has multi-attribute index keys and vector indexes, which `DynamoDBLocal` lacks. Both serve streams, of one shard
+    each; here the time to live never removes an item. Limits and messages of `DynamoDBLocal` are closer to the
+    service's.
 
     Cost:
         The first start on a machine installs some 20 MB from the package index into the user's cache.
@@ -31,7 +32,7 @@ class EmbeddedEngine(Engine):
             {
                 "BIND_HOST": LOOPBACK,  # its default is every interface
                 "GATEWAY_PORT": str(port),
-                "SERVICES": "dynamodb",
+                "SERVICES": "dynamodb,dynamodbstreams",
                 "LOG_LEVEL": "WARNING",  # else a line per request
                 "MINISTACK_REGION": self.region_name,
                 "PERSIST_STATE": "0",

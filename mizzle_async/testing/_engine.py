@@ -111,6 +111,7 @@ class Engine(ABC):
         """The environment variables that make any AWS SDK talk to this engine."""
         return {
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": self.endpoint_url,
             "AWS_REGION": self.region_name,
             "AWS_DEFAULT_REGION": self.region_name,
             "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,

@@ -10,6 +10,7 @@ from attrs import frozen
 from mizzle_async.types import Outcome, WireRequest
 from mizzle_async.values import Value
 from mizzle_async.wire.exchange import Endpoint, Exchange, Transport
+from mizzle_async.wire.hedged_reads import HedgedReads
 from mizzle_async.wire.pool.config import PoolStatistics
 from mizzle_async.wire.retry import RetryQuota
 from mizzle_async.wire.settings import Credentials
@@ -24,11 +25,12 @@ class Route:
         signer: Signs them.
         transport: Carries them.
         credentials: Sign them.
+        hedge: Sends a late read twice, or None where none is.
         patience: Seconds of silence that the first attempt of a call with the client's own timeout allows, where it may
             be sent again.
     """
 
-    __slots__ = ("credentials", "endpoint", "patience", "signer", "transport")
+    __slots__ = ("credentials", "endpoint", "hedge", "patience", "signer", "transport")
 
     def __init__(
         self,
@@ -37,12 +39,15 @@ class Route:
         transport: Transport,
         credentials: Credentials,
         patience: float | None,
+        *,
+        hedge: HedgedReads | None,
     ) -> None:
         self.endpoint: Endpoint = endpoint
         self.signer: RequestSigner = signer
         self.transport: Transport = transport
         self.credentials: Credentials = credentials
         self.patience: float | None = patience
+        self.hedge: HedgedReads | None = hedge
 
 
 class Call:

@@ -48,6 +48,7 @@ from mizzle_async.wire.failures import deadline_error, final_error, request_id, 
 from mizzle_async.wire.hedged_reads import HedgedReads
 from mizzle_async.wire.home import Home
 from mizzle_async.wire.retry import CONTENTION, RetryQuota, clock_offset, cost_of, judge, may_repeat
+from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.session import Session, open_session
 from mizzle_async.wire.settings import Credentials, WireSettings
@@ -210,11 +211,11 @@ class Pipeline:
             call.attempts += 1
             self._requests += 1
             try:
-                if self._hedge is None or request.safety is not RepeatSafety.READ:
+                if route.hedge is None or request.safety is not RepeatSafety.READ:
                     answer = await route.transport.exchange(exchange)
                 else:
                     call.hedged = True
-                    answer = await self._hedge.exchange(
+                    answer = await route.hedge.exchange(
                         route.transport, request.operation, exchange, partial(self._sign_again, call, route)
                     )
                 if answer.status == _OK:
@@ -415,7 +416,9 @@ class Pipeline:
                 key = SigningKey(held.access_key_id, held.secret_access_key, held.session_token, destination.region)
             signer = RequestSigner(destination.endpoint, operation, key, self._session.user_agent)
             patience = self._policy.patience(operation, RepeatSafety.READ, self._timeout)
-            route = Route(destination.endpoint, signer, self._transports.to(destination.endpoint), held, patience)
+            transport = self._transports.to(destination.endpoint, operation)
+            hedge = None if operation in STREAM_OPERATIONS else self._hedge  # a shard has two readers at most
+            route = Route(destination.endpoint, signer, transport, held, patience, hedge=hedge)
             if held is self._held:
                 self._keys[destination.region] = key
                 self._routes[name] = route

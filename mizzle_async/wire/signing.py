@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 from mizzle_async.errors import CredentialsError
 from mizzle_async.wire.exchange import Endpoint, HeaderLines
+from mizzle_async.wire.services import target_of
 
 SERVICE: Final = "dynamodb"
-TARGET_PREFIX: Final = "DynamoDB_20120810."
 CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 
 _BLOCK = 64
@@ -100,7 +100,7 @@ class RequestSigner:
         self._second = -1
         constant = [
             ("host", endpoint.authority),
-            ("x-amz-target", TARGET_PREFIX + operation),
+            ("x-amz-target", target_of(operation)),
             ("content-type", CONTENT_TYPE),
             ("accept-encoding", "identity"),
             ("user-agent", user_agent),

@@ -132,6 +132,7 @@ def test_environment_points_any_sdk_at_it():
     with FakeEngine() as engine:
         assert engine.environment == {
             "AWS_ENDPOINT_URL_DYNAMODB": engine.endpoint_url,
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": engine.endpoint_url,
             "AWS_REGION": engine.region_name,
             "AWS_DEFAULT_REGION": engine.region_name,
             "AWS_ACCESS_KEY_ID": engine.credentials.access_key_id,

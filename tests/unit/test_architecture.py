@@ -22,7 +22,8 @@ GUARDS = BASE | {"operations.guards"}
 READS = GUARDS | {"operations.reads"}
 TRANSACTIONS = READS | {"operations.transactions"}
 WRITES = TRANSACTIONS | {"operations.writes"}
-PURE_ROOMS = WRITES | {"operations.batches", "operations.partiql", "operations.tables", "operations"}
+PURE_ROOMS = WRITES | {"operations.batches", "operations.partiql", "operations.streams", "operations.tables"}
+PURE_ROOMS |= {"operations"}
 WIRE_GROUND = VOCABULARY | {"wire.ground"}
 WIRE = WIRE_GROUND | {"wire.pool", "wire.settings", "wire.session", "wire"}
 FLOW = PURE_ROOMS | {"flow"}
@@ -43,6 +44,7 @@ BELOW = {
     "operations.writes": TRANSACTIONS,
     "operations.batches": WRITES,
     "operations.partiql": WRITES,
+    "operations.streams": WRITES,
     "operations.tables": WRITES,
     "operations": PURE_ROOMS - {"operations"},
     "wire.ground": VOCABULARY,
@@ -74,6 +76,7 @@ WITHOUT_FOLDER = {
         "wire.hedge_policy",
         "wire.home",
         "wire.retry",
+        "wire.services",
         "wire.signing",
         "wire.throttles",
     ),

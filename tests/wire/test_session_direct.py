@@ -13,6 +13,7 @@ from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.pipeline import open_pipeline
+from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session import container, direct
 from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.direct import _ITEM_OPERATIONS, DirectSession
@@ -65,6 +66,7 @@ PLACES = (
         },
         {},
     ),
+    ({"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": "https://two.example"}, {}),
     ({"AWS_REGION": "eu-west-1", "AWS_CA_BUNDLE": "/one.pem"}, {"endpoint_url": "http://127.0.0.1:1"}),
     ({"AWS_REGION": "eu-west-1", "REQUESTS_CA_BUNDLE": "/two.pem"}, {"endpoint_url": "http://127.0.0.1:1"}),
     ({"AWS_REGION": "eu-west-1", "HTTP_PROXY": "http://127.0.0.1:9"}, {"endpoint_url": "http://127.0.0.1:1"}),
@@ -87,7 +89,8 @@ TABLES = ("orders", ARN.format("eu-west-1"), ARN.format("us-east-1"))
 async def facts(session):
     """Return everything that a request depends on: credentials, destinations, authorities, proxies."""
     held = await session.credentials.current()
-    found = [await session.destination(operation, table) for operation in sorted(_ITEM_OPERATIONS) for table in TABLES]
+    operations = (*sorted(_ITEM_OPERATIONS), *sorted(STREAM_OPERATIONS))
+    found = [await session.destination(operation, table) for operation in operations for table in TABLES]
     verify = session._options["verify"] if isinstance(session, AiobotocoreSession) else session._way.ca_bundle
     return {
         "credentials": held,
@@ -389,7 +392,7 @@ async def test_closing_ends_the_opening_of_botocore(lambda_like):
 async def test_an_opening_of_botocore_that_failed_is_tried_again(lambda_like, monkeypatch):
     """A failure is the error of the calls that waited for it, not of all later ones."""
 
-    async def fail(settings, credentials):
+    async def fail(settings, credentials, **streams):
         raise errors.ClientStateError("the AWS configuration cannot be used: a file was half written")
 
     session = await open_session(WireSettings(endpoint_url="http://127.0.0.1:1"))

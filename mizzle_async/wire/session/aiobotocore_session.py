@@ -14,12 +14,14 @@ from attrs import evolve
 from mizzle_async.errors import ClientStateError, CorruptResponseError, MizzleError, ValidationError
 from mizzle_async.types import Outcome, WireResponse
 from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session.adapter import ControlCall, control_call
-from mizzle_async.wire.session.clients import configuration_error, make_client, prepare
+from mizzle_async.wire.session.clients import STREAMS, configuration_error, make_client, prepare
 from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
 from mizzle_async.wire.session.environment import name_unused
 from mizzle_async.wire.session.fallback import FallbackTransport
+from mizzle_async.wire.session.late_client import LateClient, leave_unsigned
 from mizzle_async.wire.session.proxies import proxy_for
 from mizzle_async.wire.session.shapes import parse_answer
 from mizzle_async.wire.session.sources import AiobotocoreSource
@@ -35,10 +37,21 @@ _FIRST_BOTOCORE: Final = {
 
 
 class AiobotocoreSession:
-    """A session over an aiobotocore client that neither signs nor sends: it resolves, serialises and parses."""
+    """A session over an aiobotocore client that neither signs nor sends: it resolves, serialises and parses.
 
-    def __init__(self, client: Any, credentials: CredentialKeeper, user_agent: str, *, allow_http: bool) -> None:
+    Args:
+        client: The client of the tables' service.
+        streams: The client of the streams' service.
+        credentials: Keeps the credentials.
+        user_agent: The header of every request.
+        allow_http: Permit ``http://`` to hosts other than this machine.
+    """
+
+    def __init__(
+        self, client: Any, streams: LateClient, credentials: CredentialKeeper, user_agent: str, *, allow_http: bool
+    ) -> None:
         self._client = client
+        self._streams = streams
         self._allow_http = allow_http
         endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with the options)
         self._options: Mapping[str, Any] = endpoint.http_session.options
@@ -48,7 +61,7 @@ class AiobotocoreSession:
         self.region_name: str = client.meta.region_name
         self.user_agent = user_agent
         client.meta.events.register("before-endpoint-resolution.dynamodb", self._tell_account)
-        client.meta.events.register("choose-signer.dynamodb", _leave_unsigned)
+        client.meta.events.register("choose-signer.dynamodb", leave_unsigned)
 
     def _tell_account(self, builtins: dict[str, Any], **_: Any) -> None:
         """Tell the endpoint rules the account: this aiobotocore client has no credentials to take it from."""
@@ -59,17 +72,18 @@ class AiobotocoreSession:
         builtins["AWS::Auth::AccountId"] = held.account_id if held is not None else None
 
     async def destination(self, operation: str, table: str) -> Destination:
-        """Ask botocore's endpoint rules: FIPS, dual-stack, account-based and search hosts, configured URLs."""
+        """Ask botocore's endpoint rules: FIPS, dual-stack, account-based, search and stream hosts, configured URLs."""
         from botocore.exceptions import BotoCoreError
         from botocore.model import OperationNotFoundError
 
+        client = await self._client_of(operation)
         try:
-            model = self._client.meta.service_model.operation_model(operation)
+            model = client.meta.service_model.operation_model(operation)
         except OperationNotFoundError as error:
             raise _unknown_operation(operation, table) from error
         context: dict[str, Any] = {}
         try:
-            resolve = self._client._resolve_endpoint_ruleset  # noqa: SLF001  (there is no public way to ask)
+            resolve = client._resolve_endpoint_ruleset  # noqa: SLF001  (there is no public way to ask)
             url, _, _ = await resolve(model, endpoint_arguments(operation, table), context)
         except BotoCoreError as error:
             raise ClientStateError(f"no endpoint for {operation}: {error}", operation=operation, table=table) from error
@@ -109,10 +123,11 @@ class AiobotocoreSession:
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError
 
-        method = getattr(self._client, xform_name(operation), None)
+        client = await self._client_of(operation)
+        method = getattr(client, xform_name(operation), None)
         if method is None:
             raise _unknown_operation(operation, call.table)
-        shape = self._client.meta.service_model.operation_model(operation).output_shape
+        shape = client.meta.service_model.operation_model(operation).output_shape
         sent = evolve(call, parse=partial(parse_answer, operation, shape), answers=[])
         token = control_call.set(sent)
         try:
@@ -130,20 +145,26 @@ class AiobotocoreSession:
         parsed.pop("ResponseMetadata", None)
         return parsed
 
+    async def _client_of(self, operation: str) -> Any:
+        """Return the aiobotocore client of the service that has an operation."""
+        return await self._streams.get() if operation in STREAM_OPERATIONS else self._client
+
     async def aclose(self) -> None:
-        """Stop a refresh of credentials. The aiobotocore client holds no connection."""
+        """Stop a refresh of credentials. The aiobotocore clients hold no connection."""
         await self.credentials.aclose()
+        await self._streams.aclose()
         await self._client.__aexit__(None, None, None)
 
 
 async def open_aiobotocore_session(
-    settings: WireSettings, credentials: CredentialKeeper | None = None
+    settings: WireSettings, credentials: CredentialKeeper | None = None, *, streams: WireSettings | None = None
 ) -> AiobotocoreSession:
     """Make a session from the AWS configuration, or from the user's own session.
 
     Args:
         settings: The client's settings.
         credentials: The keeper of the client's credentials, where there is one already.
+        streams: The settings for the streams' service, where they differ: it may have another endpoint.
 
     Raises:
         ClientStateError: The configuration cannot be used.
@@ -164,7 +185,8 @@ async def open_aiobotocore_session(
             else AiobotocoreSource(prepared.session, reload=settings.session is None, mfa_prompt=settings.mfa_prompt)
         )
         credentials = CredentialKeeper(source, asyncio.get_running_loop())
-    return AiobotocoreSession(client, credentials, prepared.user_agent, allow_http=settings.allow_http)
+    late = LateClient(prepared, streams or settings, STREAMS)
+    return AiobotocoreSession(client, late, credentials, prepared.user_agent, allow_http=settings.allow_http)
 
 
 def _unknown_operation(operation: str, table: str) -> ClientStateError:
@@ -175,13 +197,6 @@ def _unknown_operation(operation: str, table: str) -> ClientStateError:
     return ClientStateError(
         f"{operation} is unknown to botocore {botocore.__version__}: {remedy}", operation=operation, table=table
     )
-
-
-def _leave_unsigned(**_: Any) -> Any:
-    """Tell aiobotocore not to sign: the pipeline does."""
-    from botocore import UNSIGNED
-
-    return UNSIGNED
 
 
 def _unreadable(operation: str, table: str, response: WireResponse, error: Exception) -> CorruptResponseError:

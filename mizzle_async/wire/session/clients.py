@@ -6,7 +6,7 @@ import os
 from copy import copy
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.session.adapter import HttpSessionAdapter
@@ -14,6 +14,10 @@ from mizzle_async.wire.session.environment import environment_region, user_agent
 from mizzle_async.wire.session.loader import shared_loader
 from mizzle_async.wire.session.nested import nested_config
 from mizzle_async.wire.settings import WireSettings, check_setting
+
+TABLES: Final = "dynamodb"
+STREAMS: Final = "dynamodbstreams"
+"""The two services, as botocore names them."""
 
 
 class Prepared:
@@ -51,10 +55,16 @@ def prepare(own: Any, profile: str | None) -> Prepared:
     loader = session.get_component("data_loader")
     for name in ("endpoints", "partitions", "sdk-default-configuration"):
         loader.load_data_with_path(name)
-    for kind in ("service-2", "endpoint-rule-set-1"):
-        loader.load_service_model("dynamodb", kind)
+    load_model(session, TABLES)
     versions = (f"aiobotocore/{aiobotocore.__version__}", f"botocore/{botocore.__version__}")
     return Prepared(session, user_agent(_app_id(session), *versions))
+
+
+def load_model(session: Any, service: str) -> None:
+    """Read the model and the endpoint rules of a service: in a thread, as it takes long."""
+    loader = session.get_component("data_loader")
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model(service, kind)
 
 
 def _app_id(session: Any) -> Any:
@@ -74,15 +84,15 @@ def _builtin_handlers() -> Any:
     return handlers
 
 
-async def make_client(prepared: Prepared, settings: WireSettings) -> Any:
-    """Make the aiobotocore client. It suspends nowhere, as it neither has credentials nor opens connections."""
+async def make_client(prepared: Prepared, settings: WireSettings, service: str = TABLES) -> Any:
+    """Make the aiobotocore client of a service. It suspends nowhere: it has no credentials and opens no connections."""
     session = copy(prepared.session)
     config = _client_config(session.get_default_client_config(), settings)
     # A session that has a default configuration merges it with ours, and aiobotocore before 3.9 loses the class of the
     # HTTP session as it does. The copy has none, and shares everything else with the session.
     session.set_default_client_config(None)
     creating = session.create_client(
-        "dynamodb",
+        service,
         # A user's session finds its region by itself.
         region_name=settings.region_name or (environment_region(os.environ) if settings.session is None else None),
         endpoint_url=settings.endpoint_url,

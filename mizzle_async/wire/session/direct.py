@@ -12,6 +12,7 @@ from attrs import evolve
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.container import ContainerSource
@@ -62,8 +63,11 @@ class DirectSession:
         self.user_agent: str = user_agent(os.environ.get("AWS_SDK_UA_APP_ID"))
 
     async def destination(self, operation: str, table: str) -> Destination:
-        """Return the configured endpoint, the account's host, or the region's."""
+        """Return the configured endpoint, the account's host, or the region's; streams have their own."""
         way = self._way
+        if operation in STREAM_OPERATIONS:
+            streams = Endpoint("https", f"streams.dynamodb.{way.region}.amazonaws.com", 443)
+            return Destination(way.streams or streams, way.region)
         if operation not in _ITEM_OPERATIONS or (":" in table and way.endpoint is None):
             return await (await self._by_botocore()).destination(operation, table)
         if way.endpoint is not None:
@@ -116,12 +120,11 @@ class DirectSession:
             raise ClientStateError("the client is closed: open it again")
         if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
             way = self._way
-            url = self._settings.endpoint_url
-            if way.endpoint is not None:
-                url = f"{way.endpoint.scheme}://{way.endpoint.authority}{way.endpoint.path}"
-            settings = evolve(self._settings, region_name=way.region, endpoint_url=url)
+            settings = evolve(self._settings, region_name=way.region, endpoint_url=_url(way.endpoint))
+            streams = evolve(settings, endpoint_url=_url(way.streams))
             self._opening = self._loop.create_task(
-                open_aiobotocore_session(settings, self.credentials), name="mizzle_async: aiobotocore session"
+                open_aiobotocore_session(settings, self.credentials, streams=streams),
+                name="mizzle_async: aiobotocore session",
             )
         opening = self._opening
         await asyncio.wait({opening})
@@ -131,6 +134,10 @@ class DirectSession:
 
     def __repr__(self) -> str:
         return f"<DirectSession in {self.region_name}>"
+
+
+def _url(endpoint: Endpoint | None) -> str | None:
+    return None if endpoint is None else f"{endpoint.scheme}://{endpoint.authority}{endpoint.path}"
 
 
 class EnvironmentSource:

@@ -62,7 +62,8 @@ class ShortWay(Value):
 
     Attributes:
         region: The region, for hosts and signatures.
-        endpoint: Where everything goes. None means the region's own hosts.
+        endpoint: Where everything goes but streams. None means the region's own hosts.
+        streams: Where streams go. None means the region's own host.
         uses_accounts: Whether an account that is known has a host of its own.
         holder: Who holds the credentials.
         ca_bundle: The file of certificate authorities that the environment names.
@@ -70,6 +71,7 @@ class ShortWay(Value):
 
     region: str
     endpoint: Endpoint | None
+    streams: Endpoint | None
     uses_accounts: bool
     holder: Holder
     ca_bundle: str | None
@@ -92,15 +94,16 @@ def short_way(settings: WireSettings, environ: Mapping[str, str]) -> ShortWay | 
     if holder is None or not region or not _KNOWN_REGION.fullmatch(region) or mode not in _ACCOUNT_MODES:
         return None
     try:
-        url = _configured_url(settings, environ)
-        endpoint = None if url is None else parse_endpoint(url, allow_http=settings.allow_http)
+        endpoint = _configured_endpoint(settings, environ, "AWS_ENDPOINT_URL_DYNAMODB")
+        streams = _configured_endpoint(settings, environ, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")
     except ClientStateError:
         return None  # said by the long way, as ever
-    if _is_special(endpoint, environ):
+    if _is_special(endpoint, environ) or _is_special(streams, environ):
         return None
     return ShortWay(
         region=region,
         endpoint=endpoint,
+        streams=streams,
         uses_accounts=mode == "preferred",
         holder=holder,
         ca_bundle=environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE") or None,
@@ -139,13 +142,16 @@ def environment_credentials(environ: Mapping[str, str]) -> Credentials | None:
     return Credentials(key, secret, token, account_id=environ.get("AWS_ACCOUNT_ID") or None)
 
 
-def _configured_url(settings: WireSettings, environ: Mapping[str, str]) -> str | None:
-    """Return the endpoint that is configured: by the caller, for this service, or for all."""
-    if settings.endpoint_url is not None:
-        return settings.endpoint_url
-    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return None
-    return environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL") or None
+def _configured_endpoint(settings: WireSettings, environ: Mapping[str, str], variable: str) -> Endpoint | None:
+    """Return the endpoint that is configured: by the caller, for a service by its variable, or for all.
+
+    Raises:
+        ClientStateError: The URL cannot be used.
+    """
+    url = settings.endpoint_url
+    if url is None and environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        url = environ.get(variable) or environ.get("AWS_ENDPOINT_URL") or None
+    return None if url is None else parse_endpoint(url, allow_http=settings.allow_http)
 
 
 def _has_proxies(environ: Mapping[str, str]) -> bool:

@@ -1,0 +1,81 @@
+"""Streams of real engines: the four operations, their refusals, and what an engine's environment says."""
+
+import pytest
+
+from mizzle_async import Attribute, Client, PartitionKey, ResourceNotFoundError, entity
+from mizzle_async.errors import InternalServerError, TrimmedDataAccessError
+from mizzle_async.operations.streams import (
+    DescribeStream,
+    DescribeTableStream,
+    GetRecords,
+    GetShardIterator,
+    ListStreams,
+)
+from mizzle_async.testing import DynamoDBLocal
+
+
+@entity("orders")
+class Order:
+    order_id: PartitionKey[str]
+    status: Attribute[str]
+
+
+async def test_every_change_is_read_from_a_stream(client, engine):
+    """Its ARN, its shard, an iterator, and a page: three changes of one item in their order."""
+    await client.create_table(Order, stream="NEW_AND_OLD_IMAGES")
+    orders = client.table(Order)
+    await orders.put(Order(order_id="a", status="new"))
+    await orders.put(Order(order_id="a", status="paid"))
+    await orders.delete("a")
+
+    current = await client.send(DescribeTableStream(orders.name))
+    assert (current.view, current.is_enabled) == ("NEW_AND_OLD_IMAGES", True)
+    assert current.arn in await client.send(ListStreams(orders.name))
+    described = await client.send(DescribeStream(current.arn))
+    assert (described.status, described.last_shard, len(described.shards)) == ("ENABLED", None, 1)
+    (shard,) = described.shards
+    assert (shard.parent, shard.last) == (None, None)
+
+    iterator = await client.send(GetShardIterator(current.arn, shard.id, "TRIM_HORIZON"))
+    page = await client.send(GetRecords(iterator))
+    assert [record["eventName"] for record in page.records] == ["INSERT", "MODIFY", "REMOVE"]
+    assert page.next_iterator
+    assert page.size > 500
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in page.records]
+    assert sorted(map(int, numbers)) == list(map(int, numbers))
+
+    # As text, a number is found again whatever the engine's zeros.
+    after = await client.send(GetShardIterator(current.arn, shard.id, "AFTER_SEQUENCE_NUMBER", numbers[0]))
+    assert len((await client.send(GetRecords(after))).records) == 2
+    at = await client.send(GetShardIterator(current.arn, shard.id, "AT_SEQUENCE_NUMBER", numbers[0]))
+    assert len((await client.send(GetRecords(at, limit=2))).records) == 2
+
+
+async def test_positions_that_do_not_exist_are_told_apart(client, engine):
+    """A stream or a shard that is not there is not found; a number that is not there fails as the engine does it."""
+    await client.create_table(Order, stream="KEYS_ONLY")
+    orders = client.table(Order)
+    await orders.put(Order(order_id="a", status="new"))
+    (arn,) = await client.send(ListStreams(orders.name))
+    (shard,) = (await client.send(DescribeStream(arn))).shards
+    with pytest.raises(ResourceNotFoundError, match="a stream or a shard does not exist"):
+        await client.send(DescribeStream(arn.replace(orders.name, "no-such-table")))
+    with pytest.raises(ResourceNotFoundError, match="a stream or a shard does not exist"):
+        await client.send(GetShardIterator(arn, shard.id[:-8] + "ffffffff", "TRIM_HORIZON"))
+    # AWS says TrimmedDataAccessException or ValidationException; DynamoDB Local fails, three times over.
+    refusal = InternalServerError if isinstance(engine, DynamoDBLocal) else TrimmedDataAccessError
+    with pytest.raises(refusal):
+        await client.send(GetShardIterator(arn, shard.id, "AFTER_SEQUENCE_NUMBER", 10**35))
+
+
+async def test_the_engine_s_environment_reaches_its_streams(engine, client, monkeypatch):
+    """A client that is told nothing else finds tables and streams at the engine."""
+    await client.create_table(Order, stream="OLD_IMAGE")
+    name = client.table(Order).name
+    for variable, value in engine.environment.items():
+        monkeypatch.setenv(variable, value)
+    async with Client() as plain:
+        (arn,) = await plain.send(ListStreams(name))
+        assert (await plain.send(DescribeStream(arn))).view == "OLD_IMAGE"
+        listed = await plain.control("ListStreams", {"TableName": name})
+        assert [each["StreamArn"] for each in listed["Streams"]] == [arn]
