@@ -88,7 +88,7 @@ def count(name: str, settings: Settings, verbs: list[str]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=count.%p", "--quiet"]
         command += [sys.executable, __file__, "--work", name, json.dumps(asdict(settings)), *verbs]
-        environment = clean_environment() | {"PYTHONHASHSEED": "0"}
+        environment = clean_environment() | {"PYTHONHASHSEED": "0", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
         subprocess.run(command, check=True, cwd=folder, env=environment)
         children = json.loads((Path(folder) / "children.json").read_text())
         counts = {}

@@ -8,7 +8,8 @@ from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import StoredValue, null_forms
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
-from mizzle_async.marshalling.records import ItemRecord, ItemRecords, item_of
+from mizzle_async.marshalling.records import ItemRecord, ItemRecords, RecordForm, item_of
+from mizzle_async.marshalling.row_records import RowRecords
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
@@ -26,6 +27,8 @@ __all__ = [
     "Marshaller",
     "Overtaken",
     "PathRules",
+    "RecordForm",
+    "RowRecords",
     "StoredValue",
     "canonical_key",
     "careful_serializer",

@@ -23,8 +23,9 @@ from mizzle_async.marshalling.index_limits import index_key_limits, limited_enco
 from mizzle_async.marshalling.lamp import Lamp
 from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import Operands, StoredValue
-from mizzle_async.marshalling.records import ItemRecords, fits_records, item_records
+from mizzle_async.marshalling.records import ItemRecords, RecordForm, fits_records, item_records
 from mizzle_async.marshalling.resolve import Resolver
+from mizzle_async.marshalling.row_records import RowRecords
 from mizzle_async.marshalling.serialize import (
     MakeSerializer,
     Serialize,
@@ -79,6 +80,7 @@ class EntityCodec(Generic[ModelT]):
         "_make_serializer",
         "_operands",
         "_records",
+        "_row_records",
         "_shape",
         "decode",
         "encode",
@@ -119,6 +121,7 @@ class EntityCodec(Generic[ModelT]):
         self._shape: ClassShape | None = None
         self._make_serializer: MakeSerializer | None = None
         self._records: ItemRecords | None = None
+        self._row_records: RowRecords | None = None
         if schema.is_open:
             members = keys = dict_key_shapes(schema, resolver)
             functions = dict_functions(schema, keys)
@@ -186,11 +189,21 @@ class EntityCodec(Generic[ModelT]):
     @property
     def records(self) -> ItemRecords | None:
         """The lighter form of items in answers that hold many, made when first asked for, None where there is none."""
-        shape = self._shape
-        is_plain = self.sharding is None and self.shared is None
-        if self._records is None and shape is not None and is_plain and fits_records(shape):
-            self._records = item_records(self.schema, shape, self.decode, self.identify, self.lamp)
+        if self._records is None and self._has_records and self._shape is not None:
+            self._records = item_records(self.schema, self._shape, self.decode, self.identify, self.lamp)
         return self._records
+
+    @property
+    def row_records(self) -> RowRecords | None:
+        """The lighter form of projected items, made when first asked for, None where there is none."""
+        if self._row_records is None and self._has_records and self._shape is not None:
+            self._row_records = RowRecords(self.schema, self._shape)
+        return self._row_records
+
+    @property
+    def _has_records(self) -> bool:
+        shape = self._shape
+        return shape is not None and self.sharding is None and self.shared is None and fits_records(shape)
 
     def decode_all(self, items: Iterable[Any]) -> list[ModelT | None]:
         """Return the instances of many items, dicts or records, and None for None. It raises as ``decode`` does."""
@@ -202,10 +215,10 @@ class EntityCodec(Generic[ModelT]):
 
     def stored(self, item: Any, name: str) -> AttributeValue | None:
         """Return an attribute of an item, dict or record, as it is stored, None where it is absent."""
-        records = self._records
-        if records is not None and type(item) is records.cls:
-            return records.stored(item, name)
-        found: AttributeValue | None = item.get(name)
+        kind = type(item)
+        forms: tuple[RecordForm | None, ...] = (self._records, self._row_records)
+        form = None if kind is dict else next((each for each in forms if each is not None and each.cls is kind), None)
+        found: AttributeValue | None = item.get(name) if form is None else form.stored(item, name)
         return found
 
     def identify_all(self, items: Sequence[Any]) -> list[Hashable]:

@@ -72,6 +72,7 @@ class CollectionCodec(EntityCodec[Any]):
         self.sharding: Sharding | None = None
         self.shared: SharedItems | None = None
         self._records = None
+        self._row_records = None
         self._shape = None
         self.hooked: frozenset[str] = frozenset()
         self.rules: PathRules = codecs[0].rules

@@ -67,29 +67,23 @@ _STORED_OR_NULL: Final = {
 }
 
 
-class ItemRecords:
-    """The records of one entity.
+class RecordForm:
+    """The parsing of answers whose items are records.
+
+    Args:
+        cls: The records' class.
+        slots: The slot of each attribute, by its stored name.
 
     Attributes:
-        cls: Their class.
-        decode: Returns the instance of a record, or raises as the decoder of items does.
-        identify: Returns the identity of a record's key, as `EntityCodec.identify` does.
+        cls: The records' class.
     """
 
-    __slots__ = ("_decoder", "_slots", "cls", "decode", "identify")
+    __slots__ = ("_decoder", "_slots", "cls")
 
-    def __init__(
-        self,
-        cls: type[ItemRecord],
-        decode: Callable[[ItemRecord], Any],
-        identify: Callable[[ItemRecord], Hashable],
-        slots: Mapping[str, str],
-    ) -> None:
+    def __init__(self, cls: type[ItemRecord], slots: Mapping[str, str]) -> None:
         self._slots = slots
-        self.cls: Final[type[ItemRecord]] = cls
-        self.decode: Final[Callable[[ItemRecord], Any]] = decode
-        self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
         self._decoder: Decoder[Any] = Decoder(_answer_type(cls))
+        self.cls: Final[type[ItemRecord]] = cls
 
     def parse(self, body: bytes) -> Any:
         """Return the parsed answer, whose items are records where all of them fit, else dicts.
@@ -106,6 +100,28 @@ class ItemRecords:
         """Return the stored value of a record's attribute, by its stored name, None where it is absent."""
         found = getattr(record, self._slots[name])
         return None if found is UNSET else to_builtins(found)
+
+
+class ItemRecords(RecordForm):
+    """The records of one entity's whole items.
+
+    Attributes:
+        decode: Returns the instance of a record, or raises as the decoder of items does.
+        identify: Returns the identity of a record's key, as `EntityCodec.identify` does.
+    """
+
+    __slots__ = ("decode", "identify")
+
+    def __init__(
+        self,
+        cls: type[ItemRecord],
+        decode: Callable[[ItemRecord], Any],
+        identify: Callable[[ItemRecord], Hashable],
+        slots: Mapping[str, str],
+    ) -> None:
+        super().__init__(cls, slots)
+        self.decode: Final[Callable[[ItemRecord], Any]] = decode
+        self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
 
 
 def item_of(record: ItemRecord) -> Item:
@@ -137,18 +153,37 @@ def item_records(
         identify: Tells items apart by their keys.
         lamp: Counts the records that are decoded as items.
     """
-    slots = {field.wire: f"a{position}" for position, field in enumerate(shape.fields)}
-    members = [_member(field, slots[field.wire]) for field in shape.fields]
-    names = {slot: wire for wire, slot in slots.items()}
-    cls = defstruct(f"{schema.entity}Record", members, rename=names, kw_only=True, gc=False)
+    slots = slots_of(shape)
+    cls = record_class(schema, shape, slots)
     program = Program(schema.entity)
-    lines = instance_lines(program, shape, lambda program, field: _value_source(program, field, slots[field.wire]))
+    lines = instance_lines(program, shape, lambda program, field: value_source(program, field, slots[field.wire]))
     whole = f"{program.bind(decode, 'decode')}({program.bind(item_of, 'item_of')}(item))"
     count = f"{program.bind(lamp, 'lamp')}.decoded += 1"
     body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}{count}", f"return {whole}"]
     program.add(f"def decode_record(item):\n{indented(body)}")
     keys = {name: (slots[name], _tag(shape.by_wire[name])) for name in schema.key_names}
     return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify), slots)
+
+
+def slots_of(shape: ClassShape) -> dict[str, str]:
+    """Return the slot of each attribute of a class, by its stored name."""
+    return {field.wire: f"a{position}" for position, field in enumerate(shape.fields)}
+
+
+def record_class(
+    schema: EntitySchema, shape: ClassShape, slots: Mapping[str, str], *, is_partial: bool = False
+) -> type[ItemRecord]:
+    """Make the class of an entity's records.
+
+    Args:
+        schema: The entity's.
+        shape: How its instances are stored.
+        slots: The slot of each attribute, by its stored name.
+        is_partial: Whether every attribute may be absent, or only those that an item may lack.
+    """
+    members = [_member(field, slots[field.wire], is_partial=is_partial) for field in shape.fields]
+    names = {slot: wire for wire, slot in slots.items()}
+    return defstruct(f"{schema.entity}Record", members, rename=names, kw_only=True, gc=False)
 
 
 def _answer_type(cls: type[ItemRecord]) -> Any:
@@ -172,22 +207,30 @@ def _tag(field: Field) -> str | None:
     return shape.tag if isinstance(shape, Scalar | ScalarSetShape) else None
 
 
-def _member(field: Field, slot: str) -> tuple[str, Any] | tuple[str, Any, Any]:
+def _member(field: Field, slot: str, *, is_partial: bool) -> tuple[str, Any] | tuple[str, Any, Any]:
     tag = _tag(field)
     kind: Any = dict[str, Any]
     if tag is not None:
         kind = (_STORED_OR_NULL if field.takes_null else _STORED)[tag]
-    return (slot, kind | UnsetType, UNSET) if field.may_be_absent else (slot, kind)
+    return (slot, kind | UnsetType, UNSET) if is_partial or field.may_be_absent else (slot, kind)
 
 
-def _value_source(program: Program, field: Field, slot: str) -> str:
-    """Return an expression for an attribute's value, there or absent."""
+def value_source(program: Program, field: Field, slot: str, *, is_partial: bool = False) -> str:
+    """Return an expression for an attribute's value in a record that is named ``item``, there or absent.
+
+    Args:
+        program: The program that is written.
+        field: The attribute.
+        slot: Its slot.
+        is_partial: Whether it may be absent without having a value then, which is None.
+    """
     shape, found = field.shape, f"item.{slot}"
-    if not field.may_be_absent:
+    if not field.may_be_absent and not is_partial:
         return _present_source(program, shape, found)
     unset, stored = program.bind(UNSET, "unset"), program.fresh()
     is_absent = f"({stored} := {found}) is {unset}"
-    absent = "None" if field.optional else absent_source(program, field)
+    has_value = field.may_be_absent and not field.optional and not (is_partial and is_made_of_instance(field))
+    absent = absent_source(program, field) if has_value else "None"
     if not field.takes_null:
         return f"{absent} if {is_absent} else {_present_source(program, shape, stored)}"
     if not isinstance(shape, Scalar | ScalarSetShape):

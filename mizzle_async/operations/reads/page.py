@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from attrs import evolve, field, frozen
 
 from mizzle_async.errors import InvalidCursorError, ValidationError
-from mizzle_async.marshalling import ItemRecords
+from mizzle_async.marshalling import RecordForm
 from mizzle_async.operations.answers import (
     PAGE_ANSWER_BYTES,
     check_items,
@@ -94,7 +94,7 @@ class ReadPage(Operation[RawPage]):
     limit: int | None = field(default=None, kw_only=True)
     segment: tuple[int, int] | None = field(default=None, kw_only=True)
     plan: PageAdvisor | None = field(default=None, kw_only=True)
-    records: ItemRecords | None = field(default=None, kw_only=True)
+    records: RecordForm | None = field(default=None, kw_only=True)
 
     def _body(self) -> WirePayload:
         body = dict(self.compiled)

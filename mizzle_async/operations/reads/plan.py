@@ -17,7 +17,7 @@ from mizzle_async.expressions import (
     Condition,
     Conjunction,
 )
-from mizzle_async.marshalling import ItemRecord, ItemRecords, item_of
+from mizzle_async.marshalling import ItemRecord, RecordForm, item_of
 from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations.answers import key_in
 from mizzle_async.operations.capacity import read_capacity
@@ -311,7 +311,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         start_key: Item | None = None,
         limit: int | None = None,
         segment: tuple[int, int] | None = None,
-        records: ItemRecords | None = None,
+        records: RecordForm | None = None,
     ) -> ReadPage:
         """Return the request of one page."""
         kind = ScanPage if self.partition is None else QueryPage
@@ -327,17 +327,20 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         )
 
     @property
-    def records(self) -> ItemRecords | None:
+    def records(self) -> RecordForm | None:
         """Return the form that items may come in, where nothing is asked of them but to be decoded."""
         whole = self.hydrated or self.partitions or self._guards_slip_through
-        return self.target.codec.records if self.decodes_all and not whole else None
+        if whole or not self.decodes_all:
+            return None
+        codec = self.target.codec
+        return codec.records if self.projection is None else self.projection.records(codec)
 
     # ── rows ──
 
     @property
     def decodes_all(self) -> bool:
-        """Tell whether a row is its decoded item, and one that does not fit raises: `row` and `judge` add nothing."""
-        return self.projection is None and self.options.on_error == "raise"
+        """Tell whether an item that does not fit raises, so that `decode_all` can make many rows at once."""
+        return self.options.on_error == "raise"
 
     def row(self, item: Item | ItemRecord) -> RowT_co:
         """Return the row of an item.
@@ -345,27 +348,18 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         Raises:
             MarshallingError: It does not fit its class.
         """
-        codec = self.target.codec
-        row: Any
-        try:
-            if isinstance(item, dict):
-                row = codec.decode(item) if self.projection is None else self.projection.row(codec, item)
-            else:
-                (row,) = codec.decode_all((item,))
-        except UNREADABLE as error:
-            failure = self.misread(error, (item,))
-            raise failure from failure.__cause__
-        typed: RowT_co = row
-        return typed
+        (row,) = self.decode_all((item,))
+        return row
 
     def decode_all(self, items: Sequence[Item | ItemRecord]) -> list[RowT_co]:
-        """Return the rows of many items, where `decodes_all`.
+        """Return the rows of many items.
 
         Raises:
             MarshallingError: One does not fit its class.
         """
+        codec, projection = self.target.codec, self.projection
         try:
-            rows: list[Any] = self.target.codec.decode_all(items)
+            rows: list[Any] = codec.decode_all(items) if projection is None else projection.rows(codec, items)
         except UNREADABLE as error:
             failure = self.misread(error, items)
             raise failure from failure.__cause__

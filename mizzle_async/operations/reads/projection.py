@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 from attrs import frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Segments
-from mizzle_async.marshalling import EntityCodec, value_at
+from mizzle_async.marshalling import EntityCodec, ItemRecord, RowRecords, item_of, value_at
 from mizzle_async.model import EntitySchema, type_at
 from mizzle_async.types import Item
 from mizzle_async.values import Record
@@ -24,6 +25,32 @@ class Projection(Record):
     """
 
     paths: tuple[AttributePath[Any, Any], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Return the stored names of the attributes that a row is made of, None where a path leads inside of one."""
+        if any(len(path.segments) > 1 for path in self.paths):
+            return None
+        return tuple(str(path.segments[0]) for path in self.paths)
+
+    def records(self, codec: EntityCodec[Any]) -> RowRecords | None:
+        """Return the form of items from which `rows` are made at once, None where there is none."""
+        names, records = self.names, codec.row_records
+        return None if records is None or names is None or records.reader(names) is None else records
+
+    def rows(self, codec: EntityCodec[Any], items: Sequence[Item | ItemRecord]) -> list[tuple[Any, ...]]:
+        """Return the rows of many items, all dicts or all records.
+
+        Raises:
+            MarshallingError: A value does not fit its attribute.
+        """
+        names, records = self.names, codec.row_records
+        are_records = bool(items) and not isinstance(items[0], dict)
+        read = records.reader(names) if are_records and names is not None and records is not None else None
+        if read is not None:
+            with suppress(Exception):  # a value is not of the common kind: it is read by itself
+                return read(cast("Sequence[ItemRecord]", items))
+        return [self.row(codec, item if isinstance(item, dict) else item_of(item)) for item in items]
 
     def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
         """Return the paths to ask the service for: these and the others, none inside another.

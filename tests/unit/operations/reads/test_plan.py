@@ -269,7 +269,9 @@ def test_items_may_be_records_where_they_are_only_decoded(orders, sessions):
     plain = [query, orders.scan(), orders.query(BY_STATUS.partition_key == "open")]
     plain += [sessions.query(Session.user == "u"), sessions.query(Session.user == "u", include_expired=True)]
     assert all(each._plan.records is each._plan.target.codec.records is not None for each in plain)
-    asked = [query.project(Order.total), orders.scan(on_error="skip")]
+    projected = query.project(Order.total)
+    assert projected._plan.records is projected._plan.target.codec.row_records is not None
+    asked = [query.project(Order.total, Order.lines[0]), orders.scan(on_error="skip")]
     asked += [orders.query(BY_COUNTRY.partition_key == "DE").hydrate()]
     assert all(each._plan.records is None for each in asked)
 
