@@ -21,6 +21,7 @@ from mizzle_async.handles.table_bulk import TableBulk
 from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations import (
     MISSING,
+    Exists,
     GetItem,
     Key,
     KeyPart,
@@ -163,6 +164,38 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT]):
             consistent_read=consistent_read,
             include_expired=include_expired,
             required=True,
+        )
+
+    @explained()
+    def exists(
+        self,
+        key: OneKey[ModelT] = MISSING,
+        /,
+        *more: KeyPart[ModelT],
+        consistent_read: bool = False,
+        include_expired: bool = False,
+        timeout: float | None = None,
+        **attributes: Any,
+    ) -> GetItem[bool]:
+        """Read whether there is an item under a key, without its attributes.
+
+        Args:
+            key: A `Key`, an instance, or the value of a key of one attribute.
+            consistent_read: Whether every write that was finished before is seen. It costs twice as much.
+            include_expired: Whether an expired item counts.
+            timeout: Seconds for the whole call, or None for the client's.
+            *more: The equalities of the other key attributes, where the first is one, ``Order.order_id == "7"``.
+            **attributes: The key attributes by name.
+
+        Raises:
+            ExpressionError: This is no key of the table.
+            MarshallingError: A value does not fit its key attribute.
+
+        Cost: as `get`: the service counts the whole item, and returns its key alone.
+        """
+        item = self._key(key, attributes, more)
+        return Exists(
+            self._target, item, timeout=timeout, consistent_read=consistent_read, include_expired=include_expired
         )
 
     # ── reading many ──

@@ -47,6 +47,7 @@ from mizzle_async.operations.partiql.statements import (
 from mizzle_async.operations.partiql.text import identifier, table_of
 from mizzle_async.operations.reads.collections import about_one, collection_query, collection_scan
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
+from mizzle_async.operations.reads.exists import Exists
 from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
 from mizzle_async.operations.reads.hidden import hidden_items
 from mizzle_async.operations.reads.key_conditions import AnyIndex
@@ -93,6 +94,7 @@ __all__ = [
     "ExecuteBatch",
     "ExecuteStatement",
     "ExecuteTransaction",
+    "Exists",
     "Explanation",
     "GetItem",
     "GetRaw",

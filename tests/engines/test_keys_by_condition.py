@@ -72,8 +72,11 @@ async def test_every_verb_takes_a_key_by_conditions(client, notes):
     """Each verb about one item finds it by one equality for each attribute of its key."""
     key: tuple[Any, Any] = (Note.author == "a", Note.number == 1)
     assert await notes.get(*key) is None
+    assert await notes.exists(*key) is False
     await notes.upsert(*key).set(Note.text, "x")
     assert (await notes.get_one(*key)).text == "x"
+    assert await notes.exists(*key) is True
+    assert await client.transact_get(notes.exists(*key), notes.exists(author="a", number=2)) == (True, False)
     assert (await notes.update(*key).set(Note.text, "y")).text == "y"
     assert (await notes.modify(*key, lambda note: evolve(note, text="z"))).text == "z"
     assert (await notes.modify(*key, change=lambda note: evolve(note, text="w"))).text == "w"

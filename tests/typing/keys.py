@@ -19,6 +19,7 @@ DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 found = orders.get(Order.customer_id == "c1", Order.order_id == "7")
 _ = assert_type(found, GetItem[Order | None])
+there = orders.exists(Order.customer_id == "c1", Order.order_id == "7")
 needed = orders.get_one(Order.customer_id == "c1", Order.order_id == "7")
 _one = assert_type(needed, GetItem[Order])
 assert_type(orders.key(Order.customer_id == "c1", Order.order_id == "7"), Key[Order])

@@ -28,6 +28,7 @@ async def first_program() -> None:
     await orders.insert(order)
     assert_type(await orders.get(customer_id="c1", order_id="2026-0001"), Order | None)
     assert_type(await orders.get_one(customer_id="c1", order_id="2026-0001"), Order)
+    assert_type(await orders.exists(customer_id="c1", order_id="2026-0001"), bool)
     async for each in orders.query(Order.customer_id == "c1", Order.order_id.begins_with("2026-")):
         assert_type(each, Order)
     paid = await (

@@ -82,12 +82,15 @@ class GetItem(Operation[ResultT_co]):
         return self._from_item(response.payload.get("Item"), now, response)
 
     def _from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:
-        codec = self._target.codec
-        lifetime = None if self.include_expired else codec.schema.time_to_live
-        if item is None or (lifetime is not None and is_expired(item.get(lifetime.name), now)):
+        if item is None or self._is_hidden(item, now):
             return self._absent(response)
-        result: ResultT_co = codec.decode(item)
+        result: ResultT_co = self._target.codec.decode(item)
         return result
+
+    def _is_hidden(self, item: Item, now: float) -> bool:
+        """Return whether an item is expired, and the caller did not ask for expired ones."""
+        lifetime = None if self.include_expired else self._target.schema.time_to_live
+        return lifetime is not None and is_expired(item.get(lifetime.name), now)
 
     def _absent(self, response: WireResponse) -> ResultT_co:
         if self._required:
