@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         ItemCollectionSizeLimitExceededError,
         ItemExistsError,
         ItemNotFoundError,
+        LeaseHeldError,
+        LeaseLostError,
         LimitError,
         LimitExceededError,
         MarshallingError,
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from mizzle_async.handles.client import Client
     from mizzle_async.handles.collection import Collection, CollectionQuery
     from mizzle_async.handles.query import ProjectedQuery, Query
+    from mizzle_async.handles.state import State
     from mizzle_async.handles.statement import Statement, parameter
     from mizzle_async.handles.table import Table
     from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
@@ -95,6 +98,7 @@ if TYPE_CHECKING:
         SharedIndex,
         SharedTable,
         SortKey,
+        StateTable,
         asdict,
         attribute,
         document,
@@ -126,6 +130,7 @@ if TYPE_CHECKING:
     from mizzle_async.reading.by_key import GetMany
     from mizzle_async.reading.coalescing import CoalescedReads
     from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
+    from mizzle_async.streams.state.leases import Lease
     from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
     from mizzle_async.wire.calls import PipelineStatistics
     from mizzle_async.wire.hedge_policy import HedgePolicy
@@ -188,6 +193,9 @@ __all__ = [
     "ItemNotFoundError",
     "Key",
     "KeyTemplate",
+    "Lease",
+    "LeaseHeldError",
+    "LeaseLostError",
     "LimitError",
     "LimitExceededError",
     "LocalSecondaryIndex",
@@ -234,6 +242,8 @@ __all__ = [
     "SortKey",
     "SortKeyCondition",
     "SortKeyPath",
+    "State",
+    "StateTable",
     "Statement",
     "StatementResult",
     "Stream",
@@ -287,7 +297,8 @@ if not TYPE_CHECKING:
                 "DuplicateItemError ExpiredIteratorError ExpiredTokenError ExpressionError "
                 "IdempotentParameterMismatchError IncompleteSignatureError InternalServerError InvalidCursorError "
                 "InvalidSignatureError ItemCollectionLimitWarning ItemCollectionSizeLimitExceededError "
-                "ItemExistsError ItemNotFoundError LimitError LimitExceededError MarshallingError "
+                "ItemExistsError ItemNotFoundError LeaseHeldError LeaseLostError LimitError LimitExceededError "
+                "MarshallingError "
                 "MissingAuthenticationTokenError MizzleError MizzleWarning ModelError MultipleItemsError "
                 "OutcomeUnknownError PoolTimeoutError ProxyError ReplicatedWriteConflictError RequestTooLargeError "
                 "ResourceInUseError ResourceNotFoundError ResumeError SerializationError ServiceError "
@@ -306,13 +317,14 @@ if not TYPE_CHECKING:
             "handles.client": "Client",
             "handles.collection": "Collection CollectionQuery",
             "handles.query": "ProjectedQuery Query",
+            "handles.state": "State",
             "handles.statement": "Statement parameter",
             "handles.table": "Table",
             "instruments.heat": "Heat HeatReport HotKey",
             "marshalling": "configure_converter make_converter",
             "model": (
                 "Attribute GlobalSecondaryIndex KeyTemplate LocalSecondaryIndex PartitionKey SecondaryIndex "
-                "SharedIndex SharedTable SortKey asdict attribute document entity evolve key_template"
+                "SharedIndex SharedTable SortKey StateTable asdict attribute document entity evolve key_template"
             ),
             "operations": (
                 "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem "
@@ -323,6 +335,7 @@ if not TYPE_CHECKING:
             "reading.by_key": "GetMany",
             "reading.coalescing": "CoalescedReads",
             "reading.iterators": "ItemIterator Page PageIterator Stream",
+            "streams.state.leases": "Lease",
             "types": "CallRecord Instrument Outcome ThrottlingReason",
             "wire.calls": "PipelineStatistics",
             "wire.hedge_policy": "HedgePolicy",

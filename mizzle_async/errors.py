@@ -448,6 +448,35 @@ class ResumeError(MizzleError, ValueError):
     """A state file is about other work than that which is resumed, or the input is another one than before."""
 
 
+# ── leases ──
+
+
+class LeaseLostError(MizzleError):
+    """A lease was lost while its block ran, and the block was cancelled. Another process may hold it already.
+
+    Attributes:
+        lease: The name of the lease.
+    """
+
+    def __init__(self, message: str, *, lease: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.lease = lease
+
+
+class LeaseHeldError(MizzleError):
+    """Another process holds a lease, for longer than the caller waits.
+
+    Attributes:
+        lease: The name of the lease.
+        holder: The host and the process that hold it, as far as it is known.
+    """
+
+    def __init__(self, message: str, *, lease: str = "", holder: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.lease = lease
+        self.holder = holder
+
+
 # ── warnings ──
 
 

@@ -16,6 +16,7 @@ from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.client_bulk import ClientBulk
 from mizzle_async.handles.client_collections import ClientCollections
 from mizzle_async.handles.client_partiql import ClientPartiql
+from mizzle_async.handles.client_state import ClientState
 from mizzle_async.handles.client_tables import ClientTables
 from mizzle_async.handles.client_transactions import ClientTransactions
 from mizzle_async.handles.runtime import Runtime, RuntimeSettings
@@ -34,7 +35,7 @@ ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
 
 
-class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections, ClientBulk):
+class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections, ClientState, ClientBulk):
     """A client of DynamoDB, for one event loop: ``async with Client() as client: orders = client.table(Order)``.
 
     Making one does no I/O, opening it does. Where ``async with`` does not fit, `open` and `aclose` do the same.

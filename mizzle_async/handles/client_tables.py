@@ -8,19 +8,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.handles.table import Table
-from mizzle_async.model import EntitySchema, SharedTable
+from mizzle_async.model import EntitySchema, SharedTable, StateTable
 from mizzle_async.operations.missing import check_table_name, explain_missing
 from mizzle_async.types import Outcome
 from mizzle_async.writing.table_part import target_of
 
 if TYPE_CHECKING:
     from mizzle_async.operations.tables.definition import StreamView, TableDescription, TableOptions
+
+TableLike: TypeAlias = type[Any] | Table[Any] | SharedTable | StateTable
+"""Names a table: an entity, a handle of `Client.table`, a shared table, or a state table."""
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
@@ -35,7 +38,7 @@ class ClientTables(ClientPart):
 
     async def create_table(
         self,
-        model: type[Any] | Table[Any] | SharedTable,
+        model: TableLike,
         /,
         *,
         read_units: int | None = None,
@@ -48,7 +51,7 @@ class ClientTables(ClientPart):
         """Create the table of an entity, with its indexes and its time to live, and wait until it can be used.
 
         Args:
-            model: The entity, a `SharedTable`, or a table handle.
+            model: The entity, a `SharedTable`, a `StateTable`, or a table handle.
             read_units: Provisioned read units a second. Without both, the table is billed on demand.
             write_units: Provisioned write units a second.
             stream: The view of each change in its stream, or None for no stream.
@@ -73,7 +76,7 @@ class ClientTables(ClientPart):
 
     async def ensure_tables(
         self,
-        *models: type[Any] | Table[Any] | SharedTable,
+        *models: TableLike,
         read_units: int | None = None,
         write_units: int | None = None,
         wait_timeout: float = 300.0,
@@ -81,7 +84,7 @@ class ClientTables(ClientPart):
         """Create the missing parts of some entities' tables: tables, global indexes, the time to live. Delete nothing.
 
         Args:
-            *models: Entities, shared tables, or table handles.
+            *models: Entities, shared tables, state tables, or table handles.
             read_units: For tables that are created: provisioned read units a second. Without both, on demand.
             write_units: As above.
             wait_timeout: Seconds to wait until all can be used.
@@ -107,11 +110,11 @@ class ClientTables(ClientPart):
         by_name = {table.name: table for table in tables}
         return [by_name[handle.name] for handle in handles]
 
-    async def describe_table(self, model: type[Any] | Table[Any] | SharedTable | str, /) -> TableDescription:
+    async def describe_table(self, model: TableLike | str, /) -> TableDescription:
         """Return the description of a table as it is now.
 
         Args:
-            model: The entity, a `SharedTable`, a table handle, or the table's name at the service.
+            model: The entity, a `SharedTable`, a `StateTable`, a table handle, or the table's name at the service.
 
         Raises:
             ResourceNotFoundError: There is none.
@@ -124,7 +127,7 @@ class ClientTables(ClientPart):
 
     async def delete_table(
         self,
-        model: type[Any] | Table[Any] | SharedTable | str,
+        model: TableLike | str,
         /,
         *,
         missing_ok: bool = False,
@@ -133,7 +136,7 @@ class ClientTables(ClientPart):
         """Delete a table with everything in it, and wait until it is gone.
 
         Args:
-            model: The entity, a `SharedTable`, a table handle, or the table's name at the service.
+            model: The entity, a `SharedTable`, a `StateTable`, a table handle, or the table's name at the service.
             missing_ok: Whether it is fine that there is none.
             wait_timeout: Seconds to wait until it is gone.
 
@@ -152,14 +155,14 @@ class ClientTables(ClientPart):
         while await self._described(name) is not None:
             await self._wait(deadline, name, "DeleteTable", "is still being deleted")
 
-    def check(self, *models: type[Any] | Table[Any] | SharedTable) -> None:
+    def check(self, *models: TableLike) -> None:
         """Check at start-up that entities can be used: every type is resolved, and every index. Nothing is sent.
 
         Python resolves annotations when they are first asked for. A name that is imported under ``TYPE_CHECKING`` only
         would otherwise fail when the first request of its entity is built. `ensure_tables` checks as well.
 
         Args:
-            *models: Entities, shared tables, or table handles.
+            *models: Entities, shared tables, state tables, or table handles.
 
         Raises:
             ModelError: A class cannot be an entity, or a type cannot be resolved or stored.
@@ -182,7 +185,7 @@ class ClientTables(ClientPart):
             explain_missing(error, entity)
             raise
 
-    def _named(self, model: type[Any] | Table[Any] | SharedTable | str) -> tuple[str, str | None]:
+    def _named(self, model: TableLike | str) -> tuple[str, str | None]:
         """Return the name of a table at the service, and its entity where one is known."""
         if isinstance(model, str):
             check_table_name(model, "table")
@@ -190,12 +193,16 @@ class ClientTables(ClientPart):
         handle = self._handle(model)
         return handle.name, target_of(handle).schema.entity
 
-    def _handle(self, model: type[Any] | Table[Any] | SharedTable) -> Table[Any]:
+    def _handle(self, model: TableLike) -> Table[Any]:
         argument: object = model
         if isinstance(argument, list | tuple | set):
             raise ModelError(
                 "give entities one by one, `ensure_tables(Order, Customer)`, or `ensure_tables(*entities)`"
             )
+        if isinstance(model, StateTable):
+            from mizzle_async.streams.state.rows import Mark
+
+            return self._catalog.table(Mark, name=model.name)
         if isinstance(model, SharedTable):
             member = next(iter(model.members), None)
             if member is None:

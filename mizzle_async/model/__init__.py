@@ -28,6 +28,7 @@ from mizzle_async.model.schema import (
 from mizzle_async.model.shared.mappings import IndexMapping
 from mizzle_async.model.shared.tables import SharedIndex, SharedKeys, SharedTable
 from mizzle_async.model.shared.templates import KeyTemplate, key_template
+from mizzle_async.model.state_tables import StateTable
 from mizzle_async.model.usage import UsageCheck
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "SharedKeys",
     "SharedTable",
     "SortKey",
+    "StateTable",
     "UnknownAttributes",
     "UsageCheck",
     "WriteContext",

@@ -1,0 +1,110 @@
+"""The handle of a state table: operations that are applied once, leases, the state of resumable work."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+
+from mizzle_async.handles.catalog import Catalog
+from mizzle_async.handles.runtime import Runtime
+from mizzle_async.model import StateTable
+from mizzle_async.operations import Operation, check_timeout
+from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
+from mizzle_async.streams.state.leases import Lease, check_lease_seconds
+from mizzle_async.streams.state.marks import KEEP, Marks
+from mizzle_async.streams.state.rows import Beat, Fence, Mark, scope_of
+from mizzle_async.streams.state.table import Rows
+from mizzle_async.writing.table_part import target_of
+
+
+class State:
+    """Everything that must outlive a process, in one table: made by `Client.state`.
+
+    Args:
+        runtime: Sends, paces, owns tasks.
+        catalog: Finds targets.
+        table: The table.
+    """
+
+    def __init__(self, runtime: Runtime, catalog: Catalog, table: StateTable) -> None:
+        def rows(model: type[Any]) -> Rows[Any]:
+            return Rows(runtime, target_of(catalog.table(model, name=table.name)))
+
+        self._runtime = runtime
+        self._catalog = catalog
+        self._table = table
+        self._marks = Marks(runtime, rows(Mark), catalog.spanning_target)
+        self._leases = LeaseRows(rows(Fence), rows(Beat))
+
+    @property
+    def name(self) -> str:
+        """The table's name at the service, prefix included."""
+        return self._leases.fences.name
+
+    async def once(self, key: str, /, *operations: Any, keep: timedelta = KEEP, timeout: float | None = None) -> bool:
+        """Apply operations once for a key: all of them with a mark of the key, in one transaction.
+
+        Of several calls with one key, also at the same time and in several processes, one applies its operations. Call
+        it again after any error: `OutcomeUnknownError` says that the first call may have applied them, and the second
+        one finds out.
+
+        Args:
+            key: Names the work: HTTP's ``Idempotency-Key``, a message's id.
+            *operations: As `Client.transact_write` takes them, up to 99 actions. Without any, the mark alone is
+                written.
+            keep: How long the key is remembered. Later the operations are applied again.
+            timeout: Seconds for everything, conflicts with other transactions included, or None for the client's.
+
+        Returns:
+            True where this call applied the operations, False where they were applied before.
+
+        Raises:
+            TransactionCanceledError: A condition of an operation was false, and nothing was written, no mark either.
+                Its reasons are those of the operations, in their order.
+            ExpressionError: Something that cannot be in a transaction of writes, or two operations about one item.
+            LimitError: More than 99 actions, or more than 4 MB.
+            OutcomeUnknownError: Every answer was lost.
+
+        Cost: one request; two write units for the mark, and twice the write units of the operations.
+        """
+        return await self._marks.apply(scope_of("once", key), self._own(operations), keep=keep, timeout=timeout)
+
+    def lease(self, name: str, /, *, lease_seconds: float = 30.0, timeout: float | None = None) -> Lease:
+        """Return a lease: one process at a time is within ``async with state.lease("nightly") as lease``.
+
+        It is renewed three times in ``lease_seconds``. Where that fails for too long, the block is cancelled before
+        another process can take the lease, and `LeaseLostError` is raised. A process that is killed keeps others out
+        for ``lease_seconds``.
+
+        Args:
+            name: The name of the lease.
+            lease_seconds: Seconds without a renewal after which others take it: 1 to 86,400.
+            timeout: Seconds to wait for another holder: None waits for ever, 0 does not wait.
+
+        Raises:
+            ExpressionError: A number is not one of these.
+            LeaseHeldError: Entering it: another process holds it, and the ``timeout`` is over.
+            LeaseLostError: Leaving it: it was lost meanwhile.
+
+        Cost: taking it, three requests, two read units and four write units. Renewing it, one request and one write
+            unit. Releasing it, one request and four write units. Waiting for it, a read unit for each look, every
+            tenth of ``lease_seconds``.
+        """
+        scope = scope_of("lease", name)
+        if timeout is not None and timeout != 0:
+            check_timeout(timeout)
+        claim = Claim(scope, "", check_lease_seconds(lease_seconds), f"{socket.gethostname()}:{os.getpid()}")
+        return Lease(self._runtime, self._leases, self._catalog.spanning_target, name=name, claim=claim, wait=timeout)
+
+    def _own(self, operations: tuple[Any, ...]) -> list[Any]:
+        """Return operations with this client's targets, where they came out of a pickle."""
+        bound = self._catalog.bound
+        return [
+            each.sending.bound(bound) if isinstance(each, Operation) and each.sending.is_detached else each
+            for each in operations
+        ]
+
+    def __repr__(self) -> str:
+        return f"<State {self.name!r}>"

@@ -1,0 +1,97 @@
+"""Operations that are applied once: a mark in the same transaction says that they were."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from mizzle_async.errors import (
+    ExpressionError,
+    OutcomeUnknownError,
+    TransactionCanceledError,
+    TransactionInProgressError,
+)
+from mizzle_async.flow.ports import PacingPort
+from mizzle_async.operations import Target, check_timeout, derive
+from mizzle_async.operations.transactions.marked import MarkedWrite, marked_write, may_pass
+from mizzle_async.streams.state.rows import MARK, Mark, moment
+from mizzle_async.streams.state.table import Rows
+
+KEEP: Final = timedelta(hours=48)
+"""How long marks are kept: longer than a stream keeps its records, and than queues and clients usually repeat."""
+
+LONGEST_KEEP: Final = timedelta(days=3653)
+
+FIRST_PAUSE: Final = 0.025
+LONGEST_PAUSE: Final = 1.0
+"""Seconds: a pause after a conflict is drawn from zero to a bound, which doubles from the first to the second."""
+
+
+class Marks:
+    """Applies operations once for each scope.
+
+    Args:
+        port: The client.
+        rows: The rows of marks.
+        spanning: The target of transactions.
+    """
+
+    def __init__(self, port: PacingPort, rows: Rows[Mark], spanning: Target[Any]) -> None:
+        self._port = port
+        self._rows = rows
+        self._spanning = spanning
+
+    async def apply(self, scope: str, operations: Sequence[Any], *, keep: timedelta, timeout: float | None) -> bool:
+        """Send operations with a mark, in one transaction.
+
+        Args:
+            scope: The scope of the mark.
+            operations: Operations as `Client.transact_write` takes them.
+            keep: How long the mark is kept.
+            timeout: Seconds for everything, or None for the client's.
+
+        Returns:
+            False where they were applied before.
+        """
+        check_timeout(timeout)
+        port = self._port
+        clock = asyncio.get_running_loop().time
+        ends = clock() + (port.timeout if timeout is None else timeout)
+        write = self.write(scope, operations, keep=keep, timeout=timeout)
+        bound = FIRST_PAUSE
+        while True:
+            try:
+                return await port.send(write)
+            except (TransactionCanceledError, TransactionInProgressError, OutcomeUnknownError) as error:
+                pause = port.random() * bound
+                if isinstance(error, TransactionCanceledError) and not may_pass(error):
+                    raise
+                if clock() + pause >= ends:
+                    raise
+            await port.pause(pause)
+            bound = min(bound * 2, LONGEST_PAUSE)
+            # Its token stays: were the last sending applied, this one is answered as that one would have been.
+            write = derive(write, timeout=max(ends - clock(), 0.0))
+
+    def write(self, scope: str, operations: Sequence[Any], *, keep: timedelta, timeout: float | None) -> MarkedWrite:
+        """Build the transaction of `apply`."""
+        seconds = check_keep(keep)
+        token = self._port.new_token()
+        mark = Mark(scope=scope, row=MARK, by=token, expires=moment(self._port.now() + seconds))
+        return marked_write(
+            self._spanning, self._rows.insert(mark), {"by": {"S": token}}, operations, token=token, timeout=timeout
+        )
+
+
+def check_keep(keep: timedelta) -> float:
+    """Return the seconds for which a row is kept.
+
+    Raises:
+        ExpressionError: It is no timedelta, less than a second or more than ten years.
+    """
+    untyped: Any = keep
+    if not isinstance(untyped, timedelta) or not timedelta(seconds=1) <= keep <= LONGEST_KEEP:
+        raise ExpressionError(f"keep= takes a timedelta of one second to ten years, not {keep!r}")
+    return keep.total_seconds()
