@@ -49,6 +49,7 @@ from mizzle_async.marshalling.shapes.choices import enum_shape, literal_kind, li
 from mizzle_async.marshalling.shapes.construct import Construction, refusal_to_be_called
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.float_lists import list_shape
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.hooks import HookSource, UserHooks
 from mizzle_async.marshalling.shapes.members import (
@@ -162,7 +163,7 @@ class Resolver:
             shape = self._set(kind, arguments, place)
         elif kind in _LISTS:
             element = self.shape(arguments[0] if arguments else Any, place)
-            shape = ListShape(written(kind, element), list, _LISTS[kind], element)
+            shape = list_shape(written(kind, element), list, _LISTS[kind], element)
         elif kind is tuple:
             shape = self._tuple(annotation, arguments, place)
         elif kind in _MAPS:
@@ -186,7 +187,7 @@ class Resolver:
             return ListShape("tuple", tuple, (tuple,), AnyShape())
         if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004  (tuple[X, ...])
             element = self.shape(arguments[0], place)
-            return ListShape(f"tuple[{element.python}, ...]", tuple, (tuple,), element)
+            return list_shape(f"tuple[{element.python}, ...]", tuple, (tuple,), element)
         elements = tuple(self.shape(argument, place) for argument in arguments)
         return TupleShape(written(tuple, *elements), elements)
 
