@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from mizzle_async.handles.state import State
     from mizzle_async.handles.statement import Statement, parameter
     from mizzle_async.handles.table import Table
+    from mizzle_async.handles.usage import TableUsage, Usage
     from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
     from mizzle_async.marshalling import configure_converter, make_converter
     from mizzle_async.model import (
@@ -249,6 +250,7 @@ __all__ = [
     "Stream",
     "Table",
     "TableDescription",
+    "TableUsage",
     "ThrottledError",
     "ThrottlingReason",
     "Throughput",
@@ -267,6 +269,7 @@ __all__ = [
     "UnknownOperationError",
     "UnrecognizedClientError",
     "UpdateItem",
+    "Usage",
     "ValidationError",
     "VersionConflictError",
     "WorkStoppedError",
@@ -320,6 +323,7 @@ if not TYPE_CHECKING:
             "handles.state": "State",
             "handles.statement": "Statement parameter",
             "handles.table": "Table",
+            "handles.usage": "TableUsage Usage",
             "instruments.heat": "Heat HeatReport HotKey",
             "marshalling": "configure_converter make_converter",
             "model": (

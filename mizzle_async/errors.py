@@ -493,4 +493,7 @@ class ItemCollectionLimitWarning(MizzleWarning):
 
 
 class UnawaitedOperationWarning(MizzleWarning, RuntimeWarning):
-    """An operation was built and never used: was an ``await`` forgotten?"""
+    """An operation was built and never used: was an ``await`` forgotten?
+
+    ``create_task`` and task groups take a coroutine, which `Operation.send` returns.
+    """

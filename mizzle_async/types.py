@@ -159,6 +159,19 @@ class AnswerInstrument(Protocol):
         """
 
 
+@runtime_checkable
+class PoolInstrument(Protocol):
+    """Another optional method of an `Instrument`: it gets the client's numbers, and may ask for them at any time."""
+
+    def client_opened(self, statistics: Callable[[], Any]) -> None:
+        """Called when the client has opened.
+
+        Args:
+            statistics: Returns the `PipelineStatistics` of the moment, in any thread. It belongs to what was opened:
+                a reference that keeps it alive keeps the connections.
+        """
+
+
 @transient(eq=False, repr=False)
 class CallRecord(Value):
     """One finished call, as an `Instrument` sees it.
@@ -173,6 +186,8 @@ class CallRecord(Value):
         error: The error the call raised, or None.
         consumed_capacity: ``ConsumedCapacity`` as answered, when it was asked for: of batches and transactions one
             for each table.
+        is_read: Whether it was a read, so that its units are read units.
+        failures: Why attempts failed that were followed by another one: the service's codes, or classes of errors.
     """
 
     operation: str
@@ -183,6 +198,27 @@ class CallRecord(Value):
     request_id: str
     error: BaseException | None
     consumed_capacity: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    is_read: bool = False
+    failures: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> dict[str, float]:
+        """Capacity units by table, as the answer reports them. A call that reports none has none."""
+        reported = self.consumed_capacity
+        if reported is None:
+            return {}
+        parts = [reported] if isinstance(reported, Mapping) else reported
+        return {part.get("TableName") or self.table: part.get("CapacityUnits") or 0.0 for part in parts}
+
+    @property
+    def read_units(self) -> float:
+        """Read units of all tables, 0 of a write."""
+        return sum(self.units.values()) if self.is_read else 0.0
+
+    @property
+    def write_units(self) -> float:
+        """Write units of all tables, 0 of a read."""
+        return 0.0 if self.is_read else sum(self.units.values())
 
 
 class Sender(Protocol):

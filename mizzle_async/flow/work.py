@@ -17,15 +17,21 @@ class Pending:
     def __init__(self, description: str) -> None:
         self._description = description
         self._used = False
+        self._shown = False
 
     def __del__(self) -> None:
-        if not getattr(self, "_used", True) and not sys.is_finalizing():
+        if not getattr(self, "_used", True) and not self._shown and not sys.is_finalizing():
             warnings.warn(
-                f"{self._description} was asked for and never done: was an `await` forgotten?",
+                f"{self._description} was asked for and never done: was an `await` forgotten? A task needs a coroutine:"
+                " `create_task(operation.send())`",
                 UnawaitedOperationWarning,
                 stacklevel=2,
                 source=self,
             )
+
+    def __repr__(self) -> str:
+        self._shown = True  # a prompt or a notebook has shown it: a warning at another line would accuse that one
+        return f"<{self._description}>"
 
     if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
 
@@ -75,4 +81,5 @@ class BulkWork(Pending):
         return self._start()
 
     def __repr__(self) -> str:
+        self._shown = True
         return f"<{self._description}: {self.report}>"

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from mizzle_async.flow.pace import Throughput
 from mizzle_async.handles.catalog import Catalog
@@ -30,6 +30,9 @@ from mizzle_async.wire.hedge_policy import HedgePolicy
 from mizzle_async.wire.pool.config import PoolConfig
 from mizzle_async.wire.retry import RetryPolicy
 from mizzle_async.wire.settings import CredentialsLike, WireSettings, check_setting
+
+if TYPE_CHECKING:
+    from mizzle_async.handles.usage import Usage
 
 ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
@@ -161,6 +164,47 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections,
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def drop_idle_connections(self) -> None:
+        """Close the connections that carry no request, and the others after their answers: later calls open new ones.
+
+        For a process that was frozen, or whose memory was copied: the other ends may have gone without a word, and a
+        write on such a connection may end in `OutcomeUnknownError`.
+
+        Raises:
+            ClientStateError: The client is not open.
+        """
+        await self._runtime.distrust()
+
+    def usage(
+        self,
+        *,
+        max_requests: int | None = None,
+        max_read_units: float | None = None,
+        max_write_units: float | None = None,
+    ) -> Usage:
+        """Count the calls of a block, tasks that are started in it included: ``with client.usage() as used: …``.
+
+        Each request in the block also asks for the capacity that it consumes. Tasks that run before the block begins,
+        such as the lanes of a `Writer`, are not of it. Work that goes on after its end is not counted.
+
+        Args:
+            max_requests: Requests that the block may send. Once they are sent, the next call raises `LimitError`.
+            max_read_units: Read units that it may consume. Once they are used up, the next read raises `LimitError`
+                before it is sent. Reads at the same time may go beyond.
+            max_write_units: The same for writes.
+
+        Returns:
+            The usage, whose numbers grow with each finished call.
+
+        Raises:
+            ExpressionError: A limit is negative.
+        """
+        from mizzle_async.handles.usage import Usage  # few processes count
+
+        return Usage(
+            self._runtime, max_requests=max_requests, max_read_units=max_read_units, max_write_units=max_write_units
+        )
 
     def statistics(self) -> PipelineStatistics:
         """Return the client's numbers as a frozen record: calls, requests, retries, connections."""

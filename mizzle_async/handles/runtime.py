@@ -17,7 +17,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from importlib.util import find_spec
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -25,14 +25,18 @@ from mizzle_async.errors import ClientStateError, MizzleError
 from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
 from mizzle_async.flow.pace import RateLimiter, Throughput, rate_limiter
 from mizzle_async.flow.tasks import TaskSet
+from mizzle_async.handles.observed_caller import ObservedCaller
 from mizzle_async.operations import Cipher, CursorCodec, Metered
 from mizzle_async.operations.interpretation import raise_failure, result_of
-from mizzle_async.types import AnswerInstrument, Caller, Sendable, WireResponse
+from mizzle_async.types import AnswerInstrument, Caller, PoolInstrument, Sendable, WireResponse
 from mizzle_async.values import Value
 from mizzle_async.wire.calls import PipelineStatistics
 from mizzle_async.wire.home import FOREIGN, Home
 from mizzle_async.wire.pipeline import Pipeline, open_pipeline
 from mizzle_async.wire.settings import WireSettings
+
+if TYPE_CHECKING:
+    from mizzle_async.handles.usage import UsageGate
 
 ResultT = TypeVar("ResultT")
 
@@ -92,6 +96,7 @@ class Runtime:
         write_limiter: The limiter of all bulk writing, or None where there is no limit.
         now: Returns the time in seconds since the epoch.
         random: Returns a random number from zero to one, for jitter.
+        gate: Admits and counts every call while a block of `Client.usage` is open, or None.
     """
 
     def __init__(self, settings: RuntimeSettings) -> None:
@@ -105,11 +110,12 @@ class Runtime:
         self.read_limiter: RateLimiter | None
         self.write_limiter: RateLimiter | None
         self.tasks: TaskSet = TaskSet()
+        self.gate: UsageGate | None = None
         self._binder: weakref.ref[Binder] | None = None
         self._settings = settings
         self._sleep = settings.sleep
         self._listeners = [one for one in wire.instrument if isinstance(one, AnswerInstrument)]
-        self._stand_in = cast("Pipeline | None", settings.caller)
+        self._stand_in = settings.caller
         self.pipeline: Pipeline | None = None
         self._home: Home | None = None
         self._opening: Home | None = None
@@ -131,7 +137,7 @@ class Runtime:
         try:
             secret = self.cursors.secret
             cipher = await asyncio.to_thread(_find_cipher, secret) if secret else None
-            pipeline = self._stand_in or await open_pipeline(self._settings.wire)
+            pipeline = await self._open_pipeline()
         except BaseException:
             if self._opening is opening:
                 self.state, self._opening = before, None
@@ -143,8 +149,34 @@ class Runtime:
         self._opening = None
         self._loop_time = opening.loop.time
         self._make_limiters()
+        if self.gate is not None:
+            pipeline.watch(self.gate)
         self.pipeline = pipeline
         self.state = "open"
+
+    async def _open_pipeline(self) -> Pipeline:
+        wire = self._settings.wire
+        if self._stand_in is None:
+            pipeline = await open_pipeline(wire)
+            for instrument in wire.instrument:
+                if isinstance(instrument, PoolInstrument):
+                    instrument.client_opened(pipeline.statistics)
+            return pipeline
+        return cast("Pipeline", ObservedCaller(self._stand_in, wire.instrument))
+
+    async def distrust(self) -> None:
+        """Use no connection again that is open now."""
+        await self.opened().distrust()
+
+    def guard(self, gate: UsageGate | None, /) -> None:
+        """Have a gate admit and count every call from now on, or none."""
+        before, self.gate = self.gate, gate
+        if self.pipeline is None or gate is before:
+            return
+        if before is not None:
+            self.pipeline.unwatch(before)
+        if gate is not None:
+            self.pipeline.watch(gate)
 
     async def aclose(self) -> None:
         """End every task and close every connection. Closing again does nothing.
@@ -239,6 +271,8 @@ class Runtime:
         failures = 0
         while True:
             try:
+                if self.gate is not None:
+                    request = self.gate.admit(request)
                 response = await pipeline.call(request)
             except MizzleError as error:
                 failures += 1
@@ -267,9 +301,12 @@ class Runtime:
         self, operation: str, parameters: Mapping[str, Any], *, timeout: float | None = None
     ) -> dict[str, Any]:
         """Send an operation of the control plane, as botocore names it and its parameters."""
+        pipeline = self.opened()
+        if self.gate is not None:
+            self.gate.admit_control(operation, parameters)
         if timeout is None:
-            return await self.opened().control(operation, parameters)
-        return await self.opened().control(operation, parameters, timeout=timeout)
+            return await pipeline.control(operation, parameters)
+        return await pipeline.control(operation, parameters, timeout=timeout)
 
     def statistics(self) -> PipelineStatistics:
         """Return the numbers of the I/O stack."""

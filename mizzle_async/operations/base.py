@@ -206,6 +206,7 @@ class Operation(Generic[ResultT_co]):
             return outline(self.api, {"TableName": self._target.table})
 
     def __repr__(self) -> str:
+        use(self)  # a prompt or a notebook has shown it: a warning at another line would accuse that one
         return f"<{self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -217,7 +218,8 @@ class Operation(Generic[ResultT_co]):
         # A constructor that raised leaves slots unset: nothing was forgotten then.
         if not getattr(self, "_used", True) and not sys.is_finalizing():
             warnings.warn(
-                f"{self} was built and never used: was an `await` forgotten?",
+                f"{self} was built and never used: was an `await` forgotten? A task needs a coroutine:"
+                " `create_task(operation.send())`",
                 UnawaitedOperationWarning,
                 stacklevel=2,
                 source=self,  # with tracemalloc on, Python says where it was built

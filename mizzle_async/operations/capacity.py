@@ -6,11 +6,35 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-wr
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
+from typing import Any, Final
+
+import orjson
+from attrs import evolve
 
 from mizzle_async.limits import READ_UNIT_BYTES, WRITE_UNIT_BYTES
 from mizzle_async.operations.explain import Capacity
-from mizzle_async.types import WirePayload
+from mizzle_async.types import WirePayload, WireRequest
+
+_REPORTING: Final = frozenset(
+    {
+        "BatchExecuteStatement",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "ExecuteStatement",
+        "ExecuteTransaction",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+    }
+)
+"""The operations that report their capacity where they are asked to."""
+
+_MEMBER: Final = "ReturnConsumedCapacity"
 
 
 def read_capacity(size: int, *, consistent: bool, at_least: bool = False, note: str = "") -> Capacity:
@@ -22,6 +46,14 @@ def read_capacity(size: int, *, consistent: bool, at_least: bool = False, note: 
 def write_capacity(size: int, *, at_least: bool = False, note: str = "") -> Capacity:
     """Estimate a write of an item of ``size`` bytes: one unit per KB."""
     return Capacity(write_units=max(1, ceil(size / WRITE_UNIT_BYTES)), at_least=at_least, note=note)
+
+
+def reporting(request: WireRequest) -> WireRequest:
+    """Return a request that also asks for the capacity that it consumes, where its operation can report it."""
+    body = request.body
+    if request.operation not in _REPORTING or (_MEMBER.encode() in body and _MEMBER in orjson.loads(body)):
+        return request
+    return evolve(request, body=b'%b,"%b":"TOTAL"}' % (body[:-1], _MEMBER.encode()))
 
 
 def consumed(payload: WirePayload) -> float | None:

@@ -271,9 +271,6 @@ class GetMany(Pending, Generic[KeyT, ModelT]):
         self._used = True
         return GetManyIterator(self._owner, self._target, self._keys, self._decode, self._settings)
 
-    def __repr__(self) -> str:
-        return f"<{self._description}>"
-
 
 class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT, ModelT]):
     """Keys with their items, None where there is none, as they arrive. A key that was given twice comes twice."""

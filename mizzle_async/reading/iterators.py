@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError
+from mizzle_async.reading.page_views import page_html, page_text
 from mizzle_async.reading.selection import Selection
 from mizzle_async.values import Record
 
@@ -22,21 +23,28 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 
 @frozen(eq=False, repr=False)
 class Page(Record, Generic[RowT_co]):
-    """One page of a query, a scan or a statement.
+    """One page of a query, a scan or a statement. A prompt shows its first rows, a notebook a table of them.
 
     Attributes:
-        items: The rows, in the service's order. Not shown.
-        cursor: Where the next page starts, safe in a URL, or None on the last page. Not shown: it holds a key.
+        items: The rows, in the service's order.
+        cursor: Where the next page starts, safe in a URL, or None on the last page. Its beginning is shown.
         evaluated: Items read and paid for, before the filter. Of a statement: the items that were returned.
-        read_units: Read units, as the service counted them, or None where they were not asked for. An instrument asks.
+        read_units: Read units, as the service counted them, or None where they were not asked for. An instrument or
+            `Client.usage` asks.
         requests: Requests that were sent for the page, the pipeline's own retries aside.
     """
 
-    items: Sequence[RowT_co] = field(repr=False)
-    cursor: str | None = field(repr=False)
+    items: Sequence[RowT_co]
+    cursor: str | None
     evaluated: int = 0
     read_units: float | None = None
     requests: int = 0
+
+    def __repr__(self) -> str:
+        return page_text(self.items, self.cursor, evaluated=self.evaluated, read_units=self.read_units)
+
+    def _repr_html_(self) -> str:
+        return page_html(self.items, self.cursor, evaluated=self.evaluated, read_units=self.read_units)
 
 
 class ItemIterator(AsyncIterator[RowT_co], Generic[RowT_co]):

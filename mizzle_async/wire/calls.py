@@ -67,6 +67,7 @@ class Call:
         expired: Whether the deadline has passed.
         spent: Quota tokens taken, and from where, in order.
         exchange: The attempt under way.
+        failures: Why attempts failed that were followed by another one: the service's codes, or classes of errors.
         hedged: Whether it may be sent twice, so that its own answer need not be the call's.
         signed_at: The time it was signed with.
     """
@@ -80,6 +81,7 @@ class Call:
         "ends",
         "exchange",
         "expired",
+        "failures",
         "fresh",
         "hedged",
         "reclocked",
@@ -106,6 +108,7 @@ class Call:
         self.expired: bool = False
         self.spent: list[tuple[RetryQuota, int]] | None = None
         self.exchange: Exchange | None = None
+        self.failures: list[str] | None = None
         self.hedged: bool = False
         self.signed_at: int = 0
         self._task = task

@@ -39,14 +39,15 @@ from mizzle_async.errors import (
     TransportError,
 )
 from mizzle_async.limits import CLIENT_REQUEST_TOKEN_SECONDS
-from mizzle_async.types import CallRecord, Outcome, RepeatSafety, WireRequest, WireResponse
+from mizzle_async.types import Instrument, Outcome, RepeatSafety, WireRequest, WireResponse
 from mizzle_async.wire.answers import error_message, is_bodiless
 from mizzle_async.wire.calls import Call, PipelineStatistics, Route
 from mizzle_async.wire.deadlines import Deadlines
 from mizzle_async.wire.exchange import Answer, Exchange
-from mizzle_async.wire.failures import deadline_error, final_error, request_id, service_error
+from mizzle_async.wire.failures import deadline_error, final_error, service_error
 from mizzle_async.wire.hedged_reads import HedgedReads
 from mizzle_async.wire.home import Home
+from mizzle_async.wire.observing import attempt_fields, observe, record_of
 from mizzle_async.wire.retry import CONTENTION, RetryQuota, clock_offset, cost_of, judge, may_repeat
 from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session.adapter import ControlCall
@@ -81,7 +82,7 @@ class Pipeline:
         self._wall_clock = settings.wall_clock
         self._timeout = settings.timeout
         self._watch = Deadlines(self._loop, settings.timeout)
-        self._instruments = settings.instrument
+        self._instruments: tuple[Instrument, ...] = settings.instrument
         self._hedge = HedgedReads(settings.hedge, self._loop) if settings.hedge is not None else None
         self._quota = RetryQuota(settings.retry.quota)
         self._throttles = ThrottleBook(settings.retry.quota)
@@ -179,6 +180,18 @@ class Pipeline:
             clock_offset=self._clock_offset,
             pool=self._transports.statistics(),
         )
+
+    def watch(self, instrument: Instrument) -> None:
+        """Tell an instrument of calls that finish from now on."""
+        self._instruments = (*self._instruments, instrument)
+
+    def unwatch(self, instrument: Instrument) -> None:
+        """Tell an instrument of no further call."""
+        self._instruments = tuple(one for one in self._instruments if one is not instrument)
+
+    async def distrust(self) -> None:
+        """Use no connection again that is open now."""
+        await self._transports.distrust()
 
     async def aclose(self) -> None:
         """Close everything that was opened. Calls under way end, and later ones are refused."""
@@ -366,15 +379,19 @@ class Pipeline:
 
     def _again(self, call: Call, reason: str, delay: float) -> None:
         self._retries += 1
-        request = call.request
-        logger.debug(
-            "%s %s: attempt %d failed (%s), again in %.3f s",
-            request.operation,
-            request.table,
-            call.attempts,
-            reason,
-            delay,
-        )
+        if call.failures is None:
+            call.failures = []
+        call.failures.append(reason)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s %s: attempt %d failed (%s), again in %.3f s",
+                call.request.operation,
+                call.request.table,
+                call.attempts,
+                reason,
+                delay,
+                extra=attempt_fields(call, reason, delay),
+            )
 
     def _deadline(self, call: Call) -> MizzleError:
         self._deadlines += 1
@@ -427,33 +444,9 @@ class Pipeline:
     # ── instruments and logs ──
 
     def _observe(self, call: Call, error: BaseException | None, answer: Answer | None = None) -> None:
-        request = call.request
-        seconds = self._loop.time() - call.started
-        if answer is None:
-            capacity, identity = None, getattr(error, "request_id", None) or ""
-        else:
-            capacity, identity = answer.payload.get("ConsumedCapacity"), request_id(answer.headers)
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s %s: %s after %.4f s and %d attempts, %d bytes sent, request %s",
-                request.operation,
-                request.table,
-                "answered" if error is None else getattr(error, "code", "") or type(error).__name__,
-                seconds,
-                call.attempts,
-                len(request.body),
-                identity or "unknown",
-            )
-        if not self._instruments:
-            return
-        record = CallRecord(
-            request.operation, request.table, request.index, seconds, call.attempts, identity, error, capacity
-        )
-        for instrument in self._instruments:
-            try:
-                instrument.call_finished(record)
-            except Exception:
-                logger.exception("an instrument failed: %s", type(instrument).__name__)
+        if self._instruments or logger.isEnabledFor(logging.DEBUG):
+            record = record_of(call, self._loop.time() - call.started, error, answer)
+            observe(record, len(call.request.body), self._instruments)
 
     def _refuse(self) -> NoReturn:
         if self._closed:
@@ -469,7 +462,8 @@ class Pipeline:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         quota = f"quota {self._quota.tokens} of {self._quota.capacity}"
-        return f"<Pipeline {state}, {self._calls} calls, {self._requests} requests, {quota}>"
+        where = f"{self.region_name} at {self._session.host}"
+        return f"<Pipeline {state}, {where}, {self._calls} calls, {self._requests} requests, {quota}>"
 
 
 def _end(pause: asyncio.Future[None]) -> None:

@@ -58,7 +58,7 @@ class ThrottleBook:
 
     def counts(self) -> dict[str, int]:
         """Return throttled answers by table, or by table and index."""
-        return {name: state.throttled for name, state in self._states.items() if state.throttled}
+        return {name: state.throttled for name, state in tuple(self._states.items()) if state.throttled}
 
     def __len__(self) -> int:
         return len(self._states)

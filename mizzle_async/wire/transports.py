@@ -56,6 +56,12 @@ class Transports:
         if self.to(endpoint, "GetItem") is self._pool:
             await self._pool.warm_up(endpoint)
 
+    async def distrust(self) -> None:
+        """Use no connection of ours again that is open now."""
+        self._pool.distrust()
+        if self._fallback is not None:
+            await self._fallback.distrust()
+
     def statistics(self) -> PoolStatistics:
         """Return the numbers of the pool, or of both."""
         numbers = self._pool.statistics()

@@ -86,6 +86,13 @@ async def check_services(names: dict[str, Any]) -> None:
         assert await answer.json() == {"status": "paid"}
 
 
+async def check_observability(names: dict[str, Any]) -> None:
+    """Ask the page's application for a total, and for the units that it took."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(names["app"]), base_url="http://fastapi") as web:
+        answer = await web.get("/customers/c1/total")
+    assert (answer.json(), float(answer.headers["X-Read-Units"]) > 0) == (str(sum(range(60))), True)
+
+
 async def check_testing(names: dict[str, Any]) -> None:
     """Run the page's test as pytest would, with a running engine."""
     async with EmbeddedEngine() as engine:
@@ -94,6 +101,7 @@ async def check_testing(names: dict[str, Any]) -> None:
 
 CHECKS: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
     "README.md": check_readme,
+    "observability.md": check_observability,
     "services.md": check_services,
     "testing.md": check_testing,
 }

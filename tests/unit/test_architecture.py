@@ -103,6 +103,7 @@ LATE_OWN = {
     "handles.collection": ("bulk.loads",),
     "handles.query": ("bulk.exports", "bulk.migrations", "bulk.parts", "bulk.sweeps"),
     "handles.runtime": ("integrations.cursors",),
+    "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
     "handles.table_bulk": ("bulk.loads", "reading.coalescing"),
 }
 

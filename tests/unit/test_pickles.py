@@ -33,6 +33,7 @@ from mizzle_async import (
     SortKey,
     StatementResult,
     StateTable,
+    TableUsage,
     ThrottlingReason,
     Throughput,
     UndoneWrite,
@@ -142,6 +143,7 @@ VALUES: dict[str, Any] = {
     "RetryPolicy": RetryPolicy(),
     "HedgePolicy": HedgePolicy(),
     "TableDescription": None,
+    "TableUsage": TableUsage(1, 0.5, 2.0),
     "FAILED": FAILED,
 }
 LIVING = {
@@ -165,6 +167,7 @@ LIVING = {
     "Stream": "runs on a client",
     "Table": "belongs to a client",
     "Transactable": "is a Protocol",
+    "Usage": "counts the calls of a client",
     "Writer": "runs on a client",
 }
 ELSEWHERE = {

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from attrs import field, frozen
 
-from mizzle_async import OperationOutcome, Page
+from mizzle_async import OperationOutcome
 from mizzle_async.operations import RawPage
 from mizzle_async.types import RepeatSafety, WireRequest, WireResponse
 from mizzle_async.values import Record, Value
@@ -95,7 +95,6 @@ def test_records_are_told_apart_by_identity():
         Exchange(Endpoint("http", "localhost", 8000), [("X-Amz-Security-Token", CANARY)], CANARY.encode()),
         Answer(200, {}, {"Item": ITEM}),
         RawPage([ITEM], ITEM, origins=[ITEM]),
-        Page([ITEM], CANARY),
         OperationOutcome(ITEM),
     ],
     ids=lambda value: type(value).__name__,

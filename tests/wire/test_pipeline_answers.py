@@ -320,7 +320,8 @@ def test_a_closed_pipeline_refuses():
     async def main():
         async with ScriptedServer() as server:
             pipeline = await opened(server.url)
-            assert repr(pipeline).startswith("<Pipeline open, 0 calls, 0 requests, quota 500 of 500>")
+            where = f"eu-west-1 at {server.endpoint.authority}"
+            assert repr(pipeline) == f"<Pipeline open, {where}, 0 calls, 0 requests, quota 500 of 500>"
             await pipeline.aclose()
             await pipeline.aclose()
             with pytest.raises(errors.ClientStateError, match="closed"):

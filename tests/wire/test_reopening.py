@@ -334,3 +334,34 @@ def test_a_client_that_is_dropped_leaves_no_socket(beside, factory):
 
     assert run_on(factory, main()) == set()
     assert beside.all_closed() == 3
+
+
+async def test_idle_connections_can_be_dropped():
+    """Connections from before a freeze carry nothing any more: idle ones close, one in use when it is done."""
+    async with ScriptedServer(then=ITEM) as server:
+        settings = {"endpoint_url": server.url, "region_name": "eu-west-1", "credentials": ("a", "b")}
+        async with Client(**settings) as client:
+            table = client.table("rows", partition_key="pk")
+            await asyncio.gather(*(table.get("a") for _ in range(3)))
+            assert client.statistics().pool.idle == server.opened
+            before = server.opened
+            reading = asyncio.ensure_future(table.get("a"))
+            await server.until(lambda: len(server.requests) == 4)
+            assert client.statistics().pool.in_use == 1
+            await client.drop_idle_connections()
+            await reading
+            assert client.statistics().pool.open == 0
+            await table.get("a")
+            assert (server.opened, client.statistics().pool.idle) == (before + 1, 1)
+    with pytest.raises(errors.ClientStateError, match="closed"):
+        await client.drop_idle_connections()
+
+
+async def test_a_client_shows_region_and_host():
+    """The repr of an open client says where its data lives, before anything is changed there."""
+    async with ScriptedServer(then=ITEM) as server:
+        settings = {"endpoint_url": server.url, "region_name": "eu-west-1", "credentials": ("a", "b")}
+        async with Client(**settings) as client:
+            assert f"eu-west-1 at {server.endpoint.authority}" in repr(client)
+    async with Client(region_name="eu-central-1", credentials=("a", "b")) as client:
+        assert "eu-central-1 at dynamodb.eu-central-1.amazonaws.com" in repr(client)

@@ -89,6 +89,11 @@ class HostStatistics(Value):
     waited_seconds: float
 
 
+def describe(host: HostStatistics) -> str:
+    """Return one host's numbers in words."""
+    return f"{host.host}: {host.in_use} in use, {host.idle} idle, {host.opening} opening, {host.waiting} waiting"
+
+
 @frozen(eq=False, repr=False, kw_only=True)
 class PoolStatistics(Value):
     """A pool's connections now, and since it was made.

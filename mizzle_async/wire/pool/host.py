@@ -25,7 +25,7 @@ from typing import Final
 from mizzle_async.errors import ClientStateError, MizzleError, PoolTimeoutError, TransportError
 from mizzle_async.types import Outcome
 from mizzle_async.wire.exchange import Endpoint
-from mizzle_async.wire.pool.config import HostStatistics, PoolConfig
+from mizzle_async.wire.pool.config import HostStatistics, PoolConfig, describe
 from mizzle_async.wire.pool.connection import Connection
 from mizzle_async.wire.pool.reconnects import Reconnects, UnreachableError
 from mizzle_async.wire.pool.silence import SilenceWatch
@@ -439,6 +439,13 @@ class HostPool:
         self._connections.clear()
         self._closing.clear()
 
+    def distrust(self) -> None:
+        """Use no connection again that is open now: close those that are idle, and the others after their answers."""
+        while self._idle:
+            self._close(self._idle.popleft())
+        for connection in self._connections:
+            connection.retired, connection.retire_at = True, math.inf
+
     def _close(self, connection: Connection, reason: str = "the connection was closed on this side") -> None:
         """Close a connection that is not idle any more, and count it out."""
         if connection in self._connections:
@@ -480,18 +487,13 @@ class HostPool:
             in_use=len(self._connections) - len(self._idle),
             opening=self._opening + (self._sweeper.replacing is not None),
             waiting=len(self._waiters) + len(self._fresh_waiters),
-            requests=self._served_before + sum(connection.served for connection in self._connections),
+            requests=self._served_before + sum(connection.served for connection in tuple(self._connections)),
             waited_seconds=self._waited_seconds,
             **self._counts,
         )
 
     def __repr__(self) -> str:
         return describe(self.statistics())
-
-
-def describe(host: HostStatistics) -> str:
-    """Return one host's numbers in words."""
-    return f"{host.host}: {host.in_use} in use, {host.idle} idle, {host.opening} opening, {host.waiting} waiting"
 
 
 def _closed_error() -> ClientStateError:

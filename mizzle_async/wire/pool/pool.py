@@ -24,9 +24,9 @@ from mizzle_async.wire.exchange import Answer, Endpoint, Exchange
 from mizzle_async.wire.framing import RawAnswer
 from mizzle_async.wire.home import FOREIGN, Home
 from mizzle_async.wire.pool.addresses import Addresses, Resolve
-from mizzle_async.wire.pool.config import PoolConfig, PoolStatistics
+from mizzle_async.wire.pool.config import PoolConfig, PoolStatistics, describe
 from mizzle_async.wire.pool.connection import Connection
-from mizzle_async.wire.pool.host import HostPool, Purpose, describe
+from mizzle_async.wire.pool.host import HostPool, Purpose
 from mizzle_async.wire.pool.opening import Opener
 from mizzle_async.wire.pool.tls import make_tls_context
 
@@ -148,11 +148,16 @@ class ConnectionPool:
         if started := [task for task in self._tasks if task not in before]:
             await asyncio.wait(started)
 
+    def distrust(self) -> None:
+        """Use no connection again that is open now: the process was frozen, and the other sides may have left."""
+        for host in self._hosts.values():
+            host.distrust()
+
     # ── numbers ──
 
     def statistics(self) -> PoolStatistics:
-        """Return the numbers of this moment."""
-        return PoolStatistics(hosts=tuple(host.statistics() for host in self._hosts.values()))
+        """Return the numbers of this moment. Another thread may ask."""
+        return PoolStatistics(hosts=tuple(host.statistics() for host in tuple(self._hosts.values())))
 
     def __repr__(self) -> str:
         if self._closed:

@@ -59,6 +59,7 @@ class AiobotocoreSession:
         self._to_proxies: ssl.SSLContext | None = None
         self.credentials = credentials
         self.region_name: str = client.meta.region_name
+        self.host: str = ""
         self.user_agent = user_agent
         client.meta.events.register("before-endpoint-resolution.dynamodb", self._tell_account)
         client.meta.events.register("choose-signer.dynamodb", leave_unsigned)

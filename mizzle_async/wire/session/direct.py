@@ -60,6 +60,7 @@ class DirectSession:
         self._closed = False
         self.credentials: CredentialKeeper = CredentialKeeper(_source(way, settings.credentials), self._loop)
         self.region_name: str = way.region
+        self.host: str = ""
         self.user_agent: str = user_agent(os.environ.get("AWS_SDK_UA_APP_ID"))
 
     async def destination(self, operation: str, table: str) -> Destination:

@@ -130,6 +130,11 @@ class FallbackTransport:
             await sharing.retire()
         self._retired = {one for one in self._retired if not one.session.closed}
 
+    async def distrust(self) -> None:
+        """Use no connection again that is open now."""
+        for fresh, sharing in tuple(self._sessions.items()):
+            await self._retire(sharing, fresh=fresh)
+
     def _request(self, exchange: Exchange, proxy: Proxy | None) -> dict[str, Any]:
         """Return the arguments for one request of aiohttp."""
         from aiohttp import ClientTimeout

@@ -31,10 +31,18 @@ logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 
 class Session(Protocol):
-    """The answers about AWS that the pipeline needs."""
+    """The answers about AWS that the pipeline needs.
+
+    Attributes:
+        credentials: Keeps the credentials that sign requests.
+        region_name: The AWS region.
+        host: The host and port that serve items, as far as they were known when the session was opened.
+        user_agent: The header of that name.
+    """
 
     credentials: CredentialKeeper
     region_name: str
+    host: str
     user_agent: str
 
     async def destination(self, operation: str, table: str, /) -> Destination:
@@ -78,7 +86,8 @@ async def open_session(settings: WireSettings) -> Session:
         name_unused({})
         session = DirectSession(way, settings)
     destination = await session.destination("GetItem", "")
-    logger.debug("DynamoDB in %s, at %s", destination.region, destination.endpoint.authority)
+    session.host = destination.endpoint.authority
+    logger.debug("DynamoDB in %s, at %s", destination.region, session.host)
     try:
         session.is_proxied(destination.endpoint)  # an unusable proxy is found here, not by the first call
         if destination.endpoint.scheme == "https":

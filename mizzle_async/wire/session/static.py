@@ -29,6 +29,7 @@ class StaticSession:
         source = StaticSource(settings.credentials or _LOCAL_CREDENTIALS)
         self.credentials: CredentialKeeper = CredentialKeeper(source, loop)
         endpoint = parse_endpoint(settings.endpoint_url or _LOCAL_URL, allow_http=settings.allow_http)
+        self.host: str = endpoint.authority
         self._destination = Destination(endpoint, self.region_name)
 
     async def destination(self, operation: str, table: str) -> Destination:

@@ -1,3 +1,4 @@
+import gc
 import sys
 
 import pytest
@@ -8,8 +9,18 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from mizzle_async import Attribute, Client, GlobalSecondaryIndex, PartitionKey, ResourceNotFoundError, entity
+from mizzle_async import (
+    AccessDeniedError,
+    Attribute,
+    Client,
+    GlobalSecondaryIndex,
+    PartitionKey,
+    ResourceNotFoundError,
+    RetryPolicy,
+    entity,
+)
 from mizzle_async.integrations.otel import OpenTelemetry
+from mizzle_async.testing import ScriptedServer
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.stub import StubTransport
 
@@ -33,6 +44,20 @@ def spans():
 def measurements():
     """Where measurements are kept."""
     return InMemoryMetricReader()
+
+
+def collected(measurements):
+    """Return the metrics of one collection by name."""
+    data = measurements.get_metrics_data()
+    found = [] if data is None else data.resource_metrics[0].scope_metrics[0].metrics
+    return {metric.name: metric for metric in found}
+
+
+def points(measurements, name, *attributes):
+    """Return the points of a metric: the values of these attributes, and the number."""
+    metric = collected(measurements).get(name)
+    found = [] if metric is None else metric.data.data_points
+    return {tuple(point.attributes.get(attribute) for attribute in attributes): point.value for point in found}
 
 
 @pytest.fixture
@@ -70,9 +95,9 @@ async def test_calls_are_spans_and_durations(instrument, spans, measurements, tr
         "aws.dynamodb.index_name": "by-color",
         "aws.request_id": "STUB0001",
     }
-    [metric] = measurements.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+    metric = collected(measurements)["db.client.operation.duration"]
     [point] = metric.data.data_points
-    assert (metric.name, metric.unit, point.count) == ("db.client.operation.duration", "s", 1)
+    assert (metric.unit, point.count) == ("s", 1)
     assert set(point.attributes) == {"db.system.name", "db.operation.name", "db.collection.name"}
 
 
@@ -91,6 +116,56 @@ async def test_failures_have_their_code(instrument, spans):
     assert "no such table" in call.status.description
     assert call.attributes["error.type"] == "ResourceNotFoundException"
     assert call.attributes["http.request.resend_count"] == 1
+
+
+async def test_attempts_throttles_and_units_are_counted(instrument, measurements):
+    """Each request is counted with the reason of its failure, and each unit with its table and kind."""
+    answers = [
+        Reply.throttled(),
+        Reply.error("InternalServerError", status=500),
+        Reply({"ConsumedCapacity": {"TableName": "rows", "CapacityUnits": 0.5}}),
+        Reply({"ConsumedCapacity": {"TableName": "rows", "CapacityUnits": 3.0}}),
+        Reply.error("AccessDeniedException"),
+    ]
+    retry = RetryPolicy(base_delay=0.0, throttled_base_delay=0.0)
+    async with Client(transport=StubTransport(answers), instrument=instrument, retry=retry) as client:
+        await client.table(Row).get("a")
+        await client.table(Row).put(Row(name="a", color="red"))
+        with pytest.raises(AccessDeniedError):
+            await client.table(Row).get("a")
+
+    throttled = "ProvisionedThroughputExceededException"
+    assert points(measurements, "mizzle_async.attempts", "db.operation.name", "error.type") == {
+        ("GetItem", throttled): 1,
+        ("GetItem", "InternalServerError"): 1,
+        ("GetItem", None): 1,
+        ("PutItem", None): 1,
+        ("GetItem", "AccessDeniedException"): 1,
+    }
+    assert points(measurements, "mizzle_async.throttled", "error.type") == {(throttled,): 1}
+    consumed = points(measurements, "mizzle_async.consumed_capacity", "db.collection.name", "mizzle_async.capacity")
+    assert consumed == {("rows", "read"): 0.5, ("rows", "write"): 3.0}
+
+
+async def test_connections_are_observed_while_a_client_is_open(instrument, measurements):
+    """The pool's numbers are those of the moment, and gone with the client."""
+
+    def connections():
+        return points(measurements, "db.client.connection.count", "db.client.connection.state")
+
+    async with ScriptedServer(then=Reply({})) as server:
+        credentials = ("a", "b")
+        client = Client(
+            endpoint_url=server.url, region_name="eu-west-1", credentials=credentials, instrument=instrument
+        )
+        async with client:
+            assert connections() == {}
+            await client.table(Row).get("a")
+            assert connections() == {("idle",): 1, ("used",): 0}
+            waiting = points(measurements, "db.client.connection.pending_requests", "db.client.connection.pool.name")
+            assert waiting == {(server.endpoint.authority,): 0}
+        gc.collect()
+        assert connections() == {}
 
 
 def test_missing_library_is_named(monkeypatch):

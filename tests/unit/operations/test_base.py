@@ -114,7 +114,15 @@ def test_unused_operation_warns(customers):
         customers.get("c1")
 
 
-@pytest.mark.parametrize("use", [str, "to_wire", "explain", "sending", "send", "when"])
+def test_the_warning_names_the_way_into_a_task(customers):
+    """`create_task(operation)` is a TypeError of asyncio's: the warning that follows names the coroutine to pass."""
+    with pytest.warns(UnawaitedOperationWarning, match=r"`create_task\(operation\.send\(\)\)`"):
+        customers.get("c1")
+    with pytest.warns(UnawaitedOperationWarning, match=r"`create_task\(operation\.send\(\)\)`"):
+        customers.put_many([])
+
+
+@pytest.mark.parametrize("use", [repr, str, "to_wire", "explain", "sending", "send", "when"])
 def test_used_operation_does_not_warn(customers, use):
     """Showing, explaining, sending and building on count as use."""
     operation = customers.put(Customer(customer_id="c1", name="Ann"))
@@ -124,6 +132,8 @@ def test_used_operation_does_not_warn(customers, use):
         operation.send().close()
     elif use == "sending":
         operation.sending.to_request()
+    elif use is repr:
+        repr(operation)
     elif use is str:
         str(operation)
         operation.to_wire()
