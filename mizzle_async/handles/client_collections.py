@@ -103,7 +103,7 @@ class ClientCollections(ClientPart):
                 (``"raise"``).
 
         Raises:
-            ModelError: They are not entities of one shared table, or can never stand in one partition.
+            ModelError: They are not entities of one shared table.
         """
         if unknown not in {"ignore", "raise"}:
             raise ModelError('collection(…): unknown= is "ignore" or "raise"')
@@ -119,7 +119,7 @@ class ClientCollections(ClientPart):
         members = [schema_of(cls) for cls in classes]
         shared = members[0].shared
         assert shared is not None  # noqa: S101  (`_entities` gives entities of shared tables only)
-        schema = collection_schema(shared.table, members)
+        schema = collection_schema(shared.table, members, named)
         codecs = [self._catalog.codec(member) for member in members]
         codec = CollectionCodec(schema, codecs, refuses_foreign=refuses_foreign)
         target: Target[Any] = evolve(self._catalog.target(members[0]), codec=codec)

@@ -26,10 +26,12 @@ class CollectionSchema(EntitySchema):
 
     Attributes:
         members: The schemas of its entities, in the order in which the caller named them.
+        named: Those that the caller named themselves, not by a base class or the table.
         shared_table: Their table.
     """
 
     members: tuple[EntitySchema, ...] = field(kw_only=True)
+    named: tuple[EntitySchema, ...] = field(kw_only=True)
     shared_table: SharedTable = field(kw_only=True)
 
     @property
@@ -137,15 +139,18 @@ def _type_names(codec: EntityCodec[Any]) -> tuple[str, ...]:
     return () if codec.schema.shared is None else codec.schema.shared.type_names
 
 
-def collection_schema(table: SharedTable, members: Sequence[EntitySchema]) -> CollectionSchema:
+def collection_schema(
+    table: SharedTable, members: Sequence[EntitySchema], named: Iterable[type[Any]]
+) -> CollectionSchema:
     """Return the schema of a collection.
 
     Args:
         table: The table.
         members: The schemas of its entities.
+        named: What the caller named: entities, base classes, or the table.
 
     Raises:
-        ModelError: There is none, they are of different tables, or two can never stand in one partition.
+        ModelError: There is none, or they are of different tables.
     """
     if not members:
         raise ModelError(f"table {table.name!r} has no entities: import the modules that define them first")
@@ -162,5 +167,6 @@ def collection_schema(table: SharedTable, members: Sequence[EntitySchema]) -> Co
         partition_key=first.partition_key,
         sort_key=first.sort_key,
         members=tuple(members),
+        named=tuple(member for member in members if member.cls in named),
         shared_table=table,
     )

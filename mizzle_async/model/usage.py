@@ -96,6 +96,12 @@ class UsageCheck:
         if remembered in self._approved:
             return
         annotation = type_at(self.schema, path)
+        attribute = self.schema.by_name.get(str(segments[0]))
+        if attribute is not None and attribute.key_only:
+            raise ExpressionError(
+                f"{path} is stored in the key alone, so no stored attribute holds it: compare it in the key condition"
+                " of a query, or filter in Python"
+            )
         forms = forms_of(annotation, format_at(self.schema, path))
         if forms is not None:
             allowed = frozenset[Use]().union(*forms.values())

@@ -45,6 +45,8 @@ def collection_query(target: Target[Any], options: ReadOptions, conditions: Sequ
     owner = _owner(schema, conditions)
     named = owner if isinstance(owner, EntitySchema) else schema.members[0]
     selection = select_shared(named, conditions)
+    if isinstance(owner, EntitySchema):
+        _check_partition(schema, owner, selection)
     index: Any = StoredIndex(selection.index) if isinstance(selection.index, SharedIndex) else selection.index
     whole_key = KeyRange("")
     if isinstance(owner, EntitySchema):
@@ -67,6 +69,22 @@ def collection_query(target: Target[Any], options: ReadOptions, conditions: Sequ
         implied=implied,
         subtree=_subtree(schema, whole_key, selection),
     )
+
+
+def _check_partition(schema: CollectionSchema, owner: EntitySchema, selection: SharedSelection) -> None:
+    """Refuse a partition in which items of a member can never be.
+
+    Raises:
+        ExpressionError: A member's partition key has another format.
+    """
+    for member in schema.named:
+        partition = _formats_of(member, selection.index)[0]
+        if partition.pattern.fullmatch(selection.partition_text) is None:
+            asked = _formats_of(owner, selection.index)[0]
+            raise ExpressionError(
+                f"{schema.entity}: an item of {member.entity} is never in a partition of {owner.entity}, whose key is"
+                f" {asked.text!r} and not {partition.text!r}: leave {member.entity} out"
+            )
 
 
 def _subtree(schema: CollectionSchema, asked: KeyRange, selection: SharedSelection) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mizzle_async.expressions import AttributePath, Condition, Encoded, Predicate
-from mizzle_async.model import GlobalSecondaryIndex, SharedKeys, SharedTable, mappings_of
+from mizzle_async.model import EntitySchema, GlobalSecondaryIndex, SecondaryIndex, SharedKeys, SharedTable, mappings_of
 from mizzle_async.model.shared.formats import KeyFormat
 from mizzle_async.operations.reads.shared_keys import SharedSelection
 
@@ -23,6 +23,13 @@ def foreign_members(
     """
     wanted = {each.cls for each in keys}
     return [other for other in registered if other.cls not in wanted and _may_hold(other, selection)]
+
+
+def type_names_in(schema: EntitySchema, index: SecondaryIndex[Any, Any, Any] | None) -> tuple[str, ...]:
+    """Return the stored name of the type attribute, where it says whose an item of a read is. Else nothing."""
+    name = None if schema.shared is None else schema.shared.table.type_attribute
+    held = None if index is None else index.held_names(schema)
+    return () if name is None or (held is not None and name not in held) else (name,)
 
 
 def _may_hold(other: SharedKeys, selection: SharedSelection) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from attrs import evolve, field, frozen
@@ -26,6 +26,8 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.guards import guard_filter, may_hold_guards
 from mizzle_async.operations.interpretation import UNREADABLE, misread
 from mizzle_async.operations.reads.advice import Advice, filter_advice
+from mizzle_async.operations.reads.foreign_items import type_names_in
+from mizzle_async.operations.reads.held import check_held, held_paths, row_names
 from mizzle_async.operations.reads.hidden import at_ends, hidden_items, outside
 from mizzle_async.operations.reads.identity import identity_of
 from mizzle_async.operations.reads.key_conditions import AnyIndex, PartitionRead
@@ -174,42 +176,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 " only: leave consistent_read out, or use .hydrate(consistent_read=True) to read the items from the"
                 " table"
             )
-        self._check_held({str(place.segments[0]): str(place) for each in self.filters for place in each.places()})
-
-    def _check_held(self, needed: Mapping[str, str]) -> None:
-        """Raise an error for attributes that the index does not hold.
-
-        Args:
-            needed: Stored names, and their names in messages.
-        """
-        index, schema = self.index, self.target.schema
-        held = None if index is None else index.held_names(schema)
-        if index is None or held is None or schema.is_open:
-            return
-        missing = [label for name, label in needed.items() if name not in held]
-        if missing and self.hydrated:
-            raise ExpressionError(
-                f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}, and a filter is applied"
-                " to the index, before .hydrate() reads the items: filter them in Python, or give the index another"
-                " projection="
-            )
-        if missing:
-            raise ExpressionError(
-                f"{schema.entity}: index {index.name!r} does not hold {', '.join(missing)}: use .hydrate() to read the"
-                " items from the table, .project() to read what the index holds, or another projection= of the index"
-            )
-
-    def _row_names(self) -> dict[str, str]:
-        """Return the attributes that a row is made of, by stored name, and their names in messages."""
-        schema = self.target.schema
-        if self.hydrated:
-            return {}
-        if self.projection is None:
-            return {name: f"{schema.entity}.{each.field}" for name, each in schema.by_name.items()}
-        needed = {str(path.segments[0]): str(path) for path in self.projection.paths}
-        if schema.time_to_live is not None and not self.options.include_expired:
-            needed[schema.time_to_live.name] = f"{schema.entity}.{schema.time_to_live.field}, the time to live"
-        return needed
+        filtered = {str(place.segments[0]): str(place) for each in self.filters for place in each.places()}
+        check_held(schema, index, filtered, hydrated=self.hydrated)
 
     # ── requests ──
 
@@ -233,7 +201,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             body["Select"] = "COUNT"
         elif self.projection is not None or self.hydrated:
             projection = Projection(()) if self.projection is None or self.hydrated else self.projection
-            body["ProjectionExpression"] = compiler.projection(projection.wire_paths(self._paging_paths()))
+            body["ProjectionExpression"] = compiler.projection(
+                held_paths(target.schema, self.index, projection.wire_paths(self._paging_paths()))
+            )
         return {**body, **compiler.finish(), **self.options.flags(report_capacity=target.report_capacity)}
 
     def _guard_filter(self) -> Condition[Any] | None:
@@ -258,6 +228,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         names = list(self._position_names())
         if self.hides_expired and not self.hydrated and schema.time_to_live is not None:
             names.append(schema.time_to_live.name)
+        if not self.hydrated:
+            names += type_names_in(schema, self.index)
         return [AttributePath(schema.owner, (name,)) for name in dict.fromkeys(names)]
 
     @property
@@ -282,6 +254,11 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         shown = (not self.hides_expired or self.expiry_filtered) and not self._guards_slip_through and not self.ends
         return shown and self.target.codec.foreign is None  # only reading tells whose an item of a shared table is
 
+    @property
+    def counting(self) -> ReadPlan[Any, Any]:
+        """The plan whose items are counted: where the service's own count is not right, by what decides alone."""
+        return self if self.countable or self.hydrated else evolve(self, projection=Projection(()))
+
     def _plain(self) -> WirePayload:
         """Return the part that all page requests share where nothing expires, compiled once."""
         if self._compiled is None:
@@ -298,8 +275,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         Raises:
             ExpressionError: The index does not hold all attributes of a row.
         """
+        schema = self.target.schema
         if self.index is not None and not count_only:
-            self._check_held(self._row_names())
+            rows = None if self.hydrated else row_names(schema, self.projection, expired=self.options.include_expired)
+            check_held(schema, self.index, rows or {}, hydrated=self.hydrated)
         if count_only or self.expiry_filtered:
             return self._compile(now, count_only=count_only)
         return self._plain()

@@ -85,6 +85,8 @@ class Projection(Record):
             stored = value_at(item, segments)
             if stored is not None:
                 values.append(codec.decode_at(segments, stored, path.documents))
+            elif (field := _part(codec, segments)) is not None and codec.shared is not None:
+                values.append(codec.shared.values_of_key(item)[field])
             else:
                 held = value_at(item, segments[:-1]) is not None
                 values.append(codec.assumed_at(segments, path.documents, held=held))
@@ -109,6 +111,13 @@ def projection_of(schema: EntitySchema, paths: Sequence[Any]) -> Projection:
             )
         type_at(schema, path)  # refuses what leads nowhere
     return Projection(tuple(paths))
+
+
+def _part(codec: EntityCodec[Any], segments: Segments) -> str | None:
+    """Return the name in Python of a part that the key of a shared table holds whole, None for everything else."""
+    shared = codec.shared
+    attribute = None if shared is None or len(segments) > 1 else codec.schema.by_name.get(str(segments[0]))
+    return attribute.field if attribute and shared and attribute.field in shared.keys.whole_fields else None
 
 
 def _up_to_list(segments: Segments) -> Segments:
