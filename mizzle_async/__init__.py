@@ -127,6 +127,7 @@ if TYPE_CHECKING:
         UpdateItem,
         identifier,
     )
+    from mizzle_async.operations.streams.changes import Change, Inserted, Modified, PartialChange, Removed
     from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
     from mizzle_async.reading.by_key import GetMany
     from mizzle_async.reading.coalescing import CoalescedReads
@@ -150,6 +151,7 @@ __all__ = [
     "CallRecord",
     "CancellationReason",
     "Capacity",
+    "Change",
     "CheckItem",
     "Client",
     "ClientStateError",
@@ -183,6 +185,7 @@ __all__ = [
     "IdempotentParameterMismatchError",
     "IncompleteSignatureError",
     "IndexDescription",
+    "Inserted",
     "Instrument",
     "InternalServerError",
     "InvalidCursorError",
@@ -205,6 +208,7 @@ __all__ = [
     "MizzleError",
     "MizzleWarning",
     "ModelError",
+    "Modified",
     "MultipleItemsError",
     "Operand",
     "Operation",
@@ -213,6 +217,7 @@ __all__ = [
     "OutcomeUnknownError",
     "Page",
     "PageIterator",
+    "PartialChange",
     "PartitionChoice",
     "PartitionKey",
     "PartitionKeyCondition",
@@ -225,6 +230,7 @@ __all__ = [
     "ProxyError",
     "PutItem",
     "Query",
+    "Removed",
     "ReplaceItem",
     "ReplicatedWriteConflictError",
     "RequestTooLargeError",
@@ -335,6 +341,7 @@ if not TYPE_CHECKING:
                 "Key Operation PutItem ReplaceItem StatementResult Transactable TransactGet TransactWrite "
                 "UpdateItem identifier"
             ),
+            "operations.streams.changes": "Change Inserted Modified PartialChange Removed",
             "operations.tables.definition": "IndexDescription TableDescription",
             "reading.by_key": "GetMany",
             "reading.coalescing": "CoalescedReads",

@@ -91,6 +91,10 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
         index: The index that made it, or None.
     """
 
+    if TYPE_CHECKING:  # for `EntityPath`
+
+        def __entity__(self) -> EntityT: ...
+
     # ── conditions in DynamoDB's words ──
 
     def exists(self) -> Condition[EntityT]:

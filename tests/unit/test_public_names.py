@@ -32,6 +32,7 @@ MACHINERY = {
     "SharedIndex": frozenset({"key_names"}),
     "SharedTable": frozenset({"is_sealed", "members_of_type", "recognise", "register", "seal"}),
     "KeyTemplate": frozenset({"paths"}),
+    **dict.fromkeys(("Inserted", "Modified", "PartialChange", "Removed"), frozenset({"deliver"})),
     "BatchReport": frozenset({"count_consumption", "count_request", "count_units", "note", "to_error"}),
     "RetryPolicy": frozenset({"delay", "delay_in_progress", "patience"}),
 }

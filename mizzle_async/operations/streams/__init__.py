@@ -1,6 +1,17 @@
-"""The requests about streams, which the table's second service answers."""
+"""The requests about streams, which the table's second service answers, and the changes that their records tell of."""
 
 from mizzle_async.operations.streams.base import StreamOperation, table_of_stream
+from mizzle_async.operations.streams.changes import (
+    Change,
+    ChangeKind,
+    ChangeRecord,
+    Delivery,
+    Inserted,
+    Modified,
+    PartialChange,
+    Removed,
+)
+from mizzle_async.operations.streams.decoding import WIRE_VIEWS, ChangeDecoder, StreamImages, check_view, shown_view
 from mizzle_async.operations.streams.describe import (
     DescribeStream,
     DescribeTableStream,
@@ -9,6 +20,7 @@ from mizzle_async.operations.streams.describe import (
     StreamDescription,
     TableStream,
 )
+from mizzle_async.operations.streams.events import EventRecord, records_of
 from mizzle_async.operations.streams.read import (
     RECORDS_LIMIT,
     GetRecords,
@@ -22,19 +34,34 @@ from mizzle_async.operations.streams.read import (
 
 __all__ = [
     "RECORDS_LIMIT",
+    "WIRE_VIEWS",
+    "Change",
+    "ChangeDecoder",
+    "ChangeKind",
+    "ChangeRecord",
+    "Delivery",
     "DescribeStream",
     "DescribeTableStream",
+    "EventRecord",
     "GetRecords",
     "GetShardIterator",
+    "Inserted",
     "ListStreams",
+    "Modified",
+    "PartialChange",
     "RawRecord",
     "RecordsPage",
+    "Removed",
     "Shard",
     "ShardStart",
     "StreamDescription",
+    "StreamImages",
     "StreamOperation",
     "TableStream",
     "check_record",
+    "check_view",
+    "records_of",
     "sequence_text",
+    "shown_view",
     "table_of_stream",
 ]

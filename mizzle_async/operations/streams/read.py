@@ -146,6 +146,8 @@ class GetRecords(StreamOperation[RecordsPage]):
             raise mismatch("it lists something else than records, or more of them than were asked for")
         for record in records:
             check_record(record)
+            if not record["dynamodb"]["SequenceNumber"].isdecimal():
+                raise mismatch("a record has no number")
 
     def result(self, payload: WirePayload) -> RecordsPage:
         """Return the page."""
@@ -155,7 +157,7 @@ class GetRecords(StreamOperation[RecordsPage]):
 
 
 def check_record(record: Any) -> None:
-    """Raise an error unless a record says which item changed, how, and where it stands in its shard.
+    """Raise an error unless a record says which item changed, and how.
 
     Raises:
         CorruptResponseError: The keys are no key's.
@@ -164,7 +166,7 @@ def check_record(record: Any) -> None:
         ValueError: A member holds something else.
     """
     change = record["dynamodb"]
-    if record["eventName"] not in EVENTS or not change["SequenceNumber"].isdecimal():
+    if record["eventName"] not in EVENTS:
         raise ValueError
     if not change["Keys"]:
         raise LookupError

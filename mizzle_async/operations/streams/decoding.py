@@ -1,0 +1,229 @@
+"""From records of a stream to changes of an entity, or of the entities of a collection.
+
+What is ours inside a table never shows: guard items, and attributes of the library. An item of another entity in a
+shared table is left out, or refused, as reading does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+from attrs import evolve
+
+from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError
+from mizzle_async.marshalling import CollectionCodec
+from mizzle_async.model import EntitySchema, schema_of
+from mizzle_async.operations.guards import GUARD_PREFIX
+from mizzle_async.operations.interpretation import UNREADABLE
+from mizzle_async.operations.streams.changes import ChangeKind, ChangeSource, Inserted, Modified, PartialChange, Removed
+from mizzle_async.operations.streams.read import RawRecord
+from mizzle_async.operations.target import Target
+from mizzle_async.types import Item
+
+ModelT = TypeVar("ModelT")
+
+StreamImages: TypeAlias = Literal["new_and_old_images", "new_image", "old_image", "keys_only"]
+"""The contents of a stream's records: both images of an item, one of them, or its key alone."""
+
+WIRE_VIEWS: Final[Mapping[str, str]] = {
+    "new_and_old_images": "NEW_AND_OLD_IMAGES",
+    "new_image": "NEW_IMAGE",
+    "old_image": "OLD_IMAGE",
+    "keys_only": "KEYS_ONLY",
+}
+"""The service's names of the views, by ours."""
+
+_KINDS: Final[Mapping[str, ChangeKind]] = {"INSERT": "inserted", "MODIFY": "modified", "REMOVE": "removed"}
+_REPLICATION: Final = "aws:rep:"
+"""The beginning of the names of the attributes that the first version of global tables added to items."""
+
+
+def check_view(view: object) -> None:
+    """Raise an error unless this is a view.
+
+    Raises:
+        ExpressionError: It is another text.
+    """
+    if view not in WIRE_VIEWS:
+        raise ExpressionError(f"view={view!r}: a stream's view is one of {', '.join(WIRE_VIEWS)}")
+
+
+def shown_view(wire: str) -> str:
+    """Return our name of a view that the service named."""
+    return next((name for name, each in WIRE_VIEWS.items() if each == wire), wire)
+
+
+class ChangeDecoder(Generic[ModelT]):
+    """Makes changes of records.
+
+    Args:
+        target: The entity, or the collection, in its table.
+        view: The contents of the records.
+
+    Attributes:
+        target: As above.
+        view: As above.
+
+    Raises:
+        ExpressionError: There is no such view.
+    """
+
+    def __init__(self, target: Target[ModelT], view: StreamImages = "new_and_old_images") -> None:
+        check_view(view)
+        self.target: Final[Target[ModelT]] = target
+        self.view: Final[StreamImages] = view
+        codec = target.codec
+        self._codec = codec
+        self._is_whole = view == "new_and_old_images"
+        self._source = ChangeSource(target, target)
+        self._members: dict[int, ChangeSource] = {}
+        self._foreign = codec.foreign
+        self._partition = target.schema.partition_key.name
+        self._has_guards = _has_guards(target.schema)
+        self._strips = codec.schema.is_open or _refuses_unknown(codec)
+
+    def decode(
+        self, record: RawRecord, number: str, shard: str | None = None
+    ) -> Inserted[ModelT] | Modified[ModelT] | Removed[ModelT] | PartialChange[ModelT] | None:
+        """Return the change that a record tells of, or None where it is not about these entities.
+
+        Args:
+            record: The record, checked.
+            number: Its sequence number as the service wrote it.
+            shard: The shard that it was read from.
+
+        Raises:
+            MarshallingError: An image does not fit its class. ``error.key`` is the item's key; the text names the
+                shard and the number, and no value.
+            ExpressionError: The record does not hold the images of the view.
+        """
+        body = record["dynamodb"]
+        keys = body["Keys"]
+        if self._has_guards and keys[self._partition].get("S", "").startswith(GUARD_PREFIX):
+            return None
+        try:
+            if not self._is_whole:
+                return self._partial(record, number, shard)
+            return self._whole(record, number, shard)
+        except ExpressionError:
+            raise
+        except UNREADABLE as error:
+            raise _unfit(self.target, error, keys, number, shard) from error
+
+    def image(self, image: Item) -> ModelT:
+        """Return the instance of an item's image.
+
+        Raises:
+            MarshallingError: It does not fit its class.
+        """
+        return self._codec.decode(self._stripped(image) if self._strips else image)
+
+    # ── steps ──
+
+    def _whole(
+        self, record: RawRecord, number: str, shard: str | None
+    ) -> Inserted[ModelT] | Modified[ModelT] | Removed[ModelT] | None:
+        body = record["dynamodb"]
+        kind = record["eventName"]
+        new: Item | None = None
+        old: Item | None = None
+        if kind != "REMOVE":
+            new = self._wanted(body, "NewImage")
+        if kind != "INSERT":
+            old = self._wanted(body, "OldImage")
+        foreign = self._foreign
+        if foreign is not None:
+            # A key may have changed hands: to this entity the item came into being then, or went.
+            new = None if new is None or foreign(new) else new
+            old = None if old is None or foreign(old) else old
+        if new is None:
+            if old is None:
+                return None
+            return Removed(self._source_of(old), record, number, shard, self.image(old))
+        if old is None:
+            return Inserted(self._source_of(new), record, number, shard, self.image(new))
+        return Modified(self._source_of(new), record, number, shard, self.image(old), self.image(new))
+
+    def _partial(self, record: RawRecord, number: str, shard: str | None) -> PartialChange[ModelT] | None:
+        body = record["dynamodb"]
+        kind = record["eventName"]
+        new = old = None
+        if self.view == "new_image" and kind != "REMOVE":
+            new = self._wanted(body, "NewImage")
+        if self.view == "old_image" and kind != "INSERT":
+            old = self._wanted(body, "OldImage")
+        seen = new or old or body["Keys"]
+        if self._foreign is not None and self._foreign(seen):
+            return None
+        return PartialChange(
+            self._source_of(seen),
+            record,
+            number,
+            shard,
+            _KINDS[kind],
+            None if old is None else self.image(old),
+            None if new is None else self.image(new),
+        )
+
+    def _wanted(self, body: Mapping[str, Any], name: str) -> Item:
+        image: Item | None = body.get(name)
+        if image is None:
+            held = body.get("StreamViewType")
+            if held in {None, WIRE_VIEWS[self.view]}:
+                raise LookupError(name)
+            entity = self.target.schema.entity
+            raise ExpressionError(
+                f"{entity}: the stream of table {self.target.table!r} holds {shown_view(str(held))}, not {self.view}:"
+                f" say view={shown_view(str(held))!r}, or give the table another stream"
+            )
+        return image
+
+    def _source_of(self, item: Item) -> ChangeSource:
+        """Return the source of an item's changes: of a collection, the entity that the item is of."""
+        codec = self._codec
+        if not isinstance(codec, CollectionCodec):
+            return self._source
+        member = codec.member_of(item)
+        if member is None:
+            codec.decode(item)  # which says that it is foreign
+            raise LookupError
+        known = self._members.get(id(member))
+        if known is None:
+            target: Target[Any] = evolve(self.target, codec=member)
+            known = self._members[id(member)] = ChangeSource(target, self.target)
+        return known
+
+    def _stripped(self, image: Item) -> Item:
+        return {name: value for name, value in image.items() if not name.startswith(_REPLICATION)}
+
+
+def _has_guards(schema: EntitySchema) -> bool:
+    """Return whether guard items may lie in a table: those of another entity of a shared table are guards as well."""
+    shared_table = getattr(schema, "shared_table", None) or (None if schema.shared is None else schema.shared.table)
+    if shared_table is None:
+        return bool(schema.unique)
+    return any(schema_of(cls).unique for cls in shared_table.members)
+
+
+def _refuses_unknown(codec: Any) -> bool:
+    members = codec.members if isinstance(codec, CollectionCodec) else (codec,)
+    return any(member.schema.unknown == "raise" for member in members)
+
+
+def _unfit(target: Target[Any], error: Exception, keys: Item, number: str, shard: str | None) -> MarshallingError:
+    """Return the error of a record that cannot be decoded: where it stands, and whose it is."""
+    entity = target.schema.entity
+    if isinstance(error, LookupError) and not isinstance(error, MizzleError):
+        what = f"{entity}: an image is missing, or lacks a part"
+    else:
+        what = error.message if isinstance(error, MizzleError) else f"{entity}: an image is no item"
+    where = f"record {number}" if shard is None else f"record {number} of shard {shard}"
+    return MarshallingError(
+        f"{what} ({where})",
+        path=getattr(error, "path", ""),
+        key=dict(keys),
+        operation="GetRecords",
+        table=target.table,
+        entity=entity,
+    )
