@@ -13,19 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePath
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Final,
-    Generic,
-    Literal,
-    NoReturn,
-    TypeAlias,
-    TypeVar,
-    get_args,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Never, TypeAlias, TypeVar, get_args, overload
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -91,9 +79,9 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
         index: The index that made it, or None.
     """
 
-    if TYPE_CHECKING:  # for `EntityPath`
+    if TYPE_CHECKING:
 
-        def __entity__(self) -> EntityT: ...
+        def __entity__(self) -> EntityT: ...  # for `EntityPath`
 
     # ── conditions in DynamoDB's words ──
 
@@ -303,7 +291,7 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
     if not TYPE_CHECKING:  # so that type checkers refuse unknown names and operators themselves
         __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
-        def __getattr__(self, name: str) -> NoReturn:
+        def __getattr__(self, name: str) -> Never:
             if name.startswith("_") or name in Place.__slots__:  # asked for while nothing is set: copying, pickling
                 raise AttributeError(name=name, obj=self)
             raise AttributeError(
@@ -460,22 +448,22 @@ class CompositeKey:
         """Yield the path of each attribute."""
         yield from self.parts
 
-    def size(self) -> NoReturn:
+    def size(self) -> Never:
         """Refuse: the attributes have sizes, the key has none."""
         self._refuse("it has no size")
 
-    def if_not_exists(self, value: object) -> NoReturn:
+    def if_not_exists(self, value: object) -> Never:
         """Refuse: nothing can be set to it."""
         del value
         self._refuse("nothing can be set to it")
 
-    def __getitem__(self, key: object, /) -> NoReturn:
+    def __getitem__(self, key: object, /) -> Never:
         self._refuse("all of them scalars: nothing is inside it")
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.parts))})"
 
-    def _refuse(self, why: str) -> NoReturn:
+    def _refuse(self, why: str) -> Never:
         raise ExpressionError(f"{self} is a key of several attributes, {why}")
 
 

@@ -42,8 +42,10 @@ from mizzle_async import (
     entity,
     make_converter,
 )
+from mizzle_async.operations.streams import ChangeDecoder, StreamImages
 from mizzle_async.testing.stub import StubCaller
 from mizzle_async.types import Item
+from mizzle_async.writing.table_part import target_of
 
 CANARY = "c4n4ry-s3cr3t"
 
@@ -95,6 +97,16 @@ REPORT = BatchReport()
 REPORT.note(UndoneWrite("put", "orders", ORDER, MizzleError("no")))
 FAILED = ConditionalCheckFailedError("no", item={"cents": {"N": "5"}}, code="ConditionalCheckFailedException")
 
+CHANGED = {"customer_id": {"S": "c1"}, "order_id": {"S": "1"}, "cents": {"N": "5"}}
+
+
+def decoded(name: str, view: StreamImages = "new_and_old_images", **images: Item) -> Any:
+    """Return the change that a record of a stream tells of."""
+    body: dict[str, Any] = {"Keys": CHANGED}
+    body |= {f"{which.title()}Image": image for which, image in images.items()}
+    return ChangeDecoder(target_of(ORDERS), view).decode({"eventName": name, "dynamodb": body}, "7", "shard")
+
+
 VALUES: dict[str, Any] = {
     "instance": ORDER,
     "Key": ORDERS.key(customer_id="c1", order_id="1"),
@@ -128,6 +140,10 @@ VALUES: dict[str, Any] = {
     "Explanation": GET.explain(),
     "Capacity": Capacity(read_units=1.0),
     "StateTable": StateTable("app-state"),
+    "Inserted": decoded("INSERT", new=CHANGED),
+    "Modified": decoded("MODIFY", old=CHANGED, new=CHANGED),
+    "Removed": decoded("REMOVE", old=CHANGED),
+    "PartialChange": decoded("REMOVE", view="keys_only"),
     "BatchReport": REPORT,
     "UndoneWrite": REPORT.failed[0] if REPORT.failed else None,
     "StatementResult": StatementResult(ORDER, None),

@@ -81,7 +81,7 @@ class ChangeSource:
         return ChangeSource, (self.target, self.scope)
 
 
-@transient(eq=False, repr=False)
+@transient(eq=False, repr=False, match_args=False)
 class ChangeRecord(Generic[ModelT]):
     """The common part of all changes.
 
@@ -206,7 +206,7 @@ class ChangeRecord(Generic[ModelT]):
         return f"<{type(self).__name__} {self._source.target.schema.entity}, record {self.number}{where}>"
 
 
-@transient(eq=False, repr=False)
+@transient(eq=False, repr=False, match_args=False)
 class Inserted(ChangeRecord[ModelT]):
     """An item came into being.
 
@@ -222,7 +222,7 @@ class Inserted(ChangeRecord[ModelT]):
         return (*super()._parts(), self.new)
 
 
-@transient(eq=False, repr=False)
+@transient(eq=False, repr=False, match_args=False)
 class Modified(ChangeRecord[ModelT]):
     """An item was changed.
 
@@ -276,7 +276,7 @@ class Modified(ChangeRecord[ModelT]):
         return (*super()._parts(), self.old, self.new)
 
 
-@transient(eq=False, repr=False)
+@transient(eq=False, repr=False, match_args=False)
 class Removed(ChangeRecord[ModelT]):
     """An item was deleted.
 
@@ -297,7 +297,7 @@ class Removed(ChangeRecord[ModelT]):
         return (*super()._parts(), self.old)
 
 
-@transient(eq=False, repr=False)
+@transient(eq=False, repr=False, match_args=False)
 class PartialChange(ChangeRecord[ModelT]):
     """A change of an item, from a stream whose records do not hold both images.
 
