@@ -6,6 +6,7 @@ from mizzle_async.late import late_names
 
 if TYPE_CHECKING:
     from mizzle_async.bulk.exports import ExportTarget
+    from mizzle_async.bulk.saved_state import StateStore
     from mizzle_async.bulk.send_all import OperationOutcome, SendAll
     from mizzle_async.bulk.sweeps import ResumableItems
     from mizzle_async.bulk.writer import Writer
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
     from mizzle_async.reading.coalescing import CoalescedReads
     from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
     from mizzle_async.streams.state.leases import Lease
+    from mizzle_async.streams.state.resumption import ResumeState
     from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
     from mizzle_async.wire.calls import PipelineStatistics
     from mizzle_async.wire.hedge_policy import HedgePolicy
@@ -238,6 +240,7 @@ __all__ = [
     "ResourceNotFoundError",
     "ResumableItems",
     "ResumeError",
+    "ResumeState",
     "RetryPolicy",
     "SecondaryIndex",
     "SendAll",
@@ -250,6 +253,7 @@ __all__ = [
     "SortKeyCondition",
     "SortKeyPath",
     "State",
+    "StateStore",
     "StateTable",
     "Statement",
     "StatementResult",
@@ -297,6 +301,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "bulk.exports": "ExportTarget",
+            "bulk.saved_state": "StateStore",
             "bulk.send_all": "OperationOutcome SendAll",
             "bulk.sweeps": "ResumableItems",
             "bulk.writer": "Writer",
@@ -347,6 +352,7 @@ if not TYPE_CHECKING:
             "reading.coalescing": "CoalescedReads",
             "reading.iterators": "ItemIterator Page PageIterator Stream",
             "streams.state.leases": "Lease",
+            "streams.state.resumption": "ResumeState",
             "types": "CallRecord Instrument Outcome ThrottlingReason",
             "wire.calls": "PipelineStatistics",
             "wire.hedge_policy": "HedgePolicy",

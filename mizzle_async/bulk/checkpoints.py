@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TextIO, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TextIO, TypeAlias, TypeVar
 
 from attrs import define, frozen
 
@@ -68,17 +68,7 @@ class StateFile:
             state: Any = json.loads(content)
         except ValueError as error:
             raise ResumeError(f"{self._path} is no state file: give another name, or remove it") from error
-        for name, expected in self._about.items():
-            found = state.get(name) if isinstance(state, dict) else None
-            if found != expected:
-                raise ResumeError(
-                    f"{self._path} is the state of other work ({name} is {found!r}, here it is {expected!r}): give "
-                    "another name, or remove it to begin anew"
-                )
-        try:
-            return parse(state)
-        except (LookupError, TypeError, ValueError) as error:
-            raise ResumeError(f"{self._path} is damaged: remove it to begin anew") from error
+        return parsed_state(state, self._about, parse, str(self._path), "give another name, or remove it")
 
     def write(self, state: dict[str, Any]) -> None:
         """Replace the state, durably. Called on the loop's thread."""
@@ -104,6 +94,34 @@ class StateFile:
             scratch.replace(self._path)
 
 
+def parsed_state(
+    state: Any, about: dict[str, Any], parse: Callable[[dict[str, Any]], StateT], place: str, remedy: str
+) -> StateT:
+    """Return a state that was read, if it is that of this work.
+
+    Args:
+        state: The JSON that was read.
+        about: Names the work. The state has the same members.
+        parse: Makes the state of its JSON.
+        place: Where it is kept, for messages.
+        remedy: The words of a message that say how to begin anew.
+
+    Raises:
+        ResumeError: It is damaged or of other work.
+    """
+    for name, expected in about.items():
+        actual = state.get(name) if isinstance(state, dict) else None
+        if actual != expected:
+            raise ResumeError(
+                f"{place} is the state of other work ({name} is {actual!r}, here it is {expected!r}): {remedy} to "
+                "begin anew"
+            )
+    try:
+        return parse(state)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ResumeError(f"{place} is damaged: {remedy} to begin anew") from error
+
+
 def _open_anew(path: Path) -> TextIO:
     """Open a new file for writing, which only its owner may read. A link or a file that lies there is removed first.
 
@@ -113,6 +131,18 @@ def _open_anew(path: Path) -> TextIO:
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")
+
+
+class Saving(Protocol):
+    """Takes the states of a load, one after the other."""
+
+    async def write(self, state: dict[str, Any], /) -> None:
+        """Replace the state, durably."""
+        ...
+
+    async def write_last(self, state: dict[str, Any], failure: BaseException | None, /) -> None:
+        """Replace the state at the end of the work, which an exception may end."""
+        ...
 
 
 class Run:
@@ -219,19 +249,20 @@ class LoadState:
     The input is recognised by the keys of its items in their order.
 
     Args:
-        file: The state file.
+        saved: Where the state is kept.
         every: Batches between checkpoints.
+        before: The position of an earlier run.
     """
 
-    def __init__(self, file: StateFile, every: int) -> None:
-        self._file = file
+    def __init__(self, saved: Saving, every: int, before: LoadPosition | None = None) -> None:
+        self._saved = saved
         self._every = every
         self._batches = 0
         self._saving = False
         self._hash = hashlib.blake2b(digest_size=16)
         self._seen = 0
         self._runs: deque[Run] = deque()
-        self._before = file.read(LoadPosition.parse) or LoadPosition()
+        self._before = before or LoadPosition()
         self._beyond = deque(self._before.beyond)
         self._done, self._digest = self._before.done, self._before.digest
 
@@ -314,13 +345,18 @@ class LoadState:
         if self._batches % self._every == 0 and not self._saving:
             self._saving = True
             try:
-                await self._file.write_aside(self._state(complete=False))
+                await self._saved.write(self._state(complete=False))
             finally:
                 self._saving = False
 
-    def save(self, *, complete: bool) -> None:
-        """Write the last checkpoint."""
-        self._file.write(self._state(complete=complete))
+    async def save(self, failure: BaseException | None, *, complete: bool) -> None:
+        """Write the last checkpoint.
+
+        Args:
+            failure: The exception that ends the load, or None.
+            complete: Whether all of the input is settled.
+        """
+        await self._saved.write_last(self._state(complete=complete), failure)
 
     def _state(self, *, complete: bool) -> dict[str, Any]:
         state: dict[str, Any] = {"done": self._done, "digest": self._digest, "complete": complete}

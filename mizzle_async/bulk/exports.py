@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol, TypeVar, runtime_checkable
 import orjson
 from attrs import frozen
 
-from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.saved_state import ResumeFrom
 from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ResumeError
@@ -100,7 +100,7 @@ class ExportOptions(Value):
     """The options of an export. `Query.export` explains each."""
 
     limiters: Limiters
-    resume: StatePath | None = None
+    resume: ResumeFrom | None = None
     checkpoint_pages: int = 10
     progress: Progress | None = None
 
@@ -118,6 +118,7 @@ def export(
 
     async def work() -> BatchReport:
         state = _ExportState(plan, options.resume, options.checkpoint_pages, opened)
+        await state.load()
         try:
             await in_thread(opened.open, state.extra)
         except asyncio.CancelledError:
@@ -155,8 +156,8 @@ def export(
 class _ExportState(SweepState):
     """A state that makes the target durable before it says how far the table is read."""
 
-    def __init__(self, plan: ReadPlan[Any, Any], path: StatePath | None, every: int, target: ExportTarget) -> None:
-        super().__init__(plan, "export", path, every)
+    def __init__(self, plan: ReadPlan[Any, Any], resume: ResumeFrom | None, every: int, target: ExportTarget) -> None:
+        super().__init__(plan, "export", resume, every)
         self._target = target
         self.is_torn = False
         """Whether the target may have items of a page that is not confirmed."""
@@ -171,12 +172,12 @@ class _ExportState(SweepState):
         self.extra = await in_thread(self._target.checkpoint)
         await super().checkpoint()
 
-    def save(self) -> None:
+    async def save(self, failure: BaseException | None) -> None:
         """Write both, unless they do not fit together: then the last checkpoint stands."""
         if self.is_torn:
             return
         self.extra = self._target.checkpoint()
-        super().save()
+        await super().save(failure)
 
 
 async def in_thread(function: Callable[..., ResultT], *arguments: Any) -> ResultT:

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import anyio
 from attrs import frozen
 
-from mizzle_async.bulk.checkpoints import LoadState, StateFile, StatePath
+from mizzle_async.bulk.checkpoints import LoadPosition, LoadState
+from mizzle_async.bulk.saved_state import ResumeFrom, SavedState
 from mizzle_async.bulk.write_engine import HELD_LIMIT, OnUndone, Progress, WriteEngine
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError, ResumeError
 from mizzle_async.flow.pace import Limiters
@@ -35,7 +36,7 @@ class LoadOptions(Value):
         timeout: Seconds until the next item of a batch is accepted, or None for the client's.
         on_error: The fate of an item that cannot be written.
         progress: Called after every request.
-        resume: The state file.
+        resume: Where the state is kept.
         checkpoint_batches: Batches between checkpoints.
     """
 
@@ -44,7 +45,7 @@ class LoadOptions(Value):
     timeout: float | None = None
     on_error: OnUndone = "raise"
     progress: Progress | None = None
-    resume: StatePath | None = None
+    resume: ResumeFrom | None = None
     checkpoint_batches: int = 100
 
     def check(self, verb: str) -> None:
@@ -92,7 +93,8 @@ def load(
     async def work() -> BatchReport:
         state = None
         if options.resume is not None:
-            state = LoadState(StateFile(options.resume, {"work": verb, "table": table}), options.checkpoint_batches)
+            saved = SavedState(options.resume, {"work": verb, "table": table})
+            state = LoadState(saved, options.checkpoint_batches, await saved.read(LoadPosition.parse))
         engine = WriteEngine(
             owner,
             report,
@@ -111,12 +113,16 @@ def load(
         )
         few = isinstance(source, Sized) and len(source) <= WRITE_CHUNK
         short = sync is not None and (few or options.concurrency == 1)
+        failure: BaseException | None = None
         try:
             await engine.run(feed, short=short)
+        except BaseException as error:
+            failure = error
+            raise
         finally:
             report.not_taken = 0 if feed.ended else _not_taken(source, report.taken)
             if state is not None and not isinstance(engine.foreign, ResumeError):
-                state.save(complete=engine.error is None)
+                await state.save(failure or engine.error, complete=engine.error is None)
         return settled(engine, verb)
 
     return BulkWork(f"{verb} of {table!r}", report, work)

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
 
-from mizzle_async.bulk.checkpoints import StatePath
+from mizzle_async.bulk.saved_state import ResumeFrom
 from mizzle_async.bulk.sweeps import Pages, SweepState
 from mizzle_async.bulk.write_engine import OnUndone, Progress
 from mizzle_async.errors import (
@@ -79,7 +79,7 @@ class ChangeOptions(Value):
 
     limiters: Limiters
     concurrency: int = 32
-    resume: StatePath | None = None
+    resume: ResumeFrom | None = None
     progress: Progress | None = None
     on_error: OnUndone = "raise"
     timeout: float | None = None
@@ -130,6 +130,7 @@ class Migration(Generic[ModelT]):
         async def work() -> BatchReport:
             options, report = self._options, self.report
             state = SweepState(self._plan, self._verb, options.resume, every=1)
+            await state.load()
             pages = Pages(self._owner, self._plan, state, report, progress=options.progress)
 
             async def handle(items: Sequence[Item]) -> bool:

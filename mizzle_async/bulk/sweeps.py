@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
-from mizzle_async.bulk.checkpoints import StateFile, StatePath
+from mizzle_async.bulk.saved_state import ResumeFrom, SavedState
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.flow.pace import Limiters
@@ -32,27 +32,36 @@ class SweepState:
     Args:
         plan: The plan that the state belongs to.
         work: The name of the work.
-        path: The state file, or None to remember nothing.
+        resume: Where the state is kept, or None to remember nothing.
         every: Pages between checkpoints.
         parts: How many parts have a position of their own, if not all that are read at once.
     """
 
     def __init__(
-        self, plan: ReadPlan[Any, Any], work: str, path: StatePath | None, every: int, *, parts: int | None = None
+        self, plan: ReadPlan[Any, Any], work: str, resume: ResumeFrom | None, every: int, *, parts: int | None = None
     ) -> None:
         parts = plan.parts if parts is None else parts
-        if path is not None and plan.options.max_items is not None:
+        if resume is not None and plan.options.max_items is not None:
             raise ExpressionError(f"{work}: max_items= counts from the beginning, and a resumed run does not: use one")
-        self._file = None if path is None else StateFile(path, _about(plan, work, parts))
+        self._saved = None if resume is None else SavedState(resume, _about(plan, work, parts))
         self._every = every
         self._pages = 0
         self._page: tuple[int, Item | None] = (0, None)
-        loaded = None if self._file is None else self._file.read(lambda state: _positions(state, parts))
         self.positions: list[Position] = [(None, False)] * parts
         self.extra: Any = None
         """The work's own part of the state."""
-        if loaded is not None:
-            self.positions, self.extra = loaded
+
+    async def load(self) -> None:
+        """Read the state of an earlier run.
+
+        Raises:
+            ResumeError: It is of other work.
+        """
+        parts = len(self.positions)
+        if self._saved is not None:
+            loaded = await self._saved.read(lambda state: _positions(state, parts))
+            if loaded is not None:
+                self.positions, self.extra = loaded
 
     def begin(self, part: int, last_key: Item | None) -> None:
         """Take note of the next page, which `confirm` is about."""
@@ -63,17 +72,21 @@ class SweepState:
         part, last_key = self._page
         self.positions[part] = (last_key, last_key is None)
         self._pages += 1
-        return self._file is not None and self._pages % self._every == 0
+        return self._saved is not None and self._pages % self._every == 0
 
     async def checkpoint(self) -> None:
-        """Write the state, in a thread."""
-        if self._file is not None:
-            await self._file.write_aside(self._state())
-
-    def save(self) -> None:
         """Write the state."""
-        if self._file is not None:
-            self._file.write(self._state())
+        if self._saved is not None:
+            await self._saved.write(self._state())
+
+    async def save(self, failure: BaseException | None) -> None:
+        """Write the state at the end of the work.
+
+        Args:
+            failure: The exception that ends it, or None.
+        """
+        if self._saved is not None:
+            await self._saved.write_last(self._state(), failure)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -134,6 +147,7 @@ class Pages:
         report, state, plan = self._report, self._state, self._plan
         left = plan.options.max_items
         source = open_parts(self._owner, plan, positions=state.positions, limiters=self._limiters)
+        failure: BaseException | None = None
         try:
             while left != 0 and (page := await self._next(source)) is not None:
                 state.begin(page.part, page.last_key)
@@ -147,9 +161,12 @@ class Pages:
                     await state.checkpoint()
                 if self._progress is not None:
                     self._progress(report)
+        except BaseException as error:
+            failure = error
+            raise
         finally:
             await source.aclose()
-            state.save()
+            await state.save(failure)
 
     async def _next(self, source: PageSource) -> RawPage | None:
         """Return the next page. While the service throttles it is asked for again, for as long as a page may take."""
@@ -165,25 +182,25 @@ class Pages:
 
 
 class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
-    """Rows of a query or scan, with a position in a file. A page of which a row was not returned comes again.
+    """Rows of a query or scan, with a position that is kept. A page of which a row was not returned comes again.
 
     A page counts as done when the row after its last one is asked for. So one task reads it: of several that share it,
     one may ask while another still works on its row.
     """
 
-    def __init__(self, owner: TaskPort, plan: ReadPlan[Any, RowT_co], path: StatePath, checkpoint_pages: int) -> None:
+    def __init__(
+        self, owner: TaskPort, plan: ReadPlan[Any, RowT_co], resume: ResumeFrom, checkpoint_pages: int
+    ) -> None:
         check_at_least_one("resumable", checkpoint_pages=checkpoint_pages)
         self._plan = plan
         self._owner = owner
+        parts = None
         if plan.partitions:
             check_pages(plan, None)
-            self._state = SweepState(plan, "read", path, checkpoint_pages, parts=1)
-            ((start_key, self._ended),) = self._state.positions
-            self._source: PageSource = open_source(owner, plan, start_key=start_key)
-        else:
-            self._state = SweepState(plan, "read", path, checkpoint_pages)
-            self._source = open_parts(owner, plan, positions=self._state.positions)
-            self._ended = False
+            parts = 1
+        self._state = SweepState(plan, "read", resume, checkpoint_pages, parts=parts)
+        self._source: PageSource | None = None
+        self._ended = False
         self._items: list[Item] = []
         self._has_page = False
         self._turning = asyncio.Lock()
@@ -195,7 +212,19 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
         async with self._turning:
             return await self._next_row()
 
+    async def _opened(self) -> PageSource:
+        """Return the source of pages, at the position of an earlier run."""
+        if self._source is None:
+            await self._state.load()
+            if self._plan.partitions:
+                ((start_key, self._ended),) = self._state.positions
+                self._source = open_source(self._owner, self._plan, start_key=start_key)
+            else:
+                self._source = open_parts(self._owner, self._plan, positions=self._state.positions)
+        return self._source
+
     async def _next_row(self) -> RowT_co:
+        source = await self._opened()
         while True:
             while self._items:
                 try:
@@ -206,9 +235,9 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
                 self._has_page = False
                 if self._state.confirm():
                     await self._state.checkpoint()
-            page = None if self._ended else await self._source.next()
+            page = None if self._ended else await source.next()
             if page is None:
-                self._state.save()
+                await self._state.save(None)
                 raise StopAsyncIteration
             self._items = visible_items(self._plan, page, self._owner.now())[::-1]
             self._state.begin(page.part, page.last_key)
@@ -216,8 +245,9 @@ class ResumableItems(AsyncIterator[RowT_co], Generic[RowT_co]):
 
     async def aclose(self) -> None:
         """End the iteration, and keep the position."""
-        await self._source.aclose()
-        self._state.save()
+        if self._source is not None:
+            await self._source.aclose()
+            await self._state.save(None)
 
 
 def visible_items(plan: ReadPlan[Any, Any], page: RawPage, now: float) -> list[Item]:

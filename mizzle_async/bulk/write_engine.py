@@ -176,7 +176,7 @@ class WriteEngine:
             if self.state is not None:
                 try:
                     await self.state.batch_done()
-                except OSError as error:  # work that could not be resumed is not gone on with
+                except (OSError, MizzleError) as error:  # work that could not be resumed is not gone on with
                     self.raise_foreign(error)
                     self.halt(error)
 

@@ -12,7 +12,7 @@ from mizzle_async.operations import Operation, Target, check_at_least_one, opera
 from mizzle_async.writing.table_part import target_of
 
 if TYPE_CHECKING:
-    from mizzle_async.bulk.checkpoints import StatePath
+    from mizzle_async.bulk.saved_state import ResumeFrom
     from mizzle_async.bulk.send_all import SendAll
     from mizzle_async.bulk.write_engine import OnUndone, Progress
     from mizzle_async.bulk.writer import Writer
@@ -31,7 +31,7 @@ class ClientBulk(ClientPart):
         timeout: float | None = None,
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
     ) -> BulkWork:
         """Put and delete items of several tables, 25 to a request. Nothing about it is atomic.
 

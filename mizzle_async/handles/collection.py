@@ -37,8 +37,8 @@ from mizzle_async.reading.rows import Rows
 from mizzle_async.types import Item, WirePayload
 
 if TYPE_CHECKING:
-    from mizzle_async.bulk.checkpoints import StatePath
     from mizzle_async.bulk.exports import ExportTarget
+    from mizzle_async.bulk.saved_state import ResumeFrom
     from mizzle_async.bulk.sweeps import ResumableItems
     from mizzle_async.bulk.write_engine import OnUndone, Progress
 
@@ -90,11 +90,11 @@ class CollectionQuery(Rows[RowT_co], Generic[RowT_co, FilterT_contra, ListsT_co]
             lists[places[kind]].append(item)
         return cast("ListsT_co", lists)
 
-    def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
-        """Return an iterator that keeps its position in a file: begun again, it goes on from there.
+    def resumable(self, path: ResumeFrom, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
+        """Return an iterator that keeps its position: begun again, it goes on from there.
 
         Args:
-            path: The state file.
+            path: The state file, or ``state.resume(key)`` of a state table.
             checkpoint_pages: Pages between writing it.
 
         Raises:
@@ -108,7 +108,7 @@ class CollectionQuery(Rows[RowT_co], Generic[RowT_co, FilterT_contra, ListsT_co]
         target: str | os.PathLike[str] | ExportTarget,
         /,
         *,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
         checkpoint_pages: int = 10,
         progress: Progress | None = None,
         read_units_per_second: float | None = None,
@@ -117,13 +117,14 @@ class CollectionQuery(Rows[RowT_co], Generic[RowT_co, FilterT_contra, ListsT_co]
 
         Args:
             target: A path, for lines of ``{"Item": {…}}`` in DynamoDB's JSON, or an `ExportTarget`.
-            resume: A state file: an export that was killed goes on from its last checkpoint.
+            resume: A state file, or ``state.resume(key)`` of a state table: an export that was killed goes on from
+                its last checkpoint.
             checkpoint_pages: Pages between checkpoints.
             progress: Called with the report as it grows, after every page.
             read_units_per_second: The most read units to consume, or None for the client's limit.
 
         Raises:
-            ResumeError: The state file is about another query.
+            ResumeError: The state is about another query.
         """
         return self._query.export(
             target,
@@ -307,7 +308,7 @@ class Collection(Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contr
         timeout: float | None = None,
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
         checkpoint_batches: int = 100,
     ) -> BulkWork:
         """Put any number of items of the entities, 25 to a request; as `Table.put_many`.

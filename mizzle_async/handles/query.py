@@ -22,9 +22,9 @@ from mizzle_async.reading.rows import Rows
 from mizzle_async.types import WirePayload
 
 if TYPE_CHECKING:
-    from mizzle_async.bulk.checkpoints import StatePath
     from mizzle_async.bulk.exports import ExportTarget
     from mizzle_async.bulk.migrations import Rewrite
+    from mizzle_async.bulk.saved_state import ResumeFrom
     from mizzle_async.bulk.sweeps import ResumableItems
     from mizzle_async.bulk.write_engine import OnUndone, Progress
 
@@ -83,19 +83,19 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     def _selection(self) -> PlanSelection[RowT_co]:
         return PlanSelection(self._runtime, self._plan)
 
-    def resumable(self, path: StatePath, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
-        """Return an iterator that keeps its position in a file: begun again, it goes on from there.
+    def resumable(self, path: ResumeFrom, *, checkpoint_pages: int = 1) -> ResumableItems[RowT_co]:
+        """Return an iterator that keeps its position: begun again, it goes on from there.
 
         A page counts as read when the row after its last one is asked for. Rows of later pages come again.
         The position is of this query: another one is refused.
 
         Args:
-            path: The state file.
+            path: The state file, or ``state.resume(key)`` of a state table.
             checkpoint_pages: Pages between writing it.
 
         Raises:
             ExpressionError: ``checkpoint_pages`` is no number of pages, or the query has ``max_items``.
-            ResumeError: The file is about something else.
+            ResumeError: Asked for the first row: the state is about something else.
         """
         from mizzle_async.bulk.sweeps import ResumableItems
 
@@ -106,7 +106,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         target: str | os.PathLike[str] | ExportTarget,
         /,
         *,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
         checkpoint_pages: int = 10,
         progress: Progress | None = None,
         read_units_per_second: float | None = None,
@@ -115,7 +115,8 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
 
         Args:
             target: A path, for lines of ``{"Item": {…}}`` in DynamoDB's JSON, or an `ExportTarget`.
-            resume: A state file: an export that was killed goes on from its last checkpoint, and has every item once.
+            resume: A state file, or ``state.resume(key)`` of a state table: an export that was killed goes on from
+                its last checkpoint, and has every item once.
             checkpoint_pages: Pages between checkpoints.
             progress: Called with the report as it grows, after every page.
             read_units_per_second: Consume no more than this. None for no limit but the client's.
@@ -124,7 +125,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
             Awaited, the `BatchReport`: ``written`` counts exported items, ``evaluated`` items that were read.
 
         Raises:
-            ResumeError: The state file is about something else, or the target has less than it says.
+            ResumeError: The state is about something else, or the target has less than it says.
 
         Cost: read units as for reading it.
         """
@@ -333,7 +334,7 @@ class Query(Read[ModelT, ModelT]):
         timeout: float | None = None,
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
     ) -> BulkWork:
         """Delete every item that is found and of which a condition is true, each by a DeleteItem of its own.
 
@@ -349,14 +350,15 @@ class Query(Read[ModelT, ModelT]):
                 for as long in all.
             on_error: ``"raise"``, or a function that takes each item that could not be deleted.
             progress: Called with the report as it grows, after every page.
-            resume: A state file: a run that was killed goes on from its last page.
+            resume: A state file, or ``state.resume(key)`` of a state table: a run that was killed goes on from its last
+                page.
 
         Returns:
             Awaited, the `BatchReport`: ``written`` counts deleted items.
 
         Raises:
             BatchError: Something was not deleted. ``error.report`` lists it by key, each with its error.
-            ResumeError: The state file is about something else.
+            ResumeError: The state is about something else.
         """
         from mizzle_async.bulk.migrations import ChangeOptions, Migration
 
@@ -381,7 +383,7 @@ class Query(Read[ModelT, ModelT]):
         timeout: float | None = None,
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
     ) -> BulkWork:
         """Change every item that is found, each by the smallest update.
 
@@ -405,7 +407,7 @@ class Query(Read[ModelT, ModelT]):
 
         Raises:
             BatchError: Something was not changed. ``error.report`` lists it by key, each with its error.
-            ResumeError: The state file is about something else.
+            ResumeError: The state is about something else.
         """
         from mizzle_async.bulk.migrations import ChangeOptions, Migration
 

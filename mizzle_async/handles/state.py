@@ -13,8 +13,10 @@ from mizzle_async.model import StateTable
 from mizzle_async.operations import Operation, check_timeout
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
 from mizzle_async.streams.state.leases import Lease, check_lease_seconds
-from mizzle_async.streams.state.marks import KEEP, Marks
-from mizzle_async.streams.state.rows import Beat, Fence, Mark, scope_of
+from mizzle_async.streams.state.marks import KEEP, Marks, check_keep
+from mizzle_async.streams.state.resumption import KEEP as KEEP_STATE
+from mizzle_async.streams.state.resumption import ResumeState
+from mizzle_async.streams.state.rows import Beat, Fence, Mark, Progress, scope_of
 from mizzle_async.streams.state.table import Rows
 from mizzle_async.writing.table_part import target_of
 
@@ -37,6 +39,7 @@ class State:
         self._table = table
         self._marks = Marks(runtime, rows(Mark), catalog.spanning_target)
         self._leases = LeaseRows(rows(Fence), rows(Beat))
+        self._progress = rows(Progress)
 
     @property
     def name(self) -> str:
@@ -97,6 +100,24 @@ class State:
             check_timeout(timeout)
         claim = Claim(scope, "", check_lease_seconds(lease_seconds), f"{socket.gethostname()}:{os.getpid()}")
         return Lease(self._runtime, self._leases, self._catalog.spanning_target, name=name, claim=claim, wait=timeout)
+
+    def resume(self, key: str, /, *, keep: timedelta = KEEP_STATE) -> ResumeState:
+        """Return the place of one piece of resumable work: ``resume=state.resume("export-7")``, as a state file is.
+
+        It is taken where a path is: by exports, loads, `rewrite`, `delete_where` and `resumable`. A run that was killed
+        goes on in another process, from its last checkpoint. Of two processes at once the one that began last goes on,
+        and the other one ends with `ResumeError` at its next checkpoint.
+
+        Args:
+            key: Names the work.
+            keep: How long the state is kept after its last write.
+
+        Raises:
+            ExpressionError: ``key`` is no text, or ``keep`` no timedelta.
+
+        Cost: each checkpoint is one request, and a write unit for each KB of the state.
+        """
+        return ResumeState(self._runtime, self._progress, scope_of("resume", key), key, check_keep(keep))
 
     def _own(self, operations: tuple[Any, ...]) -> list[Any]:
         """Return operations with this client's targets, where they came out of a pickle."""

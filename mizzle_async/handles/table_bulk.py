@@ -25,7 +25,7 @@ from mizzle_async.types import Item
 from mizzle_async.writing.table_part import TablePart
 
 if TYPE_CHECKING:
-    from mizzle_async.bulk.checkpoints import StatePath
+    from mizzle_async.bulk.saved_state import ResumeFrom
     from mizzle_async.bulk.write_engine import OnUndone, Progress
     from mizzle_async.reading.coalescing import CoalescedReads
 
@@ -128,7 +128,7 @@ class TableBulk(TablePart[ModelT]):
         timeout: float | None = None,
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
         checkpoint_batches: int = 100,
     ) -> BulkWork:
         """Put any number of items, 25 to a request, several requests at once, as `put` without conditions.
@@ -147,9 +147,9 @@ class TableBulk(TablePart[ModelT]):
             on_error: ``"raise"``, or a function that takes each item that can never be written, an `UndoneWrite`. The
                 load goes on then.
             progress: Called with the report as it grows, after every request.
-            resume: A state file. A load that was killed goes on from its last checkpoint when it is begun again with
-                the same input in the same order, which is checked by the items' keys. At most the work since that
-                checkpoint is done again, and items that failed.
+            resume: A state file, or ``state.resume(key)`` of a state table. A load that was killed goes on from its
+                last checkpoint when it is begun again with the same input in the same order, which is checked by the
+                items' keys. At most the work since that checkpoint is done again, and items that failed.
             checkpoint_batches: Requests between checkpoints.
 
         Returns:
@@ -159,7 +159,7 @@ class TableBulk(TablePart[ModelT]):
         Raises:
             ExpressionError: The entity has a version or unique attributes, which a batch cannot check.
             BatchError: Something was not written. ``error.report`` lists it, each with its error.
-            ResumeError: The input, or the table, is not the one that the state file is about.
+            ResumeError: The input, or the table, is not the one that the state is about.
 
         Cost: one request for each 25 items, and write units as for `put`.
         """
@@ -196,7 +196,7 @@ class TableBulk(TablePart[ModelT]):
         timeout: float | None = None,
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
-        resume: StatePath | None = None,
+        resume: ResumeFrom | None = None,
         checkpoint_batches: int = 100,
     ) -> BulkWork:
         """Delete any number of items by key, 25 to a request. One that is missing counts as deleted.
@@ -217,7 +217,7 @@ class TableBulk(TablePart[ModelT]):
         Raises:
             ExpressionError: The entity has a version or unique attributes, which a batch cannot check.
             BatchError: Something was not deleted. ``error.report`` lists it, each with its error.
-            ResumeError: The input, or the table, is not the one that the state file is about.
+            ResumeError: The input, or the table, is not the one that the state is about.
 
         Cost: one request for each 25 items, and a write unit for each KB of the deleted items.
         """
