@@ -12,13 +12,26 @@ import sys
 import tempfile
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from mizzle_async import Attribute, Client, PartitionKey, SortKey, attribute, entity, evolve
+from mizzle_async import (
+    Attribute,
+    Client,
+    GlobalSecondaryIndex,
+    PartitionKey,
+    SharedTable,
+    SortKey,
+    attribute,
+    entity,
+    evolve,
+    key_template,
+)
 from mizzle_async.testing.stub import StubCaller
 
 HERE = Path(__file__).parent
@@ -59,6 +72,47 @@ class Event:
 class Entry:
     key: PartitionKey[str]
     number: SortKey[int]
+
+
+class Kind(StrEnum):
+    NEW = "new"
+    OLD = "old"
+
+
+shop = SharedTable("golden-shop", partition_key="PK", sort_key="SK")
+escaped = SharedTable("golden-escaped", partition_key="PK", escape=True)
+BY_KIND = shop.index("GSI1", partition_key="GSI1PK", sort_key="GSI1SK")
+
+
+@entity(shop, partition_key="CUSTOMER#{customer:lower}", sort_key="ORDER#{at}#{day}#{number:06}")
+class Sale:
+    customer: PartitionKey[str]
+    at: SortKey[datetime]
+    day: SortKey[date]
+    number: SortKey[int]
+    kind: Attribute[Kind] = attribute(default=Kind.NEW)
+    price: Attribute[Decimal] = attribute(default=Decimal(1))
+    mail: Attribute[str | None] = attribute(default=None, unique=True)
+
+
+GlobalSecondaryIndex(
+    BY_KIND,
+    partition_key=key_template("KIND#{}", Sale.kind),
+    sort_key=key_template("{:010.2}#{:month}", Sale.price, Sale.at),
+    where=Sale.price > Decimal(0),
+)
+
+
+@entity(shop, partition_key="CUSTOMER#{customer:upper}", sort_key="FILE#{path:rest}", type_name=("File", "Document"))
+class File:
+    customer: PartitionKey[str]
+    path: SortKey[str] = attribute(key_only=True)
+
+
+@entity(escaped, partition_key="PAIR#{one}#{other}")
+class Pair:
+    one: PartitionKey[str]
+    other: PartitionKey[uuid.UUID]
 
 
 ANNE = Account(name="anne", email="anne@example.com", number=7)
@@ -127,6 +181,25 @@ async def shards() -> dict[str, Any]:
 
     requests = await recorded({"PutItem": {}, "Query": {"Items": [], "Count": 0, "ScannedCount": 0}}, run)
     return {"puts": requests[: len(EVENTS)], "queries": requests[len(EVENTS) :]}
+
+
+async def keys() -> dict[str, Any]:
+    """Keys of shared tables: texts, types, keys of indexes, guards, and what a query asks."""
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
+    sale = Sale(customer="Ada", at=moment, day=moment.date(), number=7, price=Decimal("12.5"), mail="ada@example.com")
+
+    async def run(client: Client) -> None:
+        sales = client.table(Sale)
+        await sales.insert(sale)
+        await client.transact_write(sales.update(sale).set(Sale.kind, Kind.OLD))
+        await client.table(File).put(File(customer="Ada", path="a/b#c"))
+        await client.table(Pair).put(Pair(one="a#b%", other=uuid.UUID(int=5)))
+        await sales.query(Sale.customer == "Ada", Sale.at >= moment).all()
+        await client.collection(Sale, File).query(Sale.customer == "ada").all()
+
+    empty = {"Items": [], "Count": 0, "ScannedCount": 0}
+    requests = await recorded({"PutItem": {}, "UpdateItem": {}, "TransactWriteItems": {}, "Query": empty}, run)
+    return {"requests": requests}
 
 
 async def cursors() -> dict[str, Any]:
@@ -210,7 +283,7 @@ def main() -> None:
     """Write one file for each thing."""
     folder = HERE / sys.argv[1]
     folder.mkdir(exist_ok=True)
-    for thing in (guards, versions, lifetimes, shards, cursors, states):
+    for thing in (guards, versions, lifetimes, shards, keys, cursors, states):
         steady(setattr)
         content = {"format": 1, "thing": (thing.__doc__ or "").strip(), **asyncio.run(thing())}
         (folder / f"{thing.__name__}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

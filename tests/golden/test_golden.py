@@ -16,6 +16,7 @@ VERSIONS = sorted(folder.name for folder in HERE.iterdir() if (folder / "guards.
 FORMATS = {
     "cursors": 1,
     "guards": 1,
+    "keys": 1,
     "lifetimes": 1,
     "shards": 1,
     "states": 1,
@@ -59,7 +60,7 @@ def test_every_file_has_a_format_number_that_is_read(version: str):
 
 @pytest.mark.parametrize("thing", sorted(FORMATS.keys() - {"cursors"}))
 async def test_this_version_leaves_what_the_newest_recorded_one_left(thing: str, monkeypatch: pytest.MonkeyPatch):
-    """Guard items, ids of writes, suffixes of keys, times and state files are byte for byte the same."""
+    """Guard items, ids of writes, keys and their suffixes, times and state files are byte for byte the same."""
     record.steady(monkeypatch.setattr)
     assert await getattr(record, thing)() | {"format": 1} == {
         name: value for name, value in golden(VERSIONS[-1], thing).items() if name != "thing"
