@@ -431,3 +431,24 @@ def test_price_in_a_key_keeps_its_places() -> None:
     assert prices.get(Decimal("1.5")).to_wire()["Key"] == {"PK": {"S": "P#00001.50"}}
     with pytest.raises(MarshallingError):
         prices.get(Decimal("1.555"))
+
+
+def test_template_has_a_hole_for_each_path() -> None:
+    """A path without a hole would not be in the key, and a hole without a path has no value."""
+    for text, paths in (("A#{}#{}", (Order.team,)), ("A", (Order.team,)), ("A#{", ())):
+        with pytest.raises(ModelError, match="key_template"):
+            key_template(text, *paths)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue,reportUnknownVariableType]
+
+
+def test_wrong_query_shows_the_line_to_write() -> None:
+    """The example is of the entity that is asked for, and several values have their own advice."""
+    client = Client()
+    orders, mails = client.table(Order), client.table(Mail)
+    for build, message in (
+        (lambda: orders.query(Order.order_id >= "1"), r"such as `Order\.team == value`"),  # type: ignore[arg-type]
+        (lambda: orders.query(Order.team == "t", Order.order_id.is_in(["1"])), "one query for each value"),  # type: ignore[arg-type]
+        (lambda: client.collection(Order, Note).query(Order.team.is_in(["t"])), "reads one partition"),  # type: ignore[arg-type]
+        (lambda: mails.query(Mail.address == "a", Mail.at.begins_with(DAY)), "."),  # type: ignore[attr-defined]
+    ):
+        with pytest.raises(MizzleError, match=message):
+            build()

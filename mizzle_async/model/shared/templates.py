@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from mizzle_async.errors import ModelError
@@ -85,4 +86,19 @@ def key_template(text: str, /, *paths: AttributePath[Any, Any]) -> Any:
             )
     if len(paths) > INDEX_KEY_ATTRIBUTES:
         raise ModelError(f"key_template({text!r}): a key has at most {INDEX_KEY_ATTRIBUTES} holes, not {len(paths)}")
+    _check_holes(text, len(paths))
     return KeyTemplate(text, paths)
+
+
+def _check_holes(text: str, paths: int) -> None:
+    """Check that a format has a hole for each path.
+
+    Raises:
+        ModelError: It has more or fewer, or is not a format.
+    """
+    try:
+        holes = sum(name is not None for _, name, _, _ in string.Formatter().parse(text))
+    except ValueError as error:
+        raise ModelError(f"key_template({text!r}): {error}") from None
+    if holes != paths:
+        raise ModelError(f"key_template({text!r}): the text has {holes} holes, and {paths} paths fill them")

@@ -14,6 +14,7 @@ from mizzle_async.model import EntitySchema, GlobalSecondaryIndex, SharedIndex, 
 from mizzle_async.model.shared.formats import KeyFormat, successor
 from mizzle_async.model.shared.stored_index import StoredIndex
 from mizzle_async.model.shared.texts import read_key
+from mizzle_async.operations.reads.first_condition import shown
 from mizzle_async.operations.reads.foreign_items import foreign_members, type_condition
 from mizzle_async.operations.reads.key_ranges import KeyRange, covering_range, key_range
 from mizzle_async.operations.reads.options import ReadOptions
@@ -22,7 +23,6 @@ from mizzle_async.operations.reads.shared_keys import (
     SharedSelection,
     select_shared,
     selection_conditions,
-    shown,
 )
 from mizzle_async.operations.target import Target
 

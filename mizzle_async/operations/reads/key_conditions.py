@@ -8,7 +8,8 @@ from attrs import frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Condition, Encoded, PartitionKeyCondition, SortKeyCondition
-from mizzle_async.model import SecondaryIndex
+from mizzle_async.model import EntitySchema, SecondaryIndex
+from mizzle_async.operations.reads.first_condition import refuse_first, refuse_further, shown
 from mizzle_async.operations.target import Target
 from mizzle_async.values import Value
 
@@ -30,7 +31,7 @@ class PartitionRead(Value):
     implied: tuple[Condition[Any], ...] = ()
 
 
-def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
+def query_index(schema: EntitySchema, partition: Any, sort: Any) -> AnyIndex | None:
     """Check the key conditions of a query, and return the index that they are about, or None for the table.
 
     Without this check a missing condition would make a scan.
@@ -39,14 +40,13 @@ def query_index(entity: str, partition: Any, sort: Any) -> AnyIndex | None:
         ExpressionError: The first is no partition key condition, or the second no sort key condition.
     """
     if not isinstance(partition, PartitionKeyCondition):
-        raise ExpressionError(
-            f'{entity}: a query needs `partition key == value` first, such as `Order.customer_id == "c1"`, '
-            f"not {_shown(partition)}: other conditions go to .filter(), and .scan() reads everything"
-        )
+        refuse_first(schema, partition)
+    if getattr(sort, "operator", None) == "IN":
+        refuse_further(schema, sort)
     if sort is not None and not isinstance(sort, SortKeyCondition):
         raise ExpressionError(
-            f"{entity}: a query's second argument is a comparison of the sort key with a value, not {_shown(sort)}: "
-            "other conditions go to .filter()"
+            f"{schema.entity}: a query's second argument is a comparison of the sort key with a value, not"
+            f" {shown(sort)}: other conditions go to .filter()"
         )
     index: AnyIndex | None = getattr(partition, "index", None)
     if index is None and sort is not None:
@@ -72,8 +72,3 @@ def spread_partitions(
         PartitionRead(PartitionKeyCondition("=", path, (Encoded(value),)), sort)
         for value in target.codec.partition_values(partition.arguments[0])
     )
-
-
-def _shown(given: object) -> str:
-    """Name an argument in place of a condition: conditions show no values, other objects only their type."""
-    return str(given) if isinstance(given, Condition) else type(given).__name__

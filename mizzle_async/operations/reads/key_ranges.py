@@ -131,7 +131,10 @@ def _check_no_gap(entity: str, key_format: KeyFormat, known: Mapping[str, Any], 
 
 def _beginning(entity: str, part: KeyPart, prefix: str, value: Any) -> KeyRange:
     if not part.is_text:
-        raise ExpressionError(f"{entity}: {part.field}.begins_with() compares text, and {part.field} is none")
+        raise ExpressionError(
+            f"{entity}: begins_with() compares text, and {part.field} is stored as {part.kind}: compare it by == or by"
+            " a range"
+        )
     beginning = prefix + write_part(part, value) if value else prefix
     return KeyRange("begins_with", (beginning,)) if beginning else KeyRange("")
 

@@ -45,7 +45,7 @@ def query_plan(target: Target[Any], options: ReadOptions, conditions: Sequence[A
             "use between() for a range with two ends"
         )
     sort = more[0] if more else None
-    index = query_index(target.schema.entity, partition, sort)
+    index = query_index(target.schema, partition, sort)
     spread = spread_partitions(target, partition, sort)
     first = spread[0].partition if spread else partition
     return ReadPlan(target, options, partition=first, partitions=spread, sort=sort, index=index)

@@ -28,6 +28,7 @@ from mizzle_async.model import (
 )
 from mizzle_async.model.shared.formats import KeyFormat
 from mizzle_async.model.shared.texts import write_key
+from mizzle_async.operations.reads.first_condition import refuse_first, refuse_further
 from mizzle_async.operations.reads.key_ranges import KeyRange, PartComparison, key_range
 from mizzle_async.values import Value
 
@@ -62,7 +63,7 @@ def select_shared(schema: EntitySchema, conditions: Sequence[Any]) -> SharedSele
         ExpressionError: They are not conditions of one key of the entity, leave a gap, or make no exact range.
         MarshallingError: A value does not fit its part.
     """
-    _check_conditions(schema.entity, conditions)
+    _check_conditions(schema, conditions)
     index = _index_of(schema.entity, conditions)
     if isinstance(conditions[0].left.owner, SharedTable):
         return _raw_selection(schema.entity, conditions, index)
@@ -104,18 +105,13 @@ def selection_conditions(
     return partition, SortKeyCondition(selection.sort.operator, path, operands)
 
 
-def _check_conditions(entity: str, conditions: Sequence[Any]) -> None:
+def _check_conditions(schema: EntitySchema, conditions: Sequence[Any]) -> None:
     first, *more = conditions
     if not isinstance(first, PartitionKeyCondition):
-        raise ExpressionError(
-            f'{entity}: a query needs `partition key == value` first, such as `Order.customer_id == "c1"`, '
-            f"not {shown(first)}: other conditions go to .filter(), and .scan() reads everything"
-        )
+        refuse_first(schema, first)
     for condition in more:
         if not isinstance(condition, PartitionKeyCondition | SortKeyCondition):
-            raise ExpressionError(
-                f"{entity}: a query takes comparisons of the key, not {shown(condition)}: use .filter() for others"
-            )
+            refuse_further(schema, condition)
 
 
 def _index_of(entity: str, conditions: Sequence[Any]) -> Any:
@@ -206,8 +202,3 @@ def _exclusion(schema: EntitySchema, found: KeyRange) -> Condition[Any] | None:
         )
     path: AttributePath[Any, Any] = AttributePath(schema.owner, (attribute.name,), labels=(field,))
     return Predicate("<>", path, (value,))
-
-
-def shown(given: object) -> str:
-    """Return the name of an argument: conditions show no values, other objects only their type."""
-    return str(given) if isinstance(given, Condition) else type(given).__name__

@@ -196,19 +196,21 @@ def _values(
         if field in given:
             values[field] = given[field]
             if values[field] is _UNKNOWN:
+                reads = ".modify(), which reads the item" if schema.version is not None else ".patch(old, to=new)"
                 raise ExpressionError(
                     f"{schema.entity}.{field} is part of the index key {written.name!r}, and its value after this"
-                    " update is not known: .set() it, or use .modify(), which reads the item"
+                    f" update is not known: .set() it, or use {reads}"
                 )
         elif known.instance is not None:
             values[field] = known.instance[field]
             if not known.is_checked:
                 checks[field] = _is_still(target, field, known.instance[field])
         else:
+            reads = ".modify()" if schema.version is not None else ".patch() with an instance that was read"
             raise ExpressionError(
                 f"{schema.entity}: the index key {written.name!r} is made of {', '.join(written.fields)}, and {field}"
                 f" is not known here: .set() it too, update an instance, fix it by .when({schema.entity}.{field} == …),"
-                " or use .modify()"
+                f" or use {reads}"
             )
     return values
 
