@@ -6,9 +6,11 @@ time of our import. Here they are written once. This module imports nothing else
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from attrs import Attribute, fields
+from attrs import Attribute, define, fields, setters
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 else:
     # A class of which every call makes an instance is frozen for type checkers only: at run time each attribute of a
     # frozen class costs as much to assign as all the attributes of this one.
-    from attrs import define as transient
+    transient = partial(define, on_setattr=setters.NO_OP)
 
-__all__ = ["Record", "Value", "transient"]
+__all__ = ["Record", "Value", "copier", "transient"]
 
 
 class Record:
@@ -52,6 +54,27 @@ class Value(Record):
 def _fields(value: Record) -> tuple[Attribute[Any], ...]:
     found: tuple[Attribute[Any], ...] = fields(cast("type[AttrsInstance]", type(value)))
     return found
+
+
+def copier(cls: type[Any]) -> Callable[[Any, Any], None]:
+    """Return a function that copies the attributes of a transient object into another one of its class.
+
+    Attributes that ``__init__`` does not take start anew, with their defaults.
+
+    Args:
+        cls: The class, made by `transient`.
+    """
+    names: dict[str, Any] = {}
+    lines = ["def copy(source, target):"]
+    for each in fields(cls):
+        if each.init:
+            lines.append(f"    target.{each.name} = source.{each.name}")
+        else:
+            names[f"default_{each.name}"] = each.default
+            lines.append(f"    target.{each.name} = default_{each.name}")
+    exec("\n".join(lines), names)  # noqa: S102  (names of attributes are identifiers)
+    copy: Callable[[Any, Any], None] = names["copy"]
+    return copy
 
 
 def is_seconds(value: float) -> bool:

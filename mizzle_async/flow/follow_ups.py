@@ -56,6 +56,6 @@ def _within(operation: Sendable[ResultT], seconds: float) -> Sendable[ResultT]:
         return Metered(_within(operation.operation, seconds), operation.meter)
     if not isinstance(operation, Operation):
         return operation
-    limited = derive(operation, timeout=max(seconds, 0.0))
+    limited = derive(operation, _timeout=max(seconds, 0.0))
     use(limited)
     return limited

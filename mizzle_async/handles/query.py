@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, MizzleError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
@@ -20,6 +20,7 @@ from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_not
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
 from mizzle_async.types import WirePayload
+from mizzle_async.values import transient
 
 if TYPE_CHECKING:
     from mizzle_async.bulk.exports import ExportTarget
@@ -38,7 +39,7 @@ V5 = TypeVar("V5")
 V6 = TypeVar("V6")
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
     """A query or a scan, of instances or of projections.
 
@@ -251,7 +252,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         return f"<{self}>"
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class Query(Read[ModelT, ModelT]):
     """A query or a scan whose rows are instances."""
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
-
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions import Condition
 from mizzle_async.expressions.names import text_bytes
@@ -17,12 +15,13 @@ from mizzle_async.marshalling import canonical_key, item_size, value_size
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.sending import Sending
 from mizzle_async.types import AttributeValue, Item, WirePayload
+from mizzle_async.values import transient
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class Action:
     """One action of a transaction.
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import orjson
-from attrs import field, fields, frozen
+from attrs import field, fields
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
 from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, check_consumed, mismatch
@@ -22,6 +21,7 @@ from mizzle_async.operations.explain import Capacity, Explanation, explain_nothi
 from mizzle_async.operations.sending import Sending
 from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.types import MYPY, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import copier, transient
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OperationT = TypeVar("OperationT", bound="Operation[Any]")
@@ -36,15 +36,12 @@ def _check_timeout(operation: Operation[Any], _attribute: object, timeout: objec
             raise
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class Operation(Generic[ResultT_co]):
     """A request to the service, built and checked, not yet sent.
 
     ``await`` sends it and gives its result. It may be awaited again, and is then sent again. Sending costs one request,
-    retries aside.
-
-    Attributes:
-        timeout: Seconds for the whole call, or None for the client's.
+    retries aside. Nothing public of it can be changed.
     """
 
     api: ClassVar[str]
@@ -54,8 +51,13 @@ class Operation(Generic[ResultT_co]):
     """The largest answer that is believed."""
 
     _target: Target[Any]
-    timeout: float | None = field(default=None, kw_only=True, validator=_check_timeout)
+    _timeout: float | None = field(default=None, kw_only=True, alias="timeout", validator=_check_timeout)
     _used: bool = field(default=False, init=False)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for the whole call, or None for the client's."""
+        return self._timeout
 
     # ── what an operation is for ──
 
@@ -130,7 +132,7 @@ class Operation(Generic[ResultT_co]):
             self._target.table,
             self._safety,
             self._index(),
-            self.timeout,
+            self._timeout,
             parse=self._parse,
             answer_bytes=self._answer_bytes,
         )
@@ -251,26 +253,28 @@ class Operation(Generic[ResultT_co]):
         return TypeError(f"{self} {what}: it is an operation that was not sent; did you forget `await`?")
 
 
-_set = object.__setattr__
 _COPIERS: dict[Any, Callable[[Any, Any], None]] = {}
 
 
 def use(operation: Operation[Any]) -> None:
     """Mark an operation as used: it was sent, shown, or handed on."""
-    _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
+    operation._used = True  # type: ignore[misc]  # noqa: SLF001  # frozen for type checkers only
 
 
 def derive(operation: OperationT, /, **changes: Any) -> OperationT:
-    """Return a copy with changed attributes. The original counts as used.
+    """Return a copy with changed attributes, by their names in the object. The original counts as used.
 
-    As `attrs.evolve`, which takes five times as long: a builder copies with every clause.
+    As `attrs.evolve`, which takes many times as long: a builder copies with every clause.
     """
-    use(operation)
+    operation._used = True  # type: ignore[misc]  # noqa: SLF001  # as above
     cls: type[Any] = type(operation)
     derived: OperationT = object.__new__(cls)
-    (_COPIERS.get(cls) or _copier(cls))(operation, derived)
+    copy = _COPIERS.get(cls)
+    if copy is None:
+        copy = _COPIERS[cls] = copier(cls)
+    copy(operation, derived)
     for name, value in changes.items():
-        _set(derived, name, value)
+        setattr(derived, name, value)
     return derived
 
 
@@ -285,23 +289,6 @@ def promote(operation: Operation[Any], cls: type[OperationT], **more: Any) -> Op
     use(operation)
     kept = {each.alias: getattr(operation, each.name) for each in fields(type(operation)) if each.init}
     return cls(**{**kept, **more})
-
-
-def _copier(cls: Any) -> Callable[[Any, Any], None]:
-    """Return a function that copies an operation's attributes into a new object, except those that start anew."""
-    attributes = fields(cls)
-    given = [attribute.name for attribute in attributes if attribute.init]
-    fresh = [attribute for attribute in attributes if not attribute.init]
-    setters = [getattr(cls, name).__set__ for name in (*given, *(attribute.name for attribute in fresh))]
-    read = attrgetter(*given)
-    defaults = tuple(attribute.default for attribute in fresh)
-
-    def copy(operation: Any, derived: Any) -> None:
-        for assign, value in zip(setters, read(operation) + defaults, strict=True):
-            assign(derived, value)
-
-    _COPIERS[cls] = copy
-    return copy
 
 
 def use_all(given: Iterable[object]) -> None:
@@ -322,6 +309,6 @@ def _state(operation: Operation[Any]) -> dict[str, Any]:
 def _restore(cls: type[Operation[Any]], state: dict[str, Any]) -> Operation[Any]:
     operation = cls.__new__(cls)
     for name, value in state.items():
-        _set(operation, name, value)
+        setattr(operation, name, value)
     use(operation)
     return operation

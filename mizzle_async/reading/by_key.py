@@ -18,7 +18,7 @@ from collections.abc import (
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.errors import MizzleError, ThrottledError
 from mizzle_async.flow.pace import Lanes, Limiters
@@ -31,13 +31,14 @@ from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Meter, Target, check_timeout, use
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.types import Item
+from mizzle_async.values import transient
 
 ModelT = TypeVar("ModelT")
 KeyT = TypeVar("KeyT")
 RowT = TypeVar("RowT")
 
 
-@frozen(eq=False, repr=False, kw_only=True)
+@transient(eq=False, repr=False, kw_only=True)
 class ReadSettings:
     """The options of reading by key.
 

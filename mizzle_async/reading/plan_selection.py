@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from attrs import frozen
-
 from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.flow.pace import UNLIMITED
 from mizzle_async.flow.ports import TaskPort
@@ -17,11 +15,12 @@ from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.reading.selection import Selection
 from mizzle_async.types import Item
+from mizzle_async.values import transient
 
 RowT_co = TypeVar("RowT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class PlanSelection(Selection[RowT_co]):
     """The rows of a plan.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Se
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.limits import (
@@ -29,6 +29,7 @@ from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.delete import DeleteItem
 from mizzle_async.operations.writes.put import PutItem
 from mizzle_async.types import MAX_ANSWER_BYTES, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import transient
 
 GET_CHUNK: Final = BATCH_GET_KEYS
 WRITE_CHUNK: Final = BATCH_WRITE_ITEMS
@@ -268,7 +269,7 @@ def _position(entry: BatchEntry) -> int:
     return entry.position
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class BatchAnswer:
     """The answer to one batch request.
 
@@ -295,7 +296,7 @@ def consumed_units(payload: WirePayload) -> float | None:
     return float(sum(entry.get("CapacityUnits") or 0.0 for entry in consumed))
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class BatchGet(Operation[BatchAnswer]):
     """Read up to 100 items of one table by key.
 
@@ -352,7 +353,7 @@ class BatchGet(Operation[BatchAnswer]):
         return BatchAnswer(payload.get("Responses", {}).get(table, []), left, consumed_units(payload))
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class BatchWrite(Operation[BatchAnswer]):
     """Put or delete up to 25 items, of one table or several.
 
@@ -378,7 +379,7 @@ class BatchWrite(Operation[BatchAnswer]):
             ", ".join(sorted(tables)),
             self._safety,
             None,
-            self.timeout,
+            self._timeout,
             parse=self._parse,
             answer_bytes=self._answer_bytes,
         )

@@ -45,7 +45,7 @@ from mizzle_async.types import (
     WireRequest,
     WireResponse,
 )
-from mizzle_async.values import Record
+from mizzle_async.values import Record, transient
 
 RowT = TypeVar("RowT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -134,7 +134,7 @@ def _as_stored(item: Item) -> Item:
     return item
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ExecuteStatement(Operation[RawPage]):
     """One request of a statement: a page of a SELECT, or a whole write.
 
@@ -234,7 +234,7 @@ class StatementResult(Record, Generic[RowT_co]):
         return self.row
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
     """Up to 25 statements in one request, all of them reads or all of them writes, each for itself.
 
@@ -300,7 +300,7 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
         return f"{self.api} of {len(self._plans)}: " + "; ".join(map(str, self._plans))
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
     """Up to 100 statements, all or none: all of them reads, or all of them writes beside EXISTS.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.errors import ItemNotFoundError
 from mizzle_async.limits import READ_UNIT_BYTES
@@ -15,6 +15,7 @@ from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.sending import Sending
 from mizzle_async.types import Item, WirePayload, WireResponse
+from mizzle_async.values import transient
 
 ModelT = TypeVar("ModelT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -41,7 +42,7 @@ class GetSending(Sending[ResultT_co]):
         return result
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class GetItem(Operation[ResultT_co]):
     """Read one item. The result is the instance, or None (`get`) or an error (`get_one`) where there is none.
 
@@ -51,10 +52,25 @@ class GetItem(Operation[ResultT_co]):
 
     api = "GetItem"
 
-    key: Item
-    consistent_read: bool = field(default=False, kw_only=True)
-    include_expired: bool = field(default=False, kw_only=True)
+    _key: Item = field(alias="key")
+    _consistent_read: bool = field(default=False, kw_only=True, alias="consistent_read")
+    _include_expired: bool = field(default=False, kw_only=True, alias="include_expired")
     _required: bool = field(default=False, kw_only=True, alias="required")
+
+    @property
+    def key(self) -> Item:
+        """The key, in DynamoDB's JSON."""
+        return self._key
+
+    @property
+    def consistent_read(self) -> bool:
+        """Whether every write that was finished before is seen."""
+        return self._consistent_read
+
+    @property
+    def include_expired(self) -> bool:
+        """Whether an expired item is shown."""
+        return self._include_expired
 
     @property
     def sending(self) -> GetSending[ResultT_co]:
@@ -63,8 +79,8 @@ class GetItem(Operation[ResultT_co]):
 
     def _body(self) -> WirePayload:
         target = self._target
-        body: WirePayload = {"TableName": target.table, "Key": self.key}
-        if self.consistent_read:
+        body: WirePayload = {"TableName": target.table, "Key": self._key}
+        if self._consistent_read:
             body["ConsistentRead"] = True
         if target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
@@ -73,7 +89,7 @@ class GetItem(Operation[ResultT_co]):
     def _check(self, payload: WirePayload) -> None:
         item = payload.get("Item")
         if item is not None:
-            check_key(self.key, item)
+            check_key(self._key, item)
         elif payload:
             check_results(payload)
 
@@ -89,7 +105,7 @@ class GetItem(Operation[ResultT_co]):
 
     def _is_hidden(self, item: Item, now: float) -> bool:
         """Return whether an item is expired, and the caller did not ask for expired ones."""
-        lifetime = None if self.include_expired else self._target.schema.time_to_live
+        lifetime = None if self._include_expired else self._target.schema.time_to_live
         return lifetime is not None and is_expired(item.get(lifetime.name), now)
 
     def _absent(self, response: WireResponse) -> ResultT_co:
@@ -106,7 +122,7 @@ class GetItem(Operation[ResultT_co]):
 
     def _capacity(self) -> Capacity:
         each = f"per {READ_UNIT_BYTES // 1024} KB of the item"
-        return read_capacity(1, consistent=self.consistent_read, at_least=True, note=each)
+        return read_capacity(1, consistent=self._consistent_read, at_least=True, note=each)
 
 
 class GetRaw(GetItem[Item | None]):

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from attrs import frozen
-
 from mizzle_async.errors import ExpressionError, MarshallingError
 from mizzle_async.limits import SCAN_SEGMENTS
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.types import WirePayload
-from mizzle_async.values import Value
+from mizzle_async.values import Value, transient
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
 """The treatment of an item that does not fit its class: it raises, is skipped, or goes to a function."""
 
 
-@frozen(eq=False, repr=False, kw_only=True)
+@transient(eq=False, repr=False, kw_only=True)
 class ReadOptions(Value):
     """The options of a query or a scan.
 

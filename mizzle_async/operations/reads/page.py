@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from mizzle_async.errors import InvalidCursorError, ValidationError
 from mizzle_async.marshalling import RecordForm
@@ -22,7 +22,7 @@ from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.reads.advice import Advice
 from mizzle_async.types import AttributeValue, Item, WirePayload, WireResponse
-from mizzle_async.values import Record
+from mizzle_async.values import Record, transient
 
 
 class PageAdvisor(Protocol):
@@ -37,7 +37,7 @@ class PageAdvisor(Protocol):
         ...
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class RawPage(Record):
     """The answer to one request of a query, a scan or a statement, items undecoded.
 
@@ -79,7 +79,7 @@ def add_units(first: float | None, second: float | None) -> float | None:
     return second if first is None else first if second is None else first + second
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ReadPage(Operation[RawPage]):
     """One page of a query or a scan. A reading iterator sends as many as it needs.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from mizzle_async.errors import (
     ExpressionError,
@@ -37,12 +37,13 @@ from mizzle_async.operations.reads.positions import check_start_key
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue, Item, WirePayload
+from mizzle_async.values import transient
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ReadPlan(Generic[ModelT, RowT_co]):
     """Everything about a query (with a partition key condition) or a scan (without), as a value.
 

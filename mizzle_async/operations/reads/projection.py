@@ -116,7 +116,7 @@ def projection_of(schema: EntitySchema, paths: Sequence[Any]) -> Projection:
 def _part(codec: EntityCodec[Any], segments: Segments) -> str | None:
     """Return the name in Python of a part that the key of a shared table holds whole, None for everything else."""
     shared = codec.shared
-    attribute = None if shared is None or len(segments) > 1 else codec.schema.by_name.get(str(segments[0]))
+    attribute = None if shared is None or len(segments) != 1 else codec.schema.by_name.get(str(segments[0]))
     return attribute.field if attribute and shared and attribute.field in shared.keys.whole_fields else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.errors import TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
@@ -24,11 +24,12 @@ from mizzle_async.operations.transactions.request import (
 )
 from mizzle_async.operations.transactions.tokens import ClientRequestToken
 from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import transient
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ExactlyOnce(Operation[ResultT_co]):
     """A single write sent as a transaction of its own, so that the service recognises a repetition.
 
@@ -73,7 +74,7 @@ class ExactlyOnce(Operation[ResultT_co]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(self._body(), tables_of(self._actions), self._token, self.timeout, self._parse)
+        return transaction_request(self._body(), tables_of(self._actions), self._token, self._timeout, self._parse)
 
     def _check(self, payload: WirePayload) -> None:
         check_results(payload)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar, cast
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceledError
 from mizzle_async.limits import TRANSACTION_ACTIONS
@@ -18,11 +18,12 @@ from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.operations.transactions.cancellations import canceled_read
 from mizzle_async.operations.transactions.request import names_of
 from mizzle_async.types import MAX_ANSWER_BYTES, Item, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import transient
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class TransactGet(Operation[ResultT_co]):
     """Read several items as they are at one moment. The result is a tuple of each get's result.
 

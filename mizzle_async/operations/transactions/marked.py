@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.codes import RETRIED_CANCELLATION_CODES
 from mizzle_async.errors import LimitError, OutcomeUnknownError, TransactionCanceledError
@@ -18,9 +18,10 @@ from mizzle_async.operations.transactions.cancellations import CONDITION_FAILED
 from mizzle_async.operations.transactions.request import transaction_capacity
 from mizzle_async.operations.transactions.write import TransactWrite, transact_write
 from mizzle_async.types import Item
+from mizzle_async.values import transient
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class MarkedWrite(TransactWrite[bool]):
     """Write several items and a mark, which must not be there. The result is False where it was there.
 

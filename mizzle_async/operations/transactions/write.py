@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import orjson
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.errors import ExpressionError, TransactionCanceledError
 from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
@@ -29,11 +29,12 @@ from mizzle_async.operations.transactions.request import (
 )
 from mizzle_async.operations.transactions.tokens import ClientRequestToken, request_token
 from mizzle_async.types import RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import transient
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class TransactWrite(Operation[ResultT_co]):
     """Write several items, all or none.
 
@@ -92,7 +93,7 @@ class TransactWrite(Operation[ResultT_co]):
         """Return the wire request, encoded."""
         use(self)
         return transaction_request(
-            self._body(), tables_of([action for _, action in self._actions]), self._token, self.timeout, self._parse
+            self._body(), tables_of([action for _, action in self._actions]), self._token, self._timeout, self._parse
         )
 
     def _check(self, payload: WirePayload) -> None:

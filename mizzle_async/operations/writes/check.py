@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import field
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.operations.base import use
@@ -12,11 +12,12 @@ from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, WirePayload, WireRequest
+from mizzle_async.values import transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class CheckItem(Write[ModelT_co, None, None]):
     """Hold a transaction to a condition on one more item. Only `Client.transact_write` can send it.
 
@@ -27,7 +28,12 @@ class CheckItem(Write[ModelT_co, None, None]):
     api = "ConditionCheck"
     _action = "ConditionCheck"
 
-    key: Item
+    _key: Item = field(alias="key")
+
+    @property
+    def key(self) -> Item:
+        """The key, in DynamoDB's JSON."""
+        return self._key
 
     def _compile(self) -> WirePayload:
         condition = self._condition()
@@ -36,11 +42,11 @@ class CheckItem(Write[ModelT_co, None, None]):
                 f"{self._target.schema.entity}: a check needs a condition: `.check(…).when(…)`, or `.at_version(…)`"
             )
         statement = self._target.statements.members(None, condition)
-        return {"TableName": self._target.table, "Key": self.key, **statement}
+        return {"TableName": self._target.table, "Key": self._key, **statement}
 
     def _item_key(self) -> Item:
         """Return the key of the item."""
-        return self.key
+        return self._key
 
     def _transacted(self) -> None:
         """Return the result in a transaction."""

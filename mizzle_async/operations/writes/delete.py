@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.operations.answers import check_key, check_results
 from mizzle_async.operations.capacity import write_capacity
@@ -12,11 +12,12 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.failures import living, raise_unknown
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
+from mizzle_async.values import transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
     """Delete an item. The result is the deleted instance, or None if there was none. Deleting nothing succeeds.
 
@@ -27,8 +28,13 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
     api = "DeleteItem"
     _action = "Delete"
 
-    key: Item
+    _key: Item = field(alias="key")
     _returns_item: bool = field(default=True, kw_only=True, alias="returns_item")
+
+    @property
+    def key(self) -> Item:
+        """The key, in DynamoDB's JSON."""
+        return self._key
 
     @property
     def _safety(self) -> RepeatSafety:
@@ -36,7 +42,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
         return RepeatSafety.GUARDED
 
     def _compile(self) -> WirePayload:
-        body: WirePayload = {"TableName": self._target.table, "Key": self.key}
+        body: WirePayload = {"TableName": self._target.table, "Key": self._key}
         condition = self._condition()
         if condition is not None:
             body.update(self._target.statements.members(None, condition))
@@ -48,7 +54,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
 
     def _item_key(self) -> Item:
         """Return the key of the item."""
-        return self.key
+        return self._key
 
     def _transacted(self) -> None:
         """Return the result in a transaction, which hands no deleted item back."""

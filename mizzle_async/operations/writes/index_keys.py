@@ -23,7 +23,7 @@ from mizzle_async.model.shared.conditions import fixed_values
 from mizzle_async.operations.key import MISSING, Key, key_attributes
 from mizzle_async.operations.target import Target
 from mizzle_async.types import Item
-from mizzle_async.values import Record
+from mizzle_async.values import Record, transient
 
 
 @frozen(eq=False, repr=False)
@@ -43,7 +43,7 @@ class KnownValues(Record):
     renewed: frozenset[str] = frozenset()
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class IndexChanges(Record):
     """The clauses and conditions that an update adds for the keys of indexes.
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from attrs import frozen
-
 from mizzle_async.errors import ConditionalCheckFailedError, ServiceError
 from mizzle_async.expressions import Condition, Encoded
 from mizzle_async.marshalling import Difference, StoredValue, diff
 from mizzle_async.operations.error_context import answer_context
 from mizzle_async.operations.target import Target
 from mizzle_async.types import Item
+from mizzle_async.values import transient
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class Patch:
     """A patch: two states of an item, and the update from one to the other.
 

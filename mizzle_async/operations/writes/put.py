@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size
@@ -14,11 +14,12 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.presence import Presence
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, WirePayload, WireResponse
+from mizzle_async.values import transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
     """Write a whole item. The result is the instance as stored.
 
@@ -29,10 +30,15 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
     api = "PutItem"
     _action = "Put"
 
-    item: Item = field(kw_only=True)
+    _item: Item = field(kw_only=True, alias="item")
+
+    @property
+    def item(self) -> Item:
+        """The item, in DynamoDB's JSON."""
+        return self._item
 
     def _compile(self) -> WirePayload:
-        body: WirePayload = {"TableName": self._target.table, "Item": self.item}
+        body: WirePayload = {"TableName": self._target.table, "Item": self._item}
         condition = self._condition()
         if condition is not None:
             body.update(self._target.statements.members(None, condition))
@@ -40,11 +46,11 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
 
     def _check_size(self, encoded: int) -> None:
         if encoded > ITEM_BYTES:
-            check_item_size(self.item, self._target.schema.entity)
+            check_item_size(self._item, self._target.schema.entity)
 
     def _item_key(self) -> Item:
         """Return the key of the item."""
-        return self._target.codec.key_of_item(self.item)
+        return self._target.codec.key_of_item(self._item)
 
     def _transacted(self) -> ModelT_co:
         """Return the result in a transaction."""
@@ -60,7 +66,7 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
 
     def stored(self) -> ModelT_co:
         """Return the instance as this write stores it: normalised, with its times and its version."""
-        return self._decode(self.item)
+        return self._decode(self._item)
 
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode_answer(item)
@@ -69,4 +75,4 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
         """Return the cost of the write outside of a transaction."""
         replaces = self._presence is not Presence.ABSENT
         note = "more if a larger item is replaced; index writes come on top" if replaces else "index writes come on top"
-        return write_capacity(item_size(self.item), at_least=True, note=note)
+        return write_capacity(item_size(self._item), at_least=True, note=note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.expressions import Encoded, UpdateClauses
 from mizzle_async.expressions.paths import Summand
@@ -17,6 +17,7 @@ from mizzle_async.operations.writes.patching import same_condition
 from mizzle_async.operations.writes.stamps import stamped
 from mizzle_async.operations.writes.update import ItemUpdate
 from mizzle_async.types import Item
+from mizzle_async.values import transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
@@ -25,7 +26,7 @@ ElementT = TypeVar("ElementT")
 SummandT = TypeVar("SummandT", bound=Summand)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
     """Write every declared attribute of an item that must exist. The result is the instance as stored afterwards.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, Self, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, TransactionCanceledError
 from mizzle_async.expressions import UpdateClauses
@@ -34,6 +34,7 @@ from mizzle_async.operations.writes.stamps import stamped
 from mizzle_async.operations.writes.update import UpdateItem
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest, WireResponse
+from mizzle_async.values import transient
 
 ModelT = TypeVar("ModelT")
 
@@ -71,7 +72,7 @@ class _Guarded(Write[Any, Any, Any]):
             LimitError: The item is larger than DynamoDB stores.
         """
         use(self)
-        request = transaction_request(self._body(), self._target.table, self._token, self.timeout, self._parse)
+        request = transaction_request(self._body(), self._target.table, self._token, self._timeout, self._parse)
         self._check_size(len(request.body))
         return request
 
@@ -122,7 +123,7 @@ class _Guarded(Write[Any, Any, Any]):
         return f"{self.api}: {outline(self._action, self._request())}, with guards of {self._guarded()}"
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class UniquePut(_Guarded, PutItem[ModelT]):
     """`insert` of an item with unique attributes.
 
@@ -133,7 +134,7 @@ class UniquePut(_Guarded, PutItem[ModelT]):
     _token: ClientRequestToken = field(kw_only=True, alias="token")
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
     """`patch` of an item whose unique attributes change. The result is the instance that was sent.
 
@@ -157,7 +158,7 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
         return given
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class UniqueDelete(_Guarded, DeleteItem[ModelT]):
     """`delete` of an instance with unique attributes. The result is the instance that was sent.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Self, TypeVar, overload
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ServiceError, ValidationError
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Encoded, Operand, UpdateClause, UpdateClauses
@@ -46,6 +46,7 @@ from mizzle_async.operations.writes.stamps import check_maintained, item_version
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.signatures import explained
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
+from mizzle_async.values import transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
@@ -56,19 +57,24 @@ SummandT = TypeVar("SummandT", bound=Summand)
 _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
     """The common part of the verbs that send an UpdateItem."""
 
     api = "UpdateItem"
     _action = "Update"
 
-    key: Item
+    _key: Item = field(alias="key")
     _clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True, alias="clauses")
     _creates: bool = field(default=False, kw_only=True, alias="creates")
     _known: Mapping[str, Any] | None = field(default=None, kw_only=True, alias="known", repr=False)
     _renewed: frozenset[str] = field(default=frozenset(), kw_only=True, alias="renewed", repr=False)
     _guard: Condition[Any] | None = field(default=None, kw_only=True, alias="guard", repr=False)
+
+    @property
+    def key(self) -> Item:
+        """The key, in DynamoDB's JSON."""
+        return self._key
 
     @property
     def _asked(self) -> tuple[Condition[Any], ...]:
@@ -113,14 +119,14 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         condition = self._condition()
         for check in derived.conditions:
             condition = check if condition is None else condition & check
-        return {"TableName": target.table, "Key": self.key, **target.statements.members(clauses, condition)}
+        return {"TableName": target.table, "Key": self._key, **target.statements.members(clauses, condition)}
 
     def _index_changes(self, clauses: UpdateClauses) -> IndexChanges:
         """Return the additions for the keys of a shared table: a new item's, and those of indexes."""
         target = self._target
         if target.codec.shared is None:
             return IndexChanges()
-        key = item_key_values(target, self.key)
+        key = item_key_values(target, self._key)
         if self._creates:
             key = {**key, **(self._known or {})}
             created = creating_clauses(target, key)
@@ -140,13 +146,13 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
     def _item_key(self) -> Item:
         """Return the key of the item."""
-        return self.key
+        return self._key
 
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode_answer(item)
 
     def _check(self, payload: WirePayload) -> None:
-        check_key(self.key, payload["Attributes"])
+        check_key(self._key, payload["Attributes"])
 
     def _misfit_places(self) -> tuple[str, ...]:
         return misfit_places(self._clauses)
@@ -157,14 +163,14 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
     def _action_capacity(self) -> Capacity:
         """Return the cost of the write outside of a transaction."""
-        size = item_size(self.key)
+        size = item_size(self._key)
         size += sum(value_size(value) for value in self._request().get("ExpressionAttributeValues", {}).values())
         return write_capacity(
             size, at_least=True, note="per KB of the whole item, before or after; index writes come on top"
         )
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class UpdateItem(ItemUpdate[ModelT_co, None]):
     """Change one item. The result is the instance as stored afterwards.
 
@@ -330,13 +336,13 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def _follow_up(self, error: Exception, now: float, /) -> Operation[Any] | None:
         """Return the deletion of an expired item that stands in the way of an upsert, which is then sent again."""
         if self._met_expired(error, now):
-            return PurgeExpired(self._target, self.key, timeout=self.timeout, now=now)
+            return PurgeExpired(self._target, self._key, timeout=self._timeout, now=now)
         return None
 
     def _look(self, error: Exception, /) -> Operation[Any] | None:
         """Return the read of the stored item, where the service says only that an update does not fit it."""
         if isinstance(error, ValidationError) and not error.ambiguous and is_misfit(error):
-            return GetRaw(self._target, self.key, consistent_read=True)
+            return GetRaw(self._target, self._key, consistent_read=True)
         return None
 
     def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ModelT_co] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import orjson
-from attrs import field, frozen
+from attrs import field
 
 from mizzle_async.errors import (
     AppliedWriteError,
@@ -26,13 +26,14 @@ from mizzle_async.operations.writes.presence import Presence, checked, write_con
 from mizzle_async.operations.writes.stamps import check_version, version_condition
 from mizzle_async.operations.writes.verdict import Verdict, judge
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
+from mizzle_async.values import transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, ResultT_co, StoredT_co]):
     """A write of one item.
 
@@ -86,7 +87,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """
         use(self)
         own = request_token(token, self._target.new_token, self)
-        return exactly_once(self, own, self.timeout)
+        return exactly_once(self, own, self._timeout)
 
     def at_version(self, version: int, /) -> Self:
         """Write only if the stored item has this version, like HTTP's ``If-Match``, else raise `VersionConflictError`.
@@ -151,7 +152,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
             self._target.table,
             self._safety,
             None,
-            self.timeout,
+            self._timeout,
             parse=self._parse,
             answer_bytes=self._answer_bytes,
         )

@@ -269,7 +269,7 @@ class Lease:
         beat, operation = self._rows.renew(held)
         started = _clock()
         if timeout is not None:
-            operation = derive(operation, timeout=max(min(timeout, self._port.timeout), 0.001))
+            operation = derive(operation, _timeout=max(min(timeout, self._port.timeout), 0.001))
         try:
             await self._port.send(operation)
         except (ConditionalCheckFailedError, ItemNotFoundError):

@@ -73,7 +73,7 @@ class Marks:
             await port.pause(pause)
             bound = min(bound * 2, LONGEST_PAUSE)
             # Its token stays: were the last sending applied, this one is answered as that one would have been.
-            write = derive(write, timeout=max(ends - clock(), 0.0))
+            write = derive(write, _timeout=max(ends - clock(), 0.0))
 
     def write(self, scope: str, operations: Sequence[Any], *, keep: timedelta, timeout: float | None) -> MarkedWrite:
         """Build the transaction of `apply`."""
