@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from mizzle_async.handles.usage import TableUsage, Usage
     from mizzle_async.instruments.heat import Heat, HeatReport, HotKey
     from mizzle_async.marshalling import configure_converter, make_converter
+    from mizzle_async.marshalling.json_functions import from_builtins, from_json, to_builtins, to_json
     from mizzle_async.model import (
         Attribute,
         GlobalSecondaryIndex,
@@ -290,10 +291,14 @@ __all__ = [
     "document",
     "entity",
     "evolve",
+    "from_builtins",
+    "from_json",
     "identifier",
     "key_template",
     "make_converter",
     "parameter",
+    "to_builtins",
+    "to_json",
 ]
 
 if not TYPE_CHECKING:
@@ -337,6 +342,7 @@ if not TYPE_CHECKING:
             "handles.usage": "TableUsage Usage",
             "instruments.heat": "Heat HeatReport HotKey",
             "marshalling": "configure_converter make_converter",
+            "marshalling.json_functions": "from_builtins from_json to_builtins to_json",
             "model": (
                 "Attribute GlobalSecondaryIndex KeyTemplate LocalSecondaryIndex PartitionKey SecondaryIndex "
                 "SharedIndex SharedTable SortKey StateTable asdict attribute document entity evolve key_template"

@@ -373,14 +373,19 @@ class Marshaller:
 
     Args:
         hooks: The user's hooks, which win over the library's.
+
+    Attributes:
+        resolver: Finds out how types are stored.
+        json_forms: How JSON has them, once `mizzle_async.marshalling.json_functions` was asked.
     """
 
-    __slots__ = ("_codecs", "_resolver", "_standalone")
+    __slots__ = ("_codecs", "_standalone", "json_forms", "resolver")
 
     def __init__(self, hooks: HookSource | None = None) -> None:
-        self._resolver = Resolver(NoHooks() if hooks is None else hooks)
+        self.resolver: Resolver = Resolver(NoHooks() if hooks is None else hooks)
         self._codecs: dict[EntitySchema, EntityCodec[Any]] = {}
         self._standalone: dict[Any, Standalone] = {}
+        self.json_forms: Any = None
 
     def codec(self, schema: EntitySchema) -> EntityCodec[Any]:
         """Return the codec of an entity.
@@ -393,7 +398,7 @@ class Marshaller:
         """
         codec = self._codecs.get(schema)
         if codec is None:
-            codec = self._codecs[schema] = EntityCodec(schema, self._resolver, self.codec)
+            codec = self._codecs[schema] = EntityCodec(schema, self.resolver, self.codec)
         return codec
 
     def standalone(self, target: Any) -> Standalone:
@@ -407,7 +412,7 @@ class Marshaller:
         """
         functions = self._standalone.get(target)
         if functions is None:
-            functions = self._standalone[target] = Standalone(target, self._resolver)
+            functions = self._standalone[target] = Standalone(target, self.resolver)
         return functions
 
     def __repr__(self) -> str:

@@ -100,6 +100,9 @@ class AttributeOptions(Value):
         stored_as: The type of the stored value, None where each value decides.
         null_as_default: Whether a stored NULL is read as the default.
         is_converted: Whether attrs converts values before they are of the attribute's type, a default too.
+        immutable: Whether no write may change it.
+        description: Its meaning, for JSON schemas.
+        examples: Values, for JSON schemas.
     """
 
     name: str | None = None
@@ -112,6 +115,9 @@ class AttributeOptions(Value):
     stored_as: Any = None
     null_as_default: bool = False
     is_converted: bool = False
+    immutable: bool = False
+    description: str | None = None
+    examples: tuple[Any, ...] = ()
 
 
 NO_OPTIONS: Final = AttributeOptions()
@@ -160,6 +166,9 @@ def attribute(
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
     null_as_default: bool = False,
+    immutable: bool = False,
+    description: str | None = None,
+    examples: Sequence[Any] = (),
 ) -> AttributeDefault[ValueT]: ...
 @overload
 def attribute(
@@ -181,6 +190,9 @@ def attribute(
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
     null_as_default: bool = False,
+    immutable: bool = False,
+    description: str | None = None,
+    examples: Sequence[Any] = (),
 ) -> AttributeDefault[ValueT]: ...
 @overload
 def attribute(
@@ -201,6 +213,9 @@ def attribute(
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
     null_as_default: bool = False,
+    immutable: bool = False,
+    description: str | None = None,
+    examples: Sequence[Any] = (),
 ) -> Any: ...
 def attribute(
     *,
@@ -222,6 +237,9 @@ def attribute(
     decode: Callable[[Any], Any] | None = None,
     stored_as: Any = None,
     null_as_default: bool = False,
+    immutable: bool = False,
+    description: str | None = None,
+    examples: Sequence[Any] = (),
 ) -> Any:
     """Describe an attribute: its default, its stored name and its role.
 
@@ -248,6 +266,9 @@ def attribute(
         stored_as: The type of the results of ``encode``: it decides how they are stored, whether the attribute can be
             a key, and which expressions take it. Without it each result is stored by its own type.
         null_as_default: Read a stored NULL as the default, where another program writes NULL for an absent value.
+        immutable: Refuse every write that changes the attribute of an item that exists.
+        description: The attribute's meaning, for JSON schemas such as OpenAPI's.
+        examples: Values for JSON schemas.
 
     Raises:
         ModelError: If it has both a default and a factory, or only one of ``encode`` and ``decode``.
@@ -276,6 +297,9 @@ def attribute(
         stored_as=stored_as,
         null_as_default=null_as_default,
         is_converted=converter is not None,
+        immutable=immutable,
+        description=description,
+        examples=tuple(examples),
     )
     return attrs.field(
         default=default,

@@ -105,6 +105,9 @@ class Declaration:
             decode=options.decode,
             stored_as=options.stored_as,
             null_as_default=options.null_as_default,
+            immutable=options.immutable,
+            description=options.description,
+            examples=options.examples,
         )
         self._check_type(schema)
         if not options.is_converted:

@@ -27,6 +27,7 @@ from mizzle_async.model.schema import (
     UnknownAttributes,
     path_class,
 )
+from mizzle_async.model.seams import PYDANTIC_HOOK, get_pydantic_core_schema
 from mizzle_async.model.shared.entities import (
     SharedDeclaration,
     check_shared,
@@ -280,6 +281,8 @@ def _build(
         check_keys(name, declarations.values())
     source = DeclaredClass(cls, table, unknown, declarations, shared)
     setattr(cls, SCHEMA_ATTRIBUTE, source)
+    if not hasattr(cls, PYDANTIC_HOOK):
+        setattr(cls, PYDANTIC_HOOK, classmethod(get_pydantic_core_schema))
     for declaration in declarations.values():
         kind = path_class(declaration.key)
         path = kind(cls, (declaration.name,), labels=(declaration.field,))

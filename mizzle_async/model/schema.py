@@ -48,6 +48,9 @@ class AttributeSchema(Value):
         decode: Makes a value of the stored value.
         stored_as: The type of the results of ``encode``, None where each decides.
         null_as_default: Whether a stored NULL is read as the default.
+        immutable: Whether no write may change it.
+        description: Its meaning, for JSON schemas.
+        examples: Values, for JSON schemas.
     """
 
     field: str
@@ -66,6 +69,9 @@ class AttributeSchema(Value):
     decode: Callable[[Any], Any] | None = None
     stored_as: Any = None
     null_as_default: bool = False
+    immutable: bool = False
+    description: str | None = None
+    examples: tuple[Any, ...] = ()
 
     @property
     def storage_type(self) -> Any:

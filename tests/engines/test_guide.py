@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import mizzle_async
@@ -93,6 +94,33 @@ async def check_observability(names: dict[str, Any]) -> None:
     assert (answer.json(), float(answer.headers["X-Read-Units"]) > 0) == (str(sum(range(60))), True)
 
 
+async def check_json(names: dict[str, Any]) -> None:
+    """Ask both applications of the page for the order that its blocks have stored."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(names["app"]), base_url="http://fastapi") as web:
+        (order,) = (await web.get("/orders/c1")).json()
+        assert (order["total"], order["payment"]) == ("20", None)
+        made = await web.post("/orders", json=order | {"order_id": "8", "version": 0})
+        assert made.json() == order | {"order_id": "8", "version": 1}
+        refused = await web.post("/orders", json=order | {"total": "x"})
+        assert refused.json()["detail"][0]["loc"] == ["body", "total"]
+    application = web_application({"GET": names["read_order"], "PUT": names["write_order"]})
+    async with TestClient(TestServer(application)) as server:
+        stored = await (await server.get("/orders/c1/8")).json()
+        assert stored["version"] == 1
+        assert await (await server.put("/orders/c1/8", json=stored | {"total": 3})).json() == stored | {
+            "total": "3",
+            "version": 2,
+        }
+
+
+def web_application(handlers: dict[str, Any]) -> web.Application:
+    """Make an application of aiohttp with handlers for one order."""
+    application = web.Application()
+    for method, handler in handlers.items():
+        application.router.add_route(method, "/orders/{customer_id}/{order_id}", handler)
+    return application
+
+
 async def check_testing(names: dict[str, Any]) -> None:
     """Run the page's test as pytest would, with a running engine."""
     async with EmbeddedEngine() as engine:
@@ -102,6 +130,7 @@ async def check_testing(names: dict[str, Any]) -> None:
 CHECKS: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
     "README.md": check_readme,
     "observability.md": check_observability,
+    "json.md": check_json,
     "services.md": check_services,
     "testing.md": check_testing,
 }

@@ -105,6 +105,7 @@ LATE_OWN = {
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
     "handles.table_bulk": ("bulk.loads", "reading.coalescing"),
+    "model.seams": ("integrations.pydantic",),
 }
 
 # A foreign library, and the only modules that may import it.
@@ -117,6 +118,8 @@ OWNERS = {
     "airportsdata": ("cli.demo",),
     "pytest": ("testing.plugin",),
     "opentelemetry": ("integrations",),
+    "pydantic": ("integrations",),
+    "pydantic_core": ("integrations",),
     "trustme": ("testing.tls",),
 }
 

@@ -72,19 +72,35 @@ class HookShape(Shape):
         return self.of.tags
 
     def encode(self, value: Any, levels: int) -> AttributeValue:
-        unstructure = self.hooks.unstructure
-        if unstructure is None:
+        if self.hooks.unstructure is None:
             assert self.ours is not None  # noqa: S101  (the resolver refuses a type that lacks both)
             return self.ours.encode(value, levels)
-        return self.of.encode(_ask_user(unstructure, self._called("unstructure hook", "encode"), value), levels)
+        return self.of.encode(self.to_plain(value), levels)
 
     def decode(self, stored: AttributeValue) -> Any:
-        structure = self.hooks.structure
-        if structure is None:
+        if self.hooks.structure is None:
             assert self.ours is not None  # noqa: S101  (as above)
             return self.ours.decode(stored)
+        return self.of_plain(self.of.decode(stored))
+
+    def to_plain(self, value: Any) -> Any:
+        """Return the plain value that the user's function makes of a value.
+
+        Raises:
+            Misfit: The function refuses it.
+        """
+        assert self.hooks.unstructure is not None  # noqa: S101  (callers ask for it first)
+        return _ask_user(self.hooks.unstructure, self._called("unstructure hook", "encode"), value)
+
+    def of_plain(self, plain: Any) -> Any:
+        """Return the value that the user's function makes of a plain one.
+
+        Raises:
+            Misfit: The function refuses it.
+        """
+        assert self.hooks.structure is not None  # noqa: S101  (callers ask for it first)
         arguments = () if self.target is None else (self.target,)
-        return _ask_user(structure, self._called("structure hook", "decode"), self.of.decode(stored), *arguments)
+        return _ask_user(self.hooks.structure, self._called("structure hook", "decode"), plain, *arguments)
 
     def _called(self, hook: str, option: str) -> str:
         return f"{option}= of {self.python}" if self.target is None else f"{hook} of {self.python}"
