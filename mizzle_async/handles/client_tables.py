@@ -10,17 +10,23 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from mizzle_async.errors import DeadlineExceededError, ModelError, ResourceInUseError, ResourceNotFoundError
+from mizzle_async.errors import (
+    DeadlineExceededError,
+    ModelError,
+    ResourceInUseError,
+    ResourceNotFoundError,
+    ValidationError,
+)
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.handles.table import Table
-from mizzle_async.model import EntitySchema, SharedTable, StateTable
+from mizzle_async.model import EntitySchema, SharedTable, StateTable, StreamView
 from mizzle_async.operations.missing import check_table_name, explain_missing
 from mizzle_async.types import Outcome
 from mizzle_async.writing.table_part import target_of
 
 if TYPE_CHECKING:
-    from mizzle_async.operations.tables.definition import StreamView, TableDescription, TableOptions
+    from mizzle_async.operations.tables.definition import TableDescription, TableOptions
 
 TableLike: TypeAlias = type[Any] | Table[Any] | SharedTable | StateTable
 """Names a table: an entity, a handle of `Client.table`, a shared table, or a state table."""
@@ -54,12 +60,14 @@ class ClientTables(ClientPart):
             model: The entity, a `SharedTable`, a `StateTable`, or a table handle.
             read_units: Provisioned read units a second. Without both, the table is billed on demand.
             write_units: Provisioned write units a second.
-            stream: The view of each change in its stream, or None for no stream.
+            stream: The view of its stream, such as ``"new_and_old_images"``, or None for the class's own.
             tags: Tags of the table.
             deletion_protection: Whether the service refuses to delete it.
             wait_timeout: Seconds to wait until it can be used.
 
         Raises:
+            ModelError: The class names another stream, or the service made the table without something that was asked
+                for: some engines drop what they do not know.
             ResourceInUseError: The table exists.
             DeadlineExceededError: It cannot be used yet. The service goes on creating it.
         """
@@ -81,7 +89,9 @@ class ClientTables(ClientPart):
         write_units: int | None = None,
         wait_timeout: float = 300.0,
     ) -> list[TableDescription]:
-        """Create the missing parts of some entities' tables: tables, global indexes, the time to live. Delete nothing.
+        """Create the missing parts of some entities' tables, and delete nothing.
+
+        These are tables, global indexes, the time to live, and the stream that a class asks for.
 
         Args:
             *models: Entities, shared tables, state tables, or table handles.
@@ -93,16 +103,18 @@ class ClientTables(ClientPart):
             The tables in the order given.
 
         Raises:
-            ModelError: A table exists with another key or index than its entity needs. The message says how they
-                differ.
+            ModelError: A table exists with another key, index or view of its stream than its entity needs, and the
+                message says how they differ. Or the service left something out that was asked for.
             DeadlineExceededError: Not all can be used yet.
         """
+        from mizzle_async.operations.tables.asked import check_streams
         from mizzle_async.operations.tables.definition import TableOptions
 
         options = TableOptions(read_units=read_units, write_units=write_units)
         deadline = _Deadline(wait_timeout)
         self.check(*models)
         handles = [self._handle(model) for model in models]
+        check_streams((target_of(handle).schema.entity, self._wanted(handle)) for handle in handles)
         sharing: dict[str, list[Table[Any]]] = {}
         for handle in dict.fromkeys(handles):
             sharing.setdefault(handle.name, []).append(handle)
@@ -167,13 +179,10 @@ class ClientTables(ClientPart):
         Raises:
             ModelError: A class cannot be an entity, or a type cannot be resolved or stored.
         """
-        from mizzle_async.operations.tables.definition import definition_of
-
         for model in models:
             members = model.members if isinstance(model, SharedTable) else ()
             for handle in map(self._handle, (model, *members)):
-                target = target_of(handle)
-                definition_of(target.schema, handle.name, hooked=target.codec.hooked)
+                self._wanted(handle)
 
     # ── steps ──
 
@@ -216,12 +225,22 @@ class ClientTables(ClientPart):
         except ResourceNotFoundError:
             return None
 
-    async def _create(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
-        from mizzle_async.operations.tables.definition import create_parameters, definition_of
+    def _wanted(self, handle: Table[Any]) -> TableDescription:
+        """Return the table that an entity needs."""
+        from mizzle_async.operations.tables.definition import definition_of
 
-        wanted = definition_of(target_of(handle).schema, handle.name, hooked=target_of(handle).codec.hooked)
-        await self._runtime.control("CreateTable", create_parameters(wanted, options))
+        target = target_of(handle)
+        return definition_of(target.schema, handle.name, hooked=target.codec.hooked)
+
+    async def _create(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
+        from mizzle_async.operations.tables.asked import asked_for, check_made
+        from mizzle_async.operations.tables.definition import create_parameters
+
+        entity = target_of(handle).schema.entity
+        asked = asked_for(self._wanted(handle), options, entity)
+        await self._runtime.control("CreateTable", create_parameters(asked, options))
         table = await self._ready(handle.name, deadline)
+        check_made(asked, table, entity)
         await self._ensure_time_to_live(target_of(handle).schema, handle.name)
         return table
 
@@ -235,9 +254,10 @@ class ClientTables(ClientPart):
         return await self._ensure(last, options, deadline)
 
     async def _ensure(self, handle: Table[Any], options: TableOptions, deadline: _Deadline) -> TableDescription:
-        from mizzle_async.operations.tables.definition import add_index_parameters, definition_of, missing_indexes
+        from mizzle_async.operations.tables.asked import needs_stream
+        from mizzle_async.operations.tables.definition import TableDescription, add_index_parameters, missing_indexes
 
-        wanted = definition_of(target_of(handle).schema, handle.name, hooked=target_of(handle).codec.hooked)
+        wanted, entity = self._wanted(handle), target_of(handle).schema.entity
         table = await self._described(handle.name)
         if table is None:
             try:
@@ -246,11 +266,51 @@ class ClientTables(ClientPart):
                 pass  # another client creates it at this moment: its state is read below
         table = await self._ready(handle.name, deadline)
         # One index at a time: the service makes no two of a table at once.
-        for index in missing_indexes(wanted, table, target_of(handle).schema.entity):
-            await self._runtime.control("UpdateTable", add_index_parameters(wanted, index, table))
-            table = await self._ready(handle.name, deadline)
+        for index in missing_indexes(wanted, table, entity):
+            asked = TableDescription(table.name, table.key, {}, {index.name: index})
+            table = await self._change(asked, add_index_parameters(wanted, index, table), entity, deadline)
+        if needs_stream(wanted, table, entity):
+            asked = TableDescription(table.name, table.key, {}, {}, stream=wanted.stream)
+            table = await self._switch_on_stream(asked, entity, deadline)
         await self._ensure_time_to_live(target_of(handle).schema, handle.name)
         return table
+
+    async def _change(
+        self, asked: TableDescription, parameters: dict[str, Any], entity: str, deadline: _Deadline
+    ) -> TableDescription:
+        """Send UpdateTable, and wait until the table is as it was asked for.
+
+        Raises:
+            ModelError: Neither the answer nor the table shows the change: the service does not know it.
+        """
+        from mizzle_async.operations.tables.asked import check_made, dropped_settings
+        from mizzle_async.operations.tables.definition import read_description
+
+        answer = await self._runtime.control("UpdateTable", parameters)
+        described = answer.get("TableDescription")
+        is_taken = described is not None and not dropped_settings(asked, read_description(described))
+        while True:
+            table = await self._ready(asked.name, deadline)
+            if not is_taken or not dropped_settings(asked, table):
+                check_made(asked, table, entity)
+                return table
+            # The description is read eventually: it may be the one from before.
+            await self._wait(deadline, asked.name, "DescribeTable", "does not show its change yet")
+
+    async def _switch_on_stream(self, asked: TableDescription, entity: str, deadline: _Deadline) -> TableDescription:
+        """Switch a stream on, unless another client does so at this moment."""
+        from mizzle_async.operations.tables.asked import check_made
+        from mizzle_async.operations.tables.definition import stream_specification
+
+        parameters = {"TableName": asked.name, "StreamSpecification": stream_specification(str(asked.stream))}
+        try:
+            return await self._change(asked, parameters, entity, deadline)
+        except (ResourceInUseError, ValidationError):
+            table = await self._ready(asked.name, deadline)
+            if table.stream is None:
+                raise
+            check_made(asked, table, entity)
+            return table
 
     async def _ensure_time_to_live(self, schema: EntitySchema, name: str) -> None:
         from mizzle_async.operations.tables.definition import lifetime_of

@@ -29,9 +29,11 @@ from mizzle_async.model.shared.mappings import IndexMapping
 from mizzle_async.model.shared.tables import SharedIndex, SharedKeys, SharedTable
 from mizzle_async.model.shared.templates import KeyTemplate, key_template
 from mizzle_async.model.state_tables import StateTable
+from mizzle_async.model.stream_views import WIRE_VIEWS, StreamView, is_view, view_advice, view_of
 from mizzle_async.model.usage import UsageCheck
 
 __all__ = [
+    "WIRE_VIEWS",
     "Attribute",
     "AttributeSchema",
     "DatetimeFormat",
@@ -50,6 +52,7 @@ __all__ = [
     "SharedTable",
     "SortKey",
     "StateTable",
+    "StreamView",
     "UnknownAttributes",
     "UsageCheck",
     "WriteContext",
@@ -64,10 +67,13 @@ __all__ = [
     "indexes_of",
     "is_document",
     "is_entity",
+    "is_view",
     "key_template",
     "map_class",
     "mappings_of",
     "scalar_code",
     "schema_of",
     "type_at",
+    "view_advice",
+    "view_of",
 ]

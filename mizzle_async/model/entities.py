@@ -36,6 +36,7 @@ from mizzle_async.model.shared.entities import (
     stored_keys,
 )
 from mizzle_async.model.shared.tables import SharedTable
+from mizzle_async.model.stream_views import StreamView, is_view, view_advice
 from mizzle_async.model.structure import check_key_names, check_keys, check_names, check_no_keys, check_options
 
 ModelT = TypeVar("ModelT")
@@ -48,11 +49,12 @@ class DeclaredClass:
         cls: The class.
         table: Its table; None for a document.
         shared: How it was put into a shared table, if it was.
+        stream: The view of its table's stream; None where it does not say.
         unknown: Whether reading ignores attributes that are not declared, or raises.
         declarations: By name in Python, inherited ones first.
     """
 
-    __slots__ = ("_schema", "cls", "declarations", "shared", "table", "unknown")
+    __slots__ = ("_schema", "cls", "declarations", "shared", "stream", "table", "unknown")
 
     def __init__(
         self,
@@ -61,8 +63,11 @@ class DeclaredClass:
         unknown: UnknownAttributes,
         declarations: dict[str, Declaration],
         shared: SharedDeclaration | None = None,
+        *,
+        stream: StreamView | None = None,
     ) -> None:
         self.shared: SharedDeclaration | None = shared
+        self.stream: StreamView | None = stream
         self.cls: type[Any] = cls
         self.table: str | None = table
         self.unknown: UnknownAttributes = unknown
@@ -105,6 +110,7 @@ class DeclaredClass:
                     table=self.table,
                     partition_key=keys["partition"],
                     sort_key=keys.get("sort"),
+                    stream=self.stream,
                 )
             for declaration in self.declarations.values():
                 declaration.namespace.forget_frames()
@@ -123,12 +129,13 @@ class DeclaredClass:
             partition_key=partition_key,
             sort_key=next(iter(sort_key), None),
             shared=keys,
+            stream=declared.table.stream,
         )
 
 
 @overload
 def entity(
-    table: str, *, frozen: bool = False, unknown: UnknownAttributes = "ignore"
+    table: str, *, frozen: bool = False, unknown: UnknownAttributes = "ignore", stream: StreamView | None = None
 ) -> Callable[[type[ModelT]], type[ModelT]]: ...
 @overload
 def entity(
@@ -149,6 +156,7 @@ def entity(
     type_name: str | tuple[str, ...] | None = None,
     frozen: bool = False,
     unknown: UnknownAttributes = "ignore",
+    stream: StreamView | None = None,
 ) -> Callable[[type[ModelT]], type[ModelT]]:
     """Make a class the type of a table's items: a keyword-only attrs class whose attributes give paths.
 
@@ -163,6 +171,8 @@ def entity(
         frozen: Whether instances are immutable, and hashable where their values are.
         unknown: Whether reading ignores stored attributes that the class does not declare, or raises: ``"ignore"``,
             ``"raise"``.
+        stream: The view of the table's stream, which `Client.ensure_tables` switches on: ``"new_and_old_images"``,
+            ``"new_image"``, ``"old_image"``, ``"keys_only"``. None leaves it as it is. A shared table says it itself.
 
     Raises:
         ModelError: If the class's structure is wrong: keys, names, roles, defaults, or formats of keys.
@@ -180,6 +190,13 @@ def entity(
         )
     if unknown not in {"ignore", "raise"}:
         raise ModelError(f'@entity({table!r}): unknown= is "ignore" or "raise"')
+    if stream is not None and isinstance(given, SharedTable):
+        raise ModelError(
+            f"@entity({table!r}): the stream is the table's, of all its entities: write"
+            f" SharedTable({given.name!r}, …, stream={stream!r})"
+        )
+    if stream is not None and not is_view(stream):
+        raise ModelError(f"@entity({table!r}): {view_advice('stream=', stream)}")
 
     def decorate(cls: type[ModelT]) -> type[ModelT]:
         frame = sys._getframe(1)  # noqa: SLF001  (as attrs and typing do)
@@ -187,7 +204,7 @@ def entity(
             shared = declare_shared(cls, table, partition_key, sort_key, type_name)
             built: type[ModelT] = _build(cls, table.name, unknown, frame, frozen=frozen, shared=shared)
         else:
-            built = _build(cls, table, unknown, frame, frozen=frozen)
+            built = _build(cls, table, unknown, frame, frozen=frozen, stream=stream)
         return built
 
     return decorate
@@ -256,6 +273,7 @@ def _build(
     *,
     frozen: bool,
     shared: SharedDeclaration | None = None,
+    stream: StreamView | None = None,
 ) -> Any:
     if not isinstance(cls, type):
         raise ModelError(f"@entity and @document decorate classes, not {type(cls).__name__}")
@@ -279,7 +297,7 @@ def _build(
         check_shared(name, shared, declarations)
     else:
         check_keys(name, declarations.values())
-    source = DeclaredClass(cls, table, unknown, declarations, shared)
+    source = DeclaredClass(cls, table, unknown, declarations, shared, stream=stream)
     setattr(cls, SCHEMA_ATTRIBUTE, source)
     if not hasattr(cls, PYDANTIC_HOOK):
         setattr(cls, PYDANTIC_HOOK, classmethod(get_pydantic_core_schema))

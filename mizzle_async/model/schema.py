@@ -16,6 +16,7 @@ from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPat
 from mizzle_async.model.roles import CreatedAt, Role, TimeToLive, Unique, UpdatedAt, Version
 from mizzle_async.model.scalars import DatetimeFormat
 from mizzle_async.model.shared.tables import SharedKeys
+from mizzle_async.model.stream_views import StreamView
 from mizzle_async.values import Record, Value
 
 UnknownAttributes: TypeAlias = Literal["ignore", "raise"]
@@ -129,12 +130,14 @@ class EntitySchema(DocumentSchema):
         sort_key: The sort key's attribute, if the table has one.
         shared: How the items are kept in a table that several entities share, where they are. Then partition key and
             sort key are the stored texts, which are no attributes of the class.
+        stream: The view of the stream that its table shall have, or None where the class does not say.
     """
 
     table: str = field(kw_only=True)
     partition_key: AttributeSchema = field(kw_only=True)
     sort_key: AttributeSchema | None = field(default=None, kw_only=True)
     shared: SharedKeys | None = field(default=None, kw_only=True)
+    stream: StreamView | None = field(default=None, kw_only=True)
 
     @cached_property
     def stored_keys(self) -> tuple[AttributeSchema, ...]:

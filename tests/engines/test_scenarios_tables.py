@@ -76,9 +76,9 @@ async def test_create_describe_delete(client: Client):
 
 async def test_options(client: Client):
     """A table may be provisioned, and have a stream."""
-    made = await client.create_table(Plain, read_units=3, write_units=2, stream="NEW_AND_OLD_IMAGES")
+    made = await client.create_table(Plain, read_units=3, write_units=2, stream="new_and_old_images")
     assert (made.on_demand, made.read_units, made.write_units) == (False, 3, 2)
-    assert made.stream == "NEW_AND_OLD_IMAGES"
+    assert made.stream == "new_and_old_images"
 
 
 async def test_half_a_provision_is_refused(client: Client):

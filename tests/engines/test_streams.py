@@ -1,9 +1,23 @@
 """Streams of real engines: the four operations, their refusals, and what an engine's environment says."""
 
+from functools import partial
+
 import pytest
 
-from mizzle_async import Attribute, Client, PartitionKey, ResourceNotFoundError, entity
+from mizzle_async import (
+    Attribute,
+    Client,
+    GlobalSecondaryIndex,
+    ModelError,
+    PartitionKey,
+    ResourceNotFoundError,
+    SortKey,
+    ValidationError,
+    attribute,
+    entity,
+)
 from mizzle_async.errors import InternalServerError, TrimmedDataAccessError
+from mizzle_async.flow.tasks import run_together
 from mizzle_async.operations.streams import (
     DescribeStream,
     DescribeTableStream,
@@ -22,7 +36,7 @@ class Order:
 
 async def test_every_change_is_read_from_a_stream(client, engine):
     """Its ARN, its shard, an iterator, and a page: three changes of one item in their order."""
-    await client.create_table(Order, stream="NEW_AND_OLD_IMAGES")
+    await client.create_table(Order, stream="new_and_old_images")
     orders = client.table(Order)
     await orders.put(Order(order_id="a", status="new"))
     await orders.put(Order(order_id="a", status="paid"))
@@ -53,7 +67,7 @@ async def test_every_change_is_read_from_a_stream(client, engine):
 
 async def test_positions_that_do_not_exist_are_told_apart(client, engine):
     """A stream or a shard that is not there is not found; a number that is not there fails as the engine does it."""
-    await client.create_table(Order, stream="KEYS_ONLY")
+    await client.create_table(Order, stream="keys_only")
     orders = client.table(Order)
     await orders.put(Order(order_id="a", status="new"))
     (arn,) = await client.send(ListStreams(orders.name))
@@ -70,7 +84,7 @@ async def test_positions_that_do_not_exist_are_told_apart(client, engine):
 
 async def test_the_engine_s_environment_reaches_its_streams(engine, client, monkeypatch):
     """A client that is told nothing else finds tables and streams at the engine."""
-    await client.create_table(Order, stream="OLD_IMAGE")
+    await client.create_table(Order, stream="old_image")
     name = client.table(Order).name
     for variable, value in engine.environment.items():
         monkeypatch.setenv(variable, value)
@@ -79,3 +93,49 @@ async def test_the_engine_s_environment_reaches_its_streams(engine, client, monk
         assert (await plain.send(DescribeStream(arn))).view == "OLD_IMAGE"
         listed = await plain.control("ListStreams", {"TableName": name})
         assert [each["StreamArn"] for each in listed["Streams"]] == [arn]
+
+
+@entity("watched", stream="new_and_old_images")
+class Watched:
+    watched_id: PartitionKey[str]
+    status: Attribute[str] = attribute(default="")
+
+
+@entity("watched")
+class Quiet:
+    watched_id: PartitionKey[str]
+
+
+@entity("watched", stream="keys_only")
+class Otherwise:
+    watched_id: PartitionKey[str]
+
+
+async def test_the_stream_of_a_class_is_there_when_its_table_is(client):
+    """A new table has it, a table without one gets it, one with another view is refused, and so is a second one."""
+    (made,) = await client.ensure_tables(Watched)
+    assert (made.stream, made.stream_arn.partition("/stream/")[0]) == ("new_and_old_images", made.arn)
+    assert (await client.ensure_tables(Watched))[0].stream_arn == made.stream_arn
+    with pytest.raises(ModelError, match="holds new_and_old_images, not keys_only"):
+        await client.ensure_tables(Otherwise)
+    await client.delete_table(Watched)
+
+    (plain,) = await client.ensure_tables(Quiet)
+    assert plain.stream is None  # DynamoDB Local names the ARN of the deleted table's stream all the same
+    switched = await run_together([partial(client.ensure_tables, Watched)] * 3)
+    assert {tables[0].stream for tables in switched} == {"new_and_old_images"}
+    assert len({tables[0].stream_arn for tables in switched}) == 1
+
+
+async def test_a_setting_that_an_engine_does_not_know_is_an_error(client, engine):
+    """Nothing that was asked for is missing in silence: where an engine refuses a setting it says so itself."""
+    names = PartitionKey[str], SortKey[str]
+    body = {"__annotations__": {"a": names[0], "b": names[1]}, "__module__": __name__}
+    cls = entity("pairs")(type("Pair", (), body))
+    GlobalSecondaryIndex("by-both", partition_key=(cls.b, cls.a))
+    if isinstance(engine, DynamoDBLocal):
+        with pytest.raises((ValidationError, ModelError)):
+            await client.ensure_tables(cls)
+    else:
+        (table,) = await client.ensure_tables(cls)
+        assert table.indexes["by-both"].key == (("b", "HASH"), ("a", "HASH"))

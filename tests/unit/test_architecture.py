@@ -99,7 +99,7 @@ LATE_OWN = {
     "handles.client_bulk": ("bulk.loads", "bulk.send_all", "bulk.writer"),
     "handles.client_partiql": ("handles.statement",),
     "handles.client_state": ("handles.state",),
-    "handles.client_tables": ("operations.tables.definition", "streams.state.rows"),
+    "handles.client_tables": ("operations.tables.asked", "operations.tables.definition", "streams.state.rows"),
     "handles.collection": ("bulk.loads",),
     "handles.query": ("bulk.exports", "bulk.migrations", "bulk.parts", "bulk.sweeps"),
     "handles.runtime": ("integrations.cursors",),

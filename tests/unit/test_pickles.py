@@ -42,7 +42,8 @@ from mizzle_async import (
     entity,
     make_converter,
 )
-from mizzle_async.operations.streams import ChangeDecoder, StreamImages
+from mizzle_async.model import StreamView
+from mizzle_async.operations.streams import ChangeDecoder
 from mizzle_async.testing.stub import StubCaller
 from mizzle_async.types import Item
 from mizzle_async.writing.table_part import target_of
@@ -100,7 +101,7 @@ FAILED = ConditionalCheckFailedError("no", item={"cents": {"N": "5"}}, code="Con
 CHANGED = {"customer_id": {"S": "c1"}, "order_id": {"S": "1"}, "cents": {"N": "5"}}
 
 
-def decoded(name: str, view: StreamImages = "new_and_old_images", **images: Item) -> Any:
+def decoded(name: str, view: StreamView = "new_and_old_images", **images: Item) -> Any:
     """Return the change that a record of a stream tells of."""
     body: dict[str, Any] = {"Keys": CHANGED}
     body |= {f"{which.title()}Image": image for which, image in images.items()}

@@ -12,6 +12,7 @@ from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPat
 from mizzle_async.expressions.names import check_name
 from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
 from mizzle_async.model.shared.formats import KeyFormat
+from mizzle_async.model.stream_views import StreamView, is_view, view_advice
 from mizzle_async.values import Record
 
 TYPE_ATTRIBUTE: Final = "_type"
@@ -29,9 +30,11 @@ class SharedTable:
         separator: The text that separates the parts of keys.
         escape: Whether separators in text are escaped (``%23``) instead of refused. It changes keys, so it is chosen
             before the table has items.
+        stream: The view of its stream, such as ``"new_and_old_images"``, which `Client.ensure_tables` switches on. None
+            leaves it as it is.
 
     Raises:
-        ModelError: A name is refused by DynamoDB, or two are the same.
+        ModelError: A name is refused by DynamoDB, or two are the same, or there is no such view.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class SharedTable:
         type_attribute: str | None = TYPE_ATTRIBUTE,
         separator: str = "#",
         escape: bool = False,
+        stream: StreamView | None = None,
     ) -> None:
         untyped: Any = name
         if not isinstance(untyped, str) or not untyped:
@@ -50,11 +54,14 @@ class SharedTable:
         _check_names(f"table {name!r}", (partition_key, sort_key), type_attribute)
         if len(separator) != 1:
             raise ModelError(f"table {name!r}: separator= is one character, not {separator!r}")
+        if stream is not None and not is_view(stream):
+            raise ModelError(f"table {name!r}: {view_advice('stream=', stream)}")
         self.name: Final = name
         self.key_names: Final[tuple[str, ...]] = (partition_key,) if sort_key is None else (partition_key, sort_key)
         self.type_attribute: Final = type_attribute
         self.separator: Final = separator
         self.escape: Final = escape
+        self.stream: Final = stream
         self.indexes: Final[dict[str, SharedIndex]] = {}
         self._members: dict[type[Any], SharedKeys] = {}
         self._sealed: set[type[Any]] = set()

@@ -11,7 +11,7 @@ from mizzle_async.operations.streams.changes import (
     PartialChange,
     Removed,
 )
-from mizzle_async.operations.streams.decoding import WIRE_VIEWS, ChangeDecoder, StreamImages, check_view, shown_view
+from mizzle_async.operations.streams.decoding import ChangeDecoder
 from mizzle_async.operations.streams.describe import (
     DescribeStream,
     DescribeTableStream,
@@ -34,7 +34,6 @@ from mizzle_async.operations.streams.read import (
 
 __all__ = [
     "RECORDS_LIMIT",
-    "WIRE_VIEWS",
     "Change",
     "ChangeDecoder",
     "ChangeKind",
@@ -55,13 +54,10 @@ __all__ = [
     "Shard",
     "ShardStart",
     "StreamDescription",
-    "StreamImages",
     "StreamOperation",
     "TableStream",
     "check_record",
-    "check_view",
     "records_of",
     "sequence_text",
-    "shown_view",
     "table_of_stream",
 ]

@@ -7,13 +7,13 @@ shared table is left out, or refused, as reading does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError
 from mizzle_async.marshalling import CollectionCodec
-from mizzle_async.model import EntitySchema, schema_of
+from mizzle_async.model import WIRE_VIEWS, EntitySchema, StreamView, is_view, schema_of, view_advice, view_of
 from mizzle_async.operations.guards import GUARD_PREFIX
 from mizzle_async.operations.interpretation import UNREADABLE
 from mizzle_async.operations.streams.changes import ChangeKind, ChangeSource, Inserted, Modified, PartialChange, Removed
@@ -23,35 +23,9 @@ from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
 
-StreamImages: TypeAlias = Literal["new_and_old_images", "new_image", "old_image", "keys_only"]
-"""The contents of a stream's records: both images of an item, one of them, or its key alone."""
-
-WIRE_VIEWS: Final[Mapping[str, str]] = {
-    "new_and_old_images": "NEW_AND_OLD_IMAGES",
-    "new_image": "NEW_IMAGE",
-    "old_image": "OLD_IMAGE",
-    "keys_only": "KEYS_ONLY",
-}
-"""The service's names of the views, by ours."""
-
 _KINDS: Final[Mapping[str, ChangeKind]] = {"INSERT": "inserted", "MODIFY": "modified", "REMOVE": "removed"}
 _REPLICATION: Final = "aws:rep:"
 """The beginning of the names of the attributes that the first version of global tables added to items."""
-
-
-def check_view(view: object) -> None:
-    """Raise an error unless this is a view.
-
-    Raises:
-        ExpressionError: It is another text.
-    """
-    if view not in WIRE_VIEWS:
-        raise ExpressionError(f"view={view!r}: a stream's view is one of {', '.join(WIRE_VIEWS)}")
-
-
-def shown_view(wire: str) -> str:
-    """Return our name of a view that the service named."""
-    return next((name for name, each in WIRE_VIEWS.items() if each == wire), wire)
 
 
 class ChangeDecoder(Generic[ModelT]):
@@ -69,10 +43,11 @@ class ChangeDecoder(Generic[ModelT]):
         ExpressionError: There is no such view.
     """
 
-    def __init__(self, target: Target[ModelT], view: StreamImages = "new_and_old_images") -> None:
-        check_view(view)
+    def __init__(self, target: Target[ModelT], view: StreamView = "new_and_old_images") -> None:
+        if not is_view(view):
+            raise ExpressionError(view_advice("view=", view))
         self.target: Final[Target[ModelT]] = target
-        self.view: Final[StreamImages] = view
+        self.view: Final[StreamView] = view
         codec = target.codec
         self._codec = codec
         self._is_whole = view == "new_and_old_images"
@@ -174,8 +149,8 @@ class ChangeDecoder(Generic[ModelT]):
                 raise LookupError(name)
             entity = self.target.schema.entity
             raise ExpressionError(
-                f"{entity}: the stream of table {self.target.table!r} holds {shown_view(str(held))}, not {self.view}:"
-                f" say view={shown_view(str(held))!r}, or give the table another stream"
+                f"{entity}: the stream of table {self.target.table!r} holds {view_of(str(held))}, not {self.view}:"
+                f" say view={view_of(str(held))!r}, or give the table another stream"
             )
         return image
 

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
 from mizzle_async.errors import ModelError
 from mizzle_async.limits import GLOBAL_SECONDARY_INDEXES, LOCAL_SECONDARY_INDEXES
 from mizzle_async.model import (
+    WIRE_VIEWS,
     AttributeSchema,
     EntitySchema,
     SecondaryIndex,
     SharedTable,
+    StreamView,
     indexes_of,
+    is_view,
     scalar_code,
     schema_of,
+    view_advice,
+    view_of,
 )
 from mizzle_async.model.annotations import type_name
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.values import Value
-
-StreamView: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
-"""The contents of a stream's records."""
 
 KeyElement: TypeAlias = tuple[str, str]
 """A key attribute: its stored name, and ``HASH`` or ``RANGE``."""
@@ -36,7 +38,7 @@ class TableOptions(Value):
     Attributes:
         read_units: Provisioned read units a second, or None for a table that is billed on demand.
         write_units: Provisioned write units a second, or None for a table that is billed on demand.
-        stream: The contents of its stream's records, or None for no stream.
+        stream: The view of its stream, or None for no stream.
         tags: Tags of the table.
         deletion_protection: Whether deleting it is refused.
     """
@@ -48,7 +50,9 @@ class TableOptions(Value):
     deletion_protection: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Refuse half a provision."""
+        """Refuse half a provision, and a view that does not exist."""
+        if self.stream is not None and not is_view(self.stream):
+            raise ModelError(view_advice("stream=", self.stream))
         if (self.read_units is None) != (self.write_units is None):
             raise ModelError(
                 "a provisioned table needs both read_units= and write_units=; leave both out for billing on demand"
@@ -98,9 +102,11 @@ class TableDescription(Value):
         on_demand: Whether it is billed on demand.
         read_units: Provisioned read units a second, 0 on demand.
         write_units: Provisioned write units a second, 0 on demand.
-        stream: The contents of its stream's records, or None.
+        stream: The view of its stream, such as ``"new_and_old_images"``, or None where it has none.
         deletion_protection: Whether deleting it is refused.
         arn: Its Amazon Resource Name.
+        stream_arn: The Amazon Resource Name of its latest stream, empty where it never had one. A stream that was
+            switched off can be read for another day.
     """
 
     name: str
@@ -116,6 +122,7 @@ class TableDescription(Value):
     stream: str | None = None
     deletion_protection: bool = False
     arn: str = ""
+    stream_arn: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -147,7 +154,8 @@ def definition_of(schema: EntitySchema, name: str, *, hooked: Container[str] = (
     names = dict.fromkeys(
         each for elements in (key, *(index.key for index in described.values())) for each, _ in elements
     )
-    return TableDescription(name, key, {each: _type_of(schema, each, hooked) for each in names}, described)
+    types = {each: _type_of(schema, each, hooked) for each in names}
+    return TableDescription(name, key, types, described, stream=schema.stream)
 
 
 def shared_definition(table: SharedTable, name: str) -> TableDescription:
@@ -184,7 +192,7 @@ def shared_definition(table: SharedTable, name: str) -> TableDescription:
                 if types.setdefault(each, code) != code:
                     raise ModelError(f"{schema.entity}: {each!r} is a key of type {types[each]} for another entity")
     _check_numbers(f"table {table.name!r}", described)
-    return TableDescription(name, key, types, described)
+    return TableDescription(name, key, types, described, stream=table.stream)
 
 
 def lifetime_of(schema: EntitySchema) -> str | None:
@@ -240,7 +248,7 @@ def _type_of(schema: EntitySchema, name: str, hooked: Container[str]) -> str:
 
 
 def create_parameters(table: TableDescription, options: TableOptions) -> dict[str, Any]:
-    """Return the parameters of CreateTable.
+    """Return the parameters of CreateTable; the stream is the description's.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
     """
@@ -257,13 +265,18 @@ def create_parameters(table: TableDescription, options: TableOptions) -> dict[st
         entries = [_wire_index(index, throughput) for index in table.indexes.values() if index.is_local is is_local]
         if entries:
             parameters[member] = entries
-    if options.stream is not None:
-        parameters["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": options.stream}
+    if table.stream is not None:
+        parameters["StreamSpecification"] = stream_specification(table.stream)
     if options.tags:
         parameters["Tags"] = [{"Key": key, "Value": value} for key, value in options.tags.items()]
     if options.deletion_protection:
         parameters["DeletionProtectionEnabled"] = True
     return parameters
+
+
+def stream_specification(view: str) -> dict[str, Any]:
+    """Return the parameter of CreateTable and UpdateTable that switches a stream on."""
+    return {"StreamEnabled": True, "StreamViewType": WIRE_VIEWS[view]}
 
 
 def add_index_parameters(
@@ -339,9 +352,10 @@ def read_description(table: Mapping[str, Any]) -> TableDescription:
         on_demand=billing == "PAY_PER_REQUEST" if billing else not read_units,
         read_units=read_units,
         write_units=write_units,
-        stream=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
+        stream=view_of(stream.get("StreamViewType", "")) if stream.get("StreamEnabled") else None,
         deletion_protection=bool(table.get("DeletionProtectionEnabled")),
         arn=table.get("TableArn", ""),
+        stream_arn=table.get("LatestStreamArn", ""),
     )
 
 

@@ -15,6 +15,7 @@ from mizzle_async import (
     ResourceInUseError,
     ResourceNotFoundError,
     SortKey,
+    ValidationError,
     attribute,
     entity,
 )
@@ -266,3 +267,149 @@ async def test_key_of_a_type_whose_hooks_the_converter_replaces():
 async def test_running_nothing_together():
     """No coroutines give no results."""
     assert await run_together([]) == []
+
+
+# ── streams, and settings that an engine drops ──
+
+STREAM_ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/watched/stream/2026-11-28T07:52:44.766"
+
+
+@entity("watched", stream="new_and_old_images")
+class Watched:
+    watched_id: PartitionKey[str]
+
+
+@entity("watched")
+class Quiet:
+    watched_id: PartitionKey[str]
+
+
+@entity("watched", stream="keys_only")
+class Otherwise:
+    watched_id: PartitionKey[str]
+
+
+def watched(view: str | None = "NEW_AND_OLD_IMAGES", **more: Any) -> dict[str, Any]:
+    """Make the description of the watched table, with a stream or without one."""
+    table = {
+        "TableName": "watched",
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": "watched_id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "watched_id", "AttributeType": "S"}],
+        "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+        **more,
+    }
+    if view is not None:
+        table |= {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": view}, "LatestStreamArn": STREAM_ARN}
+    return table
+
+
+async def test_a_table_is_created_with_the_stream_of_its_class(pauses):
+    """The description shows the view and the ARN."""
+    client, caller = await opened(pauses, CreateTable={}, DescribeTable=[MISSING, {"Table": watched()}])
+    (table,) = await client.ensure_tables(Watched)
+    assert (table.stream, table.stream_arn) == ("new_and_old_images", STREAM_ARN)
+    create = caller.payloads[caller.operations.index("CreateTable")]
+    assert create["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+async def test_a_stream_is_switched_on_where_there_is_none(pauses):
+    """One request; a description from before the change is waited out, for the answer showed the change."""
+    client, caller = await opened(
+        pauses,
+        DescribeTable=[*[{"Table": watched(None)}] * 4, {"Table": watched()}],
+        UpdateTable={"TableDescription": watched(TableStatus="UPDATING")},
+    )
+    (table,) = await client.ensure_tables(Watched)
+    assert table.stream == "new_and_old_images"
+    (update,) = [body for body, name in zip(caller.payloads, caller.operations, strict=True) if name == "UpdateTable"]
+    assert update == {
+        "TableName": "watched",
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+    assert len(pauses.seconds) == 2
+
+
+async def test_a_stream_that_is_on_is_left_alone(pauses):
+    """Nothing is sent, nor where the class does not say."""
+    for model in (Watched, Quiet):
+        client, caller = await opened(pauses, DescribeTable={"Table": watched()})
+        await client.ensure_tables(model)
+        assert "UpdateTable" not in caller.operations
+
+
+async def test_a_stream_with_another_view_is_refused(pauses):
+    """A view cannot be changed: both are named."""
+    client, caller = await opened(pauses, DescribeTable={"Table": watched("KEYS_ONLY")})
+    with pytest.raises(ModelError, match="holds keys_only, not new_and_old_images"):
+        await client.ensure_tables(Watched)
+    assert "UpdateTable" not in caller.operations
+
+
+@pytest.mark.parametrize("refusal", [ResourceInUseError("busy"), ValidationError("already has an enabled stream")])
+async def test_another_client_may_switch_the_stream_on_meanwhile(pauses, refusal):
+    """Its stream is as good as ours, unless it has another view; a refusal for another reason stands."""
+    for after, outcome in ((watched(), None), (watched("KEYS_ONLY"), ModelError), (watched(None), type(refusal))):
+        client, _ = await opened(
+            pauses, DescribeTable=[{"Table": watched(None)}] * 2 + [{"Table": after}] * 9, UpdateTable=refusal
+        )
+        if outcome is None:
+            assert (await client.ensure_tables(Watched))[0].stream == "new_and_old_images"
+        else:
+            with pytest.raises(outcome):
+                await client.ensure_tables(Watched)
+
+
+async def test_unlike_streams_of_one_table_are_refused_before_anything_is_sent(pauses):
+    """Classes of one table, and the caller's own argument, say one view, or none."""
+    client, caller = await opened(pauses)
+    with pytest.raises(ModelError, match=r"Watched says stream='new_and_old_images', and Otherwise says"):
+        await client.ensure_tables(Watched, Quiet, Otherwise)
+    with pytest.raises(ModelError, match="leave one of them out"):
+        await client.create_table(Watched, stream="old_image")
+    assert caller.operations == []
+
+
+async def test_the_caller_may_ask_for_a_stream(pauses):
+    """Where the class does not say, and in lower case."""
+    client, caller = await opened(pauses, CreateTable={}, DescribeTable={"Table": watched("OLD_IMAGE")})
+    assert (await client.create_table(Quiet, stream="old_image")).stream == "old_image"
+    wrong: Any = "OLD_IMAGE"
+    with pytest.raises(ModelError, match="write 'old_image'"):
+        await client.create_table(Quiet, stream=wrong)
+    assert caller.operations == ["CreateTable", "DescribeTable"]
+
+
+async def test_a_created_table_without_its_stream_is_an_error(pauses):
+    """An engine that drops a setting is found at once, by the setting's name."""
+    client, _ = await opened(pauses, CreateTable={}, DescribeTable={"Table": watched(None)})
+    with pytest.raises(ModelError, match=r"accepted table 'watched' and made it without its stream of new_and_old_im"):
+        await client.create_table(Watched)
+    with pytest.raises(ModelError, match="without deletion protection"):
+        await client.create_table(Quiet, deletion_protection=True)
+    with pytest.raises(ModelError, match="without 3 read units and 2 write units"):
+        await client.create_table(Quiet, read_units=3, write_units=2)
+
+
+async def test_a_created_table_without_an_index_is_an_error(pauses):
+    """The same for an index that was dropped, or made with another projection."""
+    client, _ = await opened(pauses, CreateTable={}, DescribeTable=described(index=None))
+    with pytest.raises(ModelError, match="made it without index 'by-status'"):
+        await client.create_table(Order, read_units=3, write_units=2)
+    smaller = described()
+    smaller["Table"]["GlobalSecondaryIndexes"][0]["Projection"] = {"ProjectionType": "KEYS_ONLY"}
+    client, _ = await opened(pauses, CreateTable={}, DescribeTable=smaller)
+    with pytest.raises(ModelError, match=r"all of index 'by-status' \(it holds KEYS_ONLY\)"):
+        await client.create_table(Order, read_units=3, write_units=2)
+
+
+async def test_a_change_that_an_engine_drops_is_an_error(pauses):
+    """Neither the answer nor the table shows it: waiting would not help."""
+    client, _ = await opened(
+        pauses, DescribeTable={"Table": watched(None)}, UpdateTable={"TableDescription": watched(None)}
+    )
+    with pytest.raises(ModelError, match="without its stream"):
+        await client.ensure_tables(Watched)
+    client, _ = await opened(pauses, DescribeTable=described(index=None), UpdateTable={})
+    with pytest.raises(ModelError, match="without index 'by-status'"):
+        await client.ensure_tables(Order)

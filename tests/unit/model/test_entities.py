@@ -341,3 +341,24 @@ def test_schema_of_a_class_is_pickled_by_reference():
     assert pickle.loads(pickle.dumps(schema)) is schema
     assert copy.deepcopy(schema) is schema
     assert schema_of(Order) is schema
+
+
+def test_a_class_says_the_view_of_its_stream():
+    """The schema has it; a class that says nothing has none."""
+
+    @entity("watched", stream="old_image")
+    class Watched:
+        name: PartitionKey[str]
+
+    assert schema_of(Watched).stream == "old_image"
+    assert schema_of(Order).stream is None
+    assert schema_of(pickle.loads(pickle.dumps(Order))).stream is None
+
+
+@pytest.mark.parametrize(
+    ("view", "advice"), [("NEW_IMAGE", "write 'new_image'"), ("all", "there are 'new_and_old_images'"), (True, "there")]
+)
+def test_a_view_that_does_not_exist_is_refused(view, advice):
+    """Views are in lower case, and there are four."""
+    with pytest.raises(ModelError, match=f"@entity\\('watched'\\): stream={view!r} is no view of a stream.*{advice}"):
+        entity("watched", stream=view)

@@ -231,3 +231,21 @@ def test_template_of_a_table_key_must_be_its_format():
     with pytest.raises(ModelError, match="its template is that of Thing"):
         GlobalSecondaryIndex(index, partition_key=key_template("T#{}", thing.b), sort_key=key_template("A#{}", thing.a))
     GlobalSecondaryIndex(index, partition_key=key_template("S#{}", thing.b), sort_key=key_template("A#{}", thing.a))
+
+
+def test_the_stream_is_the_table_s():
+    """All entities of a table have its stream; one of them cannot say it."""
+    app = table(stream="keys_only")
+    cls = made(app, "A#{a}", "B", {"a": PartitionKey[str]})
+    assert schema_of(cls).stream == "keys_only"
+    assert schema_of(made(table(), "A#{a}", "B", {"a": PartitionKey[str]})).stream is None
+    options: dict[str, Any] = {"partition_key": "A#{a}", "sort_key": "B", "stream": "keys_only"}
+    with pytest.raises(ModelError, match=r"the table's, of all its entities: write SharedTable\('app', …"):
+        entity(app, **options)
+
+
+@pytest.mark.parametrize("view", ["KEYS_ONLY", "everything", "", 7])
+def test_a_view_of_a_table_that_does_not_exist_is_refused(view: Any):
+    """Views are in lower case, and there are four."""
+    with pytest.raises(ModelError, match="table 'app': stream="):
+        table(stream=view)

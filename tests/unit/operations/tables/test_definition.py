@@ -15,6 +15,7 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.model import schema_of
+from mizzle_async.operations.tables.asked import asked_for
 from mizzle_async.operations.tables.definition import (
     TableOptions,
     create_parameters,
@@ -81,10 +82,10 @@ def test_options_become_parameters():
     table = definition(Order)
     plain = create_parameters(table, TableOptions())
     assert not plain.keys() & {"StreamSpecification", "Tags", "DeletionProtectionEnabled", "ProvisionedThroughput"}
-    full = create_parameters(
-        table,
-        TableOptions(stream="NEW_IMAGE", tags={"team": "a"}, deletion_protection=True, read_units=1, write_units=1),
+    options = TableOptions(
+        stream="new_image", tags={"team": "a"}, deletion_protection=True, read_units=1, write_units=1
     )
+    full = create_parameters(asked_for(table, options, "Order"), options)
     assert full["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
     assert full["Tags"] == [{"Key": "team", "Value": "a"}]
     assert full["DeletionProtectionEnabled"] is True
