@@ -266,6 +266,7 @@ async def test_time_of_change_is_one_moment_in_attribute_and_index(
         changed = await write
         (item,) = await stored.query(stored.partition_key == "TEAM#t").all()
         assert item["GSI1SK"] == f"{item['changed']}#1"
+        assert changed.changed is not None
         assert changed.changed.isoformat().startswith(item["changed"][:19])
     found = await orders.query(CHANGED.partition_key == (), CHANGED.sort_key > (DAY,)).all()
     assert [each.order_id for each in found] == ["1"]

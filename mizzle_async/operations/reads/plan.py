@@ -277,9 +277,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             ExpressionError: The index does not hold all attributes of a row.
         """
         schema = self.target.schema
-        if self.index is not None and not count_only:
-            rows = None if self.hydrated else row_names(schema, self.projection, expired=self.options.include_expired)
-            check_held(schema, self.index, rows or {}, hydrated=self.hydrated)
+        if self.index is not None and not count_only and not self.hydrated:
+            expired = self.options.include_expired
+            check_held(schema, self.index, row_names(schema, self.projection, expired=expired), hydrated=False)
         if count_only or self.expiry_filtered:
             return self._compile(now, count_only=count_only)
         return self._plain()
