@@ -19,14 +19,15 @@ from mizzle_async.expressions.conditions import (
     PartitionKeyCondition,
     Predicate,
     SortKeyCondition,
+    encoded_predicate,
 )
-from mizzle_async.expressions.operand_checks import CheckContext, check_arguments, check_comparand
+from mizzle_async.expressions.operand_checks import CheckContext, check_arguments, check_comparand, check_value
 from mizzle_async.expressions.operands import Size
 from mizzle_async.expressions.overlaps import OverlapCheck
 from mizzle_async.expressions.paths import AttributePath
-from mizzle_async.expressions.terms import Facet
-from mizzle_async.expressions.update_checks import checked_clause
-from mizzle_async.expressions.updates import UpdateClauses
+from mizzle_async.expressions.terms import Encoded, Facet, Term
+from mizzle_async.expressions.update_checks import checked_clause, rechecked_clause, use_of_clause
+from mizzle_async.expressions.updates import UpdateClause, UpdateClauses
 from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
 from mizzle_async.expressions.writer import Encode
 from mizzle_async.limits import EXPRESSION_OPERATORS
@@ -41,6 +42,14 @@ FACETS: Final[dict[str, tuple[Facet, Use]]] = {
 }
 """How the arguments of each operator relate to the path, and how it uses the path."""
 
+APPROVABLE: Final = frozenset({"=", "<>", "<", "<=", ">", ">=", "contains"})
+"""Operators of one argument: whether a path takes one does not depend on the value. The paths that do are kept."""
+
+APPROVED: Final = 4_096
+"""Uses of attributes that are kept."""
+
+TERMS: Final = (Term, Condition)
+
 
 class Checker:
     """Checks the expressions of one entity.
@@ -53,7 +62,7 @@ class Checker:
         rules: Knows which clauses leave a readable item. Without them every clause does.
     """
 
-    __slots__ = ("_context", "_key_names")
+    __slots__ = ("_approved", "_context", "_key_names")
 
     def __init__(
         self,
@@ -66,6 +75,7 @@ class Checker:
     ) -> None:
         self._context = CheckContext(encode, entity, check, rules)
         self._key_names = key_names
+        self._approved: set[tuple[Any, ...]] = set()
 
     def condition(self, condition: Condition[Any], expression: str = "ConditionExpression") -> Condition[Any]:
         """Return a condition with its values encoded.
@@ -124,17 +134,33 @@ class Checker:
             ExpressionError: DynamoDB would refuse them, or could store an item that no read decodes.
         """
         self._context.expression = "UpdateExpression"
+        if len(clauses.clauses) == 1:
+            return UpdateClauses((self._clause(clauses.clauses[0]),))
         overlaps = OverlapCheck()
         checked = []
         for clause in clauses.clauses:
-            path = clause.path
-            if str(path.segments[0]) in self._key_names:
-                raise ExpressionError(
-                    f"{path} is a key: an update cannot change it. Write a new item, and delete this one"
-                )
-            overlaps.add(path)
-            checked.append(checked_clause(self._context, clause))
+            overlaps.add(clause.path)
+            checked.append(self._clause(clause))
         return UpdateClauses(tuple(checked))
+
+    def _clause(self, clause: UpdateClause) -> UpdateClause:
+        """Return a clause with its values encoded: of a use that was approved before, only the value is looked at."""
+        use = use_of_clause(clause)
+        if use in self._approved:
+            rechecked = rechecked_clause(self._context, clause)
+            if rechecked is not None:
+                return rechecked
+        path = clause.path
+        if str(path.segments[0]) in self._key_names:
+            raise ExpressionError(f"{path} is a key: an update cannot change it. Write a new item, and delete this one")
+        checked = checked_clause(self._context, clause)
+        self._approve(use)
+        return checked
+
+    def _approve(self, use: tuple[Any, ...] | None) -> None:
+        """Keep the use of an attribute, which was found right. Of names without end only some are kept."""
+        if use is not None and len(self._approved) < APPROVED:
+            self._approved.add(use)
 
     def projection(self, paths: Iterable[Any]) -> None:
         """Check the paths of a projection.
@@ -168,13 +194,24 @@ class Checker:
                 )
 
     def _predicate(self, predicate: Predicate[Any]) -> Predicate[Any]:
-        left, operator = predicate.left, predicate.operator
+        left: Any = predicate.left
+        operator, arguments = predicate.operator, predicate.arguments
         facet, use = FACETS[operator]
+        known = None
+        if operator in APPROVABLE and type(left) is not Size and not isinstance(arguments[0], TERMS):
+            segments = left.segments
+            known = (operator, left.owner, segments[0]) if len(segments) == 1 else None
+            if known in self._approved:
+                encoded = self._context.operand(arguments[0], left, facet)
+                check_value(encoded, left, operator)
+                return encoded_predicate(type(predicate), operator, left, Encoded(encoded))
         check_comparand(self._context, left, use)
-        path: Any = left
+        path = left
         if isinstance(left, Size):
             path, facet = left.path, Facet.NUMBER
-        return type(predicate)(operator, left, check_arguments(self._context, predicate, path, facet))
+        checked = type(predicate)(operator, left, check_arguments(self._context, predicate, path, facet))
+        self._approve(known)
+        return checked
 
 
 def _index_name(index: Any) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 from mizzle_async.expressions.terms import (
+    Encoded,
     Place,
     Show,
     Term,
@@ -23,6 +24,7 @@ from mizzle_async.expressions.terms import (
 from mizzle_async.types import MYPY
 
 EntityT_contra = TypeVar("EntityT_contra", contravariant=True)
+PredicateT = TypeVar("PredicateT", bound="Predicate[Any]")
 
 OR_LEVEL = 1
 AND_LEVEL = 2
@@ -140,6 +142,15 @@ class Predicate(Condition[EntityT_contra]):
         if self.operator[0].isalpha():
             return f"{self.operator}({', '.join([left, *arguments])})"
         return f"{left} {self.operator} {arguments[0]}"
+
+
+def encoded_predicate(kind: type[PredicateT], operator: str, left: Term, argument: Encoded) -> PredicateT:
+    """Return a comparison with one value, which is encoded and needs no copy."""
+    made = kind.__new__(kind)
+    made.operator = operator  # type: ignore[misc]  # as `__init__` does, but for the copy
+    made.left = left  # type: ignore[misc]  # the same
+    made.arguments = (argument,)  # type: ignore[misc]  # the same
+    return made
 
 
 class PartitionKeyCondition(Predicate[EntityT_contra]):

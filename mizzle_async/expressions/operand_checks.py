@@ -102,6 +102,16 @@ def check_arguments(context: CheckContext, predicate: Predicate[Any], path: Any,
     return arguments
 
 
+def check_value(value: AttributeValue, path: Any, operator: str) -> None:
+    """Check a value that an operator of one argument compares a path with.
+
+    Raises:
+        ExpressionError: The operator orders, and this has no order.
+    """
+    if operator in ORDERED:
+        _check_ordered(value, path, operator)
+
+
 def _argument(context: CheckContext, argument: Any, left: Term, path: Any, facet: Facet) -> Any:
     """Return a term that was checked, or an encoded value."""
     if not isinstance(argument, Term | Condition):

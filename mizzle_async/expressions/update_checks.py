@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from mizzle_async.errors import ExpressionError
@@ -15,10 +16,49 @@ from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.terms import Encoded, Facet, Term
 from mizzle_async.expressions.updates import SET_CODES, ClauseKind, UpdateClause, is_set
 from mizzle_async.expressions.uses import Use
+from mizzle_async.types import AttributeValue
 
 AnyPath: TypeAlias = AttributePath[Any, Any]
 
 ADDABLE_CODES: Final = SET_CODES | {"N"}
+
+
+APPROVABLE: Final = frozenset({str, bytes, bool, int, float, Decimal, set, frozenset})
+"""Types whose values can all be written where one of them can, as far as no encoder refuses them."""
+
+SETS: Final = frozenset({set, frozenset})
+
+
+def use_of_clause(clause: UpdateClause) -> tuple[Any, ...] | None:
+    """Return the use that a clause makes of its path, None where the value decides whether that is right."""
+    path, kind, value_type = clause.path, clause.kind, type(clause.value)
+    if len(path.segments) != 1:
+        return None
+    if value_type in APPROVABLE:
+        is_approvable = kind is not ClauseKind.APPEND and kind is not ClauseKind.PREPEND
+    else:
+        is_approvable = kind is ClauseKind.REMOVE
+    return (kind, path.owner, path.segments[0], value_type) if is_approvable else None
+
+
+def rechecked_clause(context: CheckContext, clause: UpdateClause) -> UpdateClause | None:
+    """Return a clause with its value encoded, where the use of its path was found right before.
+
+    Returns:
+        The clause, or None where the path must be checked with this value.
+    """
+    kind, path, value = clause.kind, clause.path, clause.value
+    if kind is ClauseKind.REMOVE:
+        return clause
+    is_number = kind is ClauseKind.ADD and type(value) not in SETS
+    encoded = context.encode(value, path, Facet.DELTA if is_number else Facet.WHOLE)
+    if encoded is None and kind is ClauseKind.SET:
+        return None
+    if kind is ClauseKind.ADD:
+        _check_code(clause, encoded, ADDABLE_CODES)
+    elif kind is ClauseKind.DISCARD:
+        _check_code(clause, encoded, SET_CODES)
+    return UpdateClause(kind, path, Encoded(encoded))
 
 
 def checked_clause(context: CheckContext, clause: UpdateClause) -> UpdateClause:
@@ -76,10 +116,14 @@ def _changed(context: CheckContext, clause: UpdateClause, facet: Facet, codes: f
         elif clause.kind is ClauseKind.DISCARD:
             context.rules.shrink(path)
     encoded = _encoded(context, clause.value, path, facet)
+    _check_code(clause, encoded, codes)
+    return Encoded(encoded)
+
+
+def _check_code(clause: UpdateClause, encoded: AttributeValue | None, codes: frozenset[str]) -> None:
     if encoded is not None and not encoded.keys() <= codes:
         wanted = "a number or a set" if "N" in codes else "a set of elements"
-        raise ExpressionError(f".{clause.kind.value}({path}, …) takes {wanted}, not {next(iter(encoded))}")
-    return Encoded(encoded)
+        raise ExpressionError(f".{clause.kind.value}({clause.path}, …) takes {wanted}, not {next(iter(encoded))}")
 
 
 def _assigned(context: CheckContext, operand: Any, path: Any, *, nested: bool = False, summed: bool = False) -> Any:

@@ -22,6 +22,8 @@ SET_CODES: Final = frozenset({"SS", "NS", "BS"})
 class ClauseKind(Enum):
     """The kinds of clauses."""
 
+    __hash__ = object.__hash__  # in C: members are keys, and equal themselves alone
+
     SET = "set"
     SET_DEFAULT = "set_default"
     ADD = "add"
@@ -173,7 +175,7 @@ class UpdateClauses:
         return f"<{type(self).__name__} {self.describe(hidden)}>"
 
     def _with(self, kind: ClauseKind, path: Any, value: Any) -> UpdateClauses:
-        return UpdateClauses((*self.clauses, UpdateClause(kind, _checked(kind, path), value)))
+        return UpdateClauses((*self.clauses, UpdateClause(kind, checked_path(kind, path), value)))
 
 
 def is_set(value: Any) -> bool:
@@ -183,7 +185,12 @@ def is_set(value: Any) -> bool:
     return isinstance(value, AbstractSet)
 
 
-def _checked(kind: ClauseKind, path: Any) -> AttributePath[Any, Any]:
+def checked_path(kind: ClauseKind, path: Any) -> AttributePath[Any, Any]:
+    """Return the path of a clause.
+
+    Raises:
+        ExpressionError: It is no path, or a key, which no update can change.
+    """
     if not isinstance(path, AttributePath):
         raise ExpressionError(
             f".{kind.value}() takes an attribute's path first, such as `Order.status`, not {type(path).__name__}"

@@ -15,6 +15,8 @@ from mizzle_async.expressions.terms import Place
 class Use(Enum):
     """A use of a path. Its value is the use in Python's words."""
 
+    __hash__ = object.__hash__  # in C: members are keys, and equal themselves alone
+
     READ = "==, !=, is_in(), exists(), not_exists(), attribute_type()"
     ORDER = "<, <=, >, >=, between()"
     PREFIX = "begins_with()"

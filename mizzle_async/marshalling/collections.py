@@ -34,7 +34,7 @@ class CollectionSchema(EntitySchema):
     named: tuple[EntitySchema, ...] = field(kw_only=True)
     shared_table: SharedTable = field(kw_only=True)
 
-    @property
+    @cached_property
     def owner(self) -> Any:
         """The owner of paths of no entity in particular: the table."""
         return self.shared_table

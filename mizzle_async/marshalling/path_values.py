@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -16,7 +16,7 @@ from mizzle_async.marshalling.shapes.containers import ListShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
-from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, scalar_for
+from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, Scalar, scalar_for, scalar_writer
 from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
@@ -81,10 +81,11 @@ class Operands:
         members: The declared top-level attributes, by stored name. Others are stored by value.
     """
 
-    __slots__ = ("members",)
+    __slots__ = ("_writers", "members")
 
     def __init__(self, members: Mapping[str, Field | Shape]) -> None:
         self.members: Final[Mapping[str, Field | Shape]] = members
+        self._writers: dict[tuple[Any, Facet], Callable[[Any], AttributeValue] | None] = {}
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Return a value as it is stored at a path, or None where absence is stored.
@@ -98,6 +99,14 @@ class Operands:
             MarshallingError: It does not fit.
             LimitError: It breaks one of the service's limits.
         """
+        if path is not None and len(path.segments) == 1:
+            key = (path.segments[0], facet)
+            write = self._writers[key] if key in self._writers else self._writer(*key)
+            if write is not None:
+                try:
+                    return write(value)
+                except Exception:  # noqa: BLE001, S110  (a value of another kind, or none that fits: see below)
+                    pass
         kind = type(value)
         if isinstance(value, StoredValue):
             return value.stored
@@ -110,6 +119,17 @@ class Operands:
         except Misfit as misfit:
             found = misfit
         raise found.to_error("value" if path is None else str(path)) from found.__cause__
+
+    def _writer(self, name: Any, facet: Facet) -> Callable[[Any], AttributeValue] | None:
+        """Return the compiled writer of a declared attribute's scalar, None where there is none for this facet."""
+        member = self.members.get(name)
+        if member is None:
+            return None  # names of undeclared attributes come from data without end
+        shape = member.shape if isinstance(member, Field) else member
+        is_written = facet is Facet.WHOLE or (facet is Facet.DELTA and shape in NUMBERS)
+        write = scalar_writer(shape) if is_written and isinstance(shape, Scalar) else None
+        self._writers[name, facet] = write
+        return write
 
     def _encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         if path is None:

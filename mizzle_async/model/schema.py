@@ -199,12 +199,12 @@ class EntitySchema(DocumentSchema):
             if attribute.required and not attribute.key and not attribute.part and not attribute.is_automatic
         )
 
-    @property
+    @cached_property
     def is_open(self) -> bool:
         """Whether items are plain dicts, with any attributes."""
         return self.cls is dict
 
-    @property
+    @cached_property
     def owner(self) -> Any:
         """Whose the paths are: the class, or for plain dicts this schema."""
         return self if self.is_open else self.cls
@@ -239,7 +239,7 @@ class EntitySchema(DocumentSchema):
         kind = path_class(attribute.key or attribute.part)
         return kind(self.owner, (attribute.name,), labels=(attribute.field,))
 
-    @property
+    @cached_property
     def partition_key_path(self) -> PartitionKeyPath[Any, Any]:
         """The path of the partition key."""
         attribute = self.partition_key

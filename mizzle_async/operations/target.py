@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError, StoredLoader
-from mizzle_async.expressions import AttributePath, Checker, Compiler, Encoded, Facet
-from mizzle_async.expressions.terms import owner_name
+from mizzle_async.expressions import AttributePath, Checker, Compiler, Condition, Encoded, Facet, Predicate
+from mizzle_async.expressions.terms import Term, owner_name
 from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
 from mizzle_async.model.scalars.misfit import DEFINED_TWICE
@@ -32,7 +32,8 @@ class Target(Generic[ModelT]):
         report_capacity: Whether requests ask for the capacity that they consume.
         new_token: Makes client request tokens, or None after pickling.
         schema: The entity's schema.
-        usage: The possible uses of its paths, by their types.
+        owner: The owner of its paths.
+        checker: Checks expressions, and knows the uses of attributes that it has found right.
         assigned: Functions that values pass through before they are assigned, by the attribute's stored name.
         rules: The rules of its update clauses.
         statements: Its compiled writes, by shape.
@@ -45,7 +46,8 @@ class Target(Generic[ModelT]):
     report_capacity: bool = False
     new_token: Callable[[], str] | None = None
     schema: EntitySchema = field(init=False)
-    usage: UsageCheck = field(init=False)
+    owner: Any = field(init=False)
+    checker: Checker = field(init=False)
     assigned: dict[str, Callable[[Any], Any]] = field(init=False)
     rules: PathRules = field(init=False)
     statements: StatementCache = field(init=False)
@@ -53,19 +55,42 @@ class Target(Generic[ModelT]):
     def __attrs_post_init__(self) -> None:
         """Keep the schema at hand: every operation asks for it."""
         object.__setattr__(self, "schema", self.codec.schema)
-        object.__setattr__(self, "usage", UsageCheck(self.schema))
+        object.__setattr__(self, "owner", self.schema.owner)
         object.__setattr__(self, "assigned", assignments(self.schema))
         object.__setattr__(self, "rules", self.codec.rules)
+        object.__setattr__(self, "checker", self._make_checker())
         object.__setattr__(self, "statements", StatementCache(self.compiler, self.schema.entity))
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
         return Compiler(self.encode, self.schema.entity)
 
-    def checker(self) -> Checker:
-        """Return a checker of expressions."""
-        schema = self.schema
-        return Checker(self.encode, schema.entity, key_names=schema.key_names, check=self.usage, rules=self.rules)
+    def _make_checker(self) -> Checker:
+        schema, usage = self.schema, UsageCheck(self.schema)
+        return Checker(self.encode, schema.entity, key_names=schema.key_names, check=usage, rules=self.rules)
+
+    def checked(self, condition: Condition[Any], expression: str = "ConditionExpression") -> Condition[Any]:
+        """Return a condition with its values encoded.
+
+        Args:
+            condition: The tree.
+            expression: The request member that it is for: ``ConditionExpression`` or ``FilterExpression``.
+
+        Raises:
+            ExpressionError: It is about another entity, or DynamoDB would refuse it.
+            LimitError: It is nested too deeply, or IN has too many operands.
+        """
+        if not self.owns(condition):
+            self.check_owners(condition.owners, condition)
+        return self.checker.condition(condition, expression)
+
+    def owns(self, condition: Condition[Any]) -> bool:
+        """Tell whether a condition compares an own path with one value. Of others `check_owners` decides."""
+        if not isinstance(condition, Predicate) or len(condition.arguments) != 1:
+            return False
+        left = condition.left
+        is_own = isinstance(left, AttributePath) and left.owner is self.owner
+        return is_own and not isinstance(condition.arguments[0], Term)
 
     def encode(self, value: Any, path: AttributePath[Any, Any] | None, facet: Facet) -> AttributeValue | None:
         """Encode a value of an expression, unless it was encoded before."""
@@ -137,13 +162,18 @@ class DetachedTarget(Target[ModelT]):
             "report_capacity": report_capacity,
             "new_token": None,
             "schema": schema,
-            "usage": UsageCheck(schema),
+            "owner": schema.owner,
             "assigned": assignments(schema),
             "statements": StatementCache(self.compiler, schema.entity),
             "_codec": None,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def checker(self) -> Checker:  # pyright: ignore[reportIncompatibleVariableOverride]  # made late, as the codec
+        """A checker of expressions."""
+        return self._make_checker()
 
     @property
     def codec(self) -> EntityCodec[ModelT]:  # pyright: ignore[reportIncompatibleVariableOverride]  # made late

@@ -107,6 +107,19 @@ class Scalar(Shape):
 
 
 @cache
+def scalar_writer(scalar: Scalar) -> Callable[[Any], AttributeValue]:
+    """Return a compiled function that encodes one value of a scalar, as the functions of classes do.
+
+    It raises any exception for a value that `Scalar.encode` has to look at.
+    """
+    program = Program(scalar.python)
+    source = scalar.encode_source(program, "value", 1)
+    program.add(f"def write_value(value):\n    return {source}\n")
+    write: Callable[[Any], AttributeValue] = program.compile()["write_value"]
+    return write
+
+
+@cache
 def scalar_of(row: ScalarType) -> Scalar:
     """Return how values of a registered type are stored: one shape for each row.
 

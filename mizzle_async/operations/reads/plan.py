@@ -91,8 +91,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def _check_key_condition(self) -> None:
         """Check the key condition, and keep it with its values encoded. Plans that derive from this need not do it."""
         if self.partition is not None:
-            self.target.check_owners(self.partition.owners, self.partition)
-            checked = self.target.checker().key_condition(self.partition, self.sort)
+            if not self.target.owns(self.partition):
+                self.target.check_owners(self.partition.owners, self.partition)
+            checked = self.target.checker.key_condition(self.partition, self.sort)
             for name, condition in zip(("partition", "sort"), checked, strict=True):
                 object.__setattr__(self, name, condition)
         object.__setattr__(self, "_is_checked", True)
@@ -107,10 +108,9 @@ class ReadPlan(Generic[ModelT, RowT_co]):
                 f"{entity}: .filter() takes a condition, such as Order.status == Status.OPEN, not"
                 f" {type(condition).__name__}"
             )
-        self.target.check_owners(condition.owners, condition)
+        checked = self.target.checked(condition, "FilterExpression")
         if self.partition is not None:
             self._check_filter(condition)
-        checked = self.target.checker().condition(condition, "FilterExpression")
         return evolve(self, filters=(*self.filters, checked), warned=set())
 
     def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:

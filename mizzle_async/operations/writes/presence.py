@@ -34,8 +34,7 @@ def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[M
             f"{target.schema.entity}: a condition is made from attributes, such as `Order.status == Status.OPEN`, "
             f"not from {type(condition).__name__}"
         )
-    target.check_owners(condition.owners, condition)
-    return target.checker().condition(condition)
+    return target.checked(condition)
 
 
 def write_condition(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar
 from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, TransactionCanceledError
-from mizzle_async.expressions import UpdateClauses
+from mizzle_async.expressions import UpdateClause, UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_results
@@ -145,8 +145,9 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
     _token: ClientRequestToken = field(kw_only=True, alias="token")
     _sent: Item = field(kw_only=True, alias="sent")
 
-    def _with(self, added: UpdateClauses) -> NoReturn:
+    def _with(self, *clauses: UpdateClause) -> NoReturn:
         use(self)
+        added = UpdateClauses(clauses)
         raise ExpressionError(
             f"{self._target.schema.entity}: this patch changes the guard items of {self._guarded()}, and its result is "
             f"what was sent, to which {added} could not be added: let the instance that is given as to=… say everything"

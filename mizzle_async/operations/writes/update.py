@@ -12,6 +12,7 @@ from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, Se
 from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Encoded, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
+from mizzle_async.expressions.updates import checked_path
 from mizzle_async.marshalling import Overtaken, item_size, value_size
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_key
@@ -54,6 +55,7 @@ ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
 SummandT = TypeVar("SummandT", bound=Summand)
 
+TERMS = (Term, Condition)
 _CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
 
 
@@ -209,6 +211,8 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             MarshallingError: The value does not fit the attribute.
         """
         use(self)
+        if value is not MISSING and isinstance(path, AttributePath):
+            return self._with(self._assignment(path, value))
         if (value is MISSING) is not isinstance(path, Mapping):
             raise ExpressionError(
                 f"{self._target.schema.entity}: .set() takes a path and a value, or a mapping of names to values alone"
@@ -216,18 +220,14 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         if not isinstance(path, Mapping):
             return self._with(self._assignment(path, value))
         schema = self._target.schema
-        clauses = UpdateClauses()
-        for name, each in path.items():
-            clauses = clauses.merge(self._assignment(schema.path(name), each))
-        return self._with(clauses)
+        return self._with(*[self._assignment(schema.path(name), each) for name, each in path.items()])
 
     def set_default(self, path: AttributePath[ModelT_co, ValueT], value: ValueT, /) -> Self:
         """Assign a value where nothing is stored (``if_not_exists``)."""
         use(self)
-        clauses = UpdateClauses().set_default(path, value)
-        if not isinstance(value, Term | Condition):
-            clauses = UpdateClauses().set_default(path, self._target.assign(value, path))
-        return self._with(clauses)
+        checked_path(ClauseKind.SET_DEFAULT, path)
+        assigned = value if isinstance(value, TERMS) else self._target.assign(value, path)
+        return self._with(UpdateClause(ClauseKind.SET_DEFAULT, path, assigned))
 
     @overload
     def add(self, path: SetPath[ModelT_co, ElementT], value: AbstractSet[ElementT], /) -> Self: ...
@@ -236,7 +236,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def add(self, path: Any, value: Any, /) -> Self:
         """Add to a number, or add elements to a set. An absent number counts as 0, an absent set as empty."""
         use(self)
-        return self._with(UpdateClauses().add(path, own_copy(value)))
+        return self._with(UpdateClause(ClauseKind.ADD, checked_path(ClauseKind.ADD, path), own_copy(value)))
 
     def remove(self, path: AttributePath[ModelT_co, Any], /, *more: AttributePath[ModelT_co, Any]) -> Self:
         """Remove attributes, map entries or list elements.
@@ -245,55 +245,54 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             ExpressionError: The attribute is required, or an element of a tuple: the rest could not be read.
         """
         use(self)
-        clauses = UpdateClauses().remove(path)
-        for each in more:
-            clauses = clauses.remove(each)
-        return self._with(clauses)
+        kind = ClauseKind.REMOVE
+        return self._with(*[UpdateClause(kind, checked_path(kind, each)) for each in (path, *more)])
 
     def discard(self, path: SetPath[ModelT_co, ElementT], values: AbstractSet[ElementT], /) -> Self:
         """Take elements out of a set."""
         use(self)
-        return self._with(UpdateClauses().discard(path, own_copy(values)))
+        return self._with(UpdateClause(ClauseKind.DISCARD, checked_path(ClauseKind.DISCARD, path), own_copy(values)))
 
     def append(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the end of a list. An absent list is created."""
         use(self)
-        return self._with(UpdateClauses().append(path, own_copy(values)))
+        return self._with(UpdateClause(ClauseKind.APPEND, checked_path(ClauseKind.APPEND, path), own_copy(values)))
 
     def prepend(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the beginning of a list. An absent list is created."""
         use(self)
-        return self._with(UpdateClauses().prepend(path, own_copy(values)))
+        return self._with(UpdateClause(ClauseKind.PREPEND, checked_path(ClauseKind.PREPEND, path), own_copy(values)))
 
-    def _assignment(self, path: Any, value: Any) -> UpdateClauses:
-        clauses = UpdateClauses().set(path, value)  # refuses anything but a path
-        if isinstance(value, Term | Condition):
-            return clauses
-        encoded = self._target.assign(value, path)
-        return UpdateClauses((UpdateClause(ClauseKind.SET, path, encoded),))
+    def _assignment(self, path: Any, value: Any) -> UpdateClause:
+        checked_path(ClauseKind.SET, path)
+        assigned = value if isinstance(value, TERMS) else self._target.assign(value, path)
+        return UpdateClause(ClauseKind.SET, path, assigned)
 
-    def _with(self, added: UpdateClauses) -> Self:
+    def _with(self, *clauses: UpdateClause) -> Self:
         """Return this update with more clauses, each checked now, so that a mistake shows where it was written."""
         target = self._target
-        schema = target.schema
-        if not all(
-            clause.path.owner is schema.owner and not isinstance(clause.value, Term) for clause in added.clauses
-        ):
-            target.check_owners(added.owners, added)
+        schema, owner = target.schema, target.owner
+        added = UpdateClauses(clauses)
+        is_checked = True
+        for clause in clauses:
+            if clause.path.owner is not owner or isinstance(clause.value, Term):
+                target.check_owners(added.owners, added)
+            is_checked = is_checked and self._is_checked(clause)
         if schema.role_attributes:
             check_maintained(schema, added)
         if schema.shared is not None:
             check_parts(target, added)
-        if not all(map(self._is_checked, added.clauses)):
-            added = target.checker().update(added)
+        if not is_checked:
+            added = target.checker.update(added)
         return self._derived(_clauses=self._clauses.merge(added))
 
     def _is_checked(self, clause: UpdateClause) -> bool:
         """Tell whether a clause assigns an encoded value to an own attribute, no key: nothing else can be wrong."""
-        schema, segments = self._target.schema, clause.path.segments
-        is_plain = len(segments) == 1 and segments[0] not in schema.key_names
-        is_set = clause.kind in {ClauseKind.SET, ClauseKind.SET_DEFAULT}
-        return is_set and type(clause.value) is Encoded and is_plain and clause.path.owner is schema.owner
+        kind, path = clause.kind, clause.path
+        if type(clause.value) is not Encoded or (kind is not ClauseKind.SET and kind is not ClauseKind.SET_DEFAULT):
+            return False
+        segments, target = path.segments, self._target
+        return len(segments) == 1 and segments[0] not in target.schema.key_names and path.owner is target.owner
 
     # ── sending ──
 

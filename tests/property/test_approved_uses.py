@@ -1,0 +1,102 @@
+"""A use of an attribute that was found right before is checked by its value alone: with the same result, or error."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mizzle_async import Attribute, Client, MizzleError, PartitionKey, attribute, entity
+from mizzle_async.expressions import ClauseKind, Encoded, UpdateClause, UpdateClauses
+from mizzle_async.operations import Target
+from mizzle_async.testing import StubCaller
+from mizzle_async.writing.table_part import target_of
+
+
+@entity("things")
+class Thing:
+    id: PartitionKey[str]
+    text: Attribute[str]
+    note: Attribute[str | None] = attribute(default=None)
+    whole: Attribute[int]
+    ratio: Attribute[float]
+    total: Attribute[Decimal]
+    flag: Attribute[bool]
+    blob: Attribute[bytes]
+    at: Attribute[datetime] = attribute(datetime_format="epoch")
+    lasts: Attribute[timedelta]
+    words: Attribute[set[str]] = attribute(factory=set)
+    sizes: Attribute[frozenset[int]] = attribute(factory=frozenset)
+    items: Attribute[list[str]] = attribute(factory=list)
+    either: Attribute[int | str]
+    anything: Attribute[Any]
+
+
+paths: Any = Thing
+TABLE = target_of(Client(caller=StubCaller()).table(Thing))
+names = st.sampled_from([name for name in Thing.__annotations__ if name != "id"])
+values = st.one_of(
+    st.text(max_size=3),
+    st.integers(-5, 5),
+    st.booleans(),
+    st.floats(allow_nan=True),
+    st.decimals(allow_nan=False, places=2),
+    st.binary(max_size=3),
+    st.none(),
+    st.sets(st.text(max_size=2), max_size=2),
+    st.frozensets(st.integers(0, 3), max_size=2),
+    st.lists(st.text(max_size=2), max_size=2),
+    st.timedeltas(),
+    st.datetimes(timezones=st.just(UTC)),
+)
+comparisons = st.sampled_from(["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "contains", "begins_with"])
+
+
+def known(argument: Any) -> Any:
+    """Return a value, or a term, as it can be compared."""
+    return ("encoded", argument.value) if type(argument) is Encoded else argument
+
+
+def clause_result(target: Target[Any], clause: UpdateClause) -> Any:
+    """Return the checked clause, or the error's class and text."""
+    try:
+        (checked,) = target.checker.update(UpdateClauses((clause,))).clauses
+    except MizzleError as error:
+        return type(error), str(error)
+    return checked.kind, checked.path.segments, known(checked.value)
+
+
+def condition_result(target: Target[Any], condition: Any) -> Any:
+    """Return the checked condition, or the error's class and text."""
+    try:
+        checked: Any = target.checked(condition)
+    except MizzleError as error:
+        return type(error), str(error)
+    return type(checked), checked.operator, checked.left.segments, tuple(map(known, checked.arguments))
+
+
+@given(st.sampled_from(ClauseKind), names, values)
+def test_a_clause_of_an_approved_use_is_checked_as_the_first_one(kind: ClauseKind, name: str, value: Any) -> None:
+    """One table has seen every example before, the other none."""
+    clause = UpdateClause(kind, getattr(paths, name), None if kind is ClauseKind.REMOVE else value)
+    fresh = Target(TABLE.codec, "things")
+    assert clause_result(TABLE, clause) == clause_result(fresh, clause)
+
+
+@given(comparisons, names, values)
+def test_a_comparison_of_an_approved_use_is_checked_as_the_first_one(method: str, name: str, value: Any) -> None:
+    """The same of conditions."""
+    condition = getattr(getattr(paths, name), method)(value)
+    fresh = Target(TABLE.codec, "things")
+    assert condition_result(TABLE, condition) == condition_result(fresh, condition)
+
+
+def test_uses_are_kept_so_that_the_comparison_means_something() -> None:
+    """A second clause and a second condition find the use of the first."""
+    target = Target(TABLE.codec, "things")
+    kept: Any = target.checker
+    for value in (1, 2):
+        clause_result(target, UpdateClause(ClauseKind.ADD, paths.whole, value))
+        condition_result(target, paths.whole >= value)
+    assert len(kept._approved) == 2
