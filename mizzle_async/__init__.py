@@ -134,8 +134,14 @@ if TYPE_CHECKING:
     from mizzle_async.reading.by_key import GetMany
     from mizzle_async.reading.coalescing import CoalescedReads
     from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
+    from mizzle_async.streams.change_stream import ChangeStream
+    from mizzle_async.streams.changes import Changes
+    from mizzle_async.streams.failures import StreamGapError
+    from mizzle_async.streams.handling import ChangeFailure
     from mizzle_async.streams.state.leases import Lease
     from mizzle_async.streams.state.resumption import ResumeState
+    from mizzle_async.streams.stores import FileCheckpoints, MemoryCheckpoints
+    from mizzle_async.streams.tally import ChangeReport, ShardReport
     from mizzle_async.types import CallRecord, Instrument, Outcome, ThrottlingReason
     from mizzle_async.wire.calls import PipelineStatistics
     from mizzle_async.wire.hedge_policy import HedgePolicy
@@ -155,6 +161,10 @@ __all__ = [
     "CancellationReason",
     "Capacity",
     "Change",
+    "ChangeFailure",
+    "ChangeReport",
+    "ChangeStream",
+    "Changes",
     "CheckItem",
     "Client",
     "ClientStateError",
@@ -177,6 +187,7 @@ __all__ = [
     "Explanation",
     "ExportTarget",
     "ExpressionError",
+    "FileCheckpoints",
     "GetItem",
     "GetMany",
     "GlobalSecondaryIndex",
@@ -207,6 +218,7 @@ __all__ = [
     "LimitExceededError",
     "LocalSecondaryIndex",
     "MarshallingError",
+    "MemoryCheckpoints",
     "MissingAuthenticationTokenError",
     "MizzleError",
     "MizzleWarning",
@@ -248,6 +260,7 @@ __all__ = [
     "SerializationError",
     "ServiceError",
     "ServiceUnavailableError",
+    "ShardReport",
     "SharedIndex",
     "SharedTable",
     "SortKey",
@@ -259,6 +272,7 @@ __all__ = [
     "Statement",
     "StatementResult",
     "Stream",
+    "StreamGapError",
     "Table",
     "TableDescription",
     "TableUsage",
@@ -321,7 +335,8 @@ if not TYPE_CHECKING:
                 "MissingAuthenticationTokenError MizzleError MizzleWarning ModelError MultipleItemsError "
                 "OutcomeUnknownError PoolTimeoutError ProxyError ReplicatedWriteConflictError RequestTooLargeError "
                 "ResourceInUseError ResourceNotFoundError ResumeError SerializationError ServiceError "
-                "ServiceUnavailableError ThrottledError TransactionCanceledError TransactionConflictError "
+                "ServiceUnavailableError ThrottledError TransactionCanceledError "
+                "TransactionConflictError "
                 "TransactionInProgressError TransportError TrimmedDataAccessError UnawaitedOperationWarning "
                 "UnindexedFilterWarning UniqueConstraintError UnknownOperationError UnrecognizedClientError "
                 "ValidationError VersionConflictError"
@@ -357,6 +372,12 @@ if not TYPE_CHECKING:
             "reading.by_key": "GetMany",
             "reading.coalescing": "CoalescedReads",
             "reading.iterators": "ItemIterator Page PageIterator Stream",
+            "streams.change_stream": "ChangeStream",
+            "streams.changes": "Changes",
+            "streams.failures": "StreamGapError",
+            "streams.handling": "ChangeFailure",
+            "streams.stores": "FileCheckpoints MemoryCheckpoints",
+            "streams.tally": "ChangeReport ShardReport",
             "streams.state.leases": "Lease",
             "streams.state.resumption": "ResumeState",
             "types": "CallRecord Instrument Outcome ThrottlingReason",

@@ -6,6 +6,7 @@ Nothing here does anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -170,6 +171,40 @@ class PoolInstrument(Protocol):
             statistics: Returns the `PipelineStatistics` of the moment, in any thread. It belongs to what was opened:
                 a reference that keeps it alive keeps the connections.
         """
+
+
+@runtime_checkable
+class HandlerInstrument(Protocol):
+    """Another optional method of an `Instrument`: it opens a span around each handler of changes."""
+
+    def handler_span(self, handler: HandlerRecord) -> AbstractContextManager[object]:
+        """Return a context in which the handler runs. An error of the handler passes through it.
+
+        Args:
+            handler: The changes that it is about to be given.
+        """
+        ...
+
+
+@transient(eq=False, repr=False)
+class HandlerRecord(Value):
+    """The changes that a handler is about to be given, without their values.
+
+    Attributes:
+        table: The table at the service.
+        consumer: The name of the consumer, or None where it keeps no positions.
+        shard: The shard.
+        number: The sequence number of the first change.
+        changes: How many they are.
+        attempt: The attempt, from 1.
+    """
+
+    table: str
+    consumer: str | None
+    shard: str
+    number: str
+    changes: int
+    attempt: int
 
 
 @transient(eq=False, repr=False)

@@ -121,6 +121,32 @@ class RateLimiter:
         return f"<RateLimiter {self._rate:g} units a second, {self._balance:.1f} left>"
 
 
+class Spacing:
+    """Keeps requests apart in time, first come, first served.
+
+    Args:
+        seconds: Seconds from one request to the next.
+    """
+
+    __slots__ = ("_next", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    async def wait(self, pause: Pause) -> None:
+        """Wait until the next request may be sent.
+
+        Args:
+            pause: Sleeps for a number of seconds.
+        """
+        now = asyncio.get_running_loop().time()
+        turn = max(now, self._next)
+        self._next = turn + self._seconds
+        if turn > now:
+            await pause(turn - now)
+
+
 class Limiters:
     """The limits that apply to one piece of bulk work, taken together: its own, and the client's.
 

@@ -6,11 +6,11 @@ Each port includes the one before it. A function names the least that it needs, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.flow.pace import Limiters, RateLimiter, rate_limiter
+from mizzle_async.flow.pace import Limiters, RateLimiter, Spacing, rate_limiter
 from mizzle_async.operations import CursorCodec
 from mizzle_async.types import Sender
 
@@ -69,6 +69,16 @@ class PacingPort(SendingPort, Protocol):
 
 class TaskPort(PacingPort, Protocol):
     """Starts tasks, and ends them when it is closed."""
+
+    @property
+    def stream_spacing(self) -> Spacing:
+        """Spaces the descriptions of streams: the service allows an account ten a second."""
+        ...
+
+    @property
+    def instruments(self) -> Sequence[object]:
+        """The objects that watch this client."""
+        ...
 
     def start(self, coroutine: Coroutine[Any, Any, ResultT], /) -> asyncio.Task[ResultT]:
         """Start a task that it owns."""

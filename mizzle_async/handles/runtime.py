@@ -15,15 +15,15 @@ import time
 import uuid
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ClientStateError, MizzleError
 from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
-from mizzle_async.flow.pace import RateLimiter, Throughput, rate_limiter
+from mizzle_async.flow.pace import RateLimiter, Spacing, Throughput, rate_limiter
 from mizzle_async.flow.tasks import TaskSet
 from mizzle_async.handles.observed_caller import ObservedCaller
 from mizzle_async.operations import Cipher, CursorCodec, Metered
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+_DESCRIBE_SECONDS: Final = 0.2
+"""Seconds from one description of a stream to the next: half of the rate that the service allows an account."""
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -94,6 +97,8 @@ class Runtime:
         reports_capacity: Whether requests ask for the capacity that they consume, because an instrument listens.
         read_limiter: The limiter of all bulk reading, or None where there is no limit.
         write_limiter: The limiter of all bulk writing, or None where there is no limit.
+        stream_spacing: Spaces the descriptions of streams.
+        instruments: The objects that watch this client.
         now: Returns the time in seconds since the epoch.
         random: Returns a random number from zero to one, for jitter.
         gate: Admits and counts every call while a block of `Client.usage` is open, or None.
@@ -109,11 +114,13 @@ class Runtime:
         self.random: Callable[[], float] = wire.retry.randomness or random.random
         self.read_limiter: RateLimiter | None
         self.write_limiter: RateLimiter | None
+        self.stream_spacing: Spacing
         self.tasks: TaskSet = TaskSet()
         self.gate: UsageGate | None = None
         self._binder: weakref.ref[Binder] | None = None
         self._settings = settings
         self._sleep = settings.sleep
+        self.instruments: Sequence[object] = wire.instrument
         self._listeners = [one for one in wire.instrument if isinstance(one, AnswerInstrument)]
         self._stand_in = settings.caller
         self.pipeline: Pipeline | None = None
@@ -226,6 +233,7 @@ class Runtime:
         throughput = self._settings.throughput
         self.read_limiter = rate_limiter(throughput.read_units_per_second, self.pause)
         self.write_limiter = rate_limiter(throughput.write_units_per_second, self.pause)
+        self.stream_spacing = Spacing(_DESCRIBE_SECONDS)
 
     def __del__(self) -> None:
         pipeline = getattr(self, "pipeline", None)

@@ -13,11 +13,13 @@ from weakref import WeakMethod
 from mizzle_async.codes import CODES, RetryClass
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
     from opentelemetry.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from mizzle_async.types import CallRecord
+    from mizzle_async.types import CallRecord, HandlerRecord
     from mizzle_async.wire.pool.config import HostStatistics
 
 _SCOPE: Final = "mizzle_async"
@@ -59,6 +61,7 @@ class OpenTelemetry:
                 "OpenTelemetry() needs opentelemetry-api, of the extra `otel`: pip install 'mizzle-async[otel]'"
             ) from error
         self._kind = trace.SpanKind.CLIENT
+        self._handler_kind = trace.SpanKind.CONSUMER
         self._failed = trace.StatusCode.ERROR
         self._tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
         meter = metrics.get_meter(_SCOPE, meter_provider=meter_provider)
@@ -110,6 +113,29 @@ class OpenTelemetry:
         if call.error is not None:
             span.set_status(self._failed, str(call.error))
         span.end(end)
+
+    def handler_span(self, handler: HandlerRecord) -> AbstractContextManager[object]:
+        """Open a span around a handler of changes: calls that it makes are its children.
+
+        Source: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+        """
+        attributes: dict[str, AttributeValue] = {
+            "messaging.system": "aws.dynamodb.streams",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": handler.table,
+            "messaging.destination.partition.id": handler.shard,
+            "messaging.message.id": handler.number,
+        }
+        if handler.consumer is not None:
+            attributes["messaging.consumer.group.name"] = handler.consumer
+        if handler.changes > 1:
+            attributes["messaging.batch.message_count"] = handler.changes
+        if handler.attempt > 1:
+            attributes["mizzle_async.attempt"] = handler.attempt
+        return self._tracer.start_as_current_span(
+            f"process {handler.table}", kind=self._handler_kind, attributes=attributes
+        )
 
     def _count(self, call: CallRecord, attributes: dict[str, AttributeValue]) -> None:
         """Count the attempts of a call, and the units that it consumed."""

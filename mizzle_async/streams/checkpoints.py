@@ -11,11 +11,12 @@ member needs no task of its own: it does its work within `Member.turn`, which th
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Coroutine, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
+from mizzle_async.operations import Transactable
 from mizzle_async.values import Value
 
 
@@ -163,5 +164,20 @@ class Checkpoints(Protocol):
 
         Raises:
             ClientStateError: The store is one of a single process, and the consumer is running already.
+        """
+        ...
+
+
+@runtime_checkable
+class MarkingCheckpoints(Checkpoints, Protocol):
+    """A store that applies operations once as well, for ``change.apply(*operations)``."""
+
+    def apply_once(
+        self, consumer: str, event_id: str, operations: tuple[Transactable[Any], ...], /
+    ) -> Coroutine[Any, Any, bool]:
+        """Send operations in one transaction with a mark of the consumer and the event.
+
+        Returns:
+            Awaited, whether they were applied now: False where the event was applied before.
         """
         ...

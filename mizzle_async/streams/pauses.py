@@ -41,6 +41,11 @@ class Pauses:
             self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._idle)
         return self._spread(self._pause)
 
+    def after_expiry(self) -> float:
+        """Return the pause after a position that had expired: none, unless that happens again and again."""
+        self._failures += 1
+        return 0.0
+
     def after_failure(self) -> float:
         """Return the pause after a request that failed or was throttled."""
         self._failures += 1

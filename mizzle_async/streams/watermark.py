@@ -43,10 +43,10 @@ class Watermark:
         """Whether everything that was begun is done."""
         return not self._before
 
-    def is_done_up_to(self, number: str) -> bool:
-        """Return whether everything up to a change that was begun is done."""
+    def is_done_up_to(self, number: int) -> bool:
+        """Return whether everything up to a sequence number is done: as text two of them do not compare."""
         before = self._before
-        return not before or int(next(iter(before))) > int(number)
+        return not before or int(next(iter(before))) > number
 
     def __len__(self) -> int:
         return len(self._before)

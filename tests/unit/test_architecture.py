@@ -104,6 +104,7 @@ LATE_OWN = {
     "handles.query": ("bulk.exports", "bulk.migrations", "bulk.parts", "bulk.sweeps"),
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
+    "handles.table_changes": ("operations.streams", "streams.change_stream", "streams.settings"),
     "handles.table_bulk": ("bulk.loads", "reading.coalescing"),
     "model.seams": ("integrations.pydantic",),
 }

@@ -38,10 +38,10 @@ def test_numbers_are_compared_as_integers():
     mark.begin("9")
     mark.begin("10")
     mark.end("9")
-    assert mark.is_done_up_to("9")
-    assert not mark.is_done_up_to("10")
+    assert mark.is_done_up_to(9)
+    assert not mark.is_done_up_to(10)
     mark.end("10")
-    assert mark.is_done_up_to("10")
+    assert mark.is_done_up_to(10)
 
 
 @given(st.permutations(range(1, 9)), st.integers(0, 8))
@@ -55,4 +55,4 @@ def test_every_order_of_ends_gives_the_same_rule(order, count):
     left = sorted(order[count:])
     assert mark.position == (str(left[0] - 1) if left else "8")
     assert len(mark) == len(left)
-    assert all(mark.is_done_up_to(str(number)) == (not left or number < left[0]) for number in range(1, 9))
+    assert all(mark.is_done_up_to(number) == (not left or number < left[0]) for number in range(1, 9))
