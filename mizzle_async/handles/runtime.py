@@ -111,7 +111,7 @@ class Runtime:
         self.timeout: float = wire.timeout
         self.reports_capacity: bool = bool(wire.instrument)
         self.now: Callable[[], float] = settings.clock
-        self.random: Callable[[], float] = wire.retry.randomness or random.random
+        self.random: Callable[[], float]
         self.read_limiter: RateLimiter | None
         self.write_limiter: RateLimiter | None
         self.stream_spacing: Spacing
@@ -229,8 +229,9 @@ class Runtime:
         self.state, self._opening = "closed", None
 
     def _make_limiters(self) -> None:
-        """Make the limiters anew: they count the time of a loop."""
+        """Make limiters and randomness anew: limiters count the time of a loop, and a process may have been copied."""
         throughput = self._settings.throughput
+        self.random = self._settings.wire.retry.randomness or random.Random().random  # noqa: S311  (jitter only)
         self.read_limiter = rate_limiter(throughput.read_units_per_second, self.pause)
         self.write_limiter = rate_limiter(throughput.write_units_per_second, self.pause)
         self.stream_spacing = Spacing(_DESCRIBE_SECONDS)

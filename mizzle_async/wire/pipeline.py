@@ -78,7 +78,8 @@ class Pipeline:
         self._transports = transports
         self._keeper = session.credentials
         self._policy = settings.retry
-        self._draw = settings.retry.randomness or random.random
+        # A generator of its own, as copies of a process would otherwise draw the same pauses.
+        self._draw = settings.retry.randomness or random.Random().random  # noqa: S311  (jitter guards nothing)
         self._wall_clock = settings.wall_clock
         self._timeout = settings.timeout
         self._watch = Deadlines(self._loop, settings.timeout)

@@ -89,7 +89,7 @@ class RetryPolicy(Value):
             them back.
         transaction_span: Seconds from the first attempt after which the last retry of a
             ``TransactionInProgressException`` is sent, so that the service finishes a stuck transaction.
-        randomness: Draws from [0, 1), or None for `random.random`.
+        randomness: Draws from [0, 1), or None for a generator of the client's own.
 
     Source:
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import codeop
 import inspect
 import json
@@ -87,6 +88,25 @@ async def check_services(names: dict[str, Any]) -> None:
         assert await answer.json() == {"status": "paid"}
 
 
+async def check_lambda(names: dict[str, Any]) -> None:
+    """Store an order from a queue, run the page's tests, and find the two views that they counted."""
+    handler, consume = names["handler"], names["consume"]
+    async with names["database"] as database:
+        await database.ensure_tables(names["Order"])
+
+    def invoke() -> Any:
+        good = {"messageId": "1", "body": '{"customer": "c1", "order": "1", "total": "5"}'}
+        bad = {"messageId": "2", "body": '{"customer": "", "order": "1", "total": "5"}'}
+        failed = consume({"Records": [good, bad]}, None)
+        consume.close()
+        names["test_views_are_counted"]()
+        return failed
+
+    assert await asyncio.to_thread(invoke) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    await names["test_views_are_counted_in_a_loop"]()
+    assert repr(handler) == "<LambdaHandler of handler, 0 open>"
+
+
 async def check_observability(names: dict[str, Any]) -> None:
     """Ask the page's application for a total, and for the units that it took."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(names["app"]), base_url="http://fastapi") as web:
@@ -129,6 +149,7 @@ async def check_testing(names: dict[str, Any]) -> None:
 
 CHECKS: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
     "README.md": check_readme,
+    "lambda.md": check_lambda,
     "observability.md": check_observability,
     "json.md": check_json,
     "services.md": check_services,
