@@ -18,9 +18,9 @@ import click
 from attrs import field, frozen
 
 from mizzle_async.cli.exit_codes import FAILED, INTERRUPTED
+from mizzle_async.cli.meter import Meter
 from mizzle_async.errors import MizzleError
 from mizzle_async.handles.client import Client
-from mizzle_async.instruments.heat import Heat
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -36,13 +36,13 @@ class Connection:
         endpoint_url: The address for every request.
         profile_name: The profile.
         region_name: The region.
-        heat: Counts the units that each partition key consumes.
+        meter: Counts the units that are consumed, also for each partition key.
     """
 
     endpoint_url: str | None
     profile_name: str | None
     region_name: str | None
-    heat: Heat = field(factory=Heat, init=False, eq=False)
+    meter: Meter = field(factory=Meter, init=False, eq=False)
 
     def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
         """Open a client, do the work, and exit with the work's code."""
@@ -69,7 +69,7 @@ class Connection:
             profile_name=self.profile_name,
             region_name=self.region_name,
             timeout=TIMEOUT,
-            instrument=self.heat,
+            instrument=self.meter,
             # `getpass` reads the terminal itself, so that items may come from a pipe. Without a terminal it would read
             # the pipe.
             mfa_prompt=getpass.getpass if sys.stderr.isatty() else None,

@@ -119,6 +119,7 @@ async def _copy(
         try:
             await writing
         finally:
+            rejects.good += writing.report.written
             _add(report, writing.report)
 
     paged = PagedWork(rows, take, report, display, file, selection.limit)

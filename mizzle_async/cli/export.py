@@ -10,9 +10,10 @@ import click
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
-from mizzle_async.cli.formats import FORMAT_HELP, STANDARD, Format, format_of
-from mizzle_async.cli.handles import Opened, open_table
+from mizzle_async.cli.formats import STANDARD, WRITE_FORMAT_HELP, Format, format_of_export
+from mizzle_async.cli.handles import Opened, is_typed, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable
+from mizzle_async.cli.losses import Losses
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.targets import ExportFile
@@ -31,7 +32,7 @@ from mizzle_async.handles.client import Client
 @table_named
 @selecting
 @segmented
-@click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
+@click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=WRITE_FORMAT_HELP)
 @click.option("--columns", metavar="NAMES", help="The columns of CSV, in this order, separated by commas.")
 @click.option(
     "--read-units",
@@ -51,13 +52,15 @@ def export(
     Ctrl-C stops at once, and the report says how to go on.
     """
     names = tuple(name for name in (columns or "").split(",") if name)
-    target = ExportFile(file, format_of(file, format_name), names)
+    target = ExportFile(file, format_of_export(file, format_name, typed=is_typed(options["model"])), names)
     if names and target.format is not Format.CSV:
         raise click.UsageError("--columns is for CSV")
     if file == STANDARD and target.format is Format.PARQUET:
         raise click.UsageError("Parquet is written to a file")
     if file == STANDARD and options["as_json"]:
         raise click.UsageError("standard output takes the items: name a file to have the report as JSON")
+    if file != STANDARD and not Path(file).parent.is_dir():
+        raise click.UsageError(f"{file} cannot be written: there is no folder {Path(file).parent}")
     if Path(file).exists() and not (overwrite or options["resume"] or options["dry_run"]):
         raise click.UsageError(f"{file} exists: say --overwrite, or --resume with the state of an export into it")
     connection.run(lambda client: _export(client, target, **options))
@@ -82,6 +85,8 @@ async def _export(
         return DONE
     name = opened.table.name
     target.natural = opened.natural if opened.codec.sharding is not None else None
+    declared = () if opened.model is None else frozenset(opened.codec.schema.by_name)
+    target.losses = Losses(target.format, declared, frozenset(opened.key_names))
     target.first = opened.key_names
     target.columns = tuple(map(opened.stored_name, target.columns))
     rows = selection.rows(opened)
@@ -101,13 +106,17 @@ async def _export(
         read_units_per_second=read_units_per_second,
     )
 
+    job = Job("export", display, state, as_json=as_json, quiet=quiet, done="exported")
+
     async def work() -> BatchReport:
         await exporting
         target.finish()
+        job.more["lossy"] = target.losses.count
         return exporting.report
 
-    job = Job("export", display, state, as_json=as_json, quiet=quiet, done="exported")
     code = await job.run(BulkWork(f"export of {name!r}", exporting.report, work))
+    for note in target.notes():
+        click.echo(note, err=True)
     if complete:
         click.echo(f"{resume} says that this export was complete before: remove it to begin anew", err=True)
     return code

@@ -1,17 +1,13 @@
-"""Files of items: the format of a name, and opening them, compressed or not."""
+"""Formats of items, and the names of files that show them."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Final
 
 import click
-import orjson
 
 STANDARD: Final = "-"
 """The name of standard input and standard output."""
@@ -35,89 +31,72 @@ SUFFIXES: Final = {
     ".ndjson": Format.JSONL,
     ".json": Format.JSONL,
     ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".tab": Format.CSV,
     ".parquet": Format.PARQUET,
+    ".ion": Format.DYNAMODB,
 }
-FORMAT_HELP: Final = (
+READ_ONLY: Final = {".tsv", ".tab", ".ion"}
+"""Suffixes of layouts that are read, and not written."""
+
+COMPRESSIONS: Final = {".gz", ".bz2", ".xz", ".zst", ".zstd"}
+READ_FORMAT_HELP: Final = (
+    "The format, where neither the first bytes nor the name show it. `jsonl` takes JSON as it is, `dynamodb` takes it"
+    " as DynamoDB's own, with types."
+)
+WRITE_FORMAT_HELP: Final = (
     "The format. The default is that of the name: .jsonl, .json, .csv, .parquet, each but the last also with .gz."
-    " `dynamodb` is DynamoDB's own JSON, as in its exports to S3. It keeps sets and binary apart from lists and text."
+    " JSON is `dynamodb`, DynamoDB's own, which keeps every type; with --model it is plain JSON, `jsonl`."
 )
 
 
-def format_of(name: str, argument: str | None, *, reading: bool = False) -> Format:
-    """Return the format of a file.
+def plain_suffix(name: str) -> str:
+    """Return the suffix of a name, in lower case, without that of a compression."""
+    path = Path(name)
+    if path.suffix.lower() in COMPRESSIONS:
+        path = Path(path.stem)
+    return path.suffix.lower()
+
+
+def format_of_name(name: str) -> Format | None:
+    """Return the format that a name shows, or None."""
+    return SUFFIXES.get(plain_suffix(name))
+
+
+def format_of_export(name: str, argument: str | None, *, typed: bool) -> Format:
+    """Return the format of a file that is written.
 
     Args:
         name: Its name.
         argument: The format that the user names, or None.
-        reading: Whether the file exists and its first line may decide: DynamoDB's exports end in ``.json`` too.
+        typed: Whether a model has the types that plain JSON does not keep.
 
     Raises:
         click.UsageError: If neither decides, or if the format needs a library that is missing.
     """
-    if argument is not None:
-        result = Format(argument)
-    elif name == STANDARD:
-        result = Format.JSONL
-    else:
-        path = Path(name)
-        suffix = (Path(path.stem) if is_compressed(name) else path).suffix.lower()
-        if suffix not in SUFFIXES:
-            raise click.UsageError(
-                f"{name}: the name does not show the format: name it with --format {'|'.join(Format)}"
-            )
-        result = SUFFIXES[suffix]
-        if reading and suffix == ".json" and _is_dynamodb(name):
-            result = Format.DYNAMODB
-    if result is Format.PARQUET and find_spec("pyarrow") is None:
-        raise click.UsageError("Parquet needs pyarrow: pip install pyarrow")
+    result = Format(argument) if argument is not None else Format.JSONL if name == STANDARD else format_of_name(name)
+    if result is None or (name != STANDARD and plain_suffix(name) in READ_ONLY and argument is None):
+        raise click.UsageError(f"{name}: the name does not show the format: name it with --format {'|'.join(Format)}")
+    compression = Path(name).suffix.lower()
+    if compression in COMPRESSIONS and compression != ".gz":
+        raise click.UsageError(f"{name}: exports are compressed with gzip only: name the file …{'.gz'}")
+    if result is Format.PARQUET:
+        need_pyarrow()
+    if result is Format.JSONL and argument is None and not typed:
+        return Format.DYNAMODB
     return result
 
 
-def is_compressed(name: str) -> bool:
-    """Return whether a file is compressed, by its name."""
-    return name.lower().endswith(".gz")
+def need_pyarrow() -> None:
+    """Check that Parquet can be read and written.
 
-
-def _is_dynamodb(name: str) -> bool:
-    try:
-        with open_bytes(name) as (stream, _):
-            first = orjson.loads(stream.readline())
-    except (OSError, ValueError, EOFError):
-        return False  # reading it reports the fault
-    if not isinstance(first, dict) or first.keys() != {"Item"} or not isinstance(first["Item"], dict):
-        return False
-    return all(isinstance(value, dict) and len(value) == 1 for value in first["Item"].values())
-
-
-def standard_input() -> BinaryIO:
-    """Return standard input with a new buffer: a thread must not read the interpreter's buffer at its exit."""
-    try:
-        descriptor = sys.stdin.fileno()
-    except io.UnsupportedOperation:  # tests replace it
-        return sys.stdin.buffer
-    return open(descriptor, "rb", closefd=False)
-
-
-class open_bytes:  # noqa: N801  (it is used like `open`)
-    """A context with a file's decompressed contents, and the file itself, for its position.
-
-    Args:
-        name: The file, or ``-`` for standard input.
+    Raises:
+        click.UsageError: If its library is missing.
     """
+    if find_spec("pyarrow") is None:
+        raise click.UsageError("Parquet needs pyarrow: pip install pyarrow")
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._raw: BinaryIO | None = None
 
-    def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
-        if self._name == STANDARD:
-            stream = standard_input()
-            return stream, stream
-        self._raw = Path(self._name).open("rb")
-        if not is_compressed(self._name):
-            return self._raw, self._raw
-        return cast("BinaryIO", io.BufferedReader(gzip.GzipFile(fileobj=self._raw))), self._raw
-
-    def __exit__(self, *exception: object) -> None:
-        if self._raw is not None:
-            self._raw.close()
+def is_compressed(name: str) -> bool:
+    """Return whether an export is compressed, by its name."""
+    return name.lower().endswith(".gz")

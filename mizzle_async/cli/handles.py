@@ -50,6 +50,11 @@ def import_object(reference: str) -> Any:
     return result
 
 
+def is_typed(model: str | None) -> bool:
+    """Return whether a reference names an entity, whose attributes have declared types."""
+    return model is not None and not isinstance(import_object(model), SharedTable)
+
+
 @frozen(eq=False)
 class Opened:
     """The table of a command.

@@ -10,10 +10,11 @@ import click
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
-from mizzle_async.cli.formats import FORMAT_HELP, Format
+from mizzle_async.cli.files.options import reading as with_reading
+from mizzle_async.cli.files.rows import ReadOptions
+from mizzle_async.cli.files.source import Source
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.incoming import Incoming
-from mizzle_async.cli.lines import Source
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import Selection, table_named
 from mizzle_async.cli.values import cell, json_bytes
@@ -33,16 +34,15 @@ from mizzle_async.instruments.heat import Heat, HeatReport
 @click.option(
     "--most", type=click.IntRange(min=1), default=10_000, show_default=True, help="The number of items to read."
 )
-@click.option("--format", "format_name", type=click.Choice([each.value for each in Format]), help=FORMAT_HELP)
+@with_reading
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @connected
-def heat(files: tuple[str, ...], connection: Connection, *, format_name: str | None, **options: Any) -> None:
+def heat(files: tuple[str, ...], connection: Connection, reading: ReadOptions, **options: Any) -> None:
     """Plot the partition keys with the most write units: of files before a load, or of a table's items.
 
     Nothing is written. Of a table it reads the first items of a scan.
     """
-    source = Source(files, format_name)
-    source.check()
+    source = Source(files, reading)
     connection.run(lambda client: _heat(client, source, **options))
 
 
@@ -52,7 +52,9 @@ async def _heat(
     opened = await open_table(client, table, model)
     encode = opened.stored_codec.encode
     if source.files:
-        items = islice(Incoming(opened, source, Rejects(None)).items(), most)
+        incoming = Incoming(opened, source, Rejects(None))
+        source.check()
+        items = islice(incoming.items(), most)
     else:
         rows = await Selection(limit=most).rows(opened).all()
         items = islice(map(encode, rows), most)

@@ -12,7 +12,7 @@ from attrs import define, evolve, field, frozen
 from mizzle_async.cli.connection import TIMEOUT
 from mizzle_async.cli.exit_codes import DONE, FAILED, IN_PART
 from mizzle_async.cli.progress import Display
-from mizzle_async.cli.rejects import Rejects, StoppedError
+from mizzle_async.cli.rejects import MOST_SHOWN, Rejects, StoppedError
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import BatchError, DeadlineExceededError, ResumeError, ThrottledError
 from mizzle_async.flow.report import BatchReport
@@ -82,6 +82,7 @@ class Job:
         as_json: Whether the report goes to standard output, as JSON.
         quiet: Whether a report of success is left out.
         done: The participle of the work, for the report.
+        more: Further numbers of the report, by name.
     """
 
     verb: str
@@ -91,6 +92,7 @@ class Job:
     as_json: bool = False
     quiet: bool = False
     done: str = "written"
+    more: dict[str, int] = field(factory=dict)
     _code: int = field(default=DONE, init=False)
 
     async def run(self, work: BulkWork) -> int:
@@ -124,17 +126,27 @@ class Job:
     def _report(self, report: BatchReport, *, complete: bool) -> None:
         rejected = self.rejects.count if self.rejects is not None else report.rejected
         if rejected and self._code == DONE:
-            self._code = IN_PART
+            self._code = IN_PART if report.written or report.skipped or report.unchanged else FAILED
         if self.as_json:
             click.echo(
-                json_bytes({"command": self.verb, "complete": complete, **report_numbers(report, rejected, self.done)})
+                json_bytes(
+                    {
+                        "command": self.verb,
+                        "complete": complete,
+                        **report_numbers(report, rejected, self.done),
+                        **self.more,
+                    }
+                )
             )
         elif not (self.quiet and complete and not rejected):
             # Bad lines and items that fail when they are written are one number.
             text = str(evolve(report, rejected=rejected)).replace("written", self.done, 1)
             text = text.replace(" failed", " not done", 1)
+            text += "".join(f", {number:,} {name}" for name, number in self.more.items() if number)
             click.echo(f"{self.verb}: {text}", err=True)
         if rejected and self.rejects is not None:
+            if rejected > MOST_SHOWN:
+                click.echo(f"by reason: {self.rejects.summary()}", err=True)
             click.echo(f"the items that were not written, and the reasons: {self.rejects.path}", err=True)
         if self.state is not None:
             self.state.end(complete=complete)

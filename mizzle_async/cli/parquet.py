@@ -1,12 +1,14 @@
-"""Parquet, through pyarrow. This module knows values and files, and nothing of DynamoDB."""
+"""Writing Parquet, through pyarrow. This module knows values and files, and nothing of DynamoDB."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, Final, TypeAlias
+
+from mizzle_async.cli.values import json_bytes
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
 
@@ -14,28 +16,16 @@ LONGEST: Final = 2**63
 """Integers of this size and more are decimals in Parquet."""
 
 
-def read_rows(stream: BinaryIO, size: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file.
-
-    Args:
-        stream: The file.
-        size: The number of rows in memory.
-    """
-    file = import_module("pyarrow.parquet").ParquetFile(stream)
-    for batch in file.iter_batches(batch_size=size):
-        yield from batch.to_pylist(maps_as_pydicts="strict")
-
-
-def write_rows(path: Path, groups: Callable[[], Iterable[Rows]]) -> None:
-    """Write rows into a file. The type of a column is that of its values.
+def write_rows(path: Path, groups: Callable[[], Iterable[Rows]]) -> tuple[str, ...]:
+    """Write rows into a file. The type of a column is that of its values, or text if they have several.
 
     Args:
         path: The file. It is removed if it cannot be completed.
         groups: Returns the rows, one row group at a time, which is held in memory. It is called twice: the first time
             for the columns.
 
-    Raises:
-        ValueError: If the values of a column have several types. The message names the column.
+    Returns:
+        The columns whose values have several types, or are too large for any.
     """
     pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     columns = _Columns(pyarrow)
@@ -47,12 +37,10 @@ def write_rows(path: Path, groups: Callable[[], Iterable[Rows]]) -> None:
             for rows in groups():
                 arrays = [columns.array(name, rows) for name in columns.types]
                 writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
-    except columns.misfits:
-        path.unlink(missing_ok=True)
-        raise ValueError("Parquet has no type for a column: export to JSON lines") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+    return tuple(columns.mixed)
 
 
 class _Columns:
@@ -60,41 +48,44 @@ class _Columns:
 
     def __init__(self, pyarrow: Any) -> None:
         self._pyarrow = pyarrow
-        self.misfits = (
+        self._misfits = (
             pyarrow.ArrowInvalid,
             pyarrow.ArrowTypeError,
             pyarrow.ArrowNotImplementedError,
             OverflowError,
         )
         self.types: dict[str, Any] = {}
+        self.mixed: list[str] = []
 
     def learn(self, rows: Rows) -> None:
         """Add the types of more rows."""
         for name in dict.fromkeys(name for row in rows for name in row):
-            result = self.array(name, rows, known=False).type
-            before = self.types.get(name, result)
-            schemas = [self._pyarrow.schema([(name, each)]) for each in (before, result)]
+            if name in self.mixed:
+                continue
             try:
-                united = self._pyarrow.unify_schemas(schemas, promote_options="permissive")
-            except self.misfits:
-                raise _mixed(name) from None
-            self.types[name] = united.field(name).type
+                self.types[name] = self._united(name, rows)
+            except self._misfits:
+                self.types[name] = self._pyarrow.string()
+                self.mixed.append(name)
 
-    def array(self, name: str, rows: Rows, *, known: bool = True) -> Any:
-        """Return a column of rows.
+    def _united(self, name: str, rows: Rows) -> Any:
+        """Return the type of a column, of these rows and of those before."""
+        kind = self._pyarrow.array(_numbers_alike([row.get(name) for row in rows])).type
+        before = self.types.get(name, kind)
+        schemas = [self._pyarrow.schema([(name, each)]) for each in (before, kind)]
+        united = self._pyarrow.unify_schemas(schemas, promote_options="permissive")
+        return united.field(name).type
 
-        Raises:
-            ValueError: If its values have several types.
-        """
-        values = _numbers_alike([row.get(name) for row in rows])
-        try:
-            return self._pyarrow.array(values, type=self.types[name] if known else None)
-        except self.misfits:
-            raise _mixed(name) from None
+    def array(self, name: str, rows: Rows) -> Any:
+        """Return a column of rows."""
+        values = [row.get(name) for row in rows]
+        values = list(map(_text, values)) if name in self.mixed else _numbers_alike(values)
+        return self._pyarrow.array(values, type=self.types[name])
 
 
-def _mixed(name: str) -> ValueError:
-    return ValueError(f"the values of {name!r} have several types, or are too large: export to JSON lines")
+def _text(value: Any) -> str | None:
+    """Return a value of a column of several types: text as it is, the rest as JSON."""
+    return value if value is None or isinstance(value, str) else json_bytes(value).decode()
 
 
 def _numbers_alike(values: list[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,8 +21,17 @@ MOST_SHOWN: Final = 10
 """The number of bad lines that are shown at once. The file has all of them."""
 
 
+REASONS_KEPT: Final = 1_000
+"""The number of reasons that are counted apart. A reason may name a column, so there may be as many as lines."""
+
+REASONS_SHOWN: Final = 5
+
+HOPELESS: Final = 1_000
+"""The number of rows of which one must be good: a file without one is not what the user thinks."""
+
+
 class StoppedError(MizzleError):
-    """A line is bad, and the user wants to stop at the first one."""
+    """There are bad lines, and more of them than the user wants to go on with."""
 
 
 @define
@@ -56,17 +66,26 @@ class Rejects:
         path: Its path. None writes no file.
         goes_on: Whether to keep the rejects of an earlier run.
         stops: Whether the first reject ends the work.
+        limit: The number of rejects after which one more ends the work. None ends it where nothing else comes.
+
+    Attributes:
+        count: The number of rejects.
+        good: The number of other rows. The reader counts them.
+        reasons: The number of rejects by reason.
     """
 
     path: Path | None
     goes_on: bool = False
     stops: bool = False
+    limit: int | None = None
     count: int = field(default=0, init=False)
+    good: int = field(default=0, init=False)
+    reasons: Counter[str] = field(factory=Counter, init=False)
     _known: set[tuple[str, int]] = field(factory=set, init=False)
     _file: BinaryIO | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Read the rejects of an earlier run, or remove them: a new load finds them again.
+        """Read the rejects of an earlier run, or keep them under another name.
 
         Raises:
             click.UsageError: If it is another kind of file, or cannot be written.
@@ -89,7 +108,7 @@ class Rejects:
         if self.goes_on:
             os.truncate(self.path, whole)
         else:
-            self.path.unlink()
+            self.path.replace(f"{self.path}.1")
 
     def _origin(self, line: bytes) -> tuple[str, int]:
         try:
@@ -101,7 +120,16 @@ class Rejects:
     def _refusal(self) -> click.UsageError:
         return click.UsageError(f"{self.path} is not a rejects file: name another one with --rejects")
 
-    def add(self, origin: tuple[str, int], problem: str, *, attribute: str = "", content: Any = None) -> None:
+    def add(
+        self,
+        origin: tuple[str, int],
+        problem: str,
+        *,
+        attribute: str = "",
+        content: Any = None,
+        format: str = "jsonl",  # noqa: A002  (the member's name in the file)
+        columns: tuple[str, ...] = (),
+    ) -> None:
         """Add a reject to the file, once.
 
         Args:
@@ -109,14 +137,18 @@ class Rejects:
             problem: The reason.
             attribute: The bad attribute, if it is one attribute.
             content: The line, or its values.
+            format: The format of the content, so that it can be loaded again.
+            columns: The header of the file, if the content is a line of CSV.
 
         Raises:
             StoppedError: If the user wants to stop here.
         """
         self.count += 1
+        reason = (f"attribute {attribute}: " if attribute else "") + problem
+        self.reasons[reason if len(self.reasons) < REASONS_KEPT or reason in self.reasons else "other reasons"] += 1
         if self.path is None:
             return
-        where = f"{origin[0]}:{origin[1]}: " + (f"attribute {attribute}: " if attribute else "") + problem
+        where = f"{origin[0]}:{origin[1]}: {reason}"
         if origin not in self._known:
             self._known.add(origin)
             entry = {
@@ -125,14 +157,28 @@ class Rejects:
                 "attribute": attribute or None,
                 "problem": problem,
                 "content": content,
+                "format": str(format),
             }
+            if columns and isinstance(content, str):
+                entry["columns"] = columns
             self._write(self.path, _line(entry))
         if self.stops:
             raise StoppedError(where)
+        if self.limit is not None and self.count > self.limit:
+            raise StoppedError(f"stopped: more than {self.limit:,} bad lines; {self.summary()}")
+        if self.limit is None and not self.good and self.count >= HOPELESS:
+            raise StoppedError(f"stopped: the first {self.count:,} rows are all bad; {self.summary()}")
         if self.count <= MOST_SHOWN:
             click.echo(where, err=True)
         elif self.count == MOST_SHOWN + 1:
             click.echo(f"more bad lines: they are in {self.path}", err=True)
+
+    def summary(self) -> str:
+        """Return the commonest reasons, each with its number."""
+        common = self.reasons.most_common(REASONS_SHOWN)
+        rest = self.count - sum(number for _, number in common)
+        parts = [f"{number:,} times {reason}" for reason, number in common]
+        return "; ".join([*parts, f"{rest:,} times other reasons"] if rest else parts)
 
     def _write(self, path: Path, line: bytes) -> None:
         if self._file is None:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import click
 import orjson
 from attrs import define, field
 
 from mizzle_async.bulk.exports import ExportTarget
 from mizzle_async.cli.formats import STANDARD, Format, is_compressed
+from mizzle_async.cli.losses import Losses
 from mizzle_async.cli.outgoing import csv_line, csv_row, write_csv
 from mizzle_async.cli.parquet import write_rows
 from mizzle_async.cli.values import dynamodb_line, json_line
@@ -43,6 +43,8 @@ class ExportFile(ExportTarget):
         first: The first columns, if the columns are not named.
         natural: Returns a stored item without the suffixes of shards.
         is_laid_out: Whether an earlier run is complete, so that its gathered items are gone.
+        losses: The items that the format does not keep.
+        mixed: The columns of Parquet that are text, because their values have several types.
     """
 
     name: str
@@ -51,6 +53,8 @@ class ExportFile(ExportTarget):
     first: tuple[str, ...] = ()
     natural: Callable[[Item], Item] | None = None
     is_laid_out: bool = False
+    losses: Losses = field(factory=lambda: Losses(Format.DYNAMODB))
+    mixed: tuple[str, ...] = field(default=(), init=False)
     _file: BinaryIO | None = field(default=None, init=False)
     _done: Any = field(default=None, init=False)
 
@@ -75,6 +79,10 @@ class ExportFile(ExportTarget):
         Raises:
             ResumeError: If the earlier file is missing or has another layout.
         """
+        if state is not None:
+            losses = state.pop("losses", None)
+            if losses is not None:
+                self.losses.resume(losses)
         if state is not None and state != self._state(state.get("bytes")):
             raise ResumeError(
                 f"the state is that of an export into {state.get('file')!r} as {state.get('format')}: give the same "
@@ -100,6 +108,8 @@ class ExportFile(ExportTarget):
 
     def write(self, items: Sequence[Item]) -> None:
         """Write items."""
+        for item in items:
+            self.losses.add(item)
         if self.natural is not None and self.format is not Format.DYNAMODB:
             items = list(map(self.natural, items))
         if self.is_gathered or self.format is Format.DYNAMODB:
@@ -126,7 +136,16 @@ class ExportFile(ExportTarget):
         if self.is_standard:
             return None
         os.fsync(file.fileno())
-        return self._state(file.tell())
+        return {**self._state(file.tell()), "losses": self.losses.as_state()}
+
+    def notes(self) -> Iterator[str]:
+        """Yield sentences about the items that the file does not keep as they are."""
+        if self.mixed:
+            columns = ", ".join(map(repr, self.mixed))
+            yield f"{self.name}: values of several types are text in {columns}: --format dynamodb keeps them"
+        text = self.losses.text(self.name)
+        if text:
+            yield text
 
     def _state(self, size: Any) -> dict[str, Any]:
         """Return the checkpoint: the size of the file, and its layout."""
@@ -139,11 +158,7 @@ class ExportFile(ExportTarget):
             self._file = None
 
     def finish(self) -> None:
-        """Make the target out of the gathered items, if there are any.
-
-        Raises:
-            click.ClickException: If the format cannot represent them.
-        """
+        """Make the target out of the gathered items, if there are any."""
         if not self.is_gathered or self.is_laid_out:
             return
         with self._opened() if self.is_standard else self.path.open("rb") as lines:
@@ -175,10 +190,7 @@ class ExportFile(ExportTarget):
             while some := lines.readlines(GROUP_BYTES):
                 yield [plain_item(orjson.loads(line)["Item"]) for line in some]
 
-        try:
-            write_rows(Path(self.name), groups)
-        except ValueError as error:
-            raise click.ClickException(f"{self.name}: {error}; every item is in {self.path}") from error
+        self.mixed = write_rows(Path(self.name), groups)
 
     def _opened(self) -> BinaryIO:
         if self._file is None:

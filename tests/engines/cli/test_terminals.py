@@ -121,7 +121,7 @@ def interrupt(shell, *arguments: str) -> str:
 
 def test_interrupted_export_goes_on(shell, wide_table):
     """Ctrl-C stops an export in order, and going on writes what is missing: every item is in the file once."""
-    export = ("export", "out.jsonl", "-t", wide_table, "--read-units", "0.2")
+    export = ("export", "out.jsonl", "-t", wide_table, "--format", "jsonl", "--read-units", "0.2")
     state = interrupt(shell, *export)
     before = len(shell.read("out.jsonl"))
     assert 0 < before < 2_000

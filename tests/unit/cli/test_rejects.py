@@ -6,7 +6,7 @@ import pytest
 from attrs import frozen
 
 from mizzle_async.cli.jobs import State
-from mizzle_async.cli.rejects import MOST_SHOWN, Origins, Rejects, StoppedError
+from mizzle_async.cli.rejects import HOPELESS, MOST_SHOWN, Origins, Rejects, StoppedError
 from mizzle_async.marshalling import parse_json
 
 
@@ -28,11 +28,12 @@ def test_rejects_are_written_once(tmp_path, capsys):
         rejects.add(("f", 3), "wrong", attribute="a", content={"a": 1})
         rejects.close()
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
-        {"file": "f", "line": 3, "attribute": "a", "problem": "wrong", "content": {"a": 1}}
+        {"file": "f", "line": 3, "attribute": "a", "problem": "wrong", "content": {"a": 1}, "format": "jsonl"}
     ]
     assert "f:3: attribute a: wrong" in capsys.readouterr().err
     Rejects(path).close()
     assert not path.exists()
+    assert "wrong" in (tmp_path / "rejects.1").read_text()
     unheard = Rejects(None)
     unheard.add(("f", 1), "wrong")
     assert unheard.count == 1
@@ -41,6 +42,27 @@ def test_rejects_are_written_once(tmp_path, capsys):
         many.add(("f", line), "wrong")
     many.close()
     assert len(capsys.readouterr().err.splitlines()) == MOST_SHOWN + 1
+
+
+def test_rejects_end_the_work_when_nothing_is_good(tmp_path):
+    """A thousand bad rows without a good one end the work, with the commonest reasons; a limit of the user counts."""
+    rejects = Rejects(tmp_path / "a")
+    rejects.add(("f", 0), "empty", attribute="id")
+    for line in range(1, HOPELESS - 1):
+        rejects.add(("f", line), "missing", attribute="id")
+    with pytest.raises(StoppedError, match="rows are all bad; 999 times attribute id: missing; 1 times"):
+        rejects.add(("f", HOPELESS), "missing", attribute="id")
+    rejects.close()
+    some_good = Rejects(tmp_path / "b")
+    some_good.good = 1
+    for line in range(HOPELESS + 10):
+        some_good.add(("f", line), "missing")
+    some_good.close()
+    limited = Rejects(tmp_path / "c", limit=1)
+    limited.add(("f", 1), "missing")
+    with pytest.raises(StoppedError, match="more than 1 bad lines"):
+        limited.add(("f", 2), "missing")
+    limited.close()
 
 
 def test_reject_that_is_no_text_is_kept(tmp_path):

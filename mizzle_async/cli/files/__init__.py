@@ -1,0 +1,1 @@
+"""The files that the shell reads: compression, encoding, layout, and the rows of each layout."""
