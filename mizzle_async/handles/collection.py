@@ -12,6 +12,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.query import Query
+from mizzle_async.handles.record_verbs import RecordVerbs
 from mizzle_async.marshalling import CollectionCodec
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations import (
@@ -146,7 +147,7 @@ class CollectionQuery(Rows[RowT_co], Generic[RowT_co, FilterT_contra, ListsT_co]
         return repr(self._query)
 
 
-class Collection(Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contra, ListsT_co]):
+class Collection(RecordVerbs[RowT_co], Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contra, ListsT_co]):
     """Several entities of one shared table, read together; made by `Client.collection`."""
 
     def __init__(
@@ -349,6 +350,18 @@ class Collection(Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contr
             checkpoint_batches=checkpoint_batches,
         )
         return load(self._owner, items, make, options, verb="put_many", kind="put", table=self.name)
+
+    def encode(self, item: Any, /) -> Item:
+        """Return an instance of one of the entities as an item in DynamoDB's JSON. Nothing is sent.
+
+        Args:
+            item: The instance.
+
+        Raises:
+            ModelError: It is of none of the entities.
+            MarshallingError: A value does not fit its attribute.
+        """
+        return cast("CollectionCodec", self._target.codec).codec_of(item).encode(item)
 
     def _key(self, key: object) -> Item:
         if isinstance(key, Key) and key.entity in self._members:

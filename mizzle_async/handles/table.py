@@ -17,6 +17,7 @@ from mizzle_async.expressions import (
 )
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.handles.query import Query
+from mizzle_async.handles.record_verbs import RecordVerbs
 from mizzle_async.handles.table_bulk import TableBulk
 from mizzle_async.handles.table_changes import TableChanges
 from mizzle_async.model import SecondaryIndex
@@ -40,13 +41,16 @@ from mizzle_async.operations import (
 )
 from mizzle_async.operations.hints import query_hint
 from mizzle_async.signatures import explained
+from mizzle_async.types import Item
 from mizzle_async.writing.patches import TablePatches
 from mizzle_async.writing.verbs import TableWrites
 
 ModelT = TypeVar("ModelT")
 
 
-class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], TableChanges[ModelT]):
+class Table(
+    TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], TableChanges[ModelT], RecordVerbs[ModelT]
+):
     """The items of one entity in one table, made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``. Queries and scans are read by ``async for``. A key is given by
@@ -82,6 +86,22 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], TableC
         for segment in inside:
             path = path[segment]
         return path
+
+    # ── the service's JSON ──
+
+    def encode(self, item: ModelT, /) -> Item:
+        """Return an instance as an item in DynamoDB's JSON, as it is stored. Nothing is sent.
+
+        Roles of attributes, such as a version, are left as the instance has them.
+
+        Args:
+            item: The instance.
+
+        Raises:
+            MarshallingError: A value does not fit its attribute.
+            LimitError: The item breaks one of DynamoDB's limits.
+        """
+        return self._target.codec.encode(item)
 
     # ── keys ──
 

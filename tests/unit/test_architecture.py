@@ -102,6 +102,7 @@ LATE_OWN = {
     "handles.client_tables": ("operations.tables.asked", "operations.tables.definition", "streams.state.rows"),
     "handles.collection": ("bulk.loads",),
     "handles.query": ("bulk.exports", "bulk.migrations", "bulk.parts", "bulk.sweeps"),
+    "handles.record_verbs": ("operations.streams", "streams.events"),
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
     "handles.table_changes": ("operations.streams", "streams.change_stream", "streams.settings"),

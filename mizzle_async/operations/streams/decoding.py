@@ -54,6 +54,7 @@ class ChangeDecoder(Generic[ModelT]):
         self._source = ChangeSource(target, target)
         self._members: dict[int, ChangeSource] = {}
         self._foreign = codec.foreign
+        self._key_names = set(target.schema.key_names)
         self._partition = target.schema.partition_key.name
         self._has_guards = _has_guards(target.schema)
         self._strips = codec.schema.is_open or _refuses_unknown(codec)
@@ -73,8 +74,11 @@ class ChangeDecoder(Generic[ModelT]):
                 shard and the number, and no value.
             ExpressionError: The record does not hold the images of the view.
         """
-        body = record["dynamodb"]
-        keys = body["Keys"]
+        keys = record["dynamodb"]["Keys"]
+        if keys.keys() != self._key_names:
+            entity, names = self.target.schema.entity, ", ".join(self.target.schema.key_names)
+            error = MarshallingError(f"{entity}: expected a record with the key {names}, found one with another")
+            raise _unfit(self.target, error, keys, number, shard)
         if self._has_guards and keys[self._partition].get("S", "").startswith(GUARD_PREFIX):
             return None
         try:

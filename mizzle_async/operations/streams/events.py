@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -72,9 +72,9 @@ def _record(entry: Any, position: int, table: str) -> EventRecord:
         check_record(record)
     except (MizzleError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ExpressionError(f"{where} is no record of a change: it lacks its keys or its kind") from error
-    stored = _table_of(record)
-    if stored is not None and stored != table:
-        raise ExpressionError(f"{where} is of table {stored!r}: decode it with the handle of that table")
+    for stored in _tables_of(record):
+        if stored != table:
+            raise ExpressionError(f"{where} is of table {stored!r}: decode it with the handle of that table")
     return EventRecord(record, number)
 
 
@@ -94,10 +94,10 @@ def _of_kinesis(entry: Mapping[str, Any], where: str) -> tuple[RawRecord, Any]:
     return record, number
 
 
-def _table_of(record: Mapping[str, Any]) -> str | None:
-    """Return the table that a record says it is of, None where it does not say."""
-    arn = record.get("eventSourceARN")
+def _tables_of(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the table that a record says it is of: by the stream's ARN, or by name where it came through Kinesis."""
+    arn, name = record.get("eventSourceARN"), record.get("tableName")
     if isinstance(arn, str) and ":table/" in arn:
-        return arn.partition(":table/")[2].partition("/")[0]
-    name = record.get("tableName")
-    return name if isinstance(name, str) else None
+        yield arn.partition(":table/")[2].partition("/")[0]
+    if isinstance(name, str):
+        yield name

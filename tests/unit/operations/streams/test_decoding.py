@@ -388,6 +388,15 @@ def test_an_image_that_does_not_fit_names_shard_number_and_key(client, image):
     assert "secret" not in repr(error)
 
 
+@pytest.mark.parametrize("keys", [{"id": {"S": "a"}}, KEYS | {"more": {"S": "a"}}])
+@pytest.mark.parametrize("model", [Order, User])
+def test_a_record_with_another_key_is_of_another_table(client, model, keys):
+    """Without an image there is nothing else to tell it by."""
+    with pytest.raises(MarshallingError, match="expected a record with the key") as caught:
+        decoder(client, model, "keys_only").decode(record("REMOVE", keys, view="KEYS_ONLY"), NUMBER)
+    assert caught.value.key == keys
+
+
 def test_a_member_that_a_record_lacks_is_named_when_it_is_asked_for(client):
     """An event that was written by hand may lack what no handler asks for."""
     bare = {"eventName": "INSERT", "dynamodb": {"Keys": KEYS, "NewImage": NEW, "SequenceNumber": NUMBER}}
