@@ -48,9 +48,7 @@ from mizzle_async.writing.verbs import TableWrites
 ModelT = TypeVar("ModelT")
 
 
-class Table(
-    TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], TableChanges[ModelT], RecordVerbs[ModelT]
-):
+class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], TableChanges[ModelT], RecordVerbs[ModelT]):
     """The items of one entity in one table, made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``. Queries and scans are read by ``async for``. A key is given by
