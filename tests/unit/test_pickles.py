@@ -105,7 +105,7 @@ CHANGED = {"customer_id": {"S": "c1"}, "order_id": {"S": "1"}, "cents": {"N": "5
 
 def decoded(name: str, view: StreamView = "new_and_old_images", **images: Item) -> Any:
     """Return the change that a record of a stream tells of."""
-    body: dict[str, Any] = {"Keys": CHANGED}
+    body: dict[str, Any] = {"Keys": {name: CHANGED[name] for name in ("customer_id", "order_id")}}
     body |= {f"{which.title()}Image": image for which, image in images.items()}
     return ChangeDecoder(target_of(ORDERS), view).decode({"eventName": name, "dynamodb": body}, "7", "shard")
 
