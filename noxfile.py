@@ -35,7 +35,7 @@ OTHER_VERSIONS = {
 }
 
 INTERPRETERS = HERE / ".nox" / "interpreters"
-EXTRAS = ("cli", "demo", "otel", "cursors", "speed")
+EXTRAS = ("cli", "demo", "arrow", "otel", "cursors", "speed")
 
 
 def wanted(*groups: str) -> set[str]:
@@ -225,7 +225,7 @@ def interpreters(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package, the README and the guide: mypy and pyright, both strict; the public API whole."""
-    install(session, "cli", "demo", "otel", "cursors", "speed", "test", "typing")
+    install(session, *EXTRAS, "test", "typing")
     settings = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}  # it would ask the package index for a newer version
     session.run("mypy")
     session.run("pyright", env=settings)

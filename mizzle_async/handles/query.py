@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from attrs import evolve
@@ -17,6 +17,7 @@ from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.detached import LAYOUT, restored
 from mizzle_async.handles.runtime import HasRuntime, Runtime
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_nothing, projection_of, use
+from mizzle_async.reading.page_source import RecordBatches
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
 from mizzle_async.types import WirePayload
@@ -139,6 +140,49 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
             progress=progress,
         )
         return export(self._runtime, self._plan, target, options)
+
+    # ── frames ──
+
+    def to_arrow(self, *, schema: Any = None) -> Coroutine[Any, Any, Any]:
+        """Read all rows into one Arrow table: ``table = await query.to_arrow()``, then ``table.to_pandas()``.
+
+        Columns are made of the answers themselves, without instances. Every value is exact, or an error: a number that
+        its column does not hold is never rounded and never wrapped.
+
+        Args:
+            schema: A ``pyarrow.Schema`` in place of the entity's: some of its columns, in this order and of these
+                types. A table without a class needs one.
+
+        Returns:
+            Awaited, a ``pyarrow.Table``.
+
+        Raises:
+            ModelError: The schema is not of this entity.
+            MarshallingError: An item does not fit its class, or a value its column. The query's ``on_error=`` applies.
+
+        Cost: read units as for reading the query.
+        """
+        from mizzle_async.integrations.arrow.batches import to_arrow
+
+        return to_arrow(self._runtime, self._plan, schema=schema)
+
+    def arrow_batches(self, *, rows: int = 10_000, schema: Any = None) -> RecordBatches:
+        """Return an iterator over the rows as Arrow record batches, for more rows than fit into memory.
+
+        Args:
+            rows: Rows of a batch. The last one may have fewer.
+            schema: As for `to_arrow`.
+
+        Returns:
+            ``async for batch in query.arrow_batches()``: each a ``pyarrow.RecordBatch``. Its ``schema`` is known before
+            anything is read, and ``aclose`` ends it early.
+
+        Raises:
+            ModelError: The schema is not of this entity.
+        """
+        from mizzle_async.integrations.arrow.batches import ArrowBatches
+
+        return ArrowBatches(self._runtime, self._plan, rows=rows, schema=schema)
 
     # ── more than one process ──
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
@@ -185,6 +185,65 @@ class TableBulk(TablePart[ModelT]):
             checkpoint_batches=checkpoint_batches,
         )
         return load(runtime, items, make, options, verb="put_many", kind="put", table=self.name)
+
+    def put_arrow(
+        self,
+        data: Any,
+        /,
+        *,
+        extra: Literal["raise", "drop"] = "raise",
+        concurrency: int = 8,
+        write_units_per_second: float | None = None,
+        timeout: float | None = None,
+        on_error: OnUndone = "raise",
+        progress: Progress | None = None,
+        resume: ResumeFrom | None = None,
+        checkpoint_batches: int = 100,
+    ) -> BulkWork:
+        """Put the rows of a frame, as `put_many` puts instances. No instances are made.
+
+        A column goes to the attribute of its name in Python. Their order is no matter. Every value is checked as the
+        class declares it, validators and converters of attrs aside. Null is absence, or the default of an attribute
+        that has one.
+
+        Args:
+            data: A ``pyarrow.Table``, a record batch or a reader, an iterable of batches, asynchronous or not, or a
+                frame of polars or pandas.
+            extra: The fate of columns that the class does not declare: ``"raise"`` or ``"drop"``.
+            concurrency: As for `put_many`.
+            write_units_per_second: As for `put_many`.
+            timeout: As for `put_many`.
+            on_error: As for `put_many`. An `UndoneWrite` has the row's number in all as its ``position``, and
+                ``item.to_dict()`` gives the row.
+            progress: As for `put_many`.
+            resume: As for `put_many`.
+            checkpoint_batches: As for `put_many`.
+
+        Returns:
+            As for `put_many`.
+
+        Raises:
+            ExpressionError: The entity has a version or unique attributes, or ``data`` is no frame.
+            ModelError: Awaited: the columns are not those of the class.
+            BatchError: Something was not written. ``error.report`` lists it, each with its error.
+            ResumeError: The input, or the table, is not the one that the state is about.
+
+        Cost: as for `put_many`.
+        """
+        from mizzle_async.bulk.loads import LoadOptions
+        from mizzle_async.integrations.arrow.writing import put_arrow
+
+        check_batchable(self._schema, "put")
+        options = LoadOptions(
+            concurrency=concurrency,
+            limiters=write_limiters(self._runtime, write_units_per_second),
+            timeout=timeout,
+            on_error=on_error,
+            progress=progress,
+            resume=resume,
+            checkpoint_batches=checkpoint_batches,
+        )
+        return put_arrow(self._runtime, self._target, data, options, extra=extra)
 
     def delete_many(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from mizzle_async.errors import ExpressionError
+from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
 from mizzle_async.marshalling.dicts import dict_functions, dict_key_shapes
 from mizzle_async.marshalling.entities import (
@@ -205,6 +205,17 @@ class EntityCodec(Generic[ModelT]):
         shape = self._shape
         return shape is not None and self.sharding is None and self.shared is None and fits_records(shape)
 
+    @property
+    def class_shape(self) -> ClassShape:
+        """How instances of the entity's class are stored.
+
+        Raises:
+            ModelError: It has no class: its items are dicts.
+        """
+        if self._shape is None:
+            raise ModelError(f"{self.schema.entity}: its items are dicts, whose columns are declared nowhere: schema=…")
+        return self._shape
+
     def decode_all(self, items: Iterable[Any]) -> list[ModelT | None]:
         """Return the instances of many items, dicts or records, and None for None. It raises as ``decode`` does."""
         decode, records = self.decode, self._records
@@ -236,6 +247,15 @@ class EntityCodec(Generic[ModelT]):
             MarshallingError: One is missing.
         """
         return key_of_item(self.schema, item)
+
+    def check_new(self, item: Item) -> None:
+        """Check the limits of indexes' keys in an item that is to be written and was not made by `encode_new`.
+
+        Raises:
+            LimitError: An attribute is a key of an index, and too long or empty for one.
+        """
+        for limit in self._limits.values():
+            limit.check(item)
 
     def check_assigned(self, name: str, stored: AttributeValue) -> None:
         """Check the limits of an attribute that is assigned on its own, without the item.

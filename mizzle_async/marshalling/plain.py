@@ -131,8 +131,7 @@ def value_from_plain(value: Any, shape: Shape | None, *, is_text: bool = False) 
         set_tags = tags & SET_ELEMENTS.keys()
         if value and set_tags and tags != ALL_TAGS:
             return _from_set(value, set_tags)
-        element = shape.element() if shape is not None else None
-        return {"L": [value_from_plain(one, element) for one in value]}
+        return {"L": [value_from_plain(one, _element(shape, position)) for position, one in enumerate(value)]}
     if isinstance(value, dict):
         holder = None if shape is None else _holder(shape, value)
         return {
@@ -142,6 +141,11 @@ def value_from_plain(value: Any, shape: Shape | None, *, is_text: bool = False) 
             }
         }
     return encode_any(value)
+
+
+def _element(shape: Shape | None, position: int) -> Shape | None:
+    """Return how the element at a position of a list is stored: in a tuple each may have its own type."""
+    return None if shape is None else shape.member(position) or shape.element()
 
 
 def _holder(shape: Shape, members: Mapping[str, Any]) -> Shape:

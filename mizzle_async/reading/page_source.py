@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from collections.abc import AsyncIterator
+from typing import Any, Protocol, TypeAlias
 
 from mizzle_async.operations import RawPage
 from mizzle_async.types import Item
@@ -34,4 +35,21 @@ class PageSource(Protocol):
 
     async def aclose(self) -> None:
         """Cancel the requests under way, and wait until they have ended. `next` returns None from then on."""
+        ...
+
+
+class RecordBatches(Protocol):
+    """The rows of a query as Arrow record batches: ``async for batch in query.arrow_batches(): …``."""
+
+    @property
+    def schema(self) -> Any:
+        """The ``pyarrow.Schema`` of every batch."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Any]: ...
+
+    async def __anext__(self) -> Any: ...
+
+    async def aclose(self) -> None:
+        """End the iteration, and wait until its request has ended."""
         ...

@@ -101,12 +101,18 @@ LATE_OWN = {
     "handles.client_state": ("handles.state",),
     "handles.client_tables": ("operations.tables.asked", "operations.tables.definition", "streams.state.rows"),
     "handles.collection": ("bulk.loads",),
-    "handles.query": ("bulk.exports", "bulk.migrations", "bulk.parts", "bulk.sweeps"),
+    "handles.query": (
+        "bulk.exports",
+        "bulk.migrations",
+        "bulk.parts",
+        "bulk.sweeps",
+        "integrations.arrow.batches",
+    ),
     "handles.record_verbs": ("operations.streams", "streams.events"),
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
     "handles.table_changes": ("operations.streams", "streams.change_stream", "streams.settings"),
-    "handles.table_bulk": ("bulk.loads", "reading.coalescing"),
+    "handles.table_bulk": ("bulk.loads", "integrations.arrow.writing", "reading.coalescing"),
     "model.seams": ("integrations.pydantic",),
 }
 
@@ -122,6 +128,8 @@ OWNERS = {
     "opentelemetry": ("integrations",),
     "pydantic": ("integrations",),
     "pydantic_core": ("integrations",),
+    "pyarrow": ("integrations",),
+    "pyspark": ("integrations.spark",),
     "trustme": ("testing.tls",),
 }
 

@@ -1,0 +1,72 @@
+"""Lists of payloads and of values into Arrow arrays: exact, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from mizzle_async.integrations.arrow.library import pa, pc
+from mizzle_async.marshalling.forms import TextForm
+
+DIGITS: Final = b"0123456789.-"
+EARLIEST: Final = -62_135_596_800_000_000
+LATEST: Final = 253_402_300_799_999_999
+"""Microseconds since 1970 of the years 1 and 9999, which Python's datetimes end with."""
+
+EARLIEST_DAY: Final = EARLIEST // 86_400_000_000
+SECONDS: Final = pa.decimal128(24, 6)
+MILLISECONDS: Final = pa.decimal128(24, 3)
+_IN_MICROSECONDS: Final = {
+    "seconds": (SECONDS, pa.scalar(Decimal(1_000_000), pa.decimal128(7, 0))),
+    "milliseconds": (MILLISECONDS, pa.scalar(Decimal(1_000), pa.decimal128(4, 0))),
+}
+
+
+class NotPlainError(ValueError):
+    """A text is not of the form that Arrow reads as Python does."""
+
+
+def array_of_texts(texts: Sequence[str | bool | None], form: TextForm, kind: Any) -> Any:
+    """Return the array of payloads, which Arrow reads.
+
+    Args:
+        texts: The payloads, None for null.
+        form: How they are read.
+        kind: The type of the array.
+
+    Raises:
+        ArrowException: A payload has another form, or the type does not hold its value.
+        NotPlainError: The same.
+        TypeError: A payload is no text.
+    """
+    if form == "plain":
+        return pa.array(texts, kind)
+    array = pa.array(texts, pa.string())
+    if form in {"iso", "iso_ms", "date"}:
+        return in_calendar(array.cast(kind))
+    if not _has_digits_only(array):
+        raise NotPlainError
+    if form == "number":
+        return array.cast(kind)
+    scaled, factor = _IN_MICROSECONDS[form]
+    microseconds = pc.multiply(array.cast(scaled), factor).cast(pa.int64())
+    if pa.types.is_duration(kind):
+        return microseconds.cast(pa.duration("us")).cast(kind)
+    return in_calendar(microseconds.cast(pa.timestamp("us", "UTC"))).cast(kind)
+
+
+def _has_digits_only(array: Any) -> bool:
+    """Return whether texts have digits, points and signs only: Arrow wraps large exponents, and reads ``0x10``."""
+    content = array.buffers()[2]
+    return content is None or not content.to_pybytes().translate(None, DIGITS)
+
+
+def in_calendar(array: Any) -> Any:
+    """Return an array of points in time or days, unless one is of a year that Python does not have."""
+    is_day = pa.types.is_date(array.type)
+    limits = pc.min_max(array.cast(pa.int32() if is_day else pa.int64()))
+    earliest, latest = limits["min"].as_py(), limits["max"].as_py()
+    if earliest is not None and (earliest < (EARLIEST_DAY if is_day else EARLIEST) or (latest > LATEST)):
+        raise NotPlainError
+    return array

@@ -1,0 +1,17 @@
+"""The library of columns, pyarrow: the extra ``arrow``. Every module of this folder has it from here, untyped."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+try:
+    pa: Any = import_module("pyarrow")
+    pc: Any = import_module("pyarrow.compute")
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "frames are made by pyarrow, which is not installed: pip install 'mizzle-async[arrow]'", name=error.name
+    ) from error
+
+MISFITS: tuple[type[Exception], ...] = (pa.ArrowException, OverflowError, TypeError, ValueError)
+"""The errors of values that an array does not hold."""
