@@ -1,9 +1,9 @@
 """Statements of one shape are compiled once: their texts and names are kept, and filled with other values.
 
-A statement is the clauses and the condition of one write. Its shape is everything that the texts depend on: clause
-kinds, operators, stored names, the order of values, and which values are equal, because equal ones share a
-placeholder. It is walked into tokens and encoded values. The first statement of a shape is compiled, later ones fill
-its placeholders.
+A statement is the expressions of one request: clauses and condition of a write, or key condition, filter and projection
+of a read. Its shape is everything that the texts depend on: clause kinds, operators, stored names, the order of values,
+and which values are equal, because equal ones share a placeholder. It is walked into tokens and encoded values. The
+first statement of a shape is compiled, later ones fill its placeholders.
 
 A statement whose text depends on its values, such as IN, which sorts them, has no shape and is compiled each time.
 """
@@ -11,7 +11,7 @@ A statement whose text depends on its values, such as IN, which sorts them, has 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -36,6 +36,7 @@ from mizzle_async.expressions.update_text import EMPTY_LIST
 from mizzle_async.expressions.writer import check_substitutions, value_key
 from mizzle_async.limits import EXPRESSION_SUBSTITUTION_BYTES
 from mizzle_async.types import AttributeValue, WirePayload
+from mizzle_async.values import transient
 
 SHAPES: Final = 512
 """Shapes that are kept for one table; the least recently used one goes first."""
@@ -75,7 +76,7 @@ class Walk:
         tokens = self.tokens
         for clause in clauses.clauses:
             kind = clause.kind
-            tokens.append(kind.value)
+            tokens.append(kind)
             tokens.append(clause.path.segments)
             if kind is not ClauseKind.REMOVE:
                 if kind is ClauseKind.APPEND or kind is ClauseKind.PREPEND:
@@ -85,27 +86,30 @@ class Walk:
     def condition(self, condition: Condition[Any]) -> None:
         """Walk over a condition."""
         tokens = self.tokens
-        match condition:
-            case Predicate():
-                if condition.left.composite or (condition.operator == "IN" and len(condition.arguments) > 1):
-                    raise _NoShape
-                tokens.append(condition.operator)
-                self._operand(condition.left)
-                for argument in condition.arguments:
-                    if condition.operator == "attribute_type":
-                        self._bound({"S": argument})
-                    else:
-                        self._operand(argument)
-            case Conjunction() | Disjunction():
-                tokens.append("&" if type(condition) is Conjunction else "|")
-                tokens.append(len(condition.parts))
-                for part in condition.parts:
-                    self.condition(part)
-            case Negation():
-                tokens.append("~")
-                self.condition(condition.part)
-            case _:
+        if isinstance(condition, Predicate):
+            left, operator, arguments = condition.left, condition.operator, condition.arguments
+            if left.composite or (operator == "IN" and len(arguments) > 1):
                 raise _NoShape
+            tokens.append(operator)
+            if isinstance(left, AttributePath):
+                tokens.append(left.segments)
+            else:
+                self._operand(left)
+            for argument in arguments:
+                if operator == "attribute_type":
+                    self._bound({"S": argument})
+                else:
+                    self._operand(argument)
+        elif isinstance(condition, Conjunction | Disjunction):
+            tokens.append("&" if type(condition) is Conjunction else "|")
+            tokens.append(len(condition.parts))
+            for part in condition.parts:
+                self.condition(part)
+        elif isinstance(condition, Negation):
+            tokens.append("~")
+            self.condition(condition.part)
+        else:
+            raise _NoShape
 
     def _operand(self, operand: Any) -> None:
         kind = type(operand)
@@ -135,13 +139,48 @@ class Walk:
             raise _NoShape
 
     def _bound(self, value: AttributeValue) -> None:
-        key = value_key(value)
+        ((code, payload),) = value.items()
+        if type(payload) is not str:
+            payload = repr(payload)
+        key = code, payload
         position = self._positions.get(key)
         if position is None:
             position = self._positions[key] = len(self.values)
             self.values.append(value)
-            self.size += len(key[1])
+            self.size += len(payload)
         self.tokens.append(position)
+
+
+@transient(eq=False, repr=False, kw_only=True)
+class ReadStatement:
+    """The expressions of a query or a scan.
+
+    Attributes:
+        partition: The equality of the partition key, or None for a scan.
+        sort: The comparison of the sort key, or None.
+        filter: The whole filter, or None.
+        projection: The paths that are asked for, or None for all.
+        is_count: Whether numbers are wanted instead of items.
+    """
+
+    partition: Condition[Any] | None = None
+    sort: Condition[Any] | None = None
+    filter: Condition[Any] | None = None
+    projection: Sequence[AttributePath[Any, Any]] | None = None
+    is_count: bool = False
+
+    def compiled(self, compiler: Compiler) -> WirePayload:
+        """Return the members of the read, compiled."""
+        members: WirePayload = {}
+        if self.partition is not None:
+            members["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
+        if self.filter is not None:
+            members["FilterExpression"] = compiler.condition(self.filter, "FilterExpression")
+        if self.is_count:
+            members["Select"] = "COUNT"
+        elif self.projection is not None:
+            members["ProjectionExpression"] = compiler.projection(self.projection)
+        return {**members, **compiler.finish()}
 
 
 @frozen(eq=False, repr=False)
@@ -179,7 +218,7 @@ class StatementCache:
         self.misses: int = 0
 
     def members(self, clauses: UpdateClauses | None, condition: Condition[Any] | None) -> WirePayload:
-        """Return the texts, names and values of a statement, as members of its request.
+        """Return the texts, names and values of a write, as members of its request.
 
         Args:
             clauses: The clauses of an update, or None.
@@ -199,13 +238,40 @@ class StatementCache:
         except (_NoShape, RecursionError):
             self.misses += 1
             return self.compiled(clauses, condition)
+        return self._filled(walk) or self._first(walk, self.compiled(clauses, condition))
+
+    def read_members(self, read: ReadStatement) -> WirePayload:
+        """Return the texts, names and values of a read, as members of its request.
+
+        Raises:
+            LimitError: A text, or the names and values, are too long.
+        """
+        walk = Walk()
+        tokens = walk.tokens
+        tokens.append(read.is_count)
+        try:
+            if read.partition is not None:
+                tokens.append("key")
+                walk.condition(read.partition)
+                if read.sort is not None:
+                    walk.condition(read.sort)
+            if read.filter is not None:
+                tokens.append("filter")
+                walk.condition(read.filter)
+        except (_NoShape, RecursionError):
+            self.misses += 1
+            return read.compiled(self._compiler())
+        if read.projection is not None:
+            tokens.append("project")
+            tokens += [path.segments for path in read.projection]
+        return self._filled(walk) or self._first(walk, read.compiled(self._compiler()))
+
+    def _filled(self, walk: Walk) -> WirePayload | None:
+        """Return the members of a statement whose shape is known, None for another one."""
         shape = tuple(walk.tokens)
         template = self._templates.get(shape)
         if template is None:
-            self.misses += 1
-            members = self.compiled(clauses, condition)
-            self._keep(shape, members, walk)
-            return members
+            return None
         self.hits += 1
         self._templates.move_to_end(shape)
         members = dict(template.members)
@@ -217,8 +283,14 @@ class StatementCache:
             members["ExpressionAttributeValues"] = filled
         return members
 
+    def _first(self, walk: Walk, members: WirePayload) -> WirePayload:
+        """Return the members of the first statement of a shape, which is kept."""
+        self.misses += 1
+        self._keep(tuple(walk.tokens), members, walk)
+        return members
+
     def compiled(self, clauses: UpdateClauses | None, condition: Condition[Any] | None) -> WirePayload:
-        """Return the members of a statement, compiled.
+        """Return the members of a write, compiled.
 
         Args:
             clauses: The clauses of an update, or None.

@@ -34,6 +34,8 @@ class Target(Generic[ModelT]):
         schema: The entity's schema.
         owner: The owner of its paths.
         checker: Checks expressions, and knows the uses of attributes that it has found right.
+        present: The condition that the item exists.
+        absent: The condition that the item does not exist.
         assigned: Functions that values pass through before they are assigned, by the attribute's stored name.
         rules: The rules of its update clauses.
         statements: Its compiled writes, by shape.
@@ -48,6 +50,8 @@ class Target(Generic[ModelT]):
     schema: EntitySchema = field(init=False)
     owner: Any = field(init=False)
     checker: Checker = field(init=False)
+    present: Condition[Any] = field(init=False)
+    absent: Condition[Any] = field(init=False)
     assigned: dict[str, Callable[[Any], Any]] = field(init=False)
     rules: PathRules = field(init=False)
     statements: StatementCache = field(init=False)
@@ -56,6 +60,8 @@ class Target(Generic[ModelT]):
         """Keep the schema at hand: every operation asks for it."""
         object.__setattr__(self, "schema", self.codec.schema)
         object.__setattr__(self, "owner", self.schema.owner)
+        object.__setattr__(self, "present", self.schema.partition_key_path.exists())
+        object.__setattr__(self, "absent", self.schema.partition_key_path.not_exists())
         object.__setattr__(self, "assigned", assignments(self.schema))
         object.__setattr__(self, "rules", self.codec.rules)
         object.__setattr__(self, "checker", self._make_checker())
@@ -163,6 +169,8 @@ class DetachedTarget(Target[ModelT]):
             "new_token": None,
             "schema": schema,
             "owner": schema.owner,
+            "present": schema.partition_key_path.exists(),
+            "absent": schema.partition_key_path.not_exists(),
             "assigned": assignments(schema),
             "statements": StatementCache(self.compiler, schema.entity),
             "_codec": None,

@@ -18,6 +18,7 @@ from mizzle_async.operations import (
     resolve_key,
     stored_version,
 )
+from mizzle_async.operations.key import MISSING
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -35,6 +36,7 @@ class TablePart(Generic[ModelT]):
         check_reserved(target.schema)
         self._runtime = runtime
         self._target = target
+        self._schema: EntitySchema = target.schema
         self._stamped = is_stamped(target.schema)
         shared = target.schema.shared
         self._is_shared = shared is not None
@@ -45,12 +47,9 @@ class TablePart(Generic[ModelT]):
         """The table's name at the service, prefix included."""
         return self._target.table
 
-    @property
-    def _schema(self) -> EntitySchema:
-        return self._target.schema
-
     def _key(self, key: object, attributes: dict[str, Any], more: Sequence[Any] = ()) -> Item:
-        item = resolve_key(self._target.codec, key, attributes, more)
+        codec = self._target.codec
+        item = codec.encode_key(attributes) if key is MISSING else resolve_key(codec, key, attributes, more)
         if self._schema.unique:
             check_no_guard(self._schema, item)
         return item

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Compiler, Encoded, UpdateClauses
-from mizzle_async.operations.statement_cache import SHAPES, StatementCache
+from mizzle_async.operations.statement_cache import SHAPES, ReadStatement, StatementCache
 
 
 class Owner:
@@ -78,6 +78,42 @@ def made(function: Any, *statement: Any) -> bytes:
         return orjson.dumps(function(*statement))
     except ExpressionError as error:
         return str(error).encode()
+
+
+@st.composite
+def reads(draw: Any) -> ReadStatement:
+    """Draw the expressions of a query or a scan."""
+    key, sort = draw(st.sampled_from(NAMES)), draw(st.sampled_from(NAMES))
+    one, two = draw(values), draw(values)
+    partition = draw(st.none() | st.just(AttributePath(Owner, (key,)) == one))
+    path: Any = AttributePath(Owner, (sort,))
+    ranges = st.sampled_from([path == two, path > two, path.between(one, two), path.begins_with(two)])
+    return ReadStatement(
+        partition=partition,
+        sort=None if partition is None else draw(st.none() | ranges),
+        filter=draw(st.none() | conditions()),
+        projection=draw(st.none() | st.lists(paths(), max_size=4)),
+        is_count=draw(st.booleans()),
+    )
+
+
+@settings(max_examples=800, deadline=None)
+@given(reads(), reads())
+def test_a_filled_read_is_the_compiled_one(first: ReadStatement, second: ReadStatement) -> None:
+    """The same of key conditions, filters and projections, which share the shapes of one table with its writes."""
+    for read in (first, second, first):
+        assert made(CACHE.read_members, read) == made(lambda each: each.compiled(CACHE._compiler()), read)
+
+
+def test_reads_of_one_shape_are_compiled_once() -> None:
+    """Queries of other partitions, and other values in a filter, fill the first one's texts."""
+    cache = StatementCache(lambda: Compiler(lambda raw, path, facet: raw, "Owner"), "Owner")
+    key, state = (AttributePath[Any, Any](Owner, (name,)) for name in ("key", "state"))
+    for text in ("x", "y", "z"):
+        read = ReadStatement(partition=key == Encoded({"S": text}), filter=state == Encoded({"S": "open"}))
+        values = cache.read_members(read)["ExpressionAttributeValues"]
+        assert values == {":key": {"S": text}, ":state": {"S": "open"}}
+    assert (cache.hits, cache.misses) == (2, 1)
 
 
 @settings(max_examples=1500, deadline=None)

@@ -45,20 +45,19 @@ class ReadOptions(Value):
     segment: tuple[int, int] | None = None
     timeout: float | None = None
 
-    def flags(self, *, report_capacity: bool) -> WirePayload:
-        """Return the members of a request that options stand for.
+    def add_flags(self, body: WirePayload, *, report_capacity: bool) -> None:
+        """Add the members of a request that options stand for.
 
         Args:
+            body: The request.
             report_capacity: Whether the request asks for the capacity that it consumes.
         """
-        flags: WirePayload = {}
         if self.reverse:
-            flags["ScanIndexForward"] = False
+            body["ScanIndexForward"] = False
         if self.consistent_read:
-            flags["ConsistentRead"] = True
+            body["ConsistentRead"] = True
         if report_capacity:
-            flags["ReturnConsumedCapacity"] = "TOTAL"
-        return flags
+            body["ReturnConsumedCapacity"] = "TOTAL"
 
     def check(self, entity: str) -> None:
         """Raise the errors for which the service would refuse the request.

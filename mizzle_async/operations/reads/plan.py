@@ -35,6 +35,7 @@ from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.operations.reads.page import QueryPage, ReadPage, ScanPage
 from mizzle_async.operations.reads.positions import check_start_key
 from mizzle_async.operations.reads.projection import Projection
+from mizzle_async.operations.statement_cache import ReadStatement
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue, Item, WirePayload
 from mizzle_async.values import transient
@@ -184,28 +185,25 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     def _compile(self, now: float | None, *, count_only: bool) -> WirePayload:
         target = self.target
-        compiler = target.compiler()
         body: WirePayload = {"TableName": target.table}
         if self.index is not None:
             body["IndexName"] = self.index.name
-        if self.partition is not None:
-            body["KeyConditionExpression"] = compiler.key_condition(self.partition, self.sort)
         filters = (*self.filters, *self.implied)
         if now is not None and self.expiry_filtered and (expired := expired_condition(target, now)) is not None:
             filters = (*filters, ~expired)
         if (no_guard := self._guard_filter()) is not None:
             filters = (*filters, no_guard)
-        if filters:
-            whole = filters[0] if len(filters) == 1 else Conjunction(filters)
-            body["FilterExpression"] = compiler.condition(whole, "FilterExpression")
-        if count_only:
-            body["Select"] = "COUNT"
-        elif self.projection is not None or self.hydrated:
+        whole = None if not filters else filters[0] if len(filters) == 1 else Conjunction(filters)
+        paths = None
+        if not count_only and (self.projection is not None or self.hydrated):
             projection = Projection(()) if self.projection is None or self.hydrated else self.projection
-            body["ProjectionExpression"] = compiler.projection(
-                held_paths(target.schema, self.index, projection.wire_paths(self._paging_paths()))
-            )
-        return {**body, **compiler.finish(), **self.options.flags(report_capacity=target.report_capacity)}
+            paths = held_paths(target.schema, self.index, projection.wire_paths(self._paging_paths()))
+        statement = ReadStatement(
+            partition=self.partition, sort=self.sort, filter=whole, projection=paths, is_count=count_only
+        )
+        body.update(target.statements.read_members(statement))
+        self.options.add_flags(body, report_capacity=target.report_capacity)
+        return body
 
     def _guard_filter(self) -> Condition[Any] | None:
         """Return the condition that leaves out guard items of unique attributes, where some may come."""

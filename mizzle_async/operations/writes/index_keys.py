@@ -8,7 +8,7 @@ then checks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import NOTHING, frozen
 
@@ -54,6 +54,9 @@ class IndexChanges(Record):
 
     clauses: tuple[UpdateClause, ...] = ()
     conditions: tuple[Condition[Any], ...] = ()
+
+
+NO_CHANGES: Final = IndexChanges()
 
 
 def check_parts(target: Target[Any], clauses: UpdateClauses) -> None:

@@ -50,8 +50,7 @@ def write_condition(
     """
     parts = list(conditions)
     if presence is not Presence.ANY:
-        key = target.schema.partition_key_path
-        parts.insert(0, key.exists() if presence is Presence.PRESENT else key.not_exists())
+        parts.insert(0, target.present if presence is Presence.PRESENT else target.absent)
     if not parts:
         return None
     whole = parts[0] if len(parts) == 1 else Conjunction(tuple(parts))

@@ -35,6 +35,7 @@ from mizzle_async.operations.writes.failures import (
 )
 from mizzle_async.operations.writes.from_nothing import CannotStart, defaults_guard, parents_of, started
 from mizzle_async.operations.writes.index_keys import (
+    NO_CHANGES,
     IndexChanges,
     KnownValues,
     check_parts,
@@ -80,8 +81,10 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
     @property
     def _asked(self) -> tuple[Condition[Any], ...]:
-        guards = tuple(guard for guard in (self._guard, self._defaults_guard()) if guard is not None)
-        return (*guards, *self._conditions)
+        guard, defaults = self._guard, self._defaults_guard()
+        if guard is None and defaults is None:
+            return self._conditions
+        return (*(each for each in (guard, defaults) if each is not None), *self._conditions)
 
     def _defaults_guard(self) -> Condition[Any] | None:
         """Return the condition that clauses which start from nothing find nothing, None where they need none."""
@@ -127,7 +130,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         """Return the additions for the keys of a shared table: a new item's, and those of indexes."""
         target = self._target
         if target.codec.shared is None:
-            return IndexChanges()
+            return NO_CHANGES
         key = item_key_values(target, self._key)
         if self._creates:
             key = {**key, **(self._known or {})}
