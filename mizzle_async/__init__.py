@@ -108,6 +108,7 @@ if TYPE_CHECKING:
         entity,
         evolve,
         key_template,
+        path,
     )
     from mizzle_async.operations import (
         Capacity,
@@ -311,6 +312,7 @@ __all__ = [
     "key_template",
     "make_converter",
     "parameter",
+    "path",
     "to_builtins",
     "to_json",
 ]
@@ -360,7 +362,7 @@ if not TYPE_CHECKING:
             "marshalling.json_functions": "from_builtins from_json to_builtins to_json",
             "model": (
                 "Attribute GlobalSecondaryIndex KeyTemplate LocalSecondaryIndex PartitionKey SecondaryIndex "
-                "SharedIndex SharedTable SortKey StateTable asdict attribute document entity evolve key_template"
+                "SharedIndex SharedTable SortKey StateTable asdict attribute document entity evolve key_template path"
             ),
             "operations": (
                 "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem "

@@ -35,12 +35,13 @@ from mizzle_async.marshalling.places import Place, unwrap
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.hooks import NoHooks
-from mizzle_async.marshalling.shapes.members import is_class_with_members, named_members
+from mizzle_async.marshalling.shapes.members import named_members
 from mizzle_async.marshalling.shapes.scalars import PLAIN, Scalar
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import TaggedUnionShape
 from mizzle_async.model import AttributeSchema, is_document, is_entity
 from mizzle_async.model.annotations import is_alias, is_literal, is_union, type_name, union_members, without_none
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.model.seams import PYDANTIC_HOOK
 
@@ -228,7 +229,7 @@ class Translator:
 
     def _class(self, annotation: Any, kind: type[Any]) -> Any:
         if is_entity(kind) or is_document(kind) or not hasattr(kind, PYDANTIC_HOOK):
-            if is_class_with_members(kind) and not hasattr(kind, "__pydantic_validator__"):
+            if has_fields(kind) and not hasattr(kind, "__pydantic_validator__"):
                 return self._with_members(annotation, kind)
             if is_typeddict(kind):
                 return stand_in(annotation, kind.__name__, self._typed_dict(annotation))

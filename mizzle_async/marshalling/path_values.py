@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-import attrs
-
 from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
 from mizzle_async.expressions.paths import TypeCode
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
@@ -21,6 +19,7 @@ from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.marshalling.wellformed import NO_ITEM
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.scalars.binary import write_bytes, write_str
 from mizzle_async.model.scalars.misfit import Misfit, not_a
 from mizzle_async.model.scalars.numbers import scaled_text
@@ -311,9 +310,9 @@ def _changes_inside(shape: Shape, old: AttributeValue, new: AttributeValue) -> b
             return all(_changes_inside(member, old, new) for member in shape.members)
         case TaggedUnionShape():
             classes = [stored.get("M", {}).get(shape.attribute) for stored in (old, new)]
-            return classes[0] == classes[1] and all(attrs.has(member.cls) for member in shape.classes.values())
+            return classes[0] == classes[1] and all(has_fields(member.cls) for member in shape.classes.values())
         case ClassShape():
-            return attrs.has(shape.cls)
+            return has_fields(shape.cls)
         case _:
             return not isinstance(shape, HookShape)
 

@@ -22,7 +22,7 @@ r"""From a type to how it is stored.
 | ``NamedTuple`` | ``L`` | itself: trailing members with a default may be missing |
 | ``TypedDict`` | ``M`` | a ``dict`` of the declared keys |
 | ``dict[str, X]`` ``Mapping[str, X]`` | ``M`` | a ``dict``, whose keys may be numbers, Enums, dates too, as text |
-| attrs classes, dataclasses, ``@document`` | ``M`` | an equal instance |
+| attrs classes, dataclasses, structs, Pydantic's models, ``@document`` | ``M`` | an equal instance |
 | a union of such classes | ``M`` | itself: ``_type`` names its class, unless all declare a ``Literal`` for that |
 | ``X \\| None`` | ``X`` | ``None`` is absent, inside a list or a map ``NULL`` |
 | ``Any`` ``object`` ``dict`` | by value | whole numbers are ``int``, others ``Decimal``, tuples and empty sets lists |
@@ -38,7 +38,6 @@ from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, is_typeddict
 
-import attrs
 from attrs import evolve
 
 from mizzle_async.errors import ModelError
@@ -54,7 +53,6 @@ from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.hooks import HookSource, UserHooks
 from mizzle_async.marshalling.shapes.members import (
     class_members,
-    is_class_with_members,
     named_members,
     substitute,
     type_arguments,
@@ -67,6 +65,7 @@ from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import unite
 from mizzle_async.model import AttributeSchema, is_document
 from mizzle_async.model.annotations import is_alias, type_name, without_none
+from mizzle_async.model.foreign import fields_of, has_fields
 
 NONES: Final = frozenset({None, type(None)})
 UNTYPED: Final = frozenset({Any, object})
@@ -246,7 +245,7 @@ class Resolver:
                     "DynamoDB can store them; or register hooks for it on the converter"
                 )
             return enum
-        if is_class_with_members(kind):
+        if has_fields(kind):
             return self.class_shape(annotation)
         if is_typeddict(kind):
             return self._typed_dict(annotation, place)
@@ -341,7 +340,7 @@ class Resolver:
                 f"{shape.cls.__name__} could be written, but never read: it cannot be made of its attributes, its "
                 f"__init__ says: {refusal}. Give it one that can, or register its hooks on Client(converter=…)"
             )
-        converters = {each.name: each.converter for each in attrs.fields(shape.cls)} if attrs.has(shape.cls) else {}
+        converters = {each.name: each.converter for each in fields_of(shape.cls)}
         fields: list[Field] = []
         for member in members:
             if member.field not in shape.aliases:

@@ -30,6 +30,7 @@ from mizzle_async.model.shared.tables import SharedIndex, SharedKeys, SharedTabl
 from mizzle_async.model.shared.templates import KeyTemplate, key_template
 from mizzle_async.model.state_tables import StateTable
 from mizzle_async.model.stream_views import WIRE_VIEWS, StreamView, is_view, view_advice, view_of
+from mizzle_async.model.typed_paths import path
 from mizzle_async.model.usage import UsageCheck
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "key_template",
     "map_class",
     "mappings_of",
+    "path",
     "scalar_code",
     "schema_of",
     "type_at",

@@ -16,6 +16,7 @@ from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace, admits_none, is_union, type_name, unresolved, without_none
 from mizzle_async.model.attributes import METADATA_KEY, NO_OPTIONS, Attribute, AttributeOptions, PartitionKey, SortKey
 from mizzle_async.model.defaults import check_default_type
+from mizzle_async.model.foreign import ForeignField
 from mizzle_async.model.key_types import check_key_type
 from mizzle_async.model.roles import TimeToLive
 from mizzle_async.model.schema import AttributeSchema, KeyRole
@@ -159,9 +160,9 @@ def declare(model: type[Any], attribute: attrs.Attribute[Any], namespace: Namesp
 
 
 def declare_plain(
-    model: type[Any], attribute: attrs.Attribute[Any], namespace: Namespace, key: KeyRole | None = None
+    model: type[Any], attribute: attrs.Attribute[Any] | ForeignField, namespace: Namespace, key: KeyRole | None = None
 ) -> Declaration:
-    """Return the declaration of an attribute that a foreign attrs class annotates with its type alone.
+    """Return the declaration of an attribute that a foreign class annotates with its type alone.
 
     Raises:
         ModelError: If its annotation is missing or cannot be resolved.
@@ -177,7 +178,7 @@ def declare_plain(
 
 def _declaration(
     where: str,
-    attribute: attrs.Attribute[Any],
+    attribute: attrs.Attribute[Any] | ForeignField,
     key: KeyRole | None,
     annotation: Any,
     namespace: Namespace,

@@ -16,6 +16,7 @@ from attrs import NOTHING
 
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import is_literal, type_name, union_members
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.scalars import registered
 
 NUMBERS: Final = (float, Decimal)
@@ -38,7 +39,7 @@ def check_shared_default(where: str, default: Any) -> None:
     if default is NOTHING or _is_factory(default):
         return
     kind = type(default)
-    if not isinstance(default, SHARED) and not (attrs.has(kind) and getattr(kind, "__hash__", None) is None):
+    if not isinstance(default, SHARED) and not (has_fields(kind) and getattr(kind, "__hash__", None) is None):
         return
     raise ModelError(
         f"{where}: every instance would share this {kind.__name__}: write `attribute(factory={kind.__name__})`"
@@ -88,7 +89,7 @@ def _takes(member: Any, default: Any) -> bool:
 
 def _is_instance(kind: type[Any], default: Any) -> bool:
     row = next(iter(registered(kind)), None)
-    if issubclass(kind, Enum) or attrs.has(kind):
+    if issubclass(kind, Enum) or has_fields(kind):
         return isinstance(default, kind)
     if row is not None:
         exact = row.exact_types if kind in {row.python, *row.exact_types} else (kind,)

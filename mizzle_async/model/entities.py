@@ -19,6 +19,7 @@ from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import Namespace, annotating_class, own_annotations
 from mizzle_async.model.attributes import METADATA_KEY, AttributeDescriptor, attribute
 from mizzle_async.model.declarations import Declaration, declare, declare_plain
+from mizzle_async.model.foreign import as_dict, replace
 from mizzle_async.model.schema import (
     SCHEMA_ATTRIBUTE,
     AttributeSchema,
@@ -243,13 +244,13 @@ def evolve(instance: ModelT, /, **changes: Any) -> ModelT:
     """Return a copy of an instance with some attributes changed.
 
     Args:
-        instance: An instance of an entity, a document or any attrs class, which is not changed.
+        instance: An instance of an entity, a document or another class with attributes, which is not changed.
         **changes: New values by name in Python.
 
     Raises:
         TypeError: If it is no such instance, or has no such attribute.
     """
-    evolved: ModelT = attrs.evolve(instance, **changes)  # type: ignore[misc]  # mypy knows attrs classes by name only
+    evolved: ModelT = replace(instance, changes)
     return evolved
 
 
@@ -257,12 +258,12 @@ def asdict(instance: Any, /) -> dict[str, Any]:
     """Return an instance as a dict by names in Python, nested instances as dicts too.
 
     Args:
-        instance: An instance of an entity, a document or any attrs class.
+        instance: An instance of an entity, a document or another class with attributes.
 
     Raises:
         TypeError: If it is no such instance.
     """
-    return attrs.asdict(instance)
+    return as_dict(instance)
 
 
 def _build(

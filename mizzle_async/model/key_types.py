@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, get_args, get_origin
 
-from attrs import has
-
 from mizzle_async.errors import ModelError
 from mizzle_async.model.annotations import admits_none, is_literal, plain_type, type_name, without_none
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.scalars import DatetimeFormat, ScalarCode, datetime_type, registered
 
 
@@ -95,7 +94,9 @@ def _refusal(plain: Any, role: str) -> str | None:
     rows = list(registered(kind))
     if rows:
         return None if rows[0].key_code else "there are no such keys: write int or an Enum"
-    return f"it is one string, number or binary: {instead}" if has(kind) or issubclass(kind, Collection) else None
+    return (
+        f"it is one string, number or binary: {instead}" if has_fields(kind) or issubclass(kind, Collection) else None
+    )
 
 
 def listed_values(plain: Any) -> Collection[Any] | None:

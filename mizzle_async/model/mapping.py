@@ -1,4 +1,4 @@
-"""Schemas made from outside: for foreign attrs classes, and for plain dicts."""
+"""Schemas made from outside: for classes that others decorated, and for plain dicts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mizzle_async.errors import ExpressionError, LimitError, ModelError
 from mizzle_async.expressions.names import check_name
 from mizzle_async.model.annotations import Namespace, annotating_class
 from mizzle_async.model.declarations import KEY_WORDS, declare_plain
+from mizzle_async.model.foreign import fields_of, has_fields
 from mizzle_async.model.key_types import check_key_type
 from mizzle_async.model.schema import (
     SCHEMA_ATTRIBUTE,
@@ -29,7 +30,7 @@ def map_class(
     sort_key: str | None = None,
     unknown: UnknownAttributes = "ignore",
 ) -> EntitySchema:
-    """Return a schema for an attrs class as its owner wrote it, without a change of the class.
+    """Return a schema for a class with attributes as its owner wrote it, without a change of the class.
 
     Args:
         cls: The class.
@@ -39,10 +40,13 @@ def map_class(
         unknown: Whether reading ignores stored attributes that the class does not declare, or raises.
 
     Raises:
-        ModelError: If it is no attrs class, lacks such an attribute, or the attribute cannot be a key.
+        ModelError: If it is no class with attributes, lacks such an attribute, or the attribute cannot be a key.
     """
-    if not attrs.has(cls):
-        raise ModelError(f"{getattr(cls, '__name__', cls)} is no attrs class: decorate it with @entity or attrs.define")
+    if not has_fields(cls):
+        raise ModelError(
+            f"{getattr(cls, '__name__', cls)} has no attributes that can be listed: decorate it with @entity or "
+            "@dataclass, or make it a model of Pydantic's, a struct or an attrs class"
+        )
     if SCHEMA_ATTRIBUTE in vars(cls):
         raise ModelError(
             f"{cls.__name__} says itself how it is stored, by its decorator: leave partition_key= and sort_key= out"
@@ -52,7 +56,7 @@ def map_class(
         if sort_key == partition_key:
             raise ModelError(f"{cls.__name__}: {sort_key} cannot be partition key and sort key at once")
         keys[sort_key] = "sort"
-    fields = attrs.fields(cls)
+    fields = [each for each in fields_of(cls) if each.argument is not None]
     known = [attribute.name for attribute in fields]
     for key in keys:
         if key not in known:

@@ -7,12 +7,11 @@ from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any, Final, NoReturn, get_args, get_origin, get_type_hints, is_typeddict
 
-import attrs
-
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place
 from mizzle_async.expressions.terms import owner_name
 from mizzle_async.model.annotations import is_literal, type_name, without_none
+from mizzle_async.model.foreign import field_types, has_fields
 from mizzle_async.model.scalars import SCALAR_TYPES
 from mizzle_async.model.scalars.misfit import DEFINED_TWICE
 from mizzle_async.model.schema import SCHEMA_ATTRIBUTE, EntitySchema, document_schema_of
@@ -89,13 +88,28 @@ def format_at(schema: EntitySchema, path: Place) -> Any:
     return "iso" if attribute.storage_format is None else attribute.storage_format
 
 
+def types_inside(candidates: Sequence[Any], segment: str | int) -> tuple[Any, ...]:
+    """Return the types that a segment may lead to from a value of one of several types: none if it leads nowhere.
+
+    Args:
+        candidates: The types.
+        segment: A stored name, or a position.
+    """
+    return tuple(
+        found
+        for candidate in candidates
+        for member in without_none(candidate)
+        for found in _inside(member, segment, None)
+    )
+
+
 def _inside(holder: Any, segment: str | int, document: Any) -> Iterator[Any]:
     """Yield the types that a segment may lead to inside one type: none if it leads nowhere."""
     kind = get_origin(holder) or holder
     if not isinstance(kind, type) or kind is object:
         if not is_literal(holder):
             yield Any
-    elif attrs.has(kind):
+    elif has_fields(kind):
         if isinstance(segment, str):
             yield from _member(kind, segment, document)
     elif is_typeddict(kind) or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
@@ -144,11 +158,7 @@ def _member(kind: type[Any], name: str, document: Any) -> Iterator[Any]:
         elif document is None:
             yield Any
     else:
-        try:
-            yield get_type_hints(kind, include_extras=True).get(name, Any)
-        except NameError:
-            # A foreign class whose names cannot be found from outside.
-            yield Any
+        yield field_types(kind).get(name, Any)
 
 
 def _union(candidates: tuple[Any, ...]) -> Any:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, Optional, Protocol, TypeAlias, get_origin
 
-from attrs import NOTHING, Factory, field, frozen, has
+from attrs import NOTHING, Factory, field, frozen
 
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import AttributePath, PartitionKeyPath, SortKeyPath
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.roles import CreatedAt, Role, TimeToLive, Unique, UpdatedAt, Version
 from mizzle_async.model.scalars import DatetimeFormat
 from mizzle_async.model.shared.tables import SharedKeys
@@ -352,5 +353,5 @@ def _undecorated(cls: Any, kind: Literal["entity", "document"]) -> ModelError:
     base = next((base for base in cls.__mro__[1:] if SCHEMA_ATTRIBUTE in vars(base)), None)
     if base is not None:
         return ModelError(f"{name} inherits from {base.__name__} but is not decorated itself: put {decorator} on it")
-    hint = ', or map it from outside: client.table(cls, name="…", partition_key="…")' if has(cls) else ""
+    hint = ', or map it from outside: client.table(cls, name="…", partition_key="…")' if has_fields(cls) else ""
     return ModelError(f"{name} is no {kind}: decorate it with {decorator}{hint}")

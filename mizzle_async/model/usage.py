@@ -11,11 +11,10 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final, get_origin
 
-import attrs
-
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Place, Use
 from mizzle_async.model.annotations import type_name, without_none
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.key_types import listed_values
 from mizzle_async.model.path_types import format_at, type_at
 from mizzle_async.model.scalars import datetime_type, registered
@@ -67,7 +66,7 @@ def _class_forms(kind: Any, datetime_format: Any) -> Mapping[str, frozenset[Use]
         forms[row.tag] = forms.get(row.tag, frozenset()) | row.uses
     if forms:
         return forms
-    tag = next((tag for base, tag in CONTAINER_TAGS if issubclass(kind, base)), "M" if attrs.has(kind) else None)
+    tag = next((tag for base, tag in CONTAINER_TAGS if issubclass(kind, base)), "M" if has_fields(kind) else None)
     return {} if tag is None else {tag: CONTAINER_USES[tag]}
 
 

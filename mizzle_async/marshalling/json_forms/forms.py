@@ -27,7 +27,7 @@ from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.shapes.aliases import AliasShape
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape, TupleShape
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
-from mizzle_async.marshalling.shapes.members import class_members, is_class_with_members
+from mizzle_async.marshalling.shapes.members import class_members
 from mizzle_async.marshalling.shapes.named import NamedTupleShape, TypedDictShape
 from mizzle_async.marshalling.shapes.open_values import HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.scalars import DECIMAL, Scalar
@@ -36,6 +36,7 @@ from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.model import AttributeSchema
 from mizzle_async.model.annotations import type_name
+from mizzle_async.model.foreign import has_fields
 from mizzle_async.model.scalars.misfit import Misfit
 
 
@@ -78,7 +79,7 @@ class JsonForms:
         try:
             form = self.form(kind)
         except ModelError:
-            if is_class_with_members(kind):
+            if has_fields(kind):
                 raise
             form = self._open
         if form is self._open:

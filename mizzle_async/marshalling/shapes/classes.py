@@ -19,7 +19,7 @@ from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
 
 
 class CarefulClassShape(Shape):
-    """An attrs class or a dataclass, entities and documents among them.
+    """A class with attributes: attrs, a dataclass, a struct, a model of Pydantic's, entities and documents among them.
 
     It is made before its fields are known, because a class may contain itself: `define` gives them.
 

@@ -7,13 +7,14 @@ the owner's: then the class is called.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from inspect import signature
 from typing import Any
 
 import attrs
+
+from mizzle_async.model.foreign import fields_of
 
 
 class Construction(Enum):
@@ -35,7 +36,7 @@ _CACHED_HASH = "_attrs_cached_hash"
 
 
 def construction_of(cls: type[Any]) -> Construction:
-    """Return how instances of an attrs class or a dataclass are made."""
+    """Return how instances of a class with attributes are made."""
     if not attrs.has(cls) or not _only_assigns(cls):
         return Construction.CALL
     if cls.__setattr__ is object.__setattr__:
@@ -97,6 +98,4 @@ def refusal_to_be_called(cls: type[Any], names: Iterable[str]) -> str | None:
 
 def argument_names(cls: type[Any]) -> dict[str, str]:
     """Return the attributes that ``__init__`` takes, in order, with their names there."""
-    if attrs.has(cls):
-        return {field.name: field.alias or field.name for field in attrs.fields(cls) if field.init}
-    return {field.name: field.name for field in dataclasses.fields(cls) if field.init}
+    return {field.name: field.argument for field in fields_of(cls) if field.argument is not None}

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NotRequired, Protocol, Required, TypeVar, get_args, get_origin
 
-import attrs
-from attrs import NOTHING, Factory, frozen
+from attrs import frozen
 
 from mizzle_async.model import AttributeSchema, document_schema_of, is_document, is_entity
 from mizzle_async.model.annotations import Namespace, annotating_class, own_annotations, unresolved
+from mizzle_async.model.foreign import fields_of
 from mizzle_async.values import Record
-
-
-def is_class_with_members(cls: type[Any]) -> bool:
-    """Whether a class is an attrs class or a dataclass."""
-    return attrs.has(cls) or dataclasses.is_dataclass(cls)
 
 
 def class_members(cls: type[Any]) -> tuple[tuple[AttributeSchema, ...], bool]:
@@ -29,11 +23,7 @@ def class_members(cls: type[Any]) -> tuple[tuple[AttributeSchema, ...], bool]:
     if is_document(cls) or is_entity(cls):
         schema = document_schema_of(cls)
         return schema.attributes, schema.unknown == "raise"
-    if attrs.has(cls):
-        return tuple(_member(cls, field.name, field.type, field.default) for field in attrs.fields(cls)), False
-    return tuple(
-        _member(cls, field.name, field.type, _dataclass_default(field)) for field in dataclasses.fields(cls)
-    ), False
+    return tuple(_member(cls, field.name, field.type, field.default) for field in fields_of(cls)), False
 
 
 QUALIFIERS: Final[Mapping[Any, Callable[[bool], bool]]] = {
@@ -90,13 +80,6 @@ def _member(cls: type[Any], name: str, annotation: Any, default: Any) -> Attribu
     except NameError as error:
         raise unresolved(cls, name, error) from None
     return AttributeSchema(name, name, resolved, default=default)
-
-
-def _dataclass_default(field: dataclasses.Field[Any]) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    factory = field.default_factory
-    return NOTHING if factory is dataclasses.MISSING else Factory(factory)
 
 
 def type_arguments(annotation: Any) -> dict[Any, Any]:

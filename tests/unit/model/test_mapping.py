@@ -73,7 +73,7 @@ def test_paths_of_a_mapped_class_come_from_its_schema():
 @pytest.mark.parametrize(
     ("cls", "options", "message"),
     [
-        (int, {"partition_key": "pk"}, "int is no attrs class"),
+        (int, {"partition_key": "pk"}, "int has no attributes that can be listed"),
         (Order, {"partition_key": "id"}, "Order says itself how it is stored"),
         (
             Plain,
@@ -86,7 +86,7 @@ def test_paths_of_a_mapped_class_come_from_its_schema():
     ],
 )
 def test_classes_that_cannot_be_mapped_are_refused(cls, options, message):
-    """Anything but an attrs class with the named key attributes is refused, with what to do."""
+    """Anything but a class with the named key attributes is refused, with what to do."""
     with pytest.raises(ModelError, match=message):
         map_class(cls, name="x", **options)
 
