@@ -71,6 +71,6 @@ def unmappable(name: str, place: Place) -> ModelError:
         if name == start or name.startswith((f"{start}[", f"collections.{start}", f"collections.abc.{start}")):
             return ModelError(f"{place.where}: {name} has no place in DynamoDB: {advice}")
     return ModelError(
-        f"{place.where}: {name} has no place in DynamoDB: write a type that has one, make it a "
+        f"{place.where}: {name} has no place in DynamoDB: write a type that has one, make it a dataclass, a model or a "
         "@document, or register its hooks on Client(converter=…)"
     )

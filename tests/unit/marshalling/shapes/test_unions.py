@@ -183,7 +183,10 @@ def test_a_union_inside_a_union_is_one_union(stored):
         (Endless, "the values of Endless must be all text, all numbers of one type or all bytes, as DynamoDB can"),
         (Literal[Mixed.ONE], "Literal[<Mixed.ONE: 1>] has no place in DynamoDB"),
         (Literal[None], "Literal[None] has no place in DynamoDB"),  # noqa: PYI061  (nothing else is in it)
-        (Other, "Other has no place in DynamoDB: write a type that has one, make it an attrs class or a @document, or"),
+        (
+            Other,
+            "DynamoDB: write a type that has one, make it a dataclass, a model or a @document, or",
+        ),
         (list[Other], "Other has no place in DynamoDB"),
         (complex, "complex has no place in DynamoDB: store its parts as two numbers"),
         (type[int], "type[int] has no place in DynamoDB"),
