@@ -220,8 +220,8 @@ class Operands:
     def changes_inside(self, segments: Segments, old: AttributeValue, new: AttributeValue) -> bool:
         """Whether the change of a value may be written as changes inside it, or else as a whole.
 
-        It may not where a path cannot lead inside: into a dataclass, or into results of the user's hooks, nor between
-        instances of different classes of a union.
+        It may not where a path cannot lead inside, into results of the user's hooks, nor between instances of different
+        classes of a union.
         """
         target = self.find(segments)
         return _changes_inside(target.shape if isinstance(target, Field) else target, old, new)

@@ -226,9 +226,9 @@ def compiled(codec: EntityCodec[Any], difference: Difference) -> tuple[str, str,
         (
             {"box": Box(1)},
             {"box": Box(2)},
-            "SET #box = :box",
-            "#box = :box_2",
-            [{"M": {"x": {"N": "2"}, "y": {"N": "0"}}}, {"M": {"x": {"N": "1"}, "y": {"N": "0"}}}],
+            "SET #box.#x = :x",
+            "",
+            [{"N": "2"}],
         ),
     ],
 )
