@@ -20,12 +20,14 @@ class Contestant:
         client: The file that drives it, in ``peers/``.
         requirements: Its environment, in ``requirements/``.
         variant: What that file is to do.
+        package: The checkout that is installed, None for this one.
     """
 
     name: str
     client: str
     requirements: str
     variant: str = ""
+    package: Path | None = None
 
     @property
     def script(self) -> Path:
@@ -34,7 +36,7 @@ class Contestant:
 
     def interpreter(self) -> Path:
         """Its own environment's interpreter, made the first time; raises InstallationError where that fails."""
-        package = PROJECT if self.requirements == "mizzle" else None
+        package = (self.package or PROJECT) if self.requirements == "mizzle" else None
         return environments.interpreter(HERE / "requirements" / f"{self.requirements}.txt", package=package)
 
 

@@ -145,13 +145,20 @@ def main() -> None:
     options.add_argument(
         "--everybody", action="store_true", help="all clients over TLS and on uvloop too, not the leading ones"
     )
+    options.add_argument(
+        "--beside", type=Path, metavar="CHECKOUT", help="measure another commit of ours in the same run"
+    )
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=0.3, help="CPU time of one round")
     options.add_argument("--output", type=Path, default=HERE / "results.json")
     options.add_argument("--logs", type=Path, help="a folder for what the clients write to standard error")
     given = options.parse_args()
     given.logs = given.logs and given.logs.resolve()
-    chosen = [one for one in CONTESTANTS if not given.only or any(word in one.name for word in given.only)]
+    contestants = CONTESTANTS
+    if given.beside is not None:
+        other = Contestant(f"{OURS}, {given.beside.name}", "mizzle_client", "mizzle", "model", given.beside.resolve())
+        contestants = (*CONTESTANTS, other)
+    chosen = [one for one in contestants if not given.only or any(word in one.name for word in given.only)]
     outcome: dict[str, Any] = {
         "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
         "python": platform.python_version(),
