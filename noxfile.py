@@ -257,6 +257,17 @@ def page_program(page: Path) -> str:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the guide and the reference as a site, check its links, and look at it in a browser if there is one."""
+    install(session, "cli", "docs", "test")
+    folder = HERE / "build" / "site"
+    session.run("python", ".ci/site.py", str(folder))
+    settings = {"MIZZLE_SITE": str(folder / "html"), "PYTHONSAFEPATH": "1"}
+    session.run("pytest", "--rootdir", ".ci", "-c", os.devnull, ".ci/test_site.py", *session.posargs, env=settings)
+    session.log(f"the site is {folder / 'html' / 'index.html'}")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff; `-- --fix` mends what can be mended."""
     install(session, "lint", package=False)

@@ -1,4 +1,4 @@
-"""Link an interpreter of each named Python, and valgrind, into a folder: `python .ci/interpreters.py FOLDER VERSION…`.
+"""Link interpreters, valgrind and a browser into a folder: `python .ci/interpreters.py FOLDER VERSION…`.
 
 Each is taken from the search path, from pyenv, or from Debian's packages (25 MB for two versions of Python). Those are
 unpacked below the folder: nothing of the system is changed, and root rights are not needed. What cannot be had is
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,9 @@ def main(folder: Path, versions: list[str]) -> None:
     valgrind = folder / "valgrind"
     if not valgrind.exists():
         provide(valgrind, lambda: counter(folder))
+    for program in ("chromium", "chromedriver"):
+        if not (folder / program).exists():
+            provide(folder / program, lambda program=program: browser(folder, program))
 
 
 def provide(link: Path, find: Callable[[], Path]) -> None:
@@ -74,6 +77,33 @@ def counter(folder: Path) -> Path:
     return root / "run"
 
 
+def browser(folder: Path, program: str) -> Path:
+    """Return a script that runs Chromium, or the program that drives it: the machine's, or Debian's."""
+    if found := shutil.which(program):
+        script = folder / f"{program}-here"
+        script.write_text(f'#!/bin/sh\nexec {found} "$@"\n')
+        script.chmod(0o755)
+        return script
+    root = folder / "debian-chromium"
+    if not root.exists():
+        with unpacked(root, "bookworm", "chromium", "chromium-driver", "fonts-dejavu-core"):
+            pass
+    programs = {"chromium": "usr/lib/chromium/chromium", "chromedriver": "usr/bin/chromedriver"}
+    triple = f"{platform.machine()}-linux-gnu"
+    places = [
+        place for base in ("usr/lib", "lib") for place in (root / base / triple, *(root / base / triple).glob("*/"))
+    ]
+    libraries = ":".join(map(str, places))
+    script = root / f"run-{program}"
+    script.write_text(
+        f"#!/bin/sh\nLD_LIBRARY_PATH={libraries} XDG_DATA_DIRS={root}/usr/share"
+        f' FONTCONFIG_PATH={root}/etc/fonts exec {root}/{programs[program]} "$@"\n'
+    )
+    script.chmod(0o755)
+    run(str(script), "--version")
+    return script
+
+
 def installed(version: str) -> Iterator[Path]:
     """Yield the interpreters of a version on this machine; pyenv's after those on the path."""
     ours = Path(sys.executable).parent  # the environment that runs this
@@ -110,21 +140,21 @@ def python_of_debian(root: Path, version: str) -> Path:
 
 
 @contextmanager
-def unpacked(root: Path, suite: str, package: str) -> Generator[Path]:
-    """Unpack a package and its dependencies for changes; move them to `root` afterwards."""
+def unpacked(root: Path, suite: str, *packages: str) -> Generator[Path]:
+    """Unpack packages and their dependencies for changes; move them to `root` afterwards."""
     if shutil.which("apt-get") is None:
         raise OSError("it is not installed, and this machine has no apt-get to fetch Debian's package with")
     shutil.rmtree(root, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=root.parent) as scratch:
         content = Path(scratch) / "content"
-        for file in download(Path(scratch), suite, package):
+        for file in download(Path(scratch), suite, packages):
             run("dpkg", "--extract", str(file), str(content))
         yield content
         content.rename(root)
 
 
-def download(folder: Path, suite: str, package: str) -> list[Path]:
-    """Download a package and all that it depends on, as if nothing were installed; apt checks the signatures."""
+def download(folder: Path, suite: str, packages: Sequence[str]) -> list[Path]:
+    """Download packages and all that they depend on, as if nothing were installed; apt checks the signatures."""
     (folder / "sources.list").write_text(SOURCE.format(suite))
     (folder / "status").touch()
     settings = {
@@ -140,7 +170,7 @@ def download(folder: Path, suite: str, package: str) -> list[Path]:
         (folder / name / "partial").mkdir(parents=True)
     options = [f"-o{name}={value}" for name, value in settings.items()]
     run("apt-get", *options, "update")
-    run("apt-get", *options, "--yes", "--no-install-recommends", "--download-only", "install", package)
+    run("apt-get", *options, "--yes", "--no-install-recommends", "--download-only", "install", *packages)
     return sorted((folder / "archives").glob("*.deb"))
 
 
