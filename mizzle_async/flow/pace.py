@@ -181,12 +181,17 @@ class ReadPace:
 
     Args:
         limiters: The limits that apply.
+
+    Attributes:
+        limiters: The same.
+        is_limited: Whether there is any.
     """
 
-    __slots__ = ("_units", "limiters")
+    __slots__ = ("_units", "is_limited", "limiters")
 
     def __init__(self, limiters: Limiters) -> None:
         self.limiters: Limiters = limiters
+        self.is_limited: bool = bool(limiters)
         self._units = SMALLEST_READ
 
     async def admit(self) -> tuple[float, list[float]]:

@@ -68,7 +68,7 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         """
         plan = self._plan.filtered_by(condition)
         self._advise(plan)
-        return evolve(self, plan=plan)
+        return type(self)(self._runtime, plan, self._advised)
 
     def _advise(self, plan: ReadPlan[Any, Any]) -> None:
         """Warn once for each place in the caller's code."""

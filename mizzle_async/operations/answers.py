@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from mizzle_async.errors import CorruptResponseError
@@ -151,4 +152,10 @@ def equalities(compiled: WirePayload) -> list[tuple[str, AttributeValue]]:
         compiled: The request, its condition compiled.
     """
     names, values = compiled["ExpressionAttributeNames"], compiled["ExpressionAttributeValues"]
-    return [(names[name], values[value]) for name, value in _EQUALITY.findall(compiled["KeyConditionExpression"])]
+    return [(names[name], values[value]) for name, value in _equal_placeholders(compiled["KeyConditionExpression"])]
+
+
+@lru_cache(maxsize=1024)
+def _equal_placeholders(condition: str) -> tuple[tuple[str, str], ...]:
+    """Return the names and the values that a text says are equal: queries of one shape have one text."""
+    return tuple(_EQUALITY.findall(condition))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from mizzle_async.errors import ExpressionError, StoredLoader
 from mizzle_async.expressions import AttributePath, Checker, Compiler, Condition, Encoded, Facet, Predicate
@@ -55,6 +55,7 @@ class Target(Generic[ModelT]):
     assigned: dict[str, Callable[[Any], Any]] = field(init=False)
     rules: PathRules = field(init=False)
     statements: StatementCache = field(init=False)
+    _reporting: Target[ModelT] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """Keep the schema at hand: every operation asks for it."""
@@ -66,6 +67,15 @@ class Target(Generic[ModelT]):
         object.__setattr__(self, "rules", self.codec.rules)
         object.__setattr__(self, "checker", self._make_checker())
         object.__setattr__(self, "statements", StatementCache(self.compiler, self.schema.entity))
+
+    @property
+    def reporting(self) -> Target[ModelT]:
+        """The same target with requests that ask for the capacity that they consume: one, with one cache."""
+        made = self._reporting
+        if made is None:
+            made = evolve(self, report_capacity=True)
+            object.__setattr__(self, "_reporting", made)
+        return made
 
     def compiler(self) -> Compiler:
         """Return a compiler for the expressions of one request."""
@@ -174,6 +184,7 @@ class DetachedTarget(Target[ModelT]):
             "assigned": assignments(schema),
             "statements": StatementCache(self.compiler, schema.entity),
             "_codec": None,
+            "_reporting": None,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -269,7 +269,10 @@ async def fetch_page(
     reader: TaskPort, requests: PageRequests, operation: Operation[RawPage], pace: ReadPace
 ) -> RawPage:
     """Send one page request, and complete its page."""
-    taken = await pace.admit()
-    page = await reader.send(operation)
-    pace.settle(taken, page.read_units)
+    if pace.is_limited:
+        taken = await pace.admit()
+        page = await reader.send(operation)
+        pace.settle(taken, page.read_units)
+    else:
+        page = await reader.send(operation)
     return await requests.complete(page, pace.limiters)

@@ -99,7 +99,7 @@ class PlanSelection(Selection[RowT_co]):
     def rows(self, page: RawPage, limit: int | None) -> tuple[list[RowT_co], Item | None, bool]:
         """Make the rows of a page, all at once where nothing is asked of them but to be decoded."""
         plan = self.plan
-        if limit is not None or not plan.decodes_all:
+        if not plan.decodes_all or (limit is not None and len(page.items) > limit):
             return super().rows(page, limit)
         hidden = self.hidden()
         shown = page.items if hidden is None else [item for item in page.items if not hidden(item)]

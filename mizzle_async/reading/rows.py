@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from mizzle_async.errors import ItemNotFoundError, MultipleItemsError
 from mizzle_async.operations import add_units
@@ -34,11 +34,12 @@ class Rows(Generic[RowT_co]):
     async def all(self) -> list[RowT_co]:
         """Read everything into a list."""
         selection = self._selection
-        return await self._read(selection.max_items, is_bulk=True)
+        return await _read(selection, selection.max_items, is_bulk=True)
 
     async def first(self) -> RowT_co | None:
         """Read the first row, or None where there is none. Evaluates no more than it takes."""
-        rows = await self._read(self._capped(1), is_bulk=False)
+        selection = self._selection
+        rows = await _read(selection, _capped(selection, 1), is_bulk=False)
         return rows[0] if rows else None
 
     async def one(self) -> RowT_co:
@@ -48,8 +49,8 @@ class Rows(Generic[RowT_co]):
             ItemNotFoundError: There is none.
             MultipleItemsError: There are several.
         """
-        rows = await self._read(self._capped(2), is_bulk=False)
         selection = self._selection
+        rows = await _read(selection, _capped(selection, 2), is_bulk=False)
         if not rows:
             raise ItemNotFoundError(f"no {selection.noun} was found where one was expected", table=selection.table)
         if len(rows) > 1:
@@ -97,7 +98,7 @@ class Rows(Generic[RowT_co]):
         """
         selection = self._selection
         selection.check_page(max_items)
-        limit = self._capped(max_items)
+        limit = _capped(selection, max_items)
         selection.check_page(limit)
         source = selection.open_at(cursor, max_items=limit, is_bulk=False)
         rows: list[RowT_co] = []
@@ -120,27 +121,6 @@ class Rows(Generic[RowT_co]):
         """Return a context whose end is the end of reading: ``async with query.stream() as items: …``."""
         return Stream(self._selection)
 
-    def _capped(self, limit: int | None) -> int | None:
-        """Return the smaller of a limit and the selection's own."""
-        limits = [each for each in (self._selection.max_items, limit) if each is not None]
-        return min(limits, default=None)
-
-    async def _read(self, limit: int | None, *, is_bulk: bool) -> list[RowT_co]:
-        """Read so many rows into a list."""
-        selection = self._selection
-        source = selection.open(max_items=limit, is_bulk=is_bulk)
-        rows: list[RowT_co] = []
-        try:
-            while limit is None or len(rows) < limit:
-                page = await source.next()
-                if page is None:
-                    break
-                rows += selection.rows(page, None if limit is None else limit - len(rows))[0]
-                del page  # or its raw items would be kept until the next page is there
-        finally:
-            await source.aclose()
-        return rows
-
     if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
 
         def __await__(self) -> NoReturn:
@@ -159,3 +139,25 @@ class Rows(Generic[RowT_co]):
 
         def __bool__(self) -> NoReturn:
             raise TypeError(f"{self._selection!r} has no truth value before it is read: use `await ….first()`")
+
+
+def _capped(selection: Selection[Any], limit: int | None) -> int | None:
+    """Return the smaller of a limit and the selection's own."""
+    own = selection.max_items
+    return limit if own is None else own if limit is None else min(own, limit)
+
+
+async def _read(selection: Selection[RowT_co], limit: int | None, *, is_bulk: bool) -> list[RowT_co]:
+    """Read so many rows into a list."""
+    source = selection.open(max_items=limit, is_bulk=is_bulk)
+    rows: list[RowT_co] = []
+    try:
+        while limit is None or len(rows) < limit:
+            page = await source.next()
+            if page is None:
+                break
+            rows += selection.rows(page, None if limit is None else limit - len(rows))[0]
+            del page  # or its raw items would be kept until the next page is there
+    finally:
+        await source.aclose()
+    return rows

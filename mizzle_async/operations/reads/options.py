@@ -66,6 +66,9 @@ class ReadOptions(Value):
             ExpressionError: A number that must be at least one is not, ``timeout`` is no number, or ``on_error`` is
                 neither a word nor a function.
         """
+        numbers = (self.max_items, self.page_size, self.max_evaluated, self.timeout)
+        if numbers == (None, None, None, None) and self.segments == 1 and self.on_error == "raise":
+            return  # as most are
         for name in ("max_items", "page_size", "max_evaluated"):
             value = getattr(self, name)
             least = 0 if name == "max_items" else 1

@@ -172,12 +172,17 @@ class QueryPage(ReadPage):
         items: list[Any] = payload.get("Items") or []
         if items:
             # An answer is of one query: the first item and the last one tell whose.
+            ends = items if len(items) == 1 else (items[0], items[-1])
             for name, value in equalities(self.compiled):
-                for item in (items[0], items[-1]):
-                    check_key({name: value}, {name: self._stored(item, name)})
+                for item in ends:
+                    stored = self._stored(item, name)
+                    if stored != value:
+                        check_key({name: value}, {name: stored})
 
     def _stored(self, item: Any, name: str) -> AttributeValue:
-        stored = self._target.codec.stored(item, name)
+        records = self.records
+        is_record = records is not None and type(item) is records.cls
+        stored: AttributeValue | None = records.stored(item, name) if records and is_record else item.get(name)
         if stored is None:
             raise mismatch(f"an item lacks {name!r}, by which it was asked for")
         return stored

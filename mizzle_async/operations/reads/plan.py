@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field
 
@@ -38,7 +38,7 @@ from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.operations.statement_cache import ReadStatement
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue, Item, WirePayload
-from mizzle_async.values import transient
+from mizzle_async.values import altered, transient
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
@@ -80,7 +80,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def __attrs_post_init__(self) -> None:
         """Check everything that can be known before a request."""
         self.options.check(self.target.schema.entity)
-        self._check_index()
+        self.check_index()
         if self.partitions and self.options.max_evaluated is not None:
             raise ExpressionError(
                 f"{self.target.schema.entity}: max_evaluated= has no meaning for {len(self.partitions)} partitions "
@@ -95,9 +95,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             if not self.target.owns(self.partition):
                 self.target.check_owners(self.partition.owners, self.partition)
             checked = self.target.checker.key_condition(self.partition, self.sort)
-            for name, condition in zip(("partition", "sort"), checked, strict=True):
-                object.__setattr__(self, name, condition)
-        object.__setattr__(self, "_is_checked", True)
+            self.partition, self.sort = checked  # type: ignore[misc]  # frozen for type checkers only
+        self._is_checked = True  # type: ignore[misc]  # the same
 
     # ── builders ──
 
@@ -112,7 +111,10 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         checked = self.target.checked(condition, "FilterExpression")
         if self.partition is not None:
             self._check_filter(condition)
-        return evolve(self, filters=(*self.filters, checked), warned=set())
+        filtered = altered(self, filters=(*self.filters, checked), warned=set())
+        if self.index is not None:
+            filtered.check_index()  # it must hold what is filtered by
+        return filtered
 
     def split(self) -> tuple[ReadPlan[ModelT, RowT_co], ...]:
         """Return a plan for each partition that is read, or this one where the key is not spread."""
@@ -133,7 +135,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def with_capacity(self) -> ReadPlan[ModelT, RowT_co]:
         """Return the plan with requests that ask for the capacity that they consume."""
         target = self.target
-        return self if target.report_capacity else evolve(self, target=evolve(target, report_capacity=True))
+        return self if target.report_capacity else altered(self, target=target.reporting)
 
     def _check_filter(self, condition: Condition[Any]) -> None:
         keys = self._read_key_names()
@@ -158,7 +160,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         keys = self.target.schema.key_names
         return keys if self.index is None else tuple(dict.fromkeys((*self.index.key_names(), *keys)))
 
-    def _check_index(self) -> None:
+    def check_index(self) -> None:
+        """Raise an error for an index that is none, or does not hold what the plan needs of it."""
         index, schema = self.index, self.target.schema
         if index is None:
             if self.hydrated:
@@ -261,8 +264,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def _plain(self) -> WirePayload:
         """Return the part that all page requests share where nothing expires, compiled once."""
         if self._compiled is None:
-            object.__setattr__(self, "_compiled", self._compile(None, count_only=False))
-        return cast("WirePayload", self._compiled)
+            self._compiled = self._compile(None, count_only=False)  # type: ignore[misc]  # frozen for type checkers
+        return self._compiled
 
     def compile(self, now: float, *, count_only: bool = False) -> WirePayload:
         """Return the part that all page requests share.
