@@ -85,19 +85,19 @@ class ChangeStream(Generic[ChangeT]):
         """Stop reading, and save what was done.
 
         Raises:
-            MizzleError: The last positions could not be saved.
+            MizzleError: The last positions could not be saved, or reading failed after the last change was asked for.
         """
-        consumer, task = self._consumer, self._task
+        consumer, task, queue = self._consumer, self._task, self._queue
         if consumer is None or task is None:
             return
-        had_failed = consumer.failure is not None
         try:
             consumer.stop(0.0)
             await _ended(task)
         finally:
             self._task = None
-        if error is None and not had_failed and consumer.failure is not None:
-            raise consumer.failure
+        failure = consumer.failure
+        if error is None and failure is not None and (queue is None or queue.raised is not failure):
+            raise failure
 
     # ── by a function ──
 

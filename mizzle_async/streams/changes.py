@@ -25,9 +25,13 @@ class ChangeQueue(Generic[ChangeT]):
 
     Args:
         delivering: Makes the changes.
+
+    Attributes:
+        raised: The failure, once the caller has it.
     """
 
     def __init__(self, delivering: Delivering[ChangeT]) -> None:
+        self.raised: BaseException | None = None
         self._delivering = delivering
         self._waiting: deque[Delivery] = deque()
         self._bell = Bell()
@@ -69,6 +73,7 @@ class ChangeQueue(Generic[ChangeT]):
                 return taken
             await self._bell.wait()
         if self._failure is not None:
+            self.raised = self._failure
             raise self._failure
         raise StopAsyncIteration
 

@@ -219,8 +219,9 @@ class Keeper:
         for run in self.runs.values():
             if not run.is_ended:
                 continue
-            discovery.ask_for_children(run.shard)
-            if run.is_clear and discovery.knows_children(run.shard):
+            if not run.is_gone:
+                discovery.ask_for_children(run.shard)
+            if run.is_clear and (run.is_gone or discovery.knows_children(run.shard)):
                 finished[run.shard] = ShardProgress(
                     run.shard, run.watermark.position, self._parts.now(), tree.children(run.shard)
                 )

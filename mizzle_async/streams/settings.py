@@ -66,9 +66,10 @@ class ConsumerSettings(Record):
 
     def _check_checkpoints(self) -> None:
         """Raise an error where positions have a store without a name, or a name without a store."""
-        if self.checkpoints is not None and not isinstance(self.checkpoints, Checkpoints):
+        store: Any = self.checkpoints
+        if isinstance(store, str | bytes) or (store is not None and not isinstance(store, Checkpoints)):
             raise ExpressionError(
-                f"checkpoints= takes a store of positions, such as FileCheckpoints(path), not {self.checkpoints!r}"
+                f"checkpoints= takes a store of positions, such as FileCheckpoints(path), not {store!r}"
             )
         name: Any = self.consumer
         if name is not None and (not isinstance(name, str) or not name):

@@ -40,8 +40,8 @@ FULL_BYTES: Final = 900_000
 """A page of about this size was cut by the service, which answers with at most 1 MB."""
 
 FAILED_POSITIONS: Final = 3
-"""So many failures of the service in a row at one position mean that it has no such position: DynamoDB Local answers
-with a failure where the service says that changes are gone."""
+"""So many failures of the service in a row at one position, while the oldest of the shard can be read, mean that it has
+no such position: DynamoDB Local answers with a failure where the service says that changes are gone."""
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -207,16 +207,19 @@ class ShardReader:
         """Return the pause after a failure that may pass."""
         if isinstance(error, ThrottledError | LimitExceededError):
             self._parts.tally.throttled += 1
-        elif isinstance(error, InternalServerError) and self._position.kind == "AFTER_SEQUENCE_NUMBER":
-            self._iterator = None
-            self._failed_positions += 1
-            if self._failed_positions >= FAILED_POSITIONS:
-                self._failed_positions = 0
-                return await self._pass_gap()
+        elif self._is_position_failed(error) and await self._oldest_number() is not None:
+            return await self._pass_gap()
         pause = self._pauses.after_failure()
         if self._pauses.failures == 1:
             logger.warning("the shard %s cannot be read now, and is tried again: %s", self._run.shard, error)
         return pause
+
+    def _is_position_failed(self, error: MizzleError) -> bool:
+        """Return whether the service has failed again and again at a position, and at nothing else."""
+        if self._iterator is not None or self._position.kind != "AFTER_SEQUENCE_NUMBER":
+            return False
+        self._failed_positions += isinstance(error, InternalServerError)
+        return self._failed_positions >= FAILED_POSITIONS
 
     async def _pass_gap(self, *, is_gone: bool = False) -> float | None:
         """Pass a gap, where the caller wants that. Return the pause in seconds, or None where nothing is left.
@@ -229,7 +232,7 @@ class ShardReader:
         if self._position == OLDEST and self._may_be_trimmed and not is_gone:
             return self._pauses.after_failure()  # trimmed between two requests: the next one is the oldest now
         until = None if is_gone else await self._oldest_number()
-        gap = shard_gap(parts.source.table, run.shard, run.watermark.last, until)
+        gap = shard_gap(parts.source.table, run.shard, run.watermark.last, until or None)
         if parts.settings.on_gap == "raise":
             raise gap
         parts.tally.gaps += 1
@@ -237,14 +240,14 @@ class ShardReader:
         self._position = self._renewal = OLDEST
         if not is_gone:
             return self._pauses.after_failure()
-        run.is_ended = True
+        run.is_ended = run.is_gone = True
         parts.attended()
         return None
 
     async def _oldest_number(self) -> str | None:
-        """Return the sequence number with which the shard begins now, or None where that is not to be had."""
+        """Return the sequence number with which the shard begins now, empty where it has none; None if it fails."""
         try:
             page = await self._parts.source.records(await self._parts.source.iterator(self._run.shard, OLDEST))
         except ServiceError:
             return None
-        return page.records[0]["dynamodb"]["SequenceNumber"] if page.records else None
+        return page.records[0]["dynamodb"]["SequenceNumber"] if page.records else ""

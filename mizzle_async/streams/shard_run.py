@@ -27,6 +27,7 @@ class ShardRun:
         reading: Ends the reading of the shard when it is cancelled.
         handling: Ends the handlers of the shard's changes, where others may take it over.
         is_ended: Whether its last page was read.
+        is_gone: Whether the service does not have it any more: its children are those that are listed.
         is_wanted: Whether another process asked for it.
         is_stopping: Whether no change may begin any more.
         is_lost: Whether another process may have it by now: nothing of it counts any more.
@@ -47,6 +48,7 @@ class ShardRun:
         "failure",
         "handling",
         "is_ended",
+        "is_gone",
         "is_lost",
         "is_stopping",
         "is_wanted",
@@ -66,6 +68,7 @@ class ShardRun:
         self.handling: set[anyio.CancelScope] = set()
         self.is_ended: bool = False
         self.is_stopping: bool = False
+        self.is_gone: bool = False
         self.is_lost: bool = False
         self.is_wanted: bool = False
         self.failure: BaseException | None = None
