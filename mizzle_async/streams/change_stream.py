@@ -133,6 +133,7 @@ class ChangeStream(Generic[ChangeT]):
             MarshallingError: An image does not fit its class, and ``on_error`` raises.
             Exception: The handler's own, with a note of the shard and the number.
         """
+        _check_handler(handle)
 
         def handle_one(changes: list[ChangeT]) -> object:
             return handle(changes[0])
@@ -171,6 +172,7 @@ class ChangeStream(Generic[ChangeT]):
             MizzleError: As for `for_each`.
             Exception: The handler's own.
         """
+        _check_handler(handle)
         check_number("max_items", max_items, 1)
         check_number("max_wait", max_wait, 0)
 
@@ -188,8 +190,6 @@ class ChangeStream(Generic[ChangeT]):
     ) -> ChangeReport:
         """Handle changes until the end, in a task that the client owns."""
         check_choice("until", until, ("closed", "caught_up"))
-        if not callable(handle):
-            raise ExpressionError(f"the handler of changes is an async function, not {handle!r}")
         delivering = self._begin()
         handling = Handling(
             self._port,
@@ -257,6 +257,16 @@ class ChangeStream(Generic[ChangeT]):
 
     def __repr__(self) -> str:
         return f"<ChangeStream of {self._parts.table!r}: {self.report}>"
+
+
+def _check_handler(handle: object) -> None:
+    """Raise an error unless this can be called.
+
+    Raises:
+        ExpressionError: It cannot.
+    """
+    if not callable(handle):
+        raise ExpressionError(f"the handler of changes is an async function, not {handle!r}")
 
 
 def _options(concurrency: int, attempts: int, on_failure: OnFailure) -> HandlingOptions:

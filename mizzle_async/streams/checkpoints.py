@@ -65,6 +65,8 @@ class Holding(Value):
         wanted: Of these, the shards that another process asked for. The reader drains each, saves it and releases it.
         progress: The progress of every shard, of all processes, where the store knows it. Shards whose parents are
             done become ready by it.
+        elsewhere: The shards that other live processes hold. ``for_each(until="caught_up")`` leaves those to them, and
+            waits for every other one.
         valid_until: The reading of the loop's clock at which the holding ends, unless another turn has come before:
             the reader stops delivering and cancels its handlers then, because others may take over.
     """
@@ -73,6 +75,7 @@ class Holding(Value):
     wanted: frozenset[str] = frozenset()
     progress: Mapping[str, ShardProgress] = field(factory=dict)
     valid_until: float = math.inf
+    elsewhere: frozenset[str] = frozenset()
 
 
 class Member(Protocol):

@@ -220,7 +220,7 @@ class Handling(Generic[ChangeT]):
             try:
                 await self._call(changes, attempt)
             except Exception as error:  # noqa: BLE001  (a caller's function may raise any)
-                if attempt >= self._options.attempts or run.is_stopping or isinstance(error, NotAwaitableError):
+                if attempt >= self._options.attempts or isinstance(error, NotAwaitableError):
                     await self._give_up(run, opened, error, attempt)
                     return
             else:

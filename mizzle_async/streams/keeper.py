@@ -74,6 +74,7 @@ class Keeper:
         self.bell: Bell = Bell()
         self.turns: int = 0
         self._asked: frozenset[str] | None = None
+        self._elsewhere: frozenset[str] = frozenset()
         self._next_turn = math.inf
         self._next_save = self._clock() + parts.checkpoint_seconds
         self._stops_at: float | None = None
@@ -145,7 +146,7 @@ class Keeper:
         interval = self._member.interval
         holding = await self._member.turn(ready)
         self.turns += 1
-        self._asked = ready
+        self._asked, self._elsewhere = ready, holding.elsewhere
         self._next_turn = math.inf if interval is None else self._clock() + interval
         self._expire_at(holding.valid_until)
         self._apply(holding)
@@ -273,11 +274,8 @@ class Keeper:
         return self._is_caught_up(ready)
 
     def _is_caught_up(self, ready: frozenset[str]) -> bool:
-        """Return whether every shard of this process has nothing more now."""
-        if self._member.interval is None:
-            if not self.turns or not ready <= self.runs.keys():
-                return False
-        elif self.turns < _SETTLED_TURNS:  # of several processes, each gets its share in the first ones
+        """Return whether every shard has nothing more now, those aside that other processes read."""
+        if not self.turns or not ready <= self.runs.keys() | self._elsewhere:
             return False
         return all(
             run.is_drained if run.failure is not None else run.is_caught_up and not run.is_ended
@@ -306,6 +304,3 @@ class Keeper:
 
     def __repr__(self) -> str:
         return f"<Keeper {len(self.runs)} shards, {self.turns} turns>"
-
-
-_SETTLED_TURNS: Final = 2

@@ -422,7 +422,8 @@ class SharedMember:
         self._take(ready, live, -(-len(ready) // len(live)))
         held = {shard: epoch for shard, (owner, epoch) in store.owners.items() if owner is self}
         wanted = frozenset(shard for shard in held if store.wanted.get(shard) in live)
-        return Holding(held, wanted, dict(store.progress), begun + store.lease_seconds - 1.0)
+        elsewhere = frozenset(store.owners) - held.keys()
+        return Holding(held, wanted, dict(store.progress), begun + store.lease_seconds - 1.0, elsewhere)
 
     def _take(self, ready: set[str], live: set[object], share: int) -> None:
         """Take free shards up to a fair share, and ask the richest for one where they are too few."""
