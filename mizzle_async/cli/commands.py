@@ -20,8 +20,10 @@ COMMANDS = {
     "completion": Place("mizzle_async.cli.completion"),
     "copy": Place("mizzle_async.cli.copy"),
     "count": Place("mizzle_async.cli.count"),
+    "create": Place("mizzle_async.cli.create"),
     "delete": Place("mizzle_async.cli.delete"),
     "demo": Place("mizzle_async.cli.demo", extra="demo"),
+    "drop": Place("mizzle_async.cli.drop"),
     "explain": Place("mizzle_async.cli.explain"),
     "export": Place("mizzle_async.cli.export"),
     "get": Place("mizzle_async.cli.get"),
@@ -29,9 +31,14 @@ COMMANDS = {
     "heat": Place("mizzle_async.cli.heat"),
     "load": Place("mizzle_async.cli.load"),
     "local": Place("mizzle_async.cli.local"),
+    "put": Place("mizzle_async.cli.put"),
     "query": Place("mizzle_async.cli.query"),
     "scan": Place("mizzle_async.cli.scan"),
+    "sql": Place("mizzle_async.cli.sql"),
     "tables": Place("mizzle_async.cli.tables"),
+    "ttl": Place("mizzle_async.cli.ttl"),
+    "update": Place("mizzle_async.cli.update"),
+    "upsert": Place("mizzle_async.cli.update"),
 }
 
 

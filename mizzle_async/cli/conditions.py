@@ -12,6 +12,7 @@ from mizzle_async.cli.values import cell, parse_path
 from mizzle_async.errors import MarshallingError
 from mizzle_async.expressions import AttributePath, Condition, SortKeyCondition, SortKeyPath
 from mizzle_async.expressions.paths import TYPE_CODES
+from mizzle_async.handles.table import Table
 from mizzle_async.marshalling import StoredValue, encode_any, parse_json
 
 COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -24,6 +25,9 @@ COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "begins-with": lambda path, value: path.begins_with(value),
 }
 
+WORDS: Final = {"eq": "=", "==": "=", "ne": "!=", "<>": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+"""Operators in words, which a shell does not take for a redirection, and other signs."""
+
 SORT_OPERATORS: Final = (*(name for name in COMPARISONS if name != "!="), "between")
 OPERATORS: Final = (*COMPARISONS, "contains", "between", "in", "exists", "type")
 """Every operator of a filter."""
@@ -35,8 +39,17 @@ FILTER_HELP: Final = (
 )
 
 
-def filter_condition(opened: Opened, path: str, operator: str, text: str) -> Condition[Any]:
+def filter_condition(
+    opened: Opened, path: str, operator: str, text: str, *, handle: Table[Any] | None = None
+) -> Condition[Any]:
     """Return the condition of three words.
+
+    Args:
+        opened: The table.
+        path: The path of the attribute.
+        operator: The operator.
+        text: The value.
+        handle: The handle whose condition it is, or None for the one with items as dicts.
 
     Raises:
         click.UsageError: If they are no condition.
@@ -48,8 +61,9 @@ def filter_condition(opened: Opened, path: str, operator: str, text: str) -> Con
         raise click.UsageError(str(error)) from None
     name = opened.stored_name(str(first))
     segments = (name, *inside)
-    place: Any = _plain(opened.table.attribute(name, *inside))
+    place: Any = _plain((handle or opened.table).attribute(name, *inside))
     made: Condition[Any]
+    operator = WORDS.get(operator, operator)
     if operator in COMPARISONS:
         made = COMPARISONS[operator](place, StoredValue(opened.value(text, segments)))
         return made
@@ -90,6 +104,7 @@ def sort_condition(opened: Opened, path: SortKeyPath[Any, Any], operator: str, t
         click.UsageError: If they are no condition.
         MarshallingError: If the value does not fit the attribute.
     """
+    operator = WORDS.get(operator, operator)
     if operator == "between":
         low, high = _pair(opened, text, path.segments)
         return path.between(low, high)

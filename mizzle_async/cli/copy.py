@@ -10,6 +10,7 @@ import click
 
 from mizzle_async.bulk.checkpoints import StateFile
 from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.create import create_table
 from mizzle_async.cli.estimates import Estimate, read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import Opened, open_table
@@ -17,12 +18,14 @@ from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_lim
 from mizzle_async.cli.paging import PagedWork
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.rejects import Rejects
+from mizzle_async.cli.schemas import of_existing
 from mizzle_async.cli.selections import Selection, selecting
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import MizzleError
 from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
+from mizzle_async.operations.tables.definition import TableDescription
 
 SAMPLE: Final = 1_000
 """The number of items that the estimate before a copy reads."""
@@ -36,6 +39,7 @@ SAMPLE: Final = 1_000
 @click.option("--to-endpoint-url", help="The address of the target, if it differs.")
 @click.option("--to-profile", help="The profile of the target, if it differs.")
 @click.option("--to-region", help="The region of the target, if it differs.")
+@click.option("--create", is_flag=True, help="Create the target as the source is, if it is missing.")
 @click.option("--stop-on-error", is_flag=True, help="Stop at the first item that the target refuses.")
 @write_limits
 @resumable
@@ -49,7 +53,7 @@ def copy(
     to_region: str | None,
     **options: Any,
 ) -> None:
-    """Put the items of the table SOURCE into the table TARGET, which must exist.
+    """Put the items of the table SOURCE into the table TARGET.
 
     Items under an existing key are replaced. Ctrl-C stops at once, and the report says how to go on.
     """
@@ -81,12 +85,16 @@ async def _copy(
     as_json: bool,
     quiet: bool,
     stop_on_error: bool,
+    create: bool,
     concurrency: int,
     write_units_per_second: float | None,
     timeout: float,
 ) -> int:
     opened = await open_table(client, source, model, as_stored=True)
+    if create and not dry_run:
+        await create_table(target_client, target, await of_existing(client, source), if_absent=True)
     goal = await open_table(target_client, target, None)
+    _check_keys(opened.description, goal.description)
     if goal.table.name == opened.table.name and target_client is client:
         raise click.UsageError("a table cannot be copied into itself")
     rows = selection.rows(opened)
@@ -125,6 +133,21 @@ async def _copy(
     paged = PagedWork(rows, take, report, display, file, selection.limit)
     job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet, done="copied")
     return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(earlier)))
+
+
+def _check_keys(source: TableDescription, target: TableDescription) -> None:
+    """Check that items of a table can be in another one, as far as the keys of both say.
+
+    Raises:
+        click.UsageError: If a key attribute of the target has another type in the source.
+    """
+    for name, _ in target.key:
+        own, other = source.attribute_types.get(name), target.attribute_types[name]
+        if own is not None and own != other:
+            raise click.UsageError(
+                f"nothing can be copied: the key of {target.name} has {name} of type {other}, and {source.name} has it"
+                f" of type {own}"
+            )
 
 
 def _add(report: BatchReport, part: BatchReport) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import click
 
+from mizzle_async.cli.asking import ask, count_before
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
-from mizzle_async.cli.handles import Opened, open_table
+from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
+from mizzle_async.cli.paging import selected_keys
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import json_bytes
@@ -38,11 +36,10 @@ def delete(key: tuple[str, ...], connection: Connection, selection: Selection, *
     DynamoDB checks the filter again at each deletion: an item that has changed meanwhile stays. Ctrl-C stops at once,
     and the report says how to go on.
     """
-    selects = bool(selection.partition or selection.filters or selection.index or selection.limit)
     everything = options.pop("everything")
     if options["resume"] is not None and (not selection.filters or selection.limit):
         raise click.UsageError("--resume is for --filter without --limit; else the same command goes on by itself")
-    if sum((bool(key), selects, everything)) != 1:
+    if sum((bool(key), selection.selects, everything)) != 1:
         raise click.UsageError("name one of: a key; items by --partition or --filter; or --everything")
     if key:
         connection.run(lambda client: _delete_one(client, key, **options))
@@ -89,7 +86,7 @@ async def _delete_many(
         click.echo(json_bytes(numbers) if as_json else f"would delete {counted:,} items, a write unit for each KB")
         return DONE
     if not yes:
-        _ask(f"delete {'every item' if selection.is_everything else 'what is selected'} of {name}?")
+        ask(f"delete {await count_before(opened, selection)} of {name}?")
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"delete {name}", total=total, quiet=quiet)
     limits: dict[str, Any] = {
@@ -109,34 +106,5 @@ async def _delete_many(
             work.report.read_units += page.read_units or 0.0
             work.report.read_requests += page.requests
 
-        work = opened.table.delete_many(_keys(opened, selection, count), progress=display, **limits)
+        work = opened.table.delete_many(selected_keys(opened, selection, count), progress=display, **limits)
     return await Job("delete", display, state, as_json=as_json, quiet=quiet, done="deleted").run(work)
-
-
-def _ask(question: str) -> None:
-    """Ask on standard error, because standard output is for the report.
-
-    Raises:
-        click.Abort: If the answer is not yes.
-        KeyboardInterrupt: On Ctrl-C, which the loop would see only after the answer.
-    """
-    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        click.echo(f"{question} [y/N]: ", nl=False, err=True)
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            raise click.Abort
-    finally:
-        signal.signal(signal.SIGINT, heard)
-
-
-async def _keys(
-    opened: Opened, selection: Selection, count: Callable[[Page[Any]], None]
-) -> AsyncIterator[dict[str, Any]]:
-    """Yield the keys of the selected items, and count each page that is read."""
-    names = opened.key_names
-    pages = selection.rows(opened).project(*(opened.table.attribute(name) for name in names)).pages()
-    async with contextlib.aclosing(pages):
-        async for page in pages:
-            count(page)
-            for values in page.items:
-                yield dict(zip(names, values, strict=True))

@@ -15,6 +15,7 @@ from mizzle_async.cli.handles import Opened, is_typed, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable
 from mizzle_async.cli.losses import Losses
 from mizzle_async.cli.progress import Display
+from mizzle_async.cli.schemas import of_existing, schema_file
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.targets import ExportFile
 from mizzle_async.cli.values import json_bytes
@@ -40,6 +41,7 @@ from mizzle_async.handles.client import Client
     type=click.FloatRange(min=0, min_open=True),
     help="The maximum of read units to consume per second.",
 )
+@click.option("--schema", is_flag=True, help="Describe the table, too, in FILE.schema.json: `load --create` reads it.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @resumable
 @bulk_options
@@ -53,6 +55,8 @@ def export(
     """
     names = tuple(name for name in (columns or "").split(",") if name)
     target = ExportFile(file, format_of_export(file, format_name, typed=is_typed(options["model"])), names)
+    if file == STANDARD and options["schema"]:
+        raise click.UsageError("--schema writes a file beside that of the items: name a file")
     if names and target.format is not Format.CSV:
         raise click.UsageError("--columns is for CSV")
     if file == STANDARD and target.format is Format.PARQUET:
@@ -78,12 +82,16 @@ async def _export(
     as_json: bool,
     quiet: bool,
     read_units_per_second: float | None,
+    schema: bool,
 ) -> int:
     opened = await open_table(client, table, model)
     if dry_run:
         _rehearse(opened, selection, as_json=as_json)
         return DONE
     name = opened.table.name
+    if schema:
+        path = schema_file(Path(target.name))
+        path.write_bytes((await of_existing(client, name)).as_json())
     target.natural = opened.natural if opened.codec.sharding is not None else None
     declared = () if opened.model is None else frozenset(opened.codec.schema.by_name)
     target.losses = Losses(target.format, declared, frozenset(opened.key_names))

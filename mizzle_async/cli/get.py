@@ -8,11 +8,12 @@ import click
 
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
-from mizzle_async.cli.handles import open_table
+from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import dynamodb_line, json_bytes, json_line
 from mizzle_async.handles.client import Client
 from mizzle_async.marshalling import plain_item
+from mizzle_async.types import Item
 
 
 @click.command(short_help="Show one item.", epilog=EXIT_CODES)
@@ -41,12 +42,24 @@ def get(
             click.echo(f"no such item in {opened.table.name}", err=True)
             return NOT_FOUND
         item = opened.stored_codec.encode(row)
-        if as_dynamodb:
-            click.echo(dynamodb_line(item), nl=False)
-        elif as_json or not sys.stdout.isatty():
-            click.echo(json_line(opened.natural(item)), nl=False)
-        else:
-            click.echo(json_bytes(plain_item(opened.natural(item)), indent=True))
+        show_item(opened, item, as_json=as_json, as_dynamodb=as_dynamodb)
         return DONE
 
     connection.run(work)
+
+
+def show_item(opened: Opened, item: Item, *, as_json: bool = False, as_dynamodb: bool = False) -> None:
+    """Print an item: over several lines on a terminal, on one line elsewhere.
+
+    Args:
+        opened: The table.
+        item: The stored form of the item.
+        as_json: Whether it is one line in any case.
+        as_dynamodb: Whether it is DynamoDB's own JSON.
+    """
+    if as_dynamodb:
+        click.echo(dynamodb_line(item), nl=False)
+    elif as_json or not sys.stdout.isatty():
+        click.echo(json_line(opened.natural(item)), nl=False)
+    else:
+        click.echo(json_bytes(plain_item(opened.natural(item)), indent=True))

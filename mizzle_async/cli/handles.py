@@ -128,6 +128,32 @@ class Opened:
             raise MarshallingError("expected a value: an attribute without one is absent; use the operator exists")
         return stored
 
+    def python_value(self, text: str, segments: tuple[str | int, ...]) -> Any:
+        """Return the value of a text at a path, as an update takes it.
+
+        Raises:
+            MarshallingError: If it cannot be converted. The message names the path.
+        """
+        stored = self.value(text, segments)
+        return decode_any(stored) if self.model is None else self.codec.decode_at(segments, stored)
+
+    def handle_key(self, texts: tuple[str, ...]) -> Any:
+        """Return the key of texts for the handle of the model, or of the table if there is no model.
+
+        Raises:
+            click.UsageError: If there are too few or too many.
+            MarshallingError: If one does not fit its attribute.
+        """
+        key = self.key(texts)
+        if self.model is None:
+            return self.table.key(**key)
+        named = {self.codec.schema.by_name[name].field: name for name in key}
+        values = {
+            field: self.codec.decode_at((name,), self.value(texts[self.key_names.index(name)], (name,)))
+            for field, name in named.items()
+        }
+        return self.model.key(**values)
+
     def natural(self, item: Item) -> Item:
         """Return an item with the partition key without the suffix of a shard."""
         sharding = self.codec.sharding
@@ -163,6 +189,18 @@ def key_scalar(stored: AttributeValue) -> Any:
     return Decimal(stored["N"]) if "N" in stored else decode_any(stored)
 
 
+def table_name(argument: str | None) -> str:
+    """Return the table that the user names, or the one in the environment.
+
+    Raises:
+        click.UsageError: If there is neither.
+    """
+    name = argument or os.environ.get(TABLE_VARIABLE)
+    if not name:
+        raise click.UsageError(f"name a table with --table or in {TABLE_VARIABLE}, or an entity with --model")
+    return name
+
+
 async def open_table(client: Client, table: str | None, model: str | None, *, as_stored: bool = False) -> Opened:
     """Return a table with the service's description.
 
@@ -177,10 +215,8 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
         ResourceNotFoundError: If there is no such table.
     """
     found: Any = None if model is None else import_object(model)
-    if found is None and table is None:
-        table = os.environ.get(TABLE_VARIABLE) or None
-    if found is None and table is None:
-        raise click.UsageError(f"name a table with --table or in {TABLE_VARIABLE}, or an entity with --model")
+    if found is None:
+        table = table_name(table)
     typed = None if found is None or isinstance(found, SharedTable) else _typed_table(client, found, table, str(model))
     named: Any = found if table is None else table
     description = await client.describe_table(named if typed is None else typed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from itertools import chain
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from mizzle_async.cli.aside import Aside
 from mizzle_async.cli.handles import Opened
 from mizzle_async.cli.incoming import Incoming
 from mizzle_async.cli.meter import Meter
+from mizzle_async.cli.one_by_one import Sending
 from mizzle_async.cli.progress import Display
 from mizzle_async.errors import (
     ConditionalCheckFailedError,
@@ -17,10 +17,9 @@ from mizzle_async.errors import (
     ItemExistsError,
     LimitError,
     MarshallingError,
-    MizzleError,
     ValidationError,
 )
-from mizzle_async.flow.report import BatchReport, UndoneWrite, may_be_applied
+from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
 from mizzle_async.operations import Operation
@@ -43,6 +42,7 @@ def insert_all(
     *,
     skips: bool,
     concurrency: int,
+    write_units_per_second: float | None,
     timeout: float,
     progress: Display,
 ) -> BulkWork:
@@ -55,73 +55,35 @@ def insert_all(
         meter: Counts the units of the client.
         skips: Whether an item under an existing key is left as it is. It is bad else.
         concurrency: The number of requests at the same time.
+        write_units_per_second: The limit of write units, or None for none.
         timeout: Seconds for each item.
         progress: Called with the report as it grows.
     """
     report = BatchReport()
-    places: dict[int, tuple[int, Any]] = {}
     handle: Any = opened.model or opened.table
+    name = opened.table.name
 
-    def operations(value: Any) -> Iterator[Operation[Any]]:
-        """Yield the operation of an item, or reject the item and yield none."""
-        position = report.taken
-        report.taken += 1
-        try:
-            made: Operation[Any] = handle.insert(value, timeout=timeout)
-        except (MarshallingError, LimitError) as error:
-            report.rejected += 1
-            incoming.undone(UndoneWrite("put", opened.table.name, value, error, position))
-            return
-        places[id(made)] = position, value
-        yield made
-
-    async def made_aside(values: AsyncIterable[Any]) -> AsyncIterator[Operation[Any]]:
-        async for value in values:
-            for made in operations(value):
-                yield made
-
-    async def work() -> BatchReport:
-        values = incoming.values()
-        repeatable = incoming.source.is_repeatable
-        source: Any = chain.from_iterable(map(operations, values)) if repeatable else made_aside(Aside(values))
-        sending = client.send_all(source, concurrency=concurrency)
-        try:
-            async for sent, outcome in sending:
-                position, value = places.pop(id(sent))
-                _settle(report, incoming, position, value, outcome.error, skips=skips, table=opened.table.name)
-                progress(report)
-        finally:
-            report.count_consumption(meter.total)
-            for sent in sending.under_way:
-                position, value = places.pop(id(sent))
-                error = MizzleError("the work ended before the answer came")
-                report.note(UndoneWrite("put", opened.table.name, value, error, position, uncertain=True))
-        if not report.is_complete:
-            raise report.to_error("load")
-        return report
-
-    return BulkWork(f"load of {opened.table.name!r}", report, work)
-
-
-def _settle(
-    report: BatchReport,
-    incoming: Incoming,
-    position: int,
-    value: Any,
-    error: Exception | None,
-    *,
-    skips: bool,
-    table: str,
-) -> None:
-    if error is None:
-        report.written += 1
-        return
-    if skips and isinstance(error, ItemExistsError):
-        report.unchanged += 1
-        return
-    undone = UndoneWrite("put", table, value, error, position, uncertain=may_be_applied(error))
-    if isinstance(error, ABOUT_THE_ITEM):
+    def settled(position: int, value: Any, error: Exception) -> bool:
+        if skips and isinstance(error, ItemExistsError):
+            report.unchanged += 1
+            return True
+        if not isinstance(error, ABOUT_THE_ITEM):
+            return False
         report.rejected += 1
-        incoming.undone(undone)
-    else:
-        report.note(undone)
+        incoming.undone(UndoneWrite("put", name, value, error, position))
+        return True
+
+    async def operations() -> AsyncIterator[tuple[int, Any, Operation[Any]]]:
+        values = Aside(incoming.values())
+        async for value in values:
+            position = report.taken
+            report.taken += 1
+            try:
+                made: Operation[Any] = handle.insert(value, timeout=timeout)
+            except (MarshallingError, LimitError) as error:
+                settled(position, value, error)
+            else:
+                yield position, value, made
+
+    sending = Sending(client, meter, report, name, concurrency, write_units_per_second, progress, settled)
+    return BulkWork(f"load of {name!r}", report, lambda: sending.run(operations()))

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from mizzle_async.cli.aside import Aside
 from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.create import create_for_load
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, IN_PART
 from mizzle_async.cli.files.options import reading as with_reading
@@ -49,6 +50,9 @@ MODES: Final = {
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @table_named
 @click.option(
+    "--create", is_flag=True, help="Create the table if it is missing: by --model, or by the file of a schema."
+)
+@click.option(
     "--insert",
     is_flag=True,
     help="Insert: an item under an existing key is bad. Entities with a version or unique attributes need it.",
@@ -85,10 +89,8 @@ def load(
     if len(modes) > 1:
         raise click.UsageError(f"{' and '.join(MODES[name] for name in modes)} do not go together")
     mode = modes[0] if modes else "put"
-    if mode in {"insert", "if_absent"} and (options["resume"] or options["write_units_per_second"]):
-        raise click.UsageError(
-            f"--resume and --write-units do not go with {MODES[mode]}, which sends one item at a time"
-        )
+    if mode in {"insert", "if_absent"} and options["resume"]:
+        raise click.UsageError(f"--resume does not go with {MODES[mode]}: the same command goes on by itself")
     source = Source(files, reading)
     connection.run(lambda client: _load(client, source, connection.meter, mode=mode, **options))
 
@@ -133,6 +135,7 @@ async def _load(
     meter: Meter,
     *,
     mode: str,
+    create: bool,
     table: str | None,
     model: str | None,
     rejects: str | None,
@@ -147,6 +150,8 @@ async def _load(
     timeout: float,
     heat: bool,
 ) -> int:
+    if create and not dry_run:
+        await create_for_load(client, source, table, model)
     opened = await open_table(client, table, model)
     if mode == "put" and opened.model is not None:
         _check_batchable(opened)
@@ -168,11 +173,16 @@ async def _load(
     job = Job(
         "load", display, state, bad, as_json=as_json, quiet=quiet, done="deleted" if mode == "delete" else "loaded"
     )
-    limits: dict[str, Any] = {"concurrency": concurrency, "timeout": timeout, "progress": display}
+    limits: dict[str, Any] = {
+        "concurrency": concurrency,
+        "write_units_per_second": write_units_per_second,
+        "timeout": timeout,
+        "progress": display,
+    }
     if mode in {"insert", "if_absent"}:
         work = insert_all(client, opened, incoming, meter, skips=mode == "if_absent", **limits)
     else:
-        limits |= {"write_units_per_second": write_units_per_second, "on_error": incoming.undone}
+        limits["on_error"] = incoming.undone
         work = _put_or_delete(opened, incoming, mode, job, resume=state.path if state is not None else None, **limits)
     try:
         return await job.run(work)

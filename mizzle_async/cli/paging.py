@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from attrs import define, field
 
 from mizzle_async.bulk.checkpoints import StateFile
-from mizzle_async.cli.selections import Rows
+from mizzle_async.cli.handles import Opened
+from mizzle_async.cli.selections import Rows, Selection
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.reading.iterators import Page
 
@@ -92,3 +94,16 @@ class PagedWork:
 
     def _save(self, cursor: str | None, *, complete: bool) -> None:
         self.state.write({"cursor": cursor, "taken": self.report.taken, "done": self._done, "complete": complete})
+
+
+async def selected_keys(
+    opened: Opened, selection: Selection, count: Callable[[Page[Any]], None]
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield the keys of the selected items, and count each page that is read."""
+    names = opened.key_names
+    pages = selection.rows(opened).project(*(opened.table.attribute(name) for name in names)).pages()
+    async with contextlib.aclosing(pages):
+        async for page in pages:
+            count(page)
+            for values in page.items:
+                yield dict(zip(names, values, strict=True))

@@ -54,6 +54,11 @@ class Selection:
         return not self.partition and not self.filters and self.limit is None and self.index is None
 
     @property
+    def selects(self) -> bool:
+        """Whether it says which items are meant."""
+        return bool(self.partition or self.filters or self.index or self.limit)
+
+    @property
     def words(self) -> dict[str, Any]:
         """Return the selection for a state file."""
         return {
