@@ -24,7 +24,7 @@ def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> 
     """List tables with keys, indexes, items and billing. The service counts items about every six hours."""
 
     async def work(client: Client) -> int:
-        listed = list(names) or await _names(client)
+        listed = list(names) or await client.list_tables()
         described: list[TableDescription] = await run_together(partial(client.describe_table, name) for name in listed)
         if as_json:
             for table in described:
@@ -36,18 +36,6 @@ def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> 
         return DONE if described else NOT_FOUND
 
     connection.run(work)
-
-
-async def _names(client: Client) -> list[str]:
-    names: list[str] = []
-    more: dict[str, Any] = {}
-    while True:
-        answer = await client.control("ListTables", more)
-        names += answer["TableNames"]
-        last = answer.get("LastEvaluatedTableName")
-        if not last:
-            return names
-        more = {"ExclusiveStartTableName": last}
 
 
 def _key(key: tuple[KeyElement, ...], table: TableDescription) -> str:

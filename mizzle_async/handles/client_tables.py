@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mizzle_async.errors import (
+    CorruptResponseError,
     DeadlineExceededError,
     ModelError,
     ResourceInUseError,
@@ -166,6 +167,42 @@ class ClientTables(ClientPart):
             raise
         while await self._described(name) is not None:
             await self._wait(deadline, name, "DeleteTable", "is still being deleted")
+
+    async def list_tables(self, *, prefix: str = "") -> list[str]:
+        """List the tables of the account in this region, by their names at the service.
+
+        Args:
+            prefix: List only those whose names begin so: ``table_prefix`` of the client, for instance.
+
+        Raises:
+            CorruptResponseError: A page of the list leads back to one that was read.
+
+        Cost: one request of the control plane for each 100 tables.
+        """
+        names: list[str] = []
+        seen: set[str] = set()
+        more: dict[str, Any] = {}
+        while True:
+            answer = await self._runtime.control("ListTables", more)
+            names += answer.get("TableNames", ())
+            last = answer.get("LastEvaluatedTableName")
+            if not last:
+                return [name for name in names if name.startswith(prefix)]
+            if last in seen:
+                raise CorruptResponseError(
+                    f"the list of tables goes on after {last!r} twice, so that reading it would never end",
+                    operation="ListTables",
+                )
+            seen.add(last)
+            more = {"ExclusiveStartTableName": last}
+
+    async def table_exists(self, model: TableLike | str, /) -> bool:
+        """Return whether a table exists, also one that is being created or deleted.
+
+        Args:
+            model: The entity, a `SharedTable`, a `StateTable`, a table handle, or the table's name at the service.
+        """
+        return await self._described(self._named(model)[0]) is not None
 
     def check(self, *models: TableLike) -> None:
         """Check at start-up that entities can be used: every type is resolved, and every index. Nothing is sent.

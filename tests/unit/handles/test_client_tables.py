@@ -8,6 +8,7 @@ import pytest
 from mizzle_async import (
     Attribute,
     Client,
+    CorruptResponseError,
     DeadlineExceededError,
     GlobalSecondaryIndex,
     ModelError,
@@ -413,3 +414,37 @@ async def test_a_change_that_an_engine_drops_is_an_error(pauses):
     client, _ = await opened(pauses, DescribeTable=described(index=None), UpdateTable={})
     with pytest.raises(ModelError, match="without index 'by-status'"):
         await client.ensure_tables(Order)
+
+
+async def test_tables_are_listed_page_by_page(pauses):
+    """Every page of the list is read, each after the last name of the one before, and a prefix leaves names out."""
+    pages = [
+        {"TableNames": ["a", "dev-b"], "LastEvaluatedTableName": "dev-b"},
+        {"TableNames": [], "LastEvaluatedTableName": "dev-c"},
+        {"TableNames": ["dev-d"]},
+    ]
+    client, caller = await opened(pauses, ListTables=pages * 2)
+    assert await client.list_tables() == ["a", "dev-b", "dev-d"]
+    assert caller.payloads == [
+        {},
+        {"ExclusiveStartTableName": "dev-b"},
+        {"ExclusiveStartTableName": "dev-c"},
+    ]
+    assert await client.list_tables(prefix="dev-") == ["dev-b", "dev-d"]
+
+
+async def test_list_of_tables_that_goes_round_is_an_error(pauses):
+    """A list whose last name comes again would never end: it is an error."""
+    page = {"TableNames": ["a"], "LastEvaluatedTableName": "a"}
+    client, _ = await opened(pauses, ListTables=[page, page])
+    with pytest.raises(CorruptResponseError, match="the list of tables goes on after 'a' twice"):
+        await client.list_tables()
+
+
+@pytest.mark.parametrize(("reply", "exists"), [(MISSING, False), (described("DELETING"), True)])
+async def test_table_exists_or_not(pauses, reply, exists):
+    """A table exists in any state; of one that is missing there is no error."""
+    client, caller = await opened(pauses, DescribeTable=[reply, reply])
+    assert await client.table_exists(Order) is exists
+    assert await client.table_exists("orders") is exists
+    assert caller.payloads == [{"TableName": "orders"}] * 2
