@@ -201,7 +201,7 @@ def _check_batchable(opened: Opened) -> None:
     try:
         check_batchable(schema, "put")
     except ExpressionError:
-        reason = "a version" if schema.version is not None else "unique attributes"
+        reason = "a version" if schema.version else "unique attributes" if schema.unique else "immutable attributes"
         raise click.UsageError(
             f"{schema.entity} has {reason}, which no batch can check: --insert sends each item on its own"
         ) from None

@@ -43,8 +43,17 @@ def written(kind: Any, *inside: Shape) -> str:
 
 
 def check_roles(document: type[Any], members: tuple[AttributeSchema, ...]) -> None:
-    """Check that a nested class has no roles: inside another item the library does not fill them in."""
+    """Check that a nested class has no roles: inside another item the library does not fill them in.
+
+    Raises:
+        ModelError: It has one, or an attribute that is immutable.
+    """
     for member in members:
+        if member.immutable:
+            raise ModelError(
+                f"{document.__name__}.{member.field}: immutable=True is for attributes of items: make the attribute "
+                f"immutable that holds the {document.__name__}"
+            )
         if member.role is not None:
             raise ModelError(
                 f"{document.__name__}.{member.field}: {member.role.keyword}=True is for attributes of items, and "

@@ -192,6 +192,16 @@ class EntitySchema(DocumentSchema):
         return (attribute for attribute in self.attributes if isinstance(attribute.role, role))
 
     @cached_property
+    def immutable(self) -> tuple[AttributeSchema, ...]:
+        """The attributes that keep their first value."""
+        return tuple(attribute for attribute in self.attributes if attribute.immutable)
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """Whether an attribute has a role or is immutable, so that not every clause may write it."""
+        return bool(self.role_attributes or self.immutable)
+
+    @cached_property
     def required_fields(self) -> tuple[str, ...]:
         """The attributes that an upsert must give, by names in Python: required, no key, not set by the library."""
         return tuple(

@@ -115,12 +115,7 @@ def check_options(model: str, declarations: Collection[Declaration]) -> None:
                 f"{where}: datetime_format is one of {', '.join(DATETIME_FORMATS)}, a strftime format, or a pair of "
                 "functions that write and read text"
             )
-        if options.encode is not None:
-            _check_encoded(declaration)
-        if options.shards is not None:
-            if declaration.key != "partition":
-                raise ModelError(f"{where}: shards= spreads a partition key: take it off this attribute")
-            check_shards(where, options.shards)
+        _check_storing(declaration)
         check_shared_default(declaration.where, declaration.default)
 
 
@@ -138,6 +133,19 @@ def check_key_names(declarations: Collection[Declaration]) -> None:
             )
 
 
+def _check_storing(declaration: Declaration) -> None:
+    """Check the options that say how an attribute is stored, and whether it changes."""
+    options = declaration.options
+    if options.encode is not None:
+        _check_encoded(declaration)
+    if options.shards is not None:
+        if declaration.key != "partition":
+            raise ModelError(f"{declaration.where}: shards= spreads a partition key: take it off this attribute")
+        check_shards(declaration.where, options.shards)
+    if options.immutable:
+        _check_immutable(declaration)
+
+
 def _check_encoded(declaration: Declaration) -> None:
     """Check that an attribute with functions of its own has no role whose values the library makes itself."""
     role = next((role for role in declaration.options.roles if role.is_automatic or role.needs_time), None)
@@ -145,6 +153,17 @@ def _check_encoded(declaration: Declaration) -> None:
         raise ModelError(
             f"{declaration.where}: {role.keyword} is stored in the library's own way: leave encode= and decode= out"
         )
+
+
+def _check_immutable(declaration: Declaration) -> None:
+    """Check that an immutable attribute is none that never changes anyhow, and none that the library changes."""
+    if declaration.key is not None:
+        raise ModelError(
+            f"{declaration.where} is the {KEY_WORDS[declaration.key]}, which no write changes: leave immutable= out"
+        )
+    role = next((role for role in declaration.options.roles if role.is_automatic), None)
+    if role is not None:
+        raise ModelError(f"{declaration.where}: the library itself writes {role.keyword}: leave immutable= out")
 
 
 def check_shards(where: str, shards: Any) -> None:

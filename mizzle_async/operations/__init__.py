@@ -64,6 +64,7 @@ from mizzle_async.operations.transactions.write import TransactWrite, transact_w
 from mizzle_async.operations.writes.check import CheckItem
 from mizzle_async.operations.writes.delete import DeleteItem
 from mizzle_async.operations.writes.families import family_conditions, refuse_through_parent, refuse_unique_below
+from mizzle_async.operations.writes.immutable import check_difference, unchanged_conditions
 from mizzle_async.operations.writes.index_keys import instance_values, key_values, stale_keys
 from mizzle_async.operations.writes.patching import Patch
 from mizzle_async.operations.writes.presence import Presence
@@ -130,6 +131,7 @@ __all__ = [
     "add_units",
     "check_at_least_one",
     "check_batchable",
+    "check_difference",
     "check_many",
     "check_no_guard",
     "check_reserved",
@@ -172,6 +174,7 @@ __all__ = [
     "table_of",
     "transact_get",
     "transact_write",
+    "unchanged_conditions",
     "unique_delete",
     "unique_insert",
     "unique_patch",

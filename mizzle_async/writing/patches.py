@@ -17,6 +17,7 @@ from mizzle_async.operations import (
     Patch,
     Presence,
     UpdateItem,
+    check_difference,
     check_timeout,
     instance_values,
     stale_keys,
@@ -160,6 +161,8 @@ class TablePatches(TablePart[ModelT]):
                 f"{schema.entity}: the key cannot change: insert the new item and delete the old one, in one "
                 "transaction"
             )
+        if schema.immutable:
+            check_difference(schema, old, new)
         automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
         if codec.shared is not None:
             automatic |= codec.shared.added_names

@@ -24,6 +24,7 @@ from mizzle_async.operations import (
     replacing,
     stamp_new,
     stamp_put,
+    unchanged_conditions,
     unique_delete,
     unique_insert,
     use,
@@ -79,6 +80,7 @@ class TableWrites(TablePart[ModelT]):
         Raises:
             ExpressionError: The entity has a version, which this could not check, or unique attributes.
             MarshallingError: The item does not fit its class.
+            ConditionalCheckFailedError: Awaited: it would change an immutable attribute of the stored item.
 
         Cost: one request, and a write unit for each KB of the larger of the new item and the one it replaces.
         """
@@ -94,7 +96,8 @@ class TableWrites(TablePart[ModelT]):
         now = self._now()
         encoded = self._target.codec.encode_new(item)
         stamp_put(self._target.codec, encoded, now)
-        return PutItem(self._target, item=encoded, now=now, timeout=timeout)
+        kept = unchanged_conditions(self._target, encoded) if schema.immutable else ()
+        return PutItem(self._target, item=encoded, conditions=kept, now=now, timeout=timeout)
 
     @explained(write_hint)
     def replace(self, item: ModelT, /, *, timeout: float | None = None) -> ReplaceItem[ModelT]:
@@ -122,11 +125,12 @@ class TableWrites(TablePart[ModelT]):
             raise ExpressionError(f"{schema.entity} declares no attributes to replace: use .put() for whole items")
         encoded = self._target.codec.encode_new(item)
         guard = members_guard(self._target.codec, encoded)
+        kept = unchanged_conditions(self._target, encoded) if schema.immutable else ()
         return ReplaceItem(
             self._target,
             self._target.codec.key_of(item),
             clauses=replacing(schema, encoded),
-            conditions=self._of_family("replace()"),
+            conditions=(*self._of_family("replace()"), *kept),
             guard=None if guard is None else guard.condition,
             guard_is_exact=guard is None or guard.is_exact,
             presence=Presence.PRESENT,

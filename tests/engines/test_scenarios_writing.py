@@ -338,3 +338,29 @@ async def test_put_many_and_get_many(orders):
     found = await orders.get_many(keys)
     assert found[0] is None
     assert [order.order_id for order in found[1:]] == list(reversed(range(130)))
+
+
+@entity("registered")
+class Registered:
+    id: PartitionKey[str]
+    number: Attribute[int | None] = attribute(default=None, immutable=True)
+    note: Attribute[str] = attribute(default="")
+
+
+async def test_immutable_attributes_keep_their_first_value(client: Client) -> None:
+    """No verb changes a stored value of an immutable attribute; one that is absent may be given."""
+    await client.ensure_tables(Registered)
+    registered = client.table(Registered)
+    assert await registered.put(Registered(id="1")) == Registered(id="1")
+    first = await registered.put(Registered(id="1", number=7))
+    assert await registered.replace(evolve(first, note="a")) == Registered(id="1", number=7, note="a")
+    for write in (registered.put(Registered(id="1", number=8)), registered.replace(Registered(id="1", number=8))):
+        with pytest.raises(ConditionalCheckFailedError, match=r"Registered\.number is immutable"):
+            await write
+    with pytest.raises(ConditionalCheckFailedError):
+        await registered.put(Registered(id="1"))
+    again = await registered.upsert("1").set_default(Registered.number, 9).set(Registered.note, "b")
+    assert (again.number, again.note) == (7, "b")
+    assert (await registered.upsert("2").set_default(Registered.number, 9)).number == 9
+    await registered.delete("1")
+    assert (await registered.insert(Registered(id="1", number=8))).number == 8

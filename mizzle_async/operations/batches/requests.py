@@ -147,7 +147,7 @@ def check_batchable(schema: EntitySchema, verb: str) -> None:
     """Refuse entities whose writes need conditions, which BatchWriteItem has not.
 
     Raises:
-        ExpressionError: The entity has a version, or unique attributes.
+        ExpressionError: The entity has a version, unique attributes, or for a put immutable ones.
     """
     one = "insert" if verb == "put" else "delete"
     if schema.version is not None:
@@ -162,6 +162,13 @@ def check_batchable(schema: EntitySchema, verb: str) -> None:
             f"{schema.entity} has unique attributes ({names}), whose guard items only a transaction keeps right, and "
             f"BatchWriteItem is none: use .{one}() for each item, several at once by "
             f"`client.send_all(orders.{one}(item) for item in items)`"
+        )
+    if verb == "put" and schema.immutable:
+        names = ", ".join(attribute.field for attribute in schema.immutable)
+        raise ExpressionError(
+            f"{schema.entity} has immutable attributes ({names}), and BatchWriteItem takes no condition that could "
+            "keep them: use .put() or .insert() for each item, several at once by "
+            "`client.send_all(orders.put(item) for item in items)`"
         )
 
 

@@ -37,6 +37,10 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
         """The item, in DynamoDB's JSON."""
         return self._item
 
+    @property
+    def _whole(self) -> Item | None:
+        return self._item
+
     def _compile(self) -> WirePayload:
         body: WirePayload = {"TableName": self._target.table, "Item": self._item}
         condition = self._condition()

@@ -37,6 +37,10 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
     _sent: Item = field(kw_only=True, alias="sent")
     _guard_is_exact: bool = field(default=True, kw_only=True, alias="guard_is_exact", repr=False)
 
+    @property
+    def _whole(self) -> Item | None:
+        return self._sent
+
     def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ModelT_co] | None:
         """Return the replacement that keeps the undeclared members of the stored documents."""
         del item

@@ -14,6 +14,7 @@ from mizzle_async.marshalling import EntityCodec
 from mizzle_async.model import AttributeSchema, EntitySchema
 from mizzle_async.model.roles import RoleClause, WriteContext
 from mizzle_async.operations.target import Target
+from mizzle_async.operations.writes.immutable import check_clauses
 from mizzle_async.types import Item
 
 
@@ -102,8 +103,10 @@ def check_maintained(schema: EntitySchema, clauses: UpdateClauses) -> None:
     """Check that no clause writes an attribute whose role forbids it.
 
     Raises:
-        ExpressionError: If one does, such as one of the version or of a unique attribute.
+        ExpressionError: If one does, such as one of the version or of a unique attribute, or changes an immutable one.
     """
+    if schema.immutable:
+        check_clauses(schema, clauses)
     touched = clauses.top_level_names
     roles = [role for role, _ in schema.role_attributes]
     for role, attribute in schema.role_attributes:

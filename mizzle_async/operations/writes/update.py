@@ -281,7 +281,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             if clause.path.owner is not owner or isinstance(clause.value, Term):
                 target.check_owners(added.owners, added)
             is_checked = is_checked and self._is_checked(clause)
-        if schema.role_attributes:
+        if schema.has_rules:
             check_maintained(schema, added)
         if schema.shared is not None:
             check_parts(target, added)

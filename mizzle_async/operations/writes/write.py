@@ -22,6 +22,7 @@ from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce, exactly_once
 from mizzle_async.operations.transactions.tokens import request_token
 from mizzle_async.operations.writes.failures import raise_condition_failure, raise_refusal
+from mizzle_async.operations.writes.immutable import explain_change
 from mizzle_async.operations.writes.presence import Presence, checked, write_condition
 from mizzle_async.operations.writes.stamps import check_version, version_condition
 from mizzle_async.operations.writes.verdict import Verdict, judge
@@ -171,7 +172,8 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
                 error,
                 now,
                 presence=self._presence,
-                condition=" AND ".join(map(str, self._asked)),
+                condition=explain_change(self._target.schema, error, self._whole)
+                or " AND ".join(map(str, self._asked)),
                 version=self._version,
                 certain=verdict is Verdict.REFUSED,
             )
@@ -219,6 +221,11 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
     @property
     def _revives(self) -> bool:
         return False
+
+    @property
+    def _whole(self) -> Item | None:
+        """The whole item that is written, None for other writes."""
+        return None
 
     # ── filled in by each write ──
 
