@@ -11,6 +11,7 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
+from mizzle_async.handles.change_verbs import ChangeVerbs
 from mizzle_async.handles.query import Query
 from mizzle_async.handles.record_verbs import RecordVerbs
 from mizzle_async.marshalling import CollectionCodec
@@ -147,13 +148,17 @@ class CollectionQuery(Rows[RowT_co], Generic[RowT_co, FilterT_contra, ListsT_co]
         return repr(self._query)
 
 
-class Collection(RecordVerbs[RowT_co], Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contra, ListsT_co]):
+class Collection(
+    RecordVerbs[RowT_co],
+    ChangeVerbs[RowT_co],
+    Generic[RowT_co, PartitionT_contra, SortT_contra, FilterT_contra, ListsT_co],
+):
     """Several entities of one shared table, read together; made by `Client.collection`."""
 
     def __init__(
         self, owner: TaskPort, members: Sequence[EntitySchema], target: Target[Any], models: Sequence[Any]
     ) -> None:
-        self._owner = owner
+        self._owner = self._runtime = owner
         self._target = target
         self._members = {schema.cls: schema for schema in members}
         self._models: tuple[type[Any], ...] = tuple(models)

@@ -16,10 +16,10 @@ from mizzle_async.expressions import (
     SortKeyPath,
 )
 from mizzle_async.flow.ports import TaskPort
+from mizzle_async.handles.change_verbs import ChangeVerbs
 from mizzle_async.handles.query import Query
 from mizzle_async.handles.record_verbs import RecordVerbs
 from mizzle_async.handles.table_bulk import TableBulk
-from mizzle_async.handles.table_changes import TableChanges
 from mizzle_async.model import SecondaryIndex
 from mizzle_async.operations import (
     MISSING,
@@ -48,7 +48,7 @@ from mizzle_async.writing.verbs import TableWrites
 ModelT = TypeVar("ModelT")
 
 
-class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], TableChanges[ModelT], RecordVerbs[ModelT]):
+class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], ChangeVerbs[ModelT], RecordVerbs[ModelT]):
     """The items of one entity in one table, made by `Client.table`.
 
     Verbs return operations, which are sent by ``await``. Queries and scans are read by ``async for``. A key is given by

@@ -111,7 +111,7 @@ LATE_OWN = {
     "handles.record_verbs": ("operations.streams", "streams.events"),
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
-    "handles.table_changes": ("operations.streams", "streams.change_stream", "streams.settings"),
+    "handles.change_verbs": ("operations.streams", "streams.change_stream", "streams.settings"),
     "handles.table_bulk": ("bulk.loads", "integrations.arrow.writing", "reading.coalescing"),
     "model.seams": ("integrations.pydantic",),
 }

@@ -26,9 +26,8 @@ class Worker:
         self.seconds = seconds
         self.joined = []
         self.note = lambda _: None
-        self.stream = world.changes(
-            checkpoints=self.watch(store), port=self.port, idle=0.5, checkpoint_seconds=2.0, **options
-        )
+        options = {"idle": 0.5, "checkpoint_seconds": 2.0} | options
+        self.stream = world.changes(checkpoints=self.watch(store), port=self.port, **options)
         self.task = asyncio.ensure_future(self.stream.for_each(self.handle, concurrency=8))
 
     def watch(self, store):
@@ -90,11 +89,11 @@ def test_planned_hand_over_of_a_hundred_shards_repeats_nothing(world, shared_sto
     async def test(world):
         world.service.split(parts=100)
         store = shared_store()
-        first = Worker(world, store)
-        flow = asyncio.ensure_future(writing(world, 600))
-        await asyncio.sleep(60)
-        second = Worker(world, store)
-        await asyncio.sleep(400)
+        first = Worker(world, store, idle=3.0)
+        flow = asyncio.ensure_future(writing(world, 300))
+        await asyncio.sleep(20)
+        second = Worker(world, store, idle=3.0)
+        await asyncio.sleep(200)
         assert len(first.stream.report.shards) == len(second.stream.report.shards) == 50
         await first.stop()
         await asyncio.sleep(30)

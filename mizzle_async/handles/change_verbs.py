@@ -1,27 +1,29 @@
-"""The changes of a table's items, from its stream."""
+"""The changes of a table's items, from its stream: of one entity, or of those of a collection."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import Target
 from mizzle_async.signatures import explained
-from mizzle_async.writing.table_part import TablePart
 
 if TYPE_CHECKING:
     from mizzle_async.model import StreamView
     from mizzle_async.operations.streams import Change, PartialChange
     from mizzle_async.streams.change_stream import ChangeStream
     from mizzle_async.streams.checkpoints import Checkpoints
-    from mizzle_async.streams.settings import Acknowledge, ConsumerSettings, OnGap, OnPoison
+    from mizzle_async.streams.settings import Acknowledge, OnGap, OnPoison
     from mizzle_async.streams.starts import Start
 
-ModelT = TypeVar("ModelT")
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
-class TableChanges(TablePart[ModelT]):
-    """The part of a table handle that reads the table's stream."""
+class ChangeVerbs(Generic[ModelT_co]):
+    """The part of a table handle, or of a collection, that reads the table's stream."""
+
+    _runtime: TaskPort
+    _target: Target[Any]
 
     @overload
     def changes(
@@ -38,7 +40,7 @@ class TableChanges(TablePart[ModelT]):
         buffer_bytes: int = 16 * 1024 * 1024,
         drain_seconds: float = 10.0,
         checkpoint_seconds: float = 5.0,
-    ) -> ChangeStream[Change[ModelT]]: ...
+    ) -> ChangeStream[Change[ModelT_co]]: ...
     @overload
     def changes(
         self,
@@ -54,7 +56,7 @@ class TableChanges(TablePart[ModelT]):
         buffer_bytes: int = 16 * 1024 * 1024,
         drain_seconds: float = 10.0,
         checkpoint_seconds: float = 5.0,
-    ) -> ChangeStream[PartialChange[ModelT]]: ...
+    ) -> ChangeStream[PartialChange[ModelT_co]]: ...
     @explained()
     def changes(
         self,
@@ -99,6 +101,8 @@ class TableChanges(TablePart[ModelT]):
         Cost: one GetRecords request for each page of up to 1,000 changes, and one in ``idle`` seconds for each shard in
             which nothing happens.
         """
+        from mizzle_async.operations.streams import ChangeDecoder
+        from mizzle_async.streams.change_stream import ChangeStream
         from mizzle_async.streams.settings import ConsumerSettings
 
         settings = ConsumerSettings(
@@ -113,17 +117,5 @@ class TableChanges(TablePart[ModelT]):
             drain_seconds=drain_seconds,
             checkpoint_seconds=checkpoint_seconds,
         )
-        return change_stream(self._runtime, self._target, view, settings)
-
-
-def change_stream(runtime: TaskPort, target: Target[Any], view: StreamView, settings: ConsumerSettings) -> Any:
-    """Return the changes of an entity, or of a collection.
-
-    Raises:
-        ExpressionError: There is no such view.
-    """
-    from mizzle_async.operations.streams import ChangeDecoder
-    from mizzle_async.streams.change_stream import ChangeStream
-
-    decoder = ChangeDecoder(target, view)
-    return ChangeStream(runtime, decoder, table=target.table, view=view, settings=settings)
+        decoder: ChangeDecoder[Any] = ChangeDecoder(self._target, view)
+        return ChangeStream(self._runtime, decoder, table=self._target.table, view=view, settings=settings)
