@@ -8,7 +8,8 @@ from typing import get_args
 
 import click
 
-from mizzle_async.testing.engines import EngineError, EngineName, start_engine
+from mizzle_async.testing._cache import cache_folder
+from mizzle_async.testing.engines import EngineError, EngineName, install_engine, start_engine
 
 
 @click.command(
@@ -28,11 +29,16 @@ from mizzle_async.testing.engines import EngineError, EngineName, start_engine
     help="ministack, in Python, or Amazon's DynamoDB Local, in Java.",
 )
 @click.option("--port", type=click.IntRange(1, 65_535), help="The port to listen on.  [default: a free one]")
-def local(name: EngineName, port: int | None) -> None:
+@click.option("--install", is_flag=True, help="Put the engine into the cache and end: later starts need no network.")
+def local(name: EngineName, port: int | None, *, install: bool) -> None:
     """Run until interrupted. SIGTERM counts as an interruption, so that the engine is stopped in order."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _steps_shown():
+            if install:
+                installed = install_engine(name)
+                click.echo(f"{installed.name} {installed.version} is installed in {cache_folder()}", err=True)
+                return
             running = start_engine(name, port=port)
         with running as engine:
             click.echo(f"{engine.name} {engine.version} listens at {engine.endpoint_url}; Ctrl-C ends it", err=True)

@@ -1,6 +1,7 @@
 """Updates as text, in DynamoDB's grammar: SET, REMOVE, ADD and DELETE, each with its actions in the caller's order.
 
-The clauses were checked before, see `Checker`.
+Positions of a list are removed from its end on: the service means the positions from before the update in any order,
+but an engine that removes one after the other does not. The clauses were checked before, see `Checker`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from mizzle_async.expressions.operands import Arithmetic, IfNotExists, ListAppend
 from mizzle_async.expressions.overlaps import OverlapCheck
-from mizzle_async.expressions.terms import Facet, Term
+from mizzle_async.expressions.terms import Facet, Segments, Term
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
 from mizzle_async.expressions.writer import Writer
 from mizzle_async.types import AttributeValue
@@ -26,6 +27,7 @@ def update_text(writer: Writer, clauses: UpdateClauses) -> str:
         ExpressionError: Two clauses overlap.
     """
     sections: dict[Section, list[str]] = {"SET": [], "REMOVE": [], "ADD": [], "DELETE": []}
+    removed: list[tuple[Segments, str]] = []
     overlaps = OverlapCheck()
     for clause in clauses.clauses:
         overlaps.add(clause.path)
@@ -33,7 +35,22 @@ def update_text(writer: Writer, clauses: UpdateClauses) -> str:
         if action is not None:
             section, text = action
             sections[section].append(text)
+            if section == "REMOVE":
+                removed.append((clause.path.segments, text))
+    if len(removed) > 1:
+        sections["REMOVE"] = _from_the_end(removed)
     return " ".join([f"{section} {', '.join(texts)}" for section, texts in sections.items() if texts])
+
+
+def _from_the_end(removed: list[tuple[Segments, str]]) -> list[str]:
+    """Return the texts of removals: attributes in the caller's order, later positions of a list before earlier ones."""
+    attributes = {segments[0]: number for number, (segments, _) in reversed([*enumerate(removed)])}
+
+    def place(removal: tuple[Segments, str]) -> list[int]:
+        first, *inside = removal[0]
+        return [attributes[first], *(-segment if isinstance(segment, int) else 0 for segment in inside)]
+
+    return [text for _, text in sorted(removed, key=place)]
 
 
 def _action(writer: Writer, clause: UpdateClause) -> tuple[Section, str] | None:

@@ -15,6 +15,7 @@ from mizzle_async.testing.engines import (
     EngineCredentials,
     EngineError,
     EngineName,
+    install_engine,
     start_engine,
 )
 from mizzle_async.testing.network import MemoryNetwork
@@ -22,6 +23,7 @@ from mizzle_async.testing.proxy import Fault, FaultProxy, at_reuse, sometimes
 from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import Event, Request, ScriptedServer
 from mizzle_async.testing.stub import StubCaller, StubTransport
+from mizzle_async.testing.tables import Tables
 from mizzle_async.testing.tls import LocalAuthority
 
 __all__ = [
@@ -43,8 +45,10 @@ __all__ = [
     "ScriptedServer",
     "StubCaller",
     "StubTransport",
+    "Tables",
     "VirtualClockLoop",
     "at_reuse",
+    "install_engine",
     "run_virtual",
     "sometimes",
     "start_engine",

@@ -118,6 +118,17 @@ class Engine(ABC):
             "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
         }
 
+    def install(self) -> None:
+        """Install the engine in the cache, unless it is there, so that later starts need no network.
+
+        Raises:
+            EngineError: It cannot be installed.
+
+        Cost:
+            As the first start on a machine (see the class).
+        """
+        self._installed_command(0)
+
     def start(self) -> Self:
         """Start it and wait until it answers.
 
@@ -182,10 +193,23 @@ class Engine(ABC):
         content: dict[str, Any] = json.loads(body)
         return content
 
-    def delete_tables(self) -> None:
-        """Delete every table, so that the next test finds the engine empty."""
-        while names := self.call("ListTables", {})["TableNames"]:
-            for name in names:
+    def delete_tables(self, *, prefix: str = "") -> None:
+        """Delete every table, so that the next test finds the engine empty.
+
+        Args:
+            prefix: Delete only the tables whose names begin with it.
+        """
+        names: list[str] = []
+        request: dict[str, Any] = {}
+        while True:
+            answer = self.call("ListTables", request)
+            names += answer["TableNames"]
+            last = answer.get("LastEvaluatedTableName")
+            if last is None:
+                break
+            request = {"ExclusiveStartTableName": last}
+        for name in names:
+            if name.startswith(prefix):
                 self.call("DeleteTable", {"TableName": name})
 
     def wait(self) -> None:
@@ -223,11 +247,20 @@ class Engine(ABC):
         with CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.stop)
 
+    def _installed_command(self, port: int) -> EngineCommand:
+        try:
+            return self._command(port)
+        except EngineError as error:
+            raise EngineError(
+                f"{error}\nWithout a network, install the engine ahead: `mizzle-async local --install --engine"
+                f" {self.name}`, with MIZZLE_ASYNC_CACHE naming the folder that is kept"
+            ) from error
+
     def _start_once(self) -> None:
         try:
             with reserved_port(self._wanted_port) as port:
                 log.info("starting %s %s", self.name, self.version)
-                command = self._command(port)
+                command = self._installed_command(port)
                 self._process = EngineProcess(command.arguments, settings=command.settings)
                 self._end = weakref.finalize(self, self._process.stop)
                 self._port = port

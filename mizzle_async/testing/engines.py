@@ -14,10 +14,28 @@ __all__ = [
     "EngineCredentials",
     "EngineError",
     "EngineName",
+    "install_engine",
     "start_engine",
 ]
 
 EngineName = Literal["embedded", "dynamodb-local"]
+
+
+def install_engine(name: EngineName = "embedded") -> Engine:
+    """Install an engine by its name, unless it is in the cache, so that later starts need no network.
+
+    Args:
+        name: The engine's name.
+
+    Returns:
+        The engine, not running.
+
+    Raises:
+        EngineError: If it cannot be installed.
+    """
+    engine = _make_engine(name, None)
+    engine.install()
+    return engine
 
 
 def start_engine(name: EngineName = "embedded", *, port: int | None = None) -> Engine:
@@ -33,10 +51,14 @@ def start_engine(name: EngineName = "embedded", *, port: int | None = None) -> E
     Raises:
         EngineError: If it cannot be installed or started.
     """
+    return _make_engine(name, port).start()
+
+
+def _make_engine(name: EngineName, port: int | None) -> Engine:
     match name:
         case "embedded":
-            return EmbeddedEngine(port=port).start()
+            return EmbeddedEngine(port=port)
         case "dynamodb-local":
-            return DynamoDBLocal(port=port).start()
+            return DynamoDBLocal(port=port)
         case _:
             assert_never(name)

@@ -152,6 +152,8 @@ class Pipeline:
         Raises:
             MizzleError: As for `call`.
         """
+        if self._closed or not self._home.is_here():
+            self._refuse()  # what aiobotocore does on the client's loop would be awaited for ever on another
         table = parameters.get("TableName")
         return await self._session.control(
             operation, parameters, ControlCall(self.call, table if isinstance(table, str) else "", timeout)

@@ -103,8 +103,15 @@ async def list_elements_removed_together(client: Client) -> Any:
     await client.create_table(Thing)
     legacy = client.table("things", partition_key="pk", sort_key="sk", sort_key_type=int)
     await legacy.put({"pk": "p", "sk": 1, "list": ["a", "b", "c", "d", "e"]})
-    path = legacy.attribute("list")
-    return (await legacy.update(pk="p", sk=1).remove(path[0], path[1]))["list"]
+    body = {
+        "TableName": legacy.name,
+        "Key": {"pk": {"S": "p"}, "sk": {"N": "1"}},
+        "UpdateExpression": "REMOVE #list[0], #list[1]",
+        "ExpressionAttributeNames": {"#list": "list"},
+        "ReturnValues": "ALL_NEW",
+    }
+    left = (await client.control("UpdateItem", body))["Attributes"]["list"]["L"]
+    return [element["S"] for element in left]
 
 
 async def number_added_inside_an_absent_map(client: Client) -> Any:

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import mizzle_async
-from mizzle_async.testing import EmbeddedEngine
+from mizzle_async import Client
+from mizzle_async.testing import EmbeddedEngine, Tables
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -142,9 +144,21 @@ def web_application(handlers: dict[str, Any]) -> web.Application:
 
 
 async def check_testing(names: dict[str, Any]) -> None:
-    """Run the page's test as pytest would, with a running engine."""
+    """Run the page's tests as pytest would, with the fixtures that they take."""
+    assert names["pytest_plugins"] == ["mizzle_async.testing.plugin"]
     async with EmbeddedEngine() as engine:
-        await names["test_note_is_stored"](engine)
+        for test in [value for name, value in names.items() if name.startswith("test_")]:
+            make = partial(
+                Client,
+                endpoint_url=engine.endpoint_url,
+                region_name=engine.region_name,
+                credentials=engine.credentials,
+                table_prefix=f"{test.__name__}-",
+            )
+            wanted = inspect.signature(test).parameters
+            async with make() as client:
+                fixtures = {"client": client, "tables": Tables(client), "make_client": make}
+                await test(**{name: fixtures[name] for name in wanted})
 
 
 CHECKS: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {

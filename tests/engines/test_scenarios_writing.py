@@ -189,6 +189,18 @@ async def test_update_clauses(orders):
     assert await orders.get(FULL) == again
 
 
+@pytest.mark.parametrize("positions", [(0, 1), (1, 0), (0, 3, 1), (3, 10, 0)])
+async def test_positions_of_a_list_are_removed_together(orders, positions):
+    """Positions are those from before the update, in whichever order they are named."""
+    letters = list("abcde")
+    await orders.insert(Order(customer_id="c1", order_id=1, lines=letters))
+    update = orders.update(customer_id="c1", order_id=1)
+    for position in positions:
+        update = update.remove(Order.lines[position])
+    left = [letter for position, letter in enumerate(letters) if position not in positions]
+    assert (await update).lines == left
+
+
 async def test_list_clauses_create_the_list(orders):
     """Appending to nothing makes a list."""
     await orders.insert(Order(customer_id="c1", order_id=1))

@@ -168,6 +168,8 @@ def test_a_client_of_a_living_loop_is_left_alone(beside):
             await client.open()
         with pytest.raises(errors.ClientStateError, match="open already on another event loop: close it there"):
             await client.aclose()
+        with pytest.raises(errors.ClientStateError, match="was opened on another event loop: open one on each loop"):
+            await client.control("ListTables", {})  # aiobotocore's part of it would wait for the other loop
 
     async def home():
         async with client:

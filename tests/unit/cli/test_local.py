@@ -57,6 +57,23 @@ def test_engine_runs_until_interrupted(run):
     assert engine.stopped
 
 
+def test_install_puts_the_engine_into_the_cache(monkeypatch, tmp_path):
+    """`--install` names engine, version and folder, and runs nothing; an engine that cannot be had is an error."""
+    monkeypatch.setenv("MIZZLE_ASYNC_CACHE", str(tmp_path))
+    monkeypatch.setattr(module, "start_engine", None)
+    monkeypatch.setattr(module, "install_engine", lambda _name: FakeEngine(KeyboardInterrupt()))
+    result = CliRunner().invoke(module.local, ["--install"])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"embedded 1.0 is installed in {tmp_path}\n"
+
+    def fail(name):
+        raise EngineError(f"could not install {name}")
+
+    monkeypatch.setattr(module, "install_engine", fail)
+    result = CliRunner().invoke(module.local, ["--install", "--engine=dynamodb-local"])
+    assert (result.exit_code, result.stderr) == (1, "Error: could not install dynamodb-local\n")
+
+
 def test_start_shows_its_steps(monkeypatch):
     """Each step of the start is a line of standard error while it lasts; afterwards the log is as it was."""
     log = logging.getLogger("mizzle_async.testing")

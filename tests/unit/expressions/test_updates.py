@@ -51,7 +51,7 @@ UPDATE = UpdateClauses()
         (UPDATE.add(TOTAL, 5), "ADD #total :total"),
         (UPDATE.add(TAGS, {"a"}), "ADD #tags :tags"),
         (UPDATE.remove(STATUS), "REMOVE #status"),
-        (UPDATE.remove(LINES[0]).remove(LINES[2]), "REMOVE #lines[0], #lines[2]"),
+        (UPDATE.remove(LINES[0]).remove(STATUS).remove(LINES[12]), "REMOVE #lines[12], #lines[0], #status"),
         (UPDATE.discard(TAGS, {"a"}), "DELETE #tags :tags"),
         (UPDATE.append(LINES, [1]), "SET #lines = list_append(if_not_exists(#lines, :empty), :lines)"),
         (UPDATE.append(LINES, (1,)), "SET #lines = list_append(if_not_exists(#lines, :empty), :lines)"),
