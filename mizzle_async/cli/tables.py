@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from typing import Any
@@ -10,18 +11,42 @@ import click
 
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
+from mizzle_async.cli.handles import import_object
 from mizzle_async.cli.values import json_bytes
+from mizzle_async.errors import MizzleError
 from mizzle_async.flow.tasks import run_together
 from mizzle_async.handles.client import Client
+from mizzle_async.handles.client_tables import wanted_tables
+from mizzle_async.operations.tables.cloudformation import template
 from mizzle_async.operations.tables.definition import KeyElement, TableDescription
 
 
 @click.command(short_help="List tables.", epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[TABLE]…")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one table per line.")
+@click.option(
+    "--cloudformation",
+    "models",
+    multiple=True,
+    metavar="MODULE:CLASS",
+    help="Print a CloudFormation template of the table that a model needs. Give it once for each model.",
+)
+@click.option(
+    "--prefix", default="", help="With --cloudformation: put it before each table's name, as table_prefix= does."
+)
 @connected
-def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> None:
-    """List tables with keys, indexes, items and billing. The service counts items about every six hours."""
+def tables(
+    connection: Connection, names: tuple[str, ...], *, as_json: bool, models: tuple[str, ...], prefix: str
+) -> None:
+    """List tables with keys, indexes, items and billing. The service counts items about every six hours.
+
+    With --cloudformation nothing is asked of a service: the template is made from the models alone.
+    """
+    if models:
+        if names or as_json:
+            raise click.UsageError("--cloudformation takes models, and neither table names nor --json")
+        click.echo(json.dumps(_template(models, prefix), indent=2))
+        return
 
     async def work(client: Client) -> int:
         listed = list(names) or await client.list_tables()
@@ -36,6 +61,14 @@ def tables(connection: Connection, names: tuple[str, ...], *, as_json: bool) -> 
         return DONE if described else NOT_FOUND
 
     connection.run(work)
+
+
+def _template(models: tuple[str, ...], prefix: str) -> dict[str, Any]:
+    found = [import_object(model) for model in models]
+    try:
+        return template(wanted_tables(Client(table_prefix=prefix), found))
+    except MizzleError as error:
+        raise click.UsageError(error.message) from error
 
 
 def _key(key: tuple[KeyElement, ...], table: TableDescription) -> str:

@@ -408,3 +408,22 @@ class _Deadline:
             return None
         pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 1.5)
         return min(pause, left)
+
+
+def wanted_tables(client: ClientTables, models: Sequence[TableLike]) -> list[tuple[TableDescription, str | None]]:
+    """Return the tables that models need, each with the stored name of its time to live, or None. Nothing is sent.
+
+    Args:
+        client: Names the tables, and knows how a converter's hooks store keys.
+        models: The models.
+
+    Raises:
+        ModelError: A model is none, or its table cannot be made from it.
+    """
+    from mizzle_async.operations.tables.definition import lifetime_of
+
+    handles = [client._handle(model) for model in models]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return [
+        (client._wanted(handle), lifetime_of(target_of(handle).schema))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        for handle in handles
+    ]

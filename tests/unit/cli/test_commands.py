@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 
@@ -115,3 +116,17 @@ def test_connections_to_one_place_are_equal():
     """`copy` refuses to copy a table into itself: two connections are one if they reach the same place."""
     assert Connection("http://127.0.0.1:1", None, "eu-west-1") == Connection("http://127.0.0.1:1", None, "eu-west-1")
     assert Connection(None, "one", None) != Connection(None, "other", None)
+
+
+def test_tables_prints_a_template_of_models(run, tmp_path, monkeypatch):
+    """`tables --cloudformation` needs no service, and takes no names of tables."""
+    module = "from mizzle_async import *\n@entity('orders')\nclass Order:\n    key: PartitionKey[str]\n"
+    (tmp_path / "cf_orders.py").write_text(module)
+    monkeypatch.chdir(tmp_path)
+    result = run("tables", "--cloudformation", "cf_orders:Order", "--prefix", "dev-")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["Resources"]["DevOrders"]["Properties"]["TableName"] == "dev-orders"
+    assert run("tables", "orders", "--cloudformation", "cf_orders:Order").exit_code == 2
+    missing = run("tables", "--cloudformation", "cf_orders:Nothing")
+    assert missing.exit_code == 2
+    assert "not found" in missing.output
