@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import logging
 import random
-import secrets
 import sys
 import time
-import uuid
 import warnings
 import weakref
+from binascii import b2a_base64
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib.util import find_spec
+from os import urandom
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from attrs import evolve, field, frozen
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 logger: logging.Logger = logging.getLogger(__name__)
 
 _DESCRIBE_SECONDS: Final = 0.2
@@ -349,11 +350,11 @@ class Runtime:
 
     def new_token(self) -> str:
         """Return a client request token, for one transaction."""
-        return str(uuid.uuid4())
+        return urandom(18).hex()  # from the kernel each time: a restored snapshot or a fork would repeat a counter
 
     def new_write_id(self) -> str:
         """Return an id for one write of a versioned item: 72 random bits, as 12 characters."""
-        return secrets.token_urlsafe(9)
+        return b2a_base64(urandom(9), newline=False).translate(_URL_SAFE).decode()
 
     # ── pace and tasks ──
 

@@ -141,6 +141,8 @@ def hand_over(actions: Sequence[tuple[Transactable[Any], Action]]) -> tuple[tupl
         actions: Of one transaction, each with its operation.
     """
     guards = [action for _, action in actions if action.unique is not None]
+    if not guards:
+        return tuple(actions)
     given_up = {action.identity: action for action in guards if action.kind == "Delete"}
     handed = given_up.keys() & {action.identity for action in guards if action.kind == "Put"}
     if not handed:

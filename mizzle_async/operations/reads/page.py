@@ -180,9 +180,9 @@ class QueryPage(ReadPage):
                         check_key({name: value}, {name: stored})
 
     def _stored(self, item: Any, name: str) -> AttributeValue:
-        records = self.records
+        records, as_item = self.records, item
         is_record = records is not None and type(item) is records.cls
-        stored: AttributeValue | None = records.stored(item, name) if records and is_record else item.get(name)
+        stored: AttributeValue | None = records.stored(item, name) if records and is_record else as_item.get(name)
         if stored is None:
             raise mismatch(f"an item lacks {name!r}, by which it was asked for")
         return stored

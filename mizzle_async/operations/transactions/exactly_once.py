@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, TypeVar
 
+import orjson
 from attrs import field
 
 from mizzle_async.errors import TransactionCanceledError
@@ -74,7 +75,9 @@ class ExactlyOnce(Operation[ResultT_co]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(self._body(), tables_of(self._actions), self._token, self._timeout, self._parse)
+        return transaction_request(
+            orjson.dumps(self._body()), tables_of(self._actions), self._token, self._timeout, self._parse
+        )
 
     def _check(self, payload: WirePayload) -> None:
         check_results(payload)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-import orjson
-
 from mizzle_async.errors import (
     MizzleError,
     OutcomeUnknownError,
@@ -41,10 +39,10 @@ def transaction_body(actions: Sequence[Action], token: ClientRequestToken, *, re
 
 
 def transaction_request(
-    body: WirePayload, table: str, token: ClientRequestToken, timeout: float | None, parse: ParseAnswer
+    encoded: bytes, table: str, token: ClientRequestToken, timeout: float | None, parse: ParseAnswer
 ) -> WireRequest:
     """Return the wire request."""
-    return WireRequest(API, orjson.dumps(body), table, RepeatSafety.TOKEN, None, timeout, token.age, parse)
+    return WireRequest(API, encoded, table, RepeatSafety.TOKEN, None, timeout, token.age, parse)
 
 
 def tables_of(actions: Sequence[Action]) -> str:

@@ -51,6 +51,7 @@ class TransactWrite(Operation[ResultT_co]):
     operations: tuple[Transactable[Any], ...]
     _token: ClientRequestToken = field(kw_only=True, alias="token")
     _actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, alias="actions", repr=False)
+    _encoded: bytes | None = field(default=None, kw_only=True, alias="encoded", repr=False)
 
     def _bound(self, bind: BindTarget) -> TransactWrite[ResultT_co]:
         """Return this with the targets of the client that sends it: those of its operations too."""
@@ -58,6 +59,7 @@ class TransactWrite(Operation[ResultT_co]):
         return derive(
             self,
             _target=bind(self._target),
+            _encoded=None,
             operations=tuple(bound[id(each)] for each in self.operations),
             _actions=tuple((bound[id(each)], action) for each, action in self._actions),
         )
@@ -92,9 +94,11 @@ class TransactWrite(Operation[ResultT_co]):
     def _to_request(self) -> WireRequest:
         """Return the wire request, encoded."""
         use(self)
-        return transaction_request(
-            self._body(), tables_of([action for _, action in self._actions]), self._token, self._timeout, self._parse
-        )
+        encoded = self._encoded
+        if encoded is None:
+            encoded = orjson.dumps(self._body())
+        tables = tables_of([action for _, action in self._actions])
+        return transaction_request(encoded, tables, self._token, self._timeout, self._parse)
 
     def _check(self, payload: WirePayload) -> None:
         check_results(payload)
@@ -161,20 +165,18 @@ def transact_write(
         if not isinstance(operation, Transactable):
             raise ExpressionError(_refusal(operation))
     given: tuple[Transactable[Any], ...] = tuple(operations)
-    actions = hand_over(
-        [
-            (operation, action)
-            for operation in given
-            if not operation.sending.settled
-            for action in operation.sending.to_actions()
-        ]
-    )
+    parts: list[tuple[Transactable[Any], Action]] = []
+    for operation in given:
+        sending = operation.sending
+        if not sending.settled:
+            parts += [(operation, action) for action in sending.to_actions()]
+    actions = hand_over(parts)
     check_actions(given, actions)
     written = [action for _, action in actions]
     # Measured before it is an operation: that would count as its use, and hide a forgotten await.
-    body = transaction_body(written, own, report_capacity=target.report_capacity)
-    check_size(len(orjson.dumps(body)), written)
-    return TransactWrite(target, given, token=own, actions=actions, timeout=timeout)
+    encoded = orjson.dumps(transaction_body(written, own, report_capacity=target.report_capacity))
+    check_size(len(encoded), written)
+    return TransactWrite(target, given, token=own, actions=actions, timeout=timeout, encoded=encoded)
 
 
 def _refusal(operation: object) -> str:

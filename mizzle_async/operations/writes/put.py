@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import orjson
 from attrs import field
 
 from mizzle_async.limits import ITEM_BYTES
 from mizzle_async.marshalling import check_item_size, item_size
+from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
@@ -51,6 +53,16 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
     def _check_size(self, encoded: int) -> None:
         if encoded > ITEM_BYTES:
             check_item_size(self._item, self._target.schema.entity)
+
+    def _to_actions(self) -> tuple[Action, ...]:
+        """Return the put as a transaction takes it.
+
+        Raises:
+            LimitError: The item is larger than DynamoDB stores.
+        """
+        actions = super()._to_actions()
+        self._check_size(len(orjson.dumps(self._item)))
+        return actions
 
     def _item_key(self) -> Item:
         """Return the key of the item."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import orjson
 from attrs import field
 
 from mizzle_async.expressions import Encoded, UpdateClauses
@@ -60,6 +61,7 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
         """
         if self._guard is not None and not self._guard_is_exact:
             return derive(self, _guard=None, _guard_is_exact=True).sending.to_actions()
+        self._check_size(len(orjson.dumps(self._sent)))
         return super()._to_actions()
 
     def _check_size(self, encoded: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, Self, TypeVar
 
+import orjson
 from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, TransactionCanceledError
@@ -72,7 +73,9 @@ class _Guarded(Write[Any, Any, Any]):
             LimitError: The item is larger than DynamoDB stores.
         """
         use(self)
-        request = transaction_request(self._body(), self._target.table, self._token, self._timeout, self._parse)
+        request = transaction_request(
+            orjson.dumps(self._body()), self._target.table, self._token, self._timeout, self._parse
+        )
         self._check_size(len(request.body))
         return request
 

@@ -114,9 +114,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         return bool(self._asked) or self._version is not None or self._presence is not Presence.ANY
 
     def _to_actions(self) -> tuple[Action, ...]:
-        body = dict(self._request())
-        self._check_size(len(orjson.dumps(body)))
-        return (Action(self._action, body, self._item_key()),)
+        return (Action(self._action, dict(self._request()), self._item_key()),)
 
     def _transacted(self) -> StoredT_co:
         """Return the result in a transaction."""

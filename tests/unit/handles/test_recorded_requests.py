@@ -324,7 +324,7 @@ REPLIES: dict[str, Any] = {
     "Scan": rows,
 }
 
-RANDOM = re.compile(r'"(ClientRequestToken|_write_id|:\d)":(\{"S":)?"([0-9A-Za-z_-]{12}|[0-9a-f-]{32,36})"')
+RANDOM = re.compile(r'"(ClientRequestToken|_write_id|:\d)":(\{"S":)?"([0-9A-Za-z_-]{12}|[0-9a-f-]{36})"')
 
 
 def plain_text(request: Any) -> list[str]:
