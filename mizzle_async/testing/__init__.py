@@ -21,6 +21,7 @@ from mizzle_async.testing.engines import (
 from mizzle_async.testing.network import MemoryNetwork
 from mizzle_async.testing.proxy import Fault, FaultProxy, at_reuse, sometimes
 from mizzle_async.testing.replies import Ending, Reply
+from mizzle_async.testing.resharder import Resharder
 from mizzle_async.testing.server import Event, Request, ScriptedServer
 from mizzle_async.testing.stub import StubCaller, StubTransport
 from mizzle_async.testing.tables import Tables
@@ -42,6 +43,7 @@ __all__ = [
     "MemoryNetwork",
     "Reply",
     "Request",
+    "Resharder",
     "ScriptedServer",
     "StubCaller",
     "StubTransport",

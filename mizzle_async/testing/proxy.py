@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from attrs import evolve, frozen
 
 from mizzle_async.errors import TransportError
+from mizzle_async.testing._upstream import Upstream
 from mizzle_async.testing.replies import Ending, Reply
 from mizzle_async.testing.server import Event, Request, ScriptedServer
-from mizzle_async.wire.exchange import Endpoint, Exchange
-from mizzle_async.wire.pool.pool import ConnectionPool
-from mizzle_async.wire.session.endpoints import parse_endpoint
+from mizzle_async.wire.exchange import Endpoint
 
-_HOP_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "expect"})
 _BAD_GATEWAY = 502
 
 
@@ -136,16 +134,14 @@ class FaultProxy:
     """
 
     def __init__(self, upstream: str, faults: Faults = ()) -> None:
-        self._upstream = parse_endpoint(upstream, allow_http=True)
+        self._upstream = Upstream(upstream)
         self._choose = faults if callable(faults) else _in_order(faults)
         self._server = ScriptedServer(self._answer)
-        self._pool: ConnectionPool | None = None
         self.forwarded: Counter[str] = Counter()
         self.faulted: Counter[str] = Counter()
 
     async def start(self) -> Self:
         """Listen on a free port of 127.0.0.1."""
-        self._pool = ConnectionPool()
         await self._server.start()
         return self
 
@@ -154,8 +150,7 @@ class FaultProxy:
         try:
             await self._server.stop()
         finally:
-            if self._pool is not None:
-                await self._pool.aclose()
+            await self._upstream.aclose()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -202,12 +197,9 @@ class FaultProxy:
         return fault.change(await self._forward(request) if fault.forwards else Reply())
 
     async def _forward(self, request: Request) -> Reply:
-        if self._pool is None:  # pragma: no cover  (`start` has made it)
-            return Reply.html(_BAD_GATEWAY)
         self.forwarded[request.operation] += 1
-        headers = [entry for entry in request.headers.items() if entry[0] not in _HOP_HEADERS]
         try:
-            return await self._pool.carry(Exchange(self._upstream, headers, request.body), _as_reply)
+            return await self._upstream.forward(request)
         except TransportError:
             return Reply.html(_BAD_GATEWAY)
 
@@ -240,12 +232,6 @@ def at_reuse(fault: Fault) -> Callable[[Request], Fault | None]:
 def _in_order(faults: Iterable[Fault | None]) -> Callable[[Request], Fault | None]:
     script = iter(faults)
     return lambda _request: next(script, None)
-
-
-def _as_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """Return the engine's answer unchanged: with its own checksum, or without one."""
-    passed = {name: value for name, value in headers.items() if name not in _HOP_HEADERS}
-    return Reply(body, status, passed, "absent", own_headers=False)
 
 
 def _corrupted(reply: Reply) -> Reply:

@@ -157,7 +157,8 @@ async def check_testing(names: dict[str, Any]) -> None:
             )
             wanted = inspect.signature(test).parameters
             async with make() as client:
-                fixtures = {"client": client, "tables": Tables(client), "make_client": make}
+                fixtures: dict[str, Any] = {"client": client, "tables": Tables(client), "make_client": make}
+                fixtures["client_engine"] = engine
                 await test(**{name: fixtures[name] for name in wanted})
 
 

@@ -154,7 +154,7 @@ def test_an_engine_that_is_not_there_is_a_bad_gateway():
 )
 def test_an_upstream_is_a_url(url, expected):
     """Scheme, host, port and path of the engine are those of its URL."""
-    endpoint = FaultProxy(url)._upstream
+    endpoint = FaultProxy(url)._upstream.endpoint
     assert (endpoint.scheme, endpoint.host, endpoint.port, endpoint.path) == expected
 
 
