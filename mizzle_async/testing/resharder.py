@@ -209,7 +209,7 @@ class Resharder:
         return (await self._streams.of_table(table, self._last)).virtual.shards
 
     def expire_iterators(self) -> None:
-        """Let every iterator expire that was given out so far."""
+        """Expire every iterator that was given out so far."""
         self._expired_before = self._clock()
 
     def throttle(self, operation: str, times: int = 1, *, code: str = "LimitExceededException") -> None:
