@@ -222,7 +222,7 @@ async def test_positions_by_time_and_children_are_those_of_the_service(service, 
     await write(client, NAMES, 1)
     await asyncio.sleep(1.1)
     middle = datetime.now(UTC)
-    await write(client, NAMES, 1)
+    await write(client, NAMES, 2)  # the first of the two changes nothing, and makes no record
     arn, (parent,) = await Reader(client).listed()
     found = []
     for at in (middle, middle - timedelta(days=2)):
