@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mizzle_async.cli.advice import advise
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import open_table
@@ -25,6 +26,9 @@ def count(connection: Connection, table: str | None, model: str | None, selectio
         opened = await open_table(client, table, model)
         counted = await selection.rows(opened).count()
         click.echo(json_bytes({"table": opened.table.name, "count": counted}) if as_json else f"{counted}")
+        if not counted:
+            for sentence in await advise(opened, selection):
+                click.echo(sentence, err=True)
         return DONE
 
     connection.run(work)

@@ -37,7 +37,7 @@ def delete(key: tuple[str, ...], connection: Connection, selection: Selection, *
     and the report says how to go on.
     """
     everything = options.pop("everything")
-    if options["resume"] is not None and (not selection.filters or selection.limit):
+    if options["resume"] is not None and (not selection.is_filtered or selection.limit):
         raise click.UsageError("--resume is for --filter without --limit; else the same command goes on by itself")
     if sum((bool(key), selection.selects, everything)) != 1:
         raise click.UsageError("name one of: a key; items by --partition or --filter; or --everything")
@@ -95,10 +95,10 @@ async def _delete_many(
         "timeout": timeout,
     }
     # Without a filter no state is needed: deleted items are not read again.
-    state = State.begin(resume, f"delete-{name}") if selection.filters and selection.limit is None else None
+    state = State.begin(resume, f"delete-{name}") if selection.is_filtered and selection.limit is None else None
     if state is not None:
         work = rows.delete_where(progress=display, resume=state.path, **limits)
-    elif selection.filters:
+    elif selection.is_filtered:
         work = rows.delete_where(progress=display, **limits)
     else:
 

@@ -162,7 +162,7 @@ async def _load(
         sample = take_sample(opened, source)
         if max_rejects is None:
             sample.check()
-        if not quiet and not dry_run:
+        if not quiet and not dry_run and resume is None:
             click.echo(str(sample), err=True)
     path = _rejects_path(source, rejects, name)
     incoming.rejects = bad = Rejects(path, goes_on=resume is not None, stops=stop_on_error, limit=max_rejects)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -17,11 +16,8 @@ from attrs import define, field
 from mizzle_async.cli.values import cell, dynamodb_line, json_line
 from mizzle_async.types import Item
 
-Shown = Literal["table", "jsonl", "dynamodb", "csv"]
-SHOWN: Final = ("table", "jsonl", "dynamodb", "csv")
-CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters, except tabulators and line feeds."""
-
+Shown = Literal["table", "vertical", "jsonl", "dynamodb", "csv"]
+SHOWN: Final = ("table", "vertical", "jsonl", "dynamodb", "csv")
 MOST_ROWS: Final = 1_000
 """The rows of a table on a terminal, which is laid out as a whole. Further rows are only counted."""
 
@@ -45,12 +41,16 @@ class Printer:
     Attributes:
         shown: The layout.
         columns: The attributes to show, in order. Empty shows all.
+        first: The attributes that come first, if none are named.
         count: The number of items so far.
+        seen: The attributes that items had.
     """
 
     shown: Shown
     columns: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
     count: int = field(default=0, init=False)
+    seen: dict[str, None] = field(factory=dict, init=False, repr=False)
     _rows: list[Item] = field(factory=list, init=False, repr=False)
     _spool: IO[bytes] | None = field(default=None, init=False)
     _known: dict[str, None] = field(factory=dict, init=False)
@@ -59,6 +59,7 @@ class Printer:
         """Write an item."""
         self.count += 1
         if self.columns:
+            self.seen.update(dict.fromkeys(item))
             item = {name: item[name] for name in self.columns if name in item}
         output = _output()
         match self.shown:
@@ -80,10 +81,18 @@ class Printer:
                 if self.count <= MOST_ROWS:
                     self._rows.append(item)
 
+    def unseen(self) -> list[str]:
+        """Return the named attributes that no item had, if there were items."""
+        return [name for name in self.columns if name not in self.seen] if self.count else []
+
     def end(self) -> None:
         """Write the rest."""
-        if self.shown == "table":
-            self._draw()
+        if self.shown in {"table", "vertical"}:
+            from mizzle_async.cli.drawing import draw
+
+            draw(self._rows, self._names(), is_vertical=self.shown == "vertical")
+            more = f", {self.count - MOST_ROWS:,} not shown: use --limit, or --json" if self.count > MOST_ROWS else ""
+            click.echo(f"{self.count:,} item{'' if self.count == 1 else 's'}{more}", err=True)
         elif self._spool is not None:
             with self._spool as spool:
                 spool.seek(0)
@@ -92,24 +101,10 @@ class Printer:
             _output().write(csv_line(self.columns))
         _output().flush()
 
-    def _draw(self) -> None:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        def plain(text: str) -> Text:  # no markup and no control characters
-            return Text(CONTROLS.sub(lambda match: repr(match[0])[1:-1], text))
-
-        columns = self.columns or tuple(dict.fromkeys(name for item in self._rows for name in item))
-        grid = Table()
-        for name in columns:
-            grid.add_column(plain(name))
-        for item in self._rows:
-            grid.add_row(*(plain(cell(item.get(name))) for name in columns))
-        if columns:
-            Console().print(grid)
-        more = f", {self.count - MOST_ROWS:,} not shown: use --limit, or --json" if self.count > MOST_ROWS else ""
-        click.echo(f"{self.count:,} items{more}", err=True)
+    def _names(self) -> tuple[str, ...]:
+        """Return the columns of a table: the named ones, or all, those of the key first."""
+        names = dict.fromkeys(name for item in self._rows for name in item)
+        return self.columns or tuple(dict.fromkeys([*(name for name in self.first if name in names), *names]))
 
 
 def write_csv(output: Any, items: Iterable[Item], columns: Sequence[str]) -> None:

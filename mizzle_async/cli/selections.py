@@ -12,8 +12,9 @@ from attrs import frozen
 
 from mizzle_async.cli.conditions import FILTER_HELP, filter_conditions, sort_condition
 from mizzle_async.cli.handles import TABLE_VARIABLE, Opened
+from mizzle_async.cli.where import WHERE_HELP, parse_where, where_condition
 from mizzle_async.errors import ItemCollectionLimitWarning, UnindexedFilterWarning
-from mizzle_async.expressions import PartitionKeyCondition, SortKeyCondition
+from mizzle_async.expressions import Condition, PartitionKeyCondition, SortKeyCondition
 from mizzle_async.handles.query import Query
 from mizzle_async.model import GlobalSecondaryIndex, LocalSecondaryIndex, SecondaryIndex
 
@@ -21,7 +22,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 Rows = Query[dict[str, Any]]
 
 MOST_SEGMENTS: Final = 1_000
-SORT_HELP: Final = "Compare the sort key: = < <= > >= begins-with, or between with a JSON array of two."
+SORT_HELP: Final = "Compare the sort key: eq lt le gt ge begins-with, or between with a JSON array of two."
 
 
 @frozen(kw_only=True)
@@ -33,6 +34,7 @@ class Selection:
         partition: The partition key, one text for each of its attributes. Empty selects all items.
         sort: An operator and a value of the sort key.
         filters: Path, operator and value of each filter.
+        where: The conditions of ``--where``, or None.
         reverse: Whether the order is descending.
         limit: The maximum number of items.
         consistent_read: Whether to read consistently.
@@ -43,6 +45,7 @@ class Selection:
     partition: tuple[str, ...] = ()
     sort: tuple[str, str] | None = None
     filters: tuple[tuple[str, str, str], ...] = ()
+    where: str | None = None
     reverse: bool = False
     limit: int | None = None
     consistent_read: bool = False
@@ -51,12 +54,17 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether it is the whole table."""
-        return not self.partition and not self.filters and self.limit is None and self.index is None
+        return not self.partition and not self.is_filtered and self.limit is None and self.index is None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether there are conditions on the items."""
+        return bool(self.filters) or self.where is not None
 
     @property
     def selects(self) -> bool:
         """Whether it says which items are meant."""
-        return bool(self.partition or self.filters or self.index or self.limit)
+        return bool(self.partition or self.is_filtered or self.index or self.limit)
 
     @property
     def words(self) -> dict[str, Any]:
@@ -66,7 +74,18 @@ class Selection:
             "partition": list(self.partition),
             "sort": None if self.sort is None else list(self.sort),
             "filters": [list(words) for words in self.filters],
+            **({} if self.where is None else {"where": self.where}),
         }
+
+    def conditions(self, opened: Opened) -> list[Condition[Any]]:
+        """Return the conditions on the items.
+
+        Raises:
+            click.UsageError: If they make no sense.
+            MarshallingError: If a value does not fit its attribute.
+        """
+        conditions = filter_conditions(opened, self.filters)
+        return conditions if self.where is None else [*conditions, where_condition(opened, parse_where(self.where))]
 
     def rows(self, opened: Opened) -> Rows:
         """Return the query, or the scan.
@@ -101,7 +120,7 @@ class Selection:
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnindexedFilterWarning)  # `explain` shows it
-            for condition in filter_conditions(opened, self.filters):
+            for condition in self.conditions(opened):
                 rows = rows.filter(condition)
         return rows
 
@@ -178,6 +197,7 @@ def selecting(command: CommandT) -> CommandT:
     )
     @click.option("-s", "--sort", nargs=2, metavar="OPERATOR VALUE", help=SORT_HELP)
     @click.option("-f", "--filter", "filters", nargs=3, multiple=True, metavar="PATH OPERATOR VALUE", help=FILTER_HELP)
+    @click.option("-w", "--where", metavar="CONDITIONS", help=WHERE_HELP)
     @click.option("--limit", type=click.IntRange(min=1), help="Maximum number of items.")
     @click.option(
         "--consistent",
@@ -187,8 +207,10 @@ def selecting(command: CommandT) -> CommandT:
     )
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
-        names = ("index", "partition", "sort", "filters", "limit", "consistent_read", "reverse", "segments")
+        names = ("index", "partition", "sort", "filters", "where", "limit", "consistent_read", "reverse", "segments")
         chosen = {name: options.pop(name) for name in names if name in options}
+        if chosen["where"] is not None:
+            parse_where(chosen["where"])  # a fault is told before anything is sent
         return command(*arguments, selection=Selection(**chosen), **options)
 
     return wrapped  # type: ignore[return-value]  # functools.wraps hides the type

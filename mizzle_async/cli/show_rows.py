@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mizzle_async.cli.advice import advise, alike
 from mizzle_async.cli.exit_codes import DONE, NOT_FOUND
 from mizzle_async.cli.handles import open_table
 from mizzle_async.cli.outgoing import SHOWN, Printer, shown_as
@@ -24,7 +25,7 @@ def showing(command: CommandT) -> CommandT:
         "--format",
         "given",
         type=click.Choice(SHOWN),
-        help="The layout.  [default: table on a terminal, jsonl elsewhere]",
+        help="The layout.  [default: on a terminal table, or vertical if that is too wide; jsonl elsewhere]",
     )
     @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
     @click.option("--columns", metavar="NAMES", help="Only these attributes, in this order, separated by commas.")
@@ -43,6 +44,7 @@ async def show_rows(
 ) -> int:
     """Read the selected items, and show them as they arrive."""
     opened = await open_table(client, table, model)
+    showing.first = opened.key_names
     showing.columns = tuple(map(opened.stored_name, showing.columns))
     rows = selection.rows(opened)
     encode = opened.stored_codec.encode
@@ -53,4 +55,12 @@ async def show_rows(
                 showing.add(item if showing.shown == "dynamodb" else opened.natural(item))
     finally:
         showing.end()
-    return DONE if showing.count else NOT_FOUND
+    for name in showing.unseen():
+        click.echo(f"no item has an attribute {name!r}{alike(name, showing.seen)}", err=True)
+    if showing.count:
+        return DONE
+    if showing.shown != "table":
+        click.echo("no items", err=True)
+    for sentence in await advise(opened, selection):
+        click.echo(sentence, err=True)
+    return NOT_FOUND

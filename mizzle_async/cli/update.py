@@ -10,7 +10,6 @@ import click
 
 from mizzle_async.cli.asking import ask, count_before
 from mizzle_async.cli.clauses import Clauses, built, changing
-from mizzle_async.cli.conditions import filter_conditions
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_DONE, NOT_FOUND
 from mizzle_async.cli.get import show_item
@@ -136,7 +135,7 @@ async def _update_many(
     clauses.check(opened)
     steps = [
         *clauses.steps(opened, opened.table),
-        *(("when", (condition,)) for condition in filter_conditions(opened, selection.filters)),
+        *(("when", (condition,)) for condition in selection.conditions(opened)),
     ]
     if dry_run:
         counted = await rows.count()

@@ -307,3 +307,12 @@ def test_table_of_the_environment(shell, new_table, monkeypatch):
     monkeypatch.setenv("MIZZLE_TABLE", "")
     result = shell("count")
     assert (result.exit_code, "MIZZLE_TABLE" in result.stderr) == (2, True)
+
+
+def test_heat_of_files_needs_no_table(shell, monkeypatch):
+    """With --by the keys of a file are counted without a table, and nothing is contacted."""
+    shell.write("in.jsonl", *[{"id": str(n), "c": "x" if n % 4 else "y"} for n in range(40)], "bad", {"c": {"no": 1}})
+    monkeypatch.setattr("mizzle_async.cli.connection.Connection.run", None)
+    told = json.loads(shell("heat", "in.jsonl", "--by", "c", "--json").stdout)
+    assert [(key["key"], key["units"]) for key in told["keys"][:2]] == [("x", 30.0), ("y", 10.0)]
+    assert shell("heat", "in.jsonl", "--by", "nope").exit_code == 4

@@ -9,4 +9,4 @@ def test_names_and_values_are_shown_as_they_are(capsys):
     shown = capsys.readouterr()
     assert all(part in shown.out for part in ("[/x]", "[bold]", r"[red]a\x1b[31m"))
     assert "\x1b" not in shown.out
-    assert shown.err == "1 items\n"
+    assert shown.err == "1 item\n"
