@@ -17,6 +17,7 @@ class Place(NamedTuple):
 
 
 COMMANDS = {
+    "changes": Place("mizzle_async.cli.changes"),
     "completion": Place("mizzle_async.cli.completion"),
     "copy": Place("mizzle_async.cli.copy"),
     "count": Place("mizzle_async.cli.count"),

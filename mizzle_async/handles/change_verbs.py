@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from mizzle_async.operations.streams import Change, PartialChange
     from mizzle_async.streams.change_stream import ChangeStream
     from mizzle_async.streams.checkpoints import Checkpoints
-    from mizzle_async.streams.settings import Acknowledge, OnGap, OnPoison
+    from mizzle_async.streams.delivering import Decoder
+    from mizzle_async.streams.settings import Acknowledge, ConsumerSettings, OnGap, OnPoison
     from mizzle_async.streams.starts import Start
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
+ChangeT = TypeVar("ChangeT")
 
 
 class ChangeVerbs(Generic[ModelT_co]):
@@ -119,3 +121,12 @@ class ChangeVerbs(Generic[ModelT_co]):
         )
         decoder: ChangeDecoder[Any] = ChangeDecoder(self._target, view)
         return ChangeStream(self._runtime, decoder, table=self._target.table, view=view, settings=settings)
+
+
+def decoded_changes(
+    table: ChangeVerbs[Any], decoder: Decoder[ChangeT], settings: ConsumerSettings
+) -> ChangeStream[ChangeT]:
+    """Return the changes of a table as another decoder makes them, with any view of its stream."""
+    from mizzle_async.streams.change_stream import ChangeStream
+
+    return ChangeStream(table._runtime, decoder, table=table._target.table, view=None, settings=settings)  # noqa: SLF001

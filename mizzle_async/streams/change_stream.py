@@ -34,7 +34,7 @@ class ChangeStream(Generic[ChangeT]):
     """
 
     def __init__(
-        self, port: TaskPort, decoder: Decoder[ChangeT], *, table: str, view: str, settings: ConsumerSettings
+        self, port: TaskPort, decoder: Decoder[ChangeT], *, table: str, view: str | None, settings: ConsumerSettings
     ) -> None:
         self._port = port
         self._decoder = decoder

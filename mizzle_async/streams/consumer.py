@@ -75,7 +75,7 @@ class Consumer:
                 table=parts.table,
             )
         held = view_of(stream.view)
-        if held and held != parts.view:
+        if parts.view is not None and held and held != parts.view:
             raise ExpressionError(
                 f"the stream of table {parts.table!r} holds {held}, not {parts.view}: say changes(view={held!r}), or "
                 "give the table another stream",

@@ -1,12 +1,14 @@
 """The order in which changes are handled: one after another in each lane, any number of lanes side by side.
 
-Nothing here waits: a worker asks for the next change whose lane is free, and says when it is done with it.
+Nothing here waits: a worker asks for the next change whose lane is free, and says when it is done with it. Of all
+changes that can be handled, the one that came first is the next: so no lane starves, and positions lag little.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 EntryT = TypeVar("EntryT")
@@ -21,7 +23,7 @@ class Lanes(Generic[EntryT]):
         refused: Called with each entry that was passed over.
     """
 
-    __slots__ = ("_is_refused", "_lane_of", "_ready", "_refused", "_waiting")
+    __slots__ = ("_arrivals", "_is_refused", "_lane_of", "_ready", "_refused", "_waiting")
 
     def __init__(
         self,
@@ -32,28 +34,31 @@ class Lanes(Generic[EntryT]):
         self._lane_of = lane_of
         self._is_refused = is_refused
         self._refused = refused
-        self._ready: deque[tuple[Hashable, EntryT]] = deque()
-        self._waiting: dict[Hashable, deque[EntryT] | None] = {}
+        self._arrivals = 0
+        self._ready: list[tuple[int, Hashable, EntryT]] = []
+        self._waiting: dict[Hashable, deque[tuple[int, Hashable, EntryT]] | None] = {}
 
     def add(self, entry: EntryT) -> bool:
         """Add an entry behind those of its lane. Return whether its lane was empty, so that it is the next."""
         lane = self._lane_of(entry)
+        self._arrivals += 1
+        arrived = self._arrivals, lane, entry  # no two have the same number, so that nothing else is compared
         waiting = self._waiting
         if lane not in waiting:
             waiting[lane] = None
-            self._ready.append((lane, entry))
+            heappush(self._ready, arrived)
             return True
         behind = waiting[lane]
         if behind is None:
             behind = waiting[lane] = deque()
-        behind.append(entry)
+        behind.append(arrived)
         return False
 
     def take(self) -> tuple[Hashable, EntryT] | None:
         """Return the next entry with its lane, which is busy then until `finish`, or None where every lane is busy."""
         ready = self._ready
         while ready:
-            lane, entry = ready.popleft()
+            _, lane, entry = heappop(ready)
             if not self._is_refused(entry):
                 return lane, entry
             self._refused(entry)
@@ -64,7 +69,7 @@ class Lanes(Generic[EntryT]):
         """Free a lane: its next entry can be taken."""
         behind = self._waiting[lane]
         if behind:
-            self._ready.append((lane, behind.popleft()))
+            heappush(self._ready, behind.popleft())
         else:
             del self._waiting[lane]
 

@@ -54,7 +54,7 @@ class ConsumerParts(Record):
     Attributes:
         port: The client.
         table: The name of the table at the service.
-        view: The contents of records that the caller expects, such as ``new_and_old_images``.
+        view: The contents of records that the caller expects, such as ``new_and_old_images``, or None for any.
         settings: The settings.
         tally: The counts.
         room: The room for changes that wait.
@@ -62,7 +62,7 @@ class ConsumerParts(Record):
 
     port: TaskPort = field(repr=False)
     table: str
-    view: str
+    view: str | None
     settings: ConsumerSettings
     tally: Tally
     room: Room

@@ -28,6 +28,18 @@ def test_entries_of_one_lane_follow_one_another():
     assert queue.is_empty
 
 
+def test_oldest_entry_is_the_next():
+    """Whatever lane it is in: with one worker, entries are handled in the order in which they came."""
+    queue, _ = lanes()
+    for entry in ("a1", "a2", "b1", "a3", "c1", "b2"):
+        queue.add(entry)
+    order = []
+    while (taken := queue.take()) is not None:
+        order.append(taken[1])
+        queue.finish(taken[0])
+    assert order == ["a1", "a2", "b1", "a3", "c1", "b2"]
+
+
 def test_lane_is_forgotten_when_it_is_empty():
     """Memory holds the keys that are under way, not those that were."""
     queue, _ = lanes()
@@ -45,7 +57,7 @@ def test_refused_entries_are_passed_over_in_their_turn():
         queue.add(entry)
     assert queue.take() == ("a", "a3")
     assert queue.take() is None
-    assert refused == ["a1", "b1", "a2"]
+    assert refused == ["a1", "a2", "b1"]
     queue.finish("a")
     assert queue.is_empty
 
