@@ -1,10 +1,13 @@
 """What every test gets: one event loop, no AWS settings of this machine, and no way out of loopback."""
 
+import importlib.util
 import ipaddress
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -64,3 +67,20 @@ def _no_aws_settings() -> Iterator[None]:
         for name, value in OFFLINE.items():
             patch.setenv(name, value)
         yield
+
+
+def _helper(name: str) -> ModuleType:
+    """Import a module of this folder, which is no package."""
+    if name not in sys.modules:
+        specification = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        assert specification is not None
+        assert specification.loader is not None
+        module = sys.modules[name] = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def memory_engine() -> ModuleType:
+    """The engine in memory, and its network."""
+    return _helper("memory_engine")

@@ -11,13 +11,16 @@ from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.runtime import Runtime
 from mizzle_async.model import StateTable
 from mizzle_async.operations import Operation, check_timeout
+from mizzle_async.streams.state.consumer_rows import Position, Start, Worker
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
 from mizzle_async.streams.state.leases import Lease, check_lease_seconds
 from mizzle_async.streams.state.marks import KEEP, Marks, check_keep
+from mizzle_async.streams.state.members import StateMember
 from mizzle_async.streams.state.resumption import KEEP as KEEP_STATE
 from mizzle_async.streams.state.resumption import ResumeState
 from mizzle_async.streams.state.rows import Beat, Fence, Mark, Progress, scope_of
-from mizzle_async.streams.state.table import Rows
+from mizzle_async.streams.state.shared_checkpoints import ConsumerStore, StateCheckpoints
+from mizzle_async.streams.state.table import StateRows
 from mizzle_async.writing.table_part import target_of
 
 
@@ -31,8 +34,8 @@ class State:
     """
 
     def __init__(self, runtime: Runtime, catalog: Catalog, table: StateTable) -> None:
-        def rows(model: type[Any]) -> Rows[Any]:
-            return Rows(runtime, target_of(catalog.table(model, name=table.name)))
+        def rows(model: type[Any]) -> StateRows[Any]:
+            return StateRows(runtime, target_of(catalog.table(model, name=table.name)))
 
         self._runtime = runtime
         self._catalog = catalog
@@ -40,6 +43,7 @@ class State:
         self._marks = Marks(runtime, rows(Mark), catalog.spanning_target)
         self._leases = LeaseRows(rows(Fence), rows(Beat))
         self._progress = rows(Progress)
+        self._consumers = ConsumerStore(rows(Start), rows(Worker), rows(Position), rows(Fence))
 
     @property
     def name(self) -> str:
@@ -98,7 +102,7 @@ class State:
         scope = scope_of("lease", name)
         if timeout is not None and timeout != 0:
             check_timeout(timeout)
-        claim = Claim(scope, "", check_lease_seconds(lease_seconds), f"{socket.gethostname()}:{os.getpid()}")
+        claim = Claim(scope, "", check_lease_seconds(lease_seconds), _this_process())
         return Lease(self._runtime, self._leases, self._catalog.spanning_target, name=name, claim=claim, wait=timeout)
 
     def resume(self, key: str, /, *, keep: timedelta = KEEP_STATE) -> ResumeState:
@@ -119,6 +123,34 @@ class State:
         """
         return ResumeState(self._runtime, self._progress, scope_of("resume", key), key, check_keep(keep))
 
+    def checkpoints(self, *, lease_seconds: float = 30.0) -> StateCheckpoints:
+        """Return a store of positions for consumers of changes: ``checkpoints=state.checkpoints(lease_seconds=10)``.
+
+        ``checkpoints=state`` is the same with 30 seconds. The processes of one consumer share the shards: each beats
+        three times in ``lease_seconds``, takes its fair share, and gives shards up to those that come. Where a process
+        is killed, others take its shards when ``lease_seconds`` are over.
+
+        Args:
+            lease_seconds: Seconds without a heartbeat after which others take a process's shards: 1 to 86,400.
+
+        Raises:
+            ExpressionError: ``lease_seconds`` is none of these.
+
+        Cost: for each process, three requests every third of ``lease_seconds``: a write unit, and a read unit for about
+            25 shards. A shard that is taken costs four write units, a position that is saved one.
+        """
+        return StateCheckpoints(
+            self._runtime,
+            self._consumers,
+            self._catalog.spanning_target,
+            seconds=check_lease_seconds(lease_seconds),
+            holder=_this_process(),
+        )
+
+    async def join(self, consumer: str, stream_arn: str, /) -> StateMember:
+        """Begin to consume a stream with other processes, as ``checkpoints=state`` does. See `Checkpoints.join`."""
+        return await self.checkpoints().join(consumer, stream_arn)
+
     def _own(self, operations: tuple[Any, ...]) -> list[Any]:
         """Return operations with this client's targets, where they came out of a pickle."""
         bound = self._catalog.bound
@@ -129,3 +161,8 @@ class State:
 
     def __repr__(self) -> str:
         return f"<State {self.name!r}>"
+
+
+def _this_process() -> str:
+    """Return the host and the process, for people who look into the table."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -18,7 +18,7 @@ from attrs import frozen
 from mizzle_async.model import evolve
 from mizzle_async.operations import CheckItem, PutItem, Transactable
 from mizzle_async.streams.state.rows import BEAT, FENCE, Beat, Fence
-from mizzle_async.streams.state.table import Rows
+from mizzle_async.streams.state.table import StateRows
 from mizzle_async.values import Value
 
 RENEWALS: Final = 3
@@ -72,8 +72,8 @@ class Claim(Value):
 class LeaseRows(Value):
     """The rows of leases, and the operations on them."""
 
-    fences: Rows[Fence]
-    beats: Rows[Beat]
+    fences: StateRows[Fence]
+    beats: StateRows[Beat]
 
     def take(self, claim: Claim, seen: Standing) -> tuple[Beat, list[Transactable[Any]]]:
         """Return the beat of a claim, and the transaction that takes the lease as it was seen.

@@ -45,6 +45,9 @@ LONGEST_LOOK: Final = 5.0
 RELEASE_SECONDS: Final = 5.0
 """The time for releasing a lease."""
 
+RELEASE_PAUSES: Final = (0.1, 0.5, 2.0)
+"""Seconds between attempts to release a lease whose taking was cancelled under way."""
+
 _REFUSED: Final = frozenset({"ConditionalCheckFailed"}) | RETRIED_CANCELLATION_CODES
 
 
@@ -139,7 +142,7 @@ class Lease:
             await self._acquire()
         except BaseException:
             self._state = "new"
-            self._release_aside(self._tried)
+            self._release_aside(self._tried, attempts=len(RELEASE_PAUSES))
             raise
         self._task, self._cancelling = task, task.cancelling()
         self._state = "held"
@@ -151,6 +154,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         held, lost, task = self._holding(), self._lost, self._task
+        late = _clock() >= self._tenure.ends
         self._state = "new"  # from here on nothing cancels the task
         self._task = None
         if self._alarm is not None:
@@ -160,6 +164,8 @@ class Lease:
         if lost is None:
             if (releasing := self._release_aside(held)) is not None:
                 await asyncio.shield(releasing)
+            if late and kind is None:  # the loop was blocked, so that the alarm has not run
+                raise self._lost_error("its time is up")
             return
         ours = task is not None and task.uncancel() <= self._cancelling
         if ours and (kind is None or issubclass(kind, asyncio.CancelledError)):
@@ -216,7 +222,7 @@ class Lease:
 
     async def _take(self, seen: Standing) -> bool:
         """Try to take the lease as it was seen. Return False where it has changed, or where that is not known."""
-        if seen.fence is None:
+        if seen.beat is not None:
             seen = Standing(seen.beat, await self._port.send(self._rows.fences.at(self._claim.scope, FENCE)))
         beat, operations = self._rows.take(self._claim, seen)
         self._tried, started = beat, _clock()
@@ -296,28 +302,42 @@ class Lease:
 
     # ── giving up ──
 
-    def _release_aside(self, held: Beat | None) -> asyncio.Task[None] | None:
-        """Begin to release a lease, in a task that a cancellation of the caller does not end."""
+    def _release_aside(self, held: Beat | None, attempts: int = 0) -> asyncio.Task[None] | None:
+        """Begin to release a lease, in a task that a cancellation of the caller does not end.
+
+        Args:
+            held: The beat of the taking, or None where nothing was taken.
+            attempts: How often it is tried again where it is not held: a taking may be on its way still.
+        """
         if held is None:
             return None
-        releasing = self._release(held)
+        releasing = self._release(held, attempts)
         try:
             return self._port.start(releasing)
         except ClientStateError:  # the client was closed within the block: the lease ends by its time
             releasing.close()
             return None
 
-    async def _release(self, held: Beat) -> None:
+    async def _release(self, held: Beat, attempts: int) -> None:
         """Release a lease, where it still is this one's. If that fails, others take it when its time is up."""
-        try:
-            await self._transact(self._rows.release(held, self._port.now()), RELEASE_SECONDS)
-        except MizzleError as error:
-            logger.warning(
-                "lease %r was not released, others wait for %g seconds: %s",
-                self._name,
-                held.seconds,
-                type(error).__name__,
-            )
+        for pause in (*RELEASE_PAUSES[:attempts], None):
+            try:
+                await self._transact(self._rows.release(held, self._port.now()), RELEASE_SECONDS)
+            except MizzleError as error:
+                if pause is None:
+                    self._not_released(held, error)
+                else:
+                    await asyncio.sleep(pause)
+            else:
+                return
+
+    def _not_released(self, held: Beat, error: MizzleError) -> None:
+        logger.warning(
+            "lease %r was not released, others may wait for %g seconds: %s",
+            self._name,
+            held.seconds,
+            type(error).__name__,
+        )
 
     # ── errors ──
 

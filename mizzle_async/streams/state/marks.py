@@ -17,7 +17,7 @@ from mizzle_async.flow.ports import PacingPort
 from mizzle_async.operations import Target, check_timeout, derive
 from mizzle_async.operations.transactions.marked import MarkedWrite, marked_write, may_pass
 from mizzle_async.streams.state.rows import MARK, Mark, moment
-from mizzle_async.streams.state.table import Rows
+from mizzle_async.streams.state.table import StateRows
 
 KEEP: Final = timedelta(hours=48)
 """How long marks are kept: longer than a stream keeps its records, and than queues and clients usually repeat."""
@@ -38,7 +38,7 @@ class Marks:
         spanning: The target of transactions.
     """
 
-    def __init__(self, port: PacingPort, rows: Rows[Mark], spanning: Target[Any]) -> None:
+    def __init__(self, port: PacingPort, rows: StateRows[Mark], spanning: Target[Any]) -> None:
         self._port = port
         self._rows = rows
         self._spanning = spanning

@@ -19,7 +19,7 @@ from mizzle_async.expressions.names import text_bytes
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import PutItem, derive
 from mizzle_async.streams.state.rows import STATE, Progress, moment
-from mizzle_async.streams.state.table import Rows
+from mizzle_async.streams.state.table import StateRows
 
 KEEP: Final = timedelta(days=30)
 """How long a state is kept after its last write."""
@@ -48,7 +48,7 @@ class ResumeState:
         keep: Seconds for which the state is kept after its last write.
     """
 
-    def __init__(self, port: TaskPort, rows: Rows[Progress], scope: str, key: str, keep: float) -> None:
+    def __init__(self, port: TaskPort, rows: StateRows[Progress], scope: str, key: str, keep: float) -> None:
         self._port = port
         self._rows = rows
         self._scope = scope
