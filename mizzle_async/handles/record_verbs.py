@@ -11,6 +11,7 @@ from mizzle_async.types import Item
 if TYPE_CHECKING:
     from mizzle_async.model import StreamView
     from mizzle_async.operations.streams import Change, PartialChange
+    from mizzle_async.streams.checkpoints import EventMarks
     from mizzle_async.streams.events import BatchItemFailures
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
@@ -71,6 +72,8 @@ class RecordVerbs(Generic[ModelT_co]):
         /,
         *,
         concurrency: int = 16,
+        consumer: str | None = None,
+        state: EventMarks | None = None,
         view: Literal["new_and_old_images"] = "new_and_old_images",
     ) -> BatchItemFailures: ...
     @overload
@@ -82,6 +85,8 @@ class RecordVerbs(Generic[ModelT_co]):
         *,
         view: Literal["new_image", "old_image", "keys_only"],
         concurrency: int = 16,
+        consumer: str | None = None,
+        state: EventMarks | None = None,
     ) -> BatchItemFailures: ...
     async def handle_records(
         self,
@@ -90,19 +95,23 @@ class RecordVerbs(Generic[ModelT_co]):
         /,
         *,
         concurrency: int = 16,
+        consumer: str | None = None,
+        state: EventMarks | None = None,
         view: StreamView = "new_and_old_images",
     ) -> BatchItemFailures:
         """Handle the changes of a Lambda function's event, and return the answer that reports the first failure.
 
         Changes of one key are handled in their order, different keys side by side. After a failure nothing new begins,
         and what has begun is finished. Lambda repeats the event from the reported record, so that later ones may come
-        again: an effect that must not happen twice belongs into one transaction with a mark. The event source needs
+        again: an effect in DynamoDB that must not happen twice is sent by ``change.apply(…)``. The event source needs
         ``ReportBatchItemFailures``. Each failure is logged.
 
         Args:
             event: The event, as for `decode_records`.
             handle: Handles one change. A change that it raises for has failed.
             concurrency: Changes that are handled at once at most.
+            consumer: The name whose marks ``change.apply`` writes. It belongs to ``state``.
+            state: The state table of the marks, ``client.state(STATE)``, or None where ``change.apply`` is not called.
             view: The contents of the records, as for `decode_records`.
 
         Returns:
@@ -110,10 +119,11 @@ class RecordVerbs(Generic[ModelT_co]):
             A record that does not fit its class is one that failed.
 
         Raises:
-            ExpressionError: It is no event of this table, or its records hold other images.
+            ExpressionError: It is no event of this table, or its records hold other images, or one of ``consumer`` and
+                ``state`` is missing.
         """
         from mizzle_async.operations.streams import ChangeDecoder
-        from mizzle_async.streams.events import handle_event
+        from mizzle_async.streams.events import EventReceipt, handle_event
 
         decoder: ChangeDecoder[Any] = ChangeDecoder(self._target, view)
-        return await handle_event(decoder, event, handle, concurrency)
+        return await handle_event(decoder, event, handle, concurrency, EventReceipt.of(consumer, state))

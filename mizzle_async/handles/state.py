@@ -10,7 +10,7 @@ from typing import Any
 from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.runtime import Runtime
 from mizzle_async.model import StateTable
-from mizzle_async.operations import Operation, check_timeout
+from mizzle_async.operations import Operation, Transactable, check_timeout
 from mizzle_async.streams.state.consumer_rows import Position, Start, Worker
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
 from mizzle_async.streams.state.leases import Lease, check_lease_seconds
@@ -50,7 +50,9 @@ class State:
         """The table's name at the service, prefix included."""
         return self._leases.fences.name
 
-    async def once(self, key: str, /, *operations: Any, keep: timedelta = KEEP, timeout: float | None = None) -> bool:
+    async def once(
+        self, key: str, /, *operations: Transactable[Any], keep: timedelta = KEEP, timeout: float | None = None
+    ) -> bool:
         """Apply operations once for a key: all of them with a mark of the key, in one transaction.
 
         Of several calls with one key, also at the same time and in several processes, one applies its operations. Call
@@ -145,13 +147,25 @@ class State:
             self._catalog.spanning_target,
             seconds=check_lease_seconds(lease_seconds),
             holder=_this_process(),
+            apply_once=self.apply_once,
         )
 
     async def join(self, consumer: str, stream_arn: str, /) -> StateMember:
         """Begin to consume a stream with other processes, as ``checkpoints=state`` does. See `Checkpoints.join`."""
         return await self.checkpoints().join(consumer, stream_arn)
 
-    def _own(self, operations: tuple[Any, ...]) -> list[Any]:
+    async def apply_once(self, consumer: str, event_id: str, operations: tuple[Transactable[Any], ...], /) -> bool:
+        """Apply operations once for an event, as ``change.apply(*operations)`` does. See `once`.
+
+        Args:
+            consumer: The name whose mark it is.
+            event_id: The identity of the event.
+            operations: As `Client.transact_write` takes them.
+        """
+        scope = scope_of("applied", consumer, event_id)
+        return await self._marks.apply(scope, self._own(operations), keep=KEEP, timeout=None)
+
+    def _own(self, operations: tuple[Transactable[Any], ...]) -> list[Any]:
         """Return operations with this client's targets, where they came out of a pickle."""
         bound = self._catalog.bound
         return [

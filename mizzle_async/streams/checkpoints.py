@@ -172,8 +172,8 @@ class Checkpoints(Protocol):
 
 
 @runtime_checkable
-class MarkingCheckpoints(Checkpoints, Protocol):
-    """A store that applies operations once as well, for ``change.apply(*operations)``."""
+class EventMarks(Protocol):
+    """Applies operations once for each event of a consumer, for ``change.apply(*operations)``."""
 
     def apply_once(
         self, consumer: str, event_id: str, operations: tuple[Transactable[Any], ...], /
@@ -184,3 +184,8 @@ class MarkingCheckpoints(Checkpoints, Protocol):
             Awaited, whether they were applied now: False where the event was applied before.
         """
         ...
+
+
+@runtime_checkable
+class MarkingCheckpoints(Checkpoints, EventMarks, Protocol):
+    """A store of positions that applies operations once as well."""

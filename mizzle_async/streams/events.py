@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from mizzle_async.errors import MarshallingError
+from mizzle_async.errors import ClientStateError, ExpressionError, MarshallingError
 from mizzle_async.flow.tasks import Bell, run_lanes
+from mizzle_async.operations import Transactable
 from mizzle_async.operations.arguments import check_at_least_one
 from mizzle_async.operations.streams import ChangeDecoder, ChangeRecord, EventRecord, records_of
+from mizzle_async.streams.checkpoints import EventMarks
 from mizzle_async.streams.lanes import Lanes
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -33,6 +35,50 @@ class _Entry:
     change: ChangeRecord[Any]
 
 
+@frozen(eq=False, repr=False)
+class EventReceipt:
+    """Connects the changes of an event with the marks of their consumer.
+
+    Attributes:
+        consumer: The name whose marks are written.
+        state: Writes them.
+    """
+
+    consumer: str
+    state: EventMarks
+
+    @classmethod
+    def of(cls, consumer: str | None, state: EventMarks | None) -> EventReceipt | None:
+        """Return the connection, or None where no marks are written.
+
+        Raises:
+            ExpressionError: One of both is missing.
+        """
+        if consumer is None and state is None:
+            return None
+        if not consumer or not isinstance(state, EventMarks):
+            raise ExpressionError(
+                "handle_records: consumer= and state= belong together, the name of the consumer and a state table such "
+                "as client.state(STATE): they are for change.apply()"
+            )
+        return cls(consumer, state)
+
+    def done(self, change: ChangeRecord[Any], /) -> None:
+        """Refuse to note that a change is done.
+
+        Raises:
+            ClientStateError: Always: it is done when its handler returns.
+        """
+        del change
+        raise ClientStateError("a change of an event is done when its handler returns: change.done() is for consumers")
+
+    def apply(
+        self, change: ChangeRecord[Any], operations: tuple[Transactable[Any], ...], /
+    ) -> Coroutine[Any, Any, bool]:
+        """Apply operations once for a change."""
+        return self.state.apply_once(self.consumer, change.event_id, operations)
+
+
 class EventWork:
     """The handling of one event.
 
@@ -40,6 +86,7 @@ class EventWork:
         records: Its records, in their order.
         decoder: Makes changes of them.
         handle: Handles one change.
+        receipt: Connects changes with the marks of their consumer, or None for no marks.
     """
 
     def __init__(
@@ -47,8 +94,10 @@ class EventWork:
         records: Sequence[EventRecord],
         decoder: ChangeDecoder[Any],
         handle: Callable[[Any], Awaitable[object]],
+        receipt: EventReceipt | None = None,
     ) -> None:
         self._records = records
+        self._receipt = receipt
         self._handle = handle
         self._table = decoder.target.table
         self._done = [False] * len(records)
@@ -78,6 +127,8 @@ class EventWork:
             if change is None:
                 self._done[place] = True
             else:
+                if self._receipt is not None:
+                    change.deliver(self._receipt)
                 self._lanes.add(_Entry(place, change))
 
     async def _work(self) -> None:
@@ -123,7 +174,11 @@ class EventWork:
 
 
 async def handle_event(
-    decoder: ChangeDecoder[Any], event: object, handle: Callable[[Any], Awaitable[object]], concurrency: int
+    decoder: ChangeDecoder[Any],
+    event: object,
+    handle: Callable[[Any], Awaitable[object]],
+    concurrency: int,
+    receipt: EventReceipt | None = None,
 ) -> BatchItemFailures:
     """Handle the changes of an event.
 
@@ -132,10 +187,11 @@ async def handle_event(
         event: The event.
         handle: Handles one change.
         concurrency: Changes that are handled at once at most, of different keys.
+        receipt: Connects changes with the marks of their consumer, or None for no marks.
 
     Raises:
         ExpressionError: It is no event of the table, its stream has another view, or the number is too small.
     """
     check_at_least_one("handle_records", concurrency=concurrency)
     records = records_of(event, decoder.target.table)
-    return await EventWork(records, decoder, handle).run(concurrency)
+    return await EventWork(records, decoder, handle, receipt).run(concurrency)

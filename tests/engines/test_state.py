@@ -8,6 +8,7 @@ import pytest
 from mizzle_async import (
     Attribute,
     Client,
+    ClientStateError,
     ConditionalCheckFailedError,
     ExpressionError,
     ItemExistsError,
@@ -265,3 +266,106 @@ async def test_killed_holder_keeps_others_out_for_its_time_alone(client, state):
     async with asyncio.timeout(10), state.lease("nightly", lease_seconds=30) as lease:
         assert 1.0 <= asyncio.get_running_loop().time() - begun < 4
         assert lease.epoch == 2
+
+
+# ── changes ──
+
+
+@entity("orders", stream="new_and_old_images")
+class Order:
+    order_id: PartitionKey[str]
+    number: Attribute[int] = attribute(default=0)
+
+
+def event_of(client: Client, *orders: Order) -> dict[str, object]:
+    """Return the event of a Lambda function for orders that came into being."""
+    table = client.table(Order)
+    return {
+        "Records": [
+            {
+                "eventID": f"event-{order.order_id}",
+                "eventName": "INSERT",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {
+                    "Keys": {"order_id": {"S": order.order_id}},
+                    "NewImage": table.encode(order),
+                    "SequenceNumber": f"1000000000000000000{place:02}",
+                    "StreamViewType": "NEW_AND_OLD_IMAGES",
+                },
+            }
+            for place, order in enumerate(orders)
+        ]
+    }
+
+
+async def test_event_is_applied_once_in_a_lambda_function(client, state):
+    """`change.apply` in `handle_records` makes its operations once for each record, however often the event comes."""
+    counts, orders = client.table(Count), client.table(Order)
+    event = event_of(client, *(Order(order_id=f"o{each}") for each in range(20)))
+    told = []
+
+    async def handle(change):
+        told.append(await change.apply(counts.upsert("a").add(Count.number, 1)))
+
+    for _ in range(3):
+        answer = await orders.handle_records(event, handle, consumer="c", state=state, concurrency=4)
+        assert answer == {"batchItemFailures": []}
+    assert sorted(told) == [False] * 40 + [True] * 20
+    assert await number(client) == 20
+    await orders.handle_records(event, handle, consumer="another", state=state)
+    assert await number(client) == 40
+
+
+async def test_marks_of_events_need_both(client, state):
+    """A consumer without a state table, and a table without a consumer, are refused; so is `apply` without either."""
+    orders = client.table(Order)
+    event = event_of(client, Order(order_id="o"))
+    errors = []
+
+    async def handle(change):
+        try:
+            await change.apply()
+        except ClientStateError as error:
+            errors.append(str(error))
+        with pytest.raises(ClientStateError):
+            change.done()
+
+    for options in (
+        {"consumer": "c"},
+        {"state": state},
+        {"consumer": "c", "state": 7},
+        {"consumer": "", "state": state},
+    ):
+        with pytest.raises(ExpressionError, match="belong together"):
+            await orders.handle_records(event, handle, **options)
+    await orders.handle_records(event, handle)
+    assert len(errors) == 1
+    await orders.handle_records(event, handle, consumer="c", state=state)
+    assert len(errors) == 1
+
+
+async def test_consumer_keeps_its_positions_in_the_table(client, state):
+    """A consumer goes on where it was, and its operations are applied once although its positions are lost."""
+    await client.ensure_tables(Order)
+    counts, orders = client.table(Count), client.table(Order)
+    seen = []
+
+    async def handle(change):
+        seen.append(change.new.order_id)
+        assert await change.apply(counts.upsert("a").add(Count.number, 1)) is (seen.count(change.new.order_id) == 1)
+
+    async def consume(consumer, **options):
+        changes = orders.changes(consumer=consumer, start="oldest", checkpoints=state, **options)
+        await changes.for_each(handle, concurrency=8, until="caught_up")
+
+    for round_ in range(2):
+        await orders.put_many([Order(order_id=f"{round_}-{each}") for each in range(20)])
+        await consume("c")
+    assert sorted(seen) == sorted(f"{round_}-{each}" for round_ in range(2) for each in range(20))
+    rows = client.table("app-state", partition_key="scope", sort_key="row")
+    for row in await rows.scan().all():
+        if row["scope"].startswith("changes#"):
+            await rows.delete(scope=row["scope"], row=row["row"])
+    await consume("c")
+    assert len(seen) == 80
+    assert await number(client) == 40

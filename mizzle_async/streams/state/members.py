@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from mizzle_async.codes import RETRIED_CANCELLATION_CODES
@@ -153,15 +154,14 @@ class StateMember:
             self._held.copy(),
             wanted=frozenset(shard for shard, seen in held.items() if seen.wanted_by in live - {self.worker}),
             progress={shard: seen.progress for shard, seen in positions.items()},
+            elsewhere=frozenset(shard for shard, seen in positions.items() if seen.owner in live - {self.worker}),
             valid_until=self._tenure.ends,
         )
 
     async def _kept(self, owned: dict[str, Position]) -> dict[str, Position]:
         """Return the shards of this worker without those that it has released: their release is sent again."""
-        again = {
-            shard: epoch for shard, epoch in self._leaving.items() if shard in owned and owned[shard].epoch == epoch
-        }
-        self._leaving = again
+        again = {shard: seen.epoch for shard, seen in owned.items() if self._leaving.get(shard) == seen.epoch}
+        self._leaving = again.copy()
         if again:
             await self._give_up(again)
         return {shard: seen for shard, seen in owned.items() if shard not in again}
@@ -299,10 +299,9 @@ class StateMember:
         """Send the release of shards, and note which are known to be released."""
 
         async def release(shard: str) -> None:
-            try:
+            # Where it is refused it is another worker's by now, or an earlier sending has released it.
+            with suppress(ConditionalCheckFailedError, ItemNotFoundError):
                 await self._port.send(self._rows.release(shard, self.worker, shards[shard]))
-            except (ConditionalCheckFailedError, ItemNotFoundError):
-                pass  # it is another worker's by now, or released by an earlier sending
             self._leaving.pop(shard, None)
 
         await _each(list(shards), release)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import Target
+from mizzle_async.operations import Target, Transactable
 from mizzle_async.streams.state.consumer_rows import ConsumerRows, Position, Start, Worker
 from mizzle_async.streams.state.members import StateMember
 from mizzle_async.streams.state.rows import Fence
 from mizzle_async.streams.state.table import StateRows
 from mizzle_async.values import Value
+
+ApplyOnce: TypeAlias = Callable[[str, str, tuple[Any, ...]], Coroutine[Any, Any, bool]]
+"""Applies operations once: of a consumer, an event's id and the operations."""
 
 
 @frozen(eq=False, repr=False)
@@ -38,16 +42,25 @@ class StateCheckpoints:
         spanning: The target of transactions.
         seconds: Without a heartbeat for so long, others take a process's shards.
         holder: The host and the process, for people.
+        apply_once: Applies operations once for an event of a consumer.
     """
 
     def __init__(
-        self, port: TaskPort, store: ConsumerStore, spanning: Target[Any], *, seconds: float, holder: str
+        self,
+        port: TaskPort,
+        store: ConsumerStore,
+        spanning: Target[Any],
+        *,
+        seconds: float,
+        holder: str,
+        apply_once: ApplyOnce,
     ) -> None:
         self._port = port
         self._store = store
         self._spanning = spanning
         self._seconds = seconds
         self._holder = holder
+        self._apply_once = apply_once
 
     async def join(self, consumer: str, stream_arn: str, /) -> StateMember:
         """Begin to consume a stream with other processes. See `Checkpoints.join`."""
@@ -59,6 +72,12 @@ class StateCheckpoints:
             seconds=self._seconds,
             holder=self._holder,
         )
+
+    def apply_once(
+        self, consumer: str, event_id: str, operations: tuple[Transactable[Any], ...], /
+    ) -> Coroutine[Any, Any, bool]:
+        """Apply operations once for an event. See `State.apply_once`."""
+        return self._apply_once(consumer, event_id, operations)
 
     def __repr__(self) -> str:
         return f"<StateCheckpoints of {self._store.positions.name!r}, {self._seconds:g} seconds>"
