@@ -82,6 +82,7 @@ WITHOUT_FOLDER = {
     ),
     "wire.settings": ("wire.settings",),
     "package": ("",),
+    "cli": ("__main__",),
 }
 ROOMS = {module: room for room, modules in WITHOUT_FOLDER.items() for module in modules}
 
