@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         PartitionKeyPath,
         SortKeyCondition,
         SortKeyPath,
+        raw,
     )
     from mizzle_async.flow.pace import Throughput
     from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError
@@ -313,6 +314,7 @@ __all__ = [
     "make_converter",
     "parameter",
     "path",
+    "raw",
     "to_builtins",
     "to_json",
 ]
@@ -345,7 +347,7 @@ if not TYPE_CHECKING:
             ),
             "expressions": (
                 "AttributePath Condition Operand PartitionChoice PartitionKeyCondition PartitionKeyPath "
-                "SortKeyCondition SortKeyPath"
+                "SortKeyCondition SortKeyPath raw"
             ),
             "flow.pace": "Throughput",
             "flow.report": "BatchReport UndoneWrite WorkStoppedError",

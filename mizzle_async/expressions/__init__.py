@@ -20,6 +20,7 @@ from mizzle_async.expressions.paths import (
     PartitionKeyPath,
     SortKeyPath,
 )
+from mizzle_async.expressions.raw import Raw, raw
 from mizzle_async.expressions.terms import Documents, Encoded, Facet, Place, Segments
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
 from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
@@ -52,6 +53,7 @@ __all__ = [
     "PathCheck",
     "Place",
     "Predicate",
+    "Raw",
     "Segments",
     "Size",
     "SortKeyCondition",
@@ -59,4 +61,5 @@ __all__ = [
     "UpdateClause",
     "UpdateClauses",
     "Use",
+    "raw",
 ]

@@ -21,10 +21,17 @@ from mizzle_async.expressions.conditions import (
     SortKeyCondition,
     encoded_predicate,
 )
-from mizzle_async.expressions.operand_checks import CheckContext, check_arguments, check_comparand, check_value
+from mizzle_async.expressions.operand_checks import (
+    CheckContext,
+    check_arguments,
+    check_comparand,
+    check_value,
+    checked_raw,
+)
 from mizzle_async.expressions.operands import Size
 from mizzle_async.expressions.overlaps import OverlapCheck
 from mizzle_async.expressions.paths import AttributePath
+from mizzle_async.expressions.raw import Raw
 from mizzle_async.expressions.terms import Encoded, Facet, Term
 from mizzle_async.expressions.update_checks import checked_clause, rechecked_clause, use_of_clause
 from mizzle_async.expressions.updates import UpdateClause, UpdateClauses
@@ -187,6 +194,8 @@ class Checker:
                 return Disjunction(tuple(map(self._condition, condition.parts)))
             case Negation():
                 return Negation(self._condition(condition.part))
+            case Raw():
+                return checked_raw(self._context, condition)
             case _:
                 raise ExpressionError(
                     f"{self._context.entity}: the {self._context.expression} is made of conditions such as "

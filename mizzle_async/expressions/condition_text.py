@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.composite_keys import expanded
 from mizzle_async.expressions.conditions import Condition, Conjunction, Disjunction, Negation, Predicate
 from mizzle_async.expressions.operands import Size
-from mizzle_async.expressions.terms import Facet, Term
+from mizzle_async.expressions.raw import Raw
+from mizzle_async.expressions.terms import Facet, Place, Term
 from mizzle_async.expressions.writer import Writer, value_key
 from mizzle_async.types import AttributeValue
 
@@ -28,7 +30,19 @@ def condition_text(writer: Writer, condition: Condition[Any]) -> str:
     if isinstance(condition, Negation):
         writer.operators += 1
         return f"NOT {_nested(writer, condition.part, condition.level)}"
+    if isinstance(condition, Raw):
+        return raw_text(writer, condition)
     raise ExpressionError(f"{writer.entity}: {condition!r} is no condition that this version knows")
+
+
+def raw_text(writer: Writer, expression: Raw) -> str:
+    """Return the text of a raw expression, with the placeholders of the request in place of its own."""
+    writer.operators += expression.operators
+    return expression.written(partial(_placeholder, writer))
+
+
+def _placeholder(writer: Writer, name: str, argument: Any) -> str:
+    return writer.path(argument.segments) if isinstance(argument, Place) else writer.bind_as(argument.value, name)
 
 
 def _nested(writer: Writer, part: Condition[Any], level: int) -> str:

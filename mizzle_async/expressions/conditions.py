@@ -47,6 +47,10 @@ class Condition(Generic[EntityT_contra]):
         """Return the conditions it is made of: none for a comparison or a function."""
         raise NotImplementedError
 
+    def _own_places(self) -> Iterator[Place]:
+        """Yield the paths that it reads itself, apart from the conditions that it is made of."""
+        return iter(())
+
     def __and__(self, other: Condition[EntityT_contra]) -> Condition[EntityT_contra]:
         """Return the condition that both are true."""
         if not _is_condition(other):
@@ -86,6 +90,8 @@ class Condition(Generic[EntityT_contra]):
                 for argument in condition.arguments:
                     if isinstance(argument, Term):
                         yield from argument.places()
+            else:
+                yield from condition._own_places()  # noqa: SLF001  (of this class)
             waiting.extend(reversed(condition.inner()))
 
     @property

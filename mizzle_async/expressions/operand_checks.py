@@ -9,6 +9,7 @@ from typing import Any, Final
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions.conditions import Condition, Predicate
 from mizzle_async.expressions.operands import Size
+from mizzle_async.expressions.raw import Raw
 from mizzle_async.expressions.terms import Encoded, Facet, Place, Term
 from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
 from mizzle_async.expressions.writer import Encode, value_key
@@ -55,6 +56,26 @@ class CheckContext:
                 f"{path}: this value is stored as absence, which equals nothing: use .exists() or .not_exists()"
             )
         return encoded
+
+
+def checked_raw(context: CheckContext, expression: Raw) -> Raw:
+    """Return a raw expression with its values encoded, each by its own type.
+
+    Raises:
+        ExpressionError: A path leads nowhere, or a value is stored as absence.
+    """
+    encoded: dict[str, Any] = {}
+    for name, argument in expression.arguments.items():
+        if isinstance(argument, Term):
+            encoded[name] = argument
+        else:
+            value = argument.value if type(argument) is Encoded else context.encode(argument, None, Facet.WHOLE)
+            if value is None:
+                raise ExpressionError(f"raw({expression.text!r}): {name}= is stored as absence, which equals nothing")
+            encoded[name] = Encoded(value)
+    for place in expression.places():
+        context.use(place, Use.READ)
+    return expression.with_arguments(encoded)
 
 
 def check_comparand(context: CheckContext, term: Any, use: Use) -> None:

@@ -10,9 +10,10 @@ from typing import Any, Final, TypeAlias
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition
-from mizzle_async.expressions.operand_checks import CheckContext
+from mizzle_async.expressions.operand_checks import CheckContext, checked_raw
 from mizzle_async.expressions.operands import Arithmetic, IfNotExists, ListAppend
 from mizzle_async.expressions.paths import AttributePath
+from mizzle_async.expressions.raw import Raw
 from mizzle_async.expressions.terms import Encoded, Facet, Term
 from mizzle_async.expressions.updates import SET_CODES, ClauseKind, UpdateClause, is_set
 from mizzle_async.expressions.uses import Use
@@ -153,6 +154,8 @@ def _assigned(context: CheckContext, operand: Any, path: Any, *, nested: bool = 
         case ListAppend() if not nested:
             _check_extension(context, path)
             return ListAppend(_listed(context, operand.first, path), _listed(context, operand.second, path))
+        case Raw() if not nested:
+            return checked_raw(context, operand)
         case _:
             raise ExpressionError(
                 f"{path} cannot be set to {operand!r}: SET takes a value, a path, one `+` or `-`, `if_not_exists` or "

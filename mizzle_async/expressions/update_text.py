@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, TypeAlias
 
+from mizzle_async.expressions.condition_text import raw_text
 from mizzle_async.expressions.operands import Arithmetic, IfNotExists, ListAppend
 from mizzle_async.expressions.overlaps import OverlapCheck
+from mizzle_async.expressions.raw import Raw
 from mizzle_async.expressions.terms import Facet, Segments, Term
 from mizzle_async.expressions.updates import ClauseKind, UpdateClause, UpdateClauses
 from mizzle_async.expressions.writer import Writer
@@ -121,6 +123,8 @@ def _assigned(writer: Writer, operand: Any, path: Any) -> str:
         case ListAppend():
             writer.operators += 1
             return f"list_append({_side(writer, operand.first, path)}, {_side(writer, operand.second, path)})"
+        case Raw():
+            return raw_text(writer, operand)
         case _:
             return writer.path(operand.segments)
 

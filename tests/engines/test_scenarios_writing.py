@@ -22,6 +22,7 @@ from mizzle_async import (
     document,
     entity,
     evolve,
+    raw,
 )
 from mizzle_async.marshalling import item_size
 
@@ -376,3 +377,20 @@ async def test_immutable_attributes_keep_their_first_value(client: Client) -> No
     assert (await registered.upsert("2").set_default(Registered.number, 9)).number == 9
     await registered.delete("1")
     assert (await registered.insert(Registered(id="1", number=8))).number == 8
+
+
+async def test_raw_expressions_are_evaluated_by_the_service(client: Client) -> None:
+    """A text in the service's own words is a condition, a filter and the value of a SET clause."""
+    await client.ensure_tables(Registered)
+    registered = client.table(Registered)
+    await registered.insert(Registered(id="1", number=7, note="abc"))
+    note = raw("if_not_exists(#other, :default)", other=Registered.note, default="x")
+    short = raw("size(#a) = :n AND begins_with(#a, :b)", a=Registered.note, n=3, b="ab")
+    changed = await registered.update("1").set(Registered.note, note).when(short)
+    assert changed.note == "abc"
+    with pytest.raises(ConditionalCheckFailedError, match=r"size\(Registered\.note\) > …"):
+        await registered.update("1").set(Registered.note, "x").when(raw("size(#a) > :n", a=Registered.note, n=3))
+    query = registered.query(Registered.id == "1")
+    assert await query.filter(raw("#a IN (:b, :c)", a=Registered.note, b="abc", c=") OR (")).count() == 1
+    wrong = raw("contains(#a, :b) OR #c > :d", a=Registered.note, b="z", c=Registered.number, d=8)
+    assert (await query.filter(wrong).count(), await query.filter(~wrong).count()) == (0, 1)

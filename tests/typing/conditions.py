@@ -17,6 +17,7 @@ from mizzle_async.expressions import (
     PartitionKeyCondition,
     SortKeyCondition,
     UpdateClauses,
+    raw,
 )
 
 ValueT = TypeVar("ValueT")
@@ -159,3 +160,10 @@ Order.total + "x"  # type: ignore[operator]
 # What was built stays as it is.
 UpdateClauses().clauses = ()  # type: ignore[misc]
 Conjunction((Order.total >= Decimal(10),)).parts = ()  # type: ignore[misc]
+
+# A raw expression is a condition and an operand, and no key condition.
+when(raw("my_function(#a, :b)", a=Order.total, b=1) & (Order.total >= Decimal(10)))
+when(~raw("my_function(#a)", a=Order.total))
+assign(Order.total, raw("my_function(#a)", a=Order.total))
+query(raw("my_function(#a)", a=Order.total))  # type: ignore[arg-type]
+raw(Order.total)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mizzle_async.errors import ModelError
-from mizzle_async.expressions import AttributePath, Condition, Conjunction, Disjunction, Negation, Predicate
+from mizzle_async.expressions import AttributePath, Condition, Conjunction, Disjunction, Negation, Predicate, Raw
 from mizzle_async.expressions.terms import Term
 
 ORDERED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -37,6 +37,8 @@ def check_where(name: str, condition: Condition[Any]) -> None:
     while waiting:
         each = waiting.pop()
         waiting.extend(each.inner())
+        if isinstance(each, Raw):
+            raise ModelError(f"index {name!r}: where= is evaluated by the client, which does not know {each}")
         if not isinstance(each, Predicate):
             continue
         left: Any = each.left

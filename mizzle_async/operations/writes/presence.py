@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import Condition, Conjunction, Disjunction, Negation, Predicate
+from mizzle_async.expressions import Condition, Conjunction, Disjunction, Negation, Predicate, Raw
 from mizzle_async.operations.expiry import expired_condition
 from mizzle_async.operations.target import Target
 
@@ -74,5 +74,7 @@ def holds_without_item(condition: Condition[Any]) -> bool:
             return any(map(holds_without_item, parts))
         case Negation(part=part):
             return not holds_without_item(part)
+        case Raw():
+            return False  # a function of an absent attribute is false, as all of the service's are
         case _:
             raise ExpressionError(f"{condition!r} is no condition that this version knows")
