@@ -5,7 +5,7 @@ from mizzle_async.marshalling.collections import CollectionCodec, CollectionSche
 from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.merging import Overtaken
 from mizzle_async.marshalling.path_rules import PathRules
-from mizzle_async.marshalling.path_values import StoredValue, null_forms
+from mizzle_async.marshalling.path_values import StoredSet, StoredValue, null_forms
 from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
 from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, RecordForm, item_of
@@ -29,6 +29,7 @@ __all__ = [
     "PathRules",
     "RecordForm",
     "RowRecords",
+    "StoredSet",
     "StoredValue",
     "canonical_key",
     "careful_serializer",

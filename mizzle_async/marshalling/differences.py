@@ -15,7 +15,7 @@ where another writer did change a value that it would replace.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import field, frozen
@@ -38,6 +38,10 @@ RESERVED_BYTES = 200
 
 GUARDS = EXPRESSION_OPERATORS // 5
 """A guard takes up to four operators: so many of them leave a fifth of the limit to the caller's conditions."""
+
+
+SINGLE_TAGS = frozenset({"S", "N", "B", "BOOL"})
+"""Of values without parts."""
 
 
 @frozen(eq=False, repr=False)
@@ -153,17 +157,19 @@ class _Differ:
     def items(self, old: Item, new: Item) -> Difference:
         """Return the difference of two items, attribute by attribute."""
         schema = self.codec.schema
-        difference = Difference()
+        changes: list[Difference] = []
         for name, before, after in _changes(old, new):
             attribute = schema.by_name.get(name)
             path = schema.path(name if attribute is None else attribute.field)
-            difference = difference.also(self.change(path, before, after))
-        return difference
+            changes.append(self.change(path, before, after))
+        return _together(changes)
 
     def change(
         self, path: AttributePath[Any, Any], old: AttributeValue | None, new: AttributeValue | None
     ) -> Difference:
         """Return the smallest change of the value at a path, where the two differ."""
+        if _is_single(old) and _is_single(new):
+            return Difference(_assignment(path, new))
         change = self._inside(path, old, new)
         if change is None:
             return self._replacement(path, old, new)
@@ -197,9 +203,8 @@ class _Differ:
             if self.stored is None:
                 return None  # it may not be stored, and then no entry can be written into it
             check_unchanged(self.codec.target_at(path.segments), old, value_at(self.stored, path.segments))
-        difference = Difference()
-        for name, before, after in _changes(old["M"], new["M"]):
-            difference = difference.also(self.change(path[name], before, after))
+        changes = [self.change(path[name], before, after) for name, before, after in _changes(old["M"], new["M"])]
+        difference = _together(changes)
         tag = self.codec.tag_at(path.segments, new)
         if tag is not None:
             name, value = tag
@@ -246,16 +251,35 @@ class _Differ:
 def _changes(old: Item, new: Item) -> Iterator[tuple[str, AttributeValue | None, AttributeValue | None]]:
     """Yield the names whose values differ, with both values, in the order of the new item, removed ones last."""
     for name, value in new.items():
-        if not same_value(old.get(name), value):
-            yield name, old.get(name), value
+        before = old.get(name)
+        if before != value and not same_value(before, value):
+            yield name, before, value
     for name, value in old.items():
         if name not in new:
             yield name, value, None
 
 
+def _together(changes: Sequence[Difference]) -> Difference:
+    """Return several changes as one."""
+    if len(changes) == 1:
+        return changes[0]
+    guard: Condition[Any] | None = None
+    for each in changes:
+        if each.guard is not None:
+            guard = each.guard if guard is None else guard & each.guard
+    clauses = UpdateClauses(tuple(clause for each in changes for clause in each.clauses.clauses))
+    return Difference(clauses, guard, sum(each.guards for each in changes))
+
+
+def _is_single(value: AttributeValue | None) -> bool:
+    """Tell whether a value is there, and is one that is changed by assigning another."""
+    return value is not None and not SINGLE_TAGS.isdisjoint(value)
+
+
 def _assignment(path: AttributePath[Any, Any], new: AttributeValue | None) -> UpdateClauses:
-    clauses = UpdateClauses()
-    return clauses.remove(path) if new is None else clauses.set(path, StoredValue(new))
+    if new is None:
+        return UpdateClauses().remove(path)
+    return UpdateClauses().set(path, StoredValue(new))
 
 
 def _change_of_set(

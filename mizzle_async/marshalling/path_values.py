@@ -69,6 +69,11 @@ class StoredSet(frozenset[str]):
         made.tag = tag
         return made
 
+    @property
+    def value(self) -> AttributeValue:
+        """The set, in DynamoDB's JSON."""
+        return {self.tag: sorted(self)}
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of type {self.tag}>"
 
@@ -110,7 +115,8 @@ class Operands:
         if isinstance(value, StoredValue):
             return value.stored
         if kind is StoredSet:
-            return {value.tag: sorted(value)}
+            of_set: AttributeValue = value.value
+            return of_set
         if kind is list and value and type(value[0]) is StoredValue:
             return {"L": [element.stored for element in value]}
         try:

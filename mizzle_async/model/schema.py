@@ -211,6 +211,11 @@ class EntitySchema(DocumentSchema):
         )
 
     @cached_property
+    def automatic_names(self) -> frozenset[str]:
+        """The stored names of the attributes that the library sets."""
+        return frozenset(attribute.name for attribute in self.attributes if attribute.is_automatic)
+
+    @cached_property
     def is_open(self) -> bool:
         """Whether items are plain dicts, with any attributes."""
         return self.cls is dict

@@ -35,6 +35,7 @@ from mizzle_async.expressions import (
 from mizzle_async.expressions.update_text import EMPTY_LIST
 from mizzle_async.expressions.writer import check_substitutions, value_key
 from mizzle_async.limits import EXPRESSION_SUBSTITUTION_BYTES
+from mizzle_async.marshalling import StoredSet, StoredValue
 from mizzle_async.types import AttributeValue, WirePayload
 from mizzle_async.values import transient
 
@@ -120,6 +121,10 @@ class Walk:
                 self._bound(operand.value)
         elif isinstance(operand, AttributePath):
             self.tokens.append(operand.segments)
+        elif kind is StoredValue:
+            self._bound(operand.stored)
+        elif kind is StoredSet:
+            self._bound(operand.value)
         elif kind is Size:
             self.tokens.append("size")
             self.tokens.append(operand.path.segments)

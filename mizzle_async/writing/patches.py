@@ -163,10 +163,12 @@ class TablePatches(TablePart[ModelT]):
             )
         if schema.immutable:
             check_difference(schema, old, new)
-        automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
+        automatic = schema.automatic_names
         if codec.shared is not None:
             automatic |= codec.shared.added_names
-        before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
+        before, after = old, new
+        if automatic:
+            before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
         for name, value in after.items():
             if before.get(name) != value:
                 codec.check_assigned(name, value)

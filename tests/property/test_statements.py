@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import AttributePath, Compiler, Encoded, UpdateClauses
+from mizzle_async.marshalling import StoredSet, StoredValue
 from mizzle_async.operations.statement_cache import SHAPES, ReadStatement, StatementCache
 
 
@@ -20,7 +21,12 @@ class Owner:
 NAMES = ["a", "b", "name", "_hidden", "with space", "a_very_long_name_that_is_no_placeholder", "size"]
 VALUES = [{"S": "x"}, {"S": "S"}, {"N": "1"}, {"N": "2"}, {"L": []}, {"L": [{"S": "x"}]}, {"SS": ["a"]}, {"S": "L"}]
 
-values = st.sampled_from(VALUES).map(Encoded)
+values: Any = st.sampled_from([kind(value) for value in VALUES for kind in (Encoded, StoredValue)])
+
+
+def encode(raw: Any, _path: Any, _facet: Any) -> Any:
+    """Encode a value of a statement that was not encoded as it was checked, such as those of patches."""
+    return raw.stored if isinstance(raw, StoredValue) else raw.value if isinstance(raw, StoredSet) else raw
 
 
 @st.composite
@@ -61,6 +67,7 @@ def updates(draw: Any) -> UpdateClauses:
                 update.set(path, path + value), update.set(path, value - other),
                 update.set(path, path.if_not_exists(value) + second), update.set_default(path, value),
                 update.set_default(path, Encoded(None)), update.add(path, value), update.discard(path, value),
+                update.add(path, StoredSet.of("SS", ["b", "a"])), update.discard(path, StoredSet.of("NS", ["1"])),
                 update.remove(path), update.append(path, value), update.prepend(path, value),
                 update.set(path, path.list_append(value)),
             ])
@@ -69,7 +76,7 @@ def updates(draw: Any) -> UpdateClauses:
 
 
 statements = st.tuples(st.none() | updates(), st.none() | conditions())
-CACHE = StatementCache(lambda: Compiler(lambda raw, path, facet: raw, "Owner"), "Owner")
+CACHE = StatementCache(lambda: Compiler(encode, "Owner"), "Owner")
 
 
 def made(function: Any, *statement: Any) -> bytes:
@@ -107,7 +114,7 @@ def test_a_filled_read_is_the_compiled_one(first: ReadStatement, second: ReadSta
 
 def test_reads_of_one_shape_are_compiled_once() -> None:
     """Queries of other partitions, and other values in a filter, fill the first one's texts."""
-    cache = StatementCache(lambda: Compiler(lambda raw, path, facet: raw, "Owner"), "Owner")
+    cache = StatementCache(lambda: Compiler(encode, "Owner"), "Owner")
     key, state = (AttributePath[Any, Any](Owner, (name,)) for name in ("key", "state"))
     for text in ("x", "y", "z"):
         read = ReadStatement(partition=key == Encoded({"S": text}), filter=state == Encoded({"S": "open"}))
@@ -126,7 +133,7 @@ def test_a_filled_statement_is_the_compiled_one(first: Any, second: Any) -> None
 
 def test_shapes_are_kept_up_to_a_bound() -> None:
     """The least recently used shape goes first; what was used stays."""
-    cache = StatementCache(lambda: Compiler(lambda raw, path, facet: raw, "Owner"), "Owner")
+    cache = StatementCache(lambda: Compiler(encode, "Owner"), "Owner")
     for number in range(SHAPES + 10):
         path: AttributePath[Any, Any] = AttributePath(Owner, (f"n{number}",))
         cache.members(None, path == Encoded({"S": "x"}))
@@ -140,7 +147,7 @@ def test_shapes_are_kept_up_to_a_bound() -> None:
 
 def test_statements_whose_text_depends_on_their_values_are_compiled() -> None:
     """IN sorts its values, so it is never filled."""
-    cache = StatementCache(lambda: Compiler(lambda raw, path, facet: raw, "Owner"), "Owner")
+    cache = StatementCache(lambda: Compiler(encode, "Owner"), "Owner")
     path: AttributePath[Any, Any] = AttributePath(Owner, ("a",))
     for one, two in (("x", "y"), ("y", "x")):
         members = cache.members(None, path.is_in([Encoded({"S": one}), Encoded({"S": two})]))

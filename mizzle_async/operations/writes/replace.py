@@ -67,8 +67,7 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
     def _check_size(self, encoded: int) -> None:
         if encoded > ITEM_BYTES:
             schema = self._target.schema
-            automatic = {attribute.name for attribute in schema.attributes if attribute.is_automatic}
-            sure = {name: value for name, value in self._sent.items() if name not in automatic}
+            sure = {name: value for name, value in self._sent.items() if name not in schema.automatic_names}
             check_item_size(sure, schema.entity)
 
     def _transacted(self) -> ModelT_co:
