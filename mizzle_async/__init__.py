@@ -80,7 +80,7 @@ if TYPE_CHECKING:
         raw,
     )
     from mizzle_async.flow.pace import Throughput
-    from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError
+    from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkerError, WorkStoppedError
     from mizzle_async.flow.work import BulkWork
     from mizzle_async.handles.client import Client
     from mizzle_async.handles.collection import Collection, CollectionQuery
@@ -300,6 +300,7 @@ __all__ = [
     "ValidationError",
     "VersionConflictError",
     "WorkStoppedError",
+    "WorkerError",
     "Writer",
     "asdict",
     "attribute",
@@ -350,7 +351,7 @@ if not TYPE_CHECKING:
                 "SortKeyCondition SortKeyPath raw"
             ),
             "flow.pace": "Throughput",
-            "flow.report": "BatchReport UndoneWrite WorkStoppedError",
+            "flow.report": "BatchReport UndoneWrite WorkStoppedError WorkerError",
             "flow.work": "BulkWork",
             "handles.client": "Client",
             "handles.collection": "Collection CollectionQuery",

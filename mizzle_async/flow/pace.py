@@ -77,6 +77,11 @@ class RateLimiter:
         self._ratio = 1.0
         self._lock = anyio.Lock(fast_acquire=True)
 
+    @property
+    def units_per_second(self) -> float:
+        """Return the rate."""
+        return self._rate
+
     async def admit(self, estimate: float) -> float:
         """Wait until a request may be sent.
 

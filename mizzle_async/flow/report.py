@@ -39,6 +39,10 @@ class WorkStoppedError(MizzleError):
         return error
 
 
+class WorkerError(MizzleError, RuntimeError):
+    """A worker process ended before its work did, and a new one would not help."""
+
+
 @frozen(eq=False, repr=False)
 class UndoneWrite(Record):
     """One item of many that was not done, or may not have been.
@@ -112,6 +116,11 @@ class BatchReport:
     def __radd__(self, other: int) -> BatchReport:
         """Return a copy, for ``sum(reports)``, which begins with 0."""
         return BatchReport() + self if other == 0 else NotImplemented
+
+    def become(self, other: BatchReport) -> None:
+        """Take the numbers of another report."""
+        for each in fields(BatchReport):
+            setattr(self, each.name, getattr(other, each.name))
 
     def count_request(self, *, reads: bool) -> None:
         """Count a request that is about to be sent."""

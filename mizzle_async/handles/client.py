@@ -128,6 +128,7 @@ class Client(ClientTables, ClientTransactions, ClientPartiql, ClientCollections,
             clock=clock,
             sleep=sleep,
             caller=caller,
+            has_converter=converter is not None,
         )
         runtime = Runtime(settings)
         catalog = Catalog(runtime, converter, table_prefix, table_names or {})

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from attrs import evolve
 
-from mizzle_async.errors import ExpressionError, MizzleError, UnindexedFilterWarning
+from mizzle_async.errors import MizzleError, UnindexedFilterWarning
 from mizzle_async.expressions import AttributePath, Condition
-from mizzle_async.flow.ports import TaskPort, read_limiters, write_limiters
+from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.handles.detached import LAYOUT, restored
-from mizzle_async.handles.runtime import HasRuntime, Runtime
+from mizzle_async.handles.divided import Divided
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_nothing, projection_of, use
-from mizzle_async.reading.page_source import RecordBatches
 from mizzle_async.reading.plan_selection import PlanSelection
-from mizzle_async.reading.rows import Rows
 from mizzle_async.types import WirePayload
 from mizzle_async.values import transient
 
@@ -41,16 +38,12 @@ V6 = TypeVar("V6")
 
 
 @transient(eq=False, repr=False)
-class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
+class Read(Divided[ModelT, RowT_co]):
     """A query or a scan, of instances or of projections.
 
     Cost: a read unit for each 4 KB that is evaluated, filtered-out items included. Half of it where the read is
     eventually consistent.
     """
-
-    _runtime: TaskPort
-    _plan: ReadPlan[ModelT, RowT_co]
-    _advised: set[Any]
 
     def filter(self, condition: Condition[ModelT], /) -> Self:
         """Return only items of which a condition is true. Several are joined by AND.
@@ -112,6 +105,9 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
         checkpoint_pages: int = 10,
         progress: Progress | None = None,
         read_units_per_second: float | None = None,
+        workers: int | None = None,
+        parts: int | None = None,
+        connect: Callable[[], Any] | None = None,
     ) -> BulkWork:
         """Write every item to a file, or to any `ExportTarget`. Segments of a scan are read in parallel.
 
@@ -122,6 +118,12 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
             checkpoint_pages: Pages between checkpoints.
             progress: Called with the report as it grows, after every page.
             read_units_per_second: Consume no more than this. None for no limit but the client's.
+            workers: Processes that share the work in parts. None does it whole, and 1 does the parts in this process.
+                The target is a folder then: a file for each part, and ``_manifest.json`` when all are there.
+            parts: In how many parts the query is divided for workers, 64 where it is not said. A resumed run needs the
+                same number, and any number of workers.
+            connect: An importable function that returns the client of a worker. Without it workers have clients with
+                this one's region, profile, endpoint and limits.
 
         Returns:
             Awaited, the `BatchReport`: ``written`` counts exported items, ``evaluated`` items that were read.
@@ -131,6 +133,11 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
 
         Cost: read units as for reading it.
         """
+        if workers is not None:
+            from mizzle_async.handles.with_workers import WorkerOptions, export_with_workers
+
+            shared = WorkerOptions(workers, parts, connect, resume, progress, {"read": read_units_per_second})
+            return export_with_workers(self, target, shared, checkpoint_pages=checkpoint_pages)
         from mizzle_async.bulk.exports import ExportOptions, export
 
         options = ExportOptions(
@@ -140,126 +147,6 @@ class Read(Rows[RowT_co], Generic[ModelT, RowT_co]):
             progress=progress,
         )
         return export(self._runtime, self._plan, target, options)
-
-    # ── frames ──
-
-    def to_arrow(self, *, schema: Any = None) -> Coroutine[Any, Any, Any]:
-        """Read all rows into one Arrow table: ``table = await query.to_arrow()``, then ``table.to_pandas()``.
-
-        Columns are made of the answers themselves, without instances. Every value is exact, or an error: a number that
-        its column does not hold is never rounded and never wrapped.
-
-        Args:
-            schema: A ``pyarrow.Schema`` in place of the entity's: some of its columns, in this order and of these
-                types. A table without a class needs one.
-
-        Returns:
-            Awaited, a ``pyarrow.Table``.
-
-        Raises:
-            ModelError: The schema is not of this entity.
-            MarshallingError: An item does not fit its class, or a value its column. The query's ``on_error=`` applies.
-
-        Cost: read units as for reading the query.
-        """
-        from mizzle_async.integrations.arrow.batches import to_arrow
-
-        return to_arrow(self._runtime, self._plan, schema=schema)
-
-    def arrow_batches(self, *, rows: int = 10_000, schema: Any = None) -> RecordBatches:
-        """Return an iterator over the rows as Arrow record batches, for more rows than fit into memory.
-
-        Args:
-            rows: Rows of a batch. The last one may have fewer.
-            schema: As for `to_arrow`.
-
-        Returns:
-            ``async for batch in query.arrow_batches()``: each a ``pyarrow.RecordBatch``. Its ``schema`` is known before
-            anything is read, and ``aclose`` ends it early.
-
-        Raises:
-            ModelError: The schema is not of this entity.
-        """
-        from mizzle_async.integrations.arrow.batches import ArrowBatches
-
-        return ArrowBatches(self._runtime, self._plan, rows=rows, schema=schema)
-
-    # ── more than one process ──
-
-    @overload
-    def split(self, parts: int, /) -> list[Self]: ...
-    @overload
-    def split(self, /, *, at: Sequence[Any]) -> list[Self]: ...
-    def split(self, parts: int | None = None, /, *, at: Sequence[Any] | None = None) -> list[Self]:
-        """Return queries that read each item of this one once, for workers of any kind. Nothing is sent.
-
-        A part is a query like any other: it is iterated, exported, rewritten, and it pickles. `on` gives it the client
-        of the process that it arrives in.
-
-        Args:
-            parts: How many: segments of a scan, or of a query of several partitions those. Parts of one split fit
-                together, parts of different splits do not.
-            at: Values of the sort key between which a query is divided, ascending, one less than there are parts. An
-                item at a value belongs to the part that begins there.
-
-        Returns:
-            The parts. Those of a query come in the order of its rows.
-
-        Raises:
-            ExpressionError: It cannot be divided so: ``max_items`` and ``max_evaluated`` count over all parts, and a
-                query of one partition is divided by values.
-            MarshallingError: A value does not fit the sort key.
-
-        Cost: all parts together cost as much as the query, and up to one read unit more for each part.
-        """
-        from mizzle_async.bulk.parts import split_at, split_plan
-
-        if (parts is None) == (at is None):
-            raise ExpressionError("split() takes a number of parts, or at=[…] with values of the sort key")
-        plans = split_plan(self._plan, parts) if at is None else split_at(self._plan, at)  # type: ignore[arg-type]  # one of them is None
-        return [evolve(self, plan=plan) for plan in plans]
-
-    def part(self, number: int, /, *, of: int) -> Self:
-        """Return one part of this query: the one that `split` has at this position.
-
-        For workers that build the query themselves, of Celery, Step Functions or Lambda: nothing is pickled.
-
-        Args:
-            number: The number of the part, from zero.
-            of: How many parts there are.
-
-        Raises:
-            ExpressionError: There is no such part, or the query cannot be divided.
-        """
-        from mizzle_async.bulk.parts import part_of
-
-        return evolve(self, plan=part_of(self._plan, number, of))
-
-    def on(self, client: HasRuntime, /) -> Self:
-        """Return this query on another client, such as one that came out of a pickle, on the client of its process.
-
-        The table is the one that the query was made for, with the prefix of the client that made it. Converter, clock
-        and limits are those of the client that reads.
-
-        Args:
-            client: The client.
-        """
-        runtime: Any = getattr(client, "_runtime", None)
-        if not isinstance(runtime, Runtime):
-            raise ExpressionError(f"query.on() takes a Client, not {type(client).__name__}")
-        plan = self._plan
-        return evolve(self, runtime=runtime, plan=evolve(plan, target=runtime.bind(plan.target.detached())))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the query without its client."""
-        plan = self._plan
-        return restored, (type(self), LAYOUT, evolve(plan, target=plan.target.detached(), warned=set()))
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any], /) -> Self:
-        return self  # nothing of it changes, and its client is not copied
 
     # ── looking at it ──
 
@@ -380,6 +267,9 @@ class Query(Read[ModelT, ModelT]):
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
         resume: ResumeFrom | None = None,
+        workers: int | None = None,
+        parts: int | None = None,
+        connect: Callable[[], Any] | None = None,
     ) -> BulkWork:
         """Delete every item that is found and of which a condition is true, each by a DeleteItem of its own.
 
@@ -397,6 +287,9 @@ class Query(Read[ModelT, ModelT]):
             progress: Called with the report as it grows, after every page.
             resume: A state file, or ``state.resume(key)`` of a state table: a run that was killed goes on from its last
                 page.
+            workers: As for `export`: processes that share the work.
+            parts: As for `export`.
+            connect: As for `export`.
 
         Returns:
             Awaited, the `BatchReport`: ``written`` counts deleted items.
@@ -405,6 +298,13 @@ class Query(Read[ModelT, ModelT]):
             BatchError: Something was not deleted. ``error.report`` lists it by key, each with its error.
             ResumeError: The state is about something else.
         """
+        if workers is not None:
+            from mizzle_async.handles.with_workers import WorkerOptions, change_with_workers
+
+            query = self if condition is None else evolve(self, plan=self._plan.filtered_by(condition))
+            shared = WorkerOptions(workers, parts, connect, resume, progress, {"write": write_units_per_second})
+            more = {"concurrency": concurrency, "timeout": timeout, "on_error": on_error}
+            return change_with_workers(query, None, shared, more, verb="delete_where")
         from mizzle_async.bulk.migrations import ChangeOptions, Migration
 
         plan = self._plan if condition is None else self._plan.filtered_by(condition)
@@ -429,6 +329,9 @@ class Query(Read[ModelT, ModelT]):
         on_error: OnUndone = "raise",
         progress: Progress | None = None,
         resume: ResumeFrom | None = None,
+        workers: int | None = None,
+        parts: int | None = None,
+        connect: Callable[[], Any] | None = None,
     ) -> BulkWork:
         """Change every item that is found, each by the smallest update.
 
@@ -445,6 +348,9 @@ class Query(Read[ModelT, ModelT]):
             progress: As for `delete_where`.
             resume: As for `delete_where`. Items of the last page may be changed once more, so ``change`` should leave
                 items alone that it has changed.
+            workers: As for `export`: processes that share the work. ``change`` is a function of a module then.
+            parts: As for `export`.
+            connect: As for `export`.
 
         Returns:
             Awaited, the `BatchReport`: ``written`` counts changed items, ``unchanged`` items that needed no change
@@ -454,6 +360,12 @@ class Query(Read[ModelT, ModelT]):
             BatchError: Something was not changed. ``error.report`` lists it by key, each with its error.
             ResumeError: The state is about something else.
         """
+        if workers is not None:
+            from mizzle_async.handles.with_workers import WorkerOptions, change_with_workers
+
+            shared = WorkerOptions(workers, parts, connect, resume, progress, {"write": write_units_per_second})
+            more = {"concurrency": concurrency, "timeout": timeout, "on_error": on_error}
+            return change_with_workers(self, change, shared, more, verb="rewrite")
         from mizzle_async.bulk.migrations import ChangeOptions, Migration
 
         options = ChangeOptions(

@@ -58,6 +58,7 @@ class RuntimeSettings(Value):
         clock: Returns seconds since the epoch.
         sleep: Makes pauses.
         caller: Answers every call in place of the I/O stack.
+        has_converter: Whether the client has a converter of the caller's own.
     """
 
     wire: WireSettings = field(factory=WireSettings)
@@ -66,6 +67,7 @@ class RuntimeSettings(Value):
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep
     caller: Caller | None = None
+    has_converter: bool = False
 
 
 class Binder(Protocol):
@@ -297,6 +299,11 @@ class Runtime:
                 if self._listeners:
                     self._report(operation, response)
                 return result_of(sending, request, response, self.now())
+
+    @property
+    def settings(self) -> RuntimeSettings:
+        """Return the settings that it was made with."""
+        return self._settings
 
     def bind_with(self, binder: Binder) -> None:
         """Bind operations that came out of a pickle with a catalog; the runtime does not keep it alive."""

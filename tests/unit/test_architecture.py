@@ -102,13 +102,8 @@ LATE_OWN = {
     "handles.client_state": ("handles.state",),
     "handles.client_tables": ("operations.tables.asked", "operations.tables.definition", "streams.state.rows"),
     "handles.collection": ("bulk.loads",),
-    "handles.query": (
-        "bulk.exports",
-        "bulk.migrations",
-        "bulk.parts",
-        "bulk.sweeps",
-        "integrations.arrow.batches",
-    ),
+    "handles.divided": ("bulk.parts", "integrations.arrow.batches"),
+    "handles.query": ("bulk.exports", "bulk.migrations", "bulk.sweeps", "handles.with_workers"),
     "handles.record_verbs": ("operations.streams", "streams.events"),
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own

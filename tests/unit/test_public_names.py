@@ -33,7 +33,7 @@ MACHINERY = {
     "SharedTable": frozenset({"is_sealed", "members_of_type", "recognise", "register", "seal"}),
     "KeyTemplate": frozenset({"paths"}),
     **dict.fromkeys(("Inserted", "Modified", "PartialChange", "Removed"), frozenset({"deliver"})),
-    "BatchReport": frozenset({"count_consumption", "count_request", "count_units", "note", "to_error"}),
+    "BatchReport": frozenset({"become", "count_consumption", "count_request", "count_units", "note", "to_error"}),
     "RetryPolicy": frozenset({"delay", "delay_in_progress", "patience"}),
 }
 
