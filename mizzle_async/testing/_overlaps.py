@@ -13,7 +13,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ class Overlaps:
         return token in self._tokens
 
     @contextmanager
-    def working(self, items: Iterable[Identity], token: object) -> Iterator[None]:
+    def working(self, items: Iterable[Identity], token: object) -> Generator[None]:
         """Keep items for a transaction meanwhile."""
         mine = set(items)
         self._busy |= mine

@@ -1,5 +1,7 @@
 """Streams of real engines: the four operations, their refusals, and what an engine's environment says."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -10,6 +12,7 @@ from mizzle_async import (
     GlobalSecondaryIndex,
     ModelError,
     PartitionKey,
+    Removed,
     ResourceNotFoundError,
     SortKey,
     ValidationError,
@@ -125,6 +128,68 @@ async def test_the_stream_of_a_class_is_there_when_its_table_is(client):
     switched = await run_together([partial(client.ensure_tables, Watched)] * 3)
     assert {tables[0].stream for tables in switched} == {"new_and_old_images"}
     assert len({tables[0].stream_arn for tables in switched}) == 1
+
+
+@entity("sessions", stream="new_and_old_images")
+class Session:
+    session_id: PartitionKey[str]
+    expires: Attribute[datetime] = attribute(time_to_live=True)
+    tags: Attribute[set[bytes]] = attribute(factory=set)
+
+
+async def changes_of(client, table, seconds):
+    """Return the changes of a table so far, or of so many seconds."""
+    stream = await client.send(DescribeTableStream(table.name))
+    (shard,) = (await client.send(DescribeStream(stream.arn))).shards
+    iterator = await client.send(GetShardIterator(stream.arn, shard.id, "TRIM_HORIZON"))
+    found = []
+    ends = asyncio.get_running_loop().time() + seconds
+    while True:
+        page = await client.send(GetRecords(iterator))
+        found += table.decode_records(list(page.records))
+        if any(isinstance(change, Removed) for change in found) or asyncio.get_running_loop().time() > ends:
+            return found
+        iterator = page.next_iterator
+        await asyncio.sleep(0.5)
+
+
+async def test_a_removal_by_time_to_live_is_told_by_a_real_engine(dynamodb_local, new_table_name):
+    """DynamoDB Local removes an expired item after some seconds; a delete by a caller is another thing."""
+    names = {"sessions": new_table_name()}
+    credentials = dynamodb_local.credentials
+    async with Client(
+        endpoint_url=dynamodb_local.endpoint_url, region_name="us-east-1", credentials=credentials, table_names=names
+    ) as client:
+        await client.ensure_tables(Session)
+        sessions = client.table(Session)
+        past = Session(session_id="a", expires=datetime.now(UTC) - timedelta(minutes=1), tags={b"\0"})
+        await sessions.put(past)
+        *_, removed = await changes_of(client, sessions, 60.0)
+        match removed:
+            case Removed(old, expired=True):
+                assert (old.session_id, old.tags) == ("a", {b"\0"})
+            case _:
+                pytest.fail(f"{removed}: {removed.raw}")
+
+
+async def test_records_of_engines_are_decoded(client):
+    """Changes have the instances that were written, a delete is no expiry, and the handle finds the item by the key."""
+    await client.ensure_tables(Session)
+    sessions = client.table(Session)
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=900 * 365)
+    first, second = (Session(session_id="a", expires=later, tags=tags) for tags in ({b"1"}, {b"1", b"2"}))
+    await sessions.put(first)
+    await sessions.put(second)
+    await sessions.delete("a")
+    inserted, modified, removed = await changes_of(client, sessions, 0.0)
+    assert (inserted.new, modified.old, modified.new, removed.old) == (first, first, second, second)
+    assert modified.changed(Session.tags)
+    assert not modified.changed(Session.expires)
+    assert not removed.expired
+    assert inserted.key == sessions.key("a")
+    assert len({change.event_id for change in (inserted, modified, removed)}) == 3
+    assert abs(inserted.at - datetime.now(UTC)) < timedelta(minutes=2)
+    assert await sessions.get(inserted.key) is None
 
 
 async def test_a_setting_that_an_engine_does_not_know_is_an_error(client, engine):

@@ -183,7 +183,10 @@ class ChangeRecord(Generic[ModelT]):
 
     def _delivered(self, verb: str) -> Delivery:
         if self._delivery is None:
-            raise ClientStateError(f"{verb} is for changes that a consumer delivers: this one was only decoded")
+            raise ClientStateError(
+                f"{verb} is for changes that a consumer delivers: this one was only decoded. handle_records() takes"
+                " consumer= and state= for change.apply()"
+            )
         return self._delivery
 
     def _parts(self) -> tuple[Any, ...]:

@@ -58,6 +58,8 @@ class ChangeDecoder(Generic[ModelT]):
         self._partition = target.schema.partition_key.name
         self._has_guards = _has_guards(target.schema)
         self._strips = codec.schema.is_open or _refuses_unknown(codec)
+        self._is_plain = self._is_whole and self._foreign is None and not (self._has_guards or self._strips)
+        self._is_plain &= not isinstance(codec, CollectionCodec)
 
     def decode(
         self, record: RawRecord, number: str, shard: str | None = None
@@ -74,6 +76,44 @@ class ChangeDecoder(Generic[ModelT]):
                 shard and the number, and no value.
             ExpressionError: The record does not hold the images of the view.
         """
+        if self._is_plain:
+            try:
+                return self._plain(record, number, shard)
+            except Exception:  # noqa: BLE001, S110  (it is done again carefully, which says what is wrong)
+                pass
+        return self._careful(record, number, shard)
+
+    def image(self, image: Item) -> ModelT:
+        """Return the instance of an item's image.
+
+        Raises:
+            MarshallingError: It does not fit its class.
+        """
+        return self._codec.decode(self._stripped(image) if self._strips else image)
+
+    # ── steps ──
+
+    def _plain(
+        self, record: RawRecord, number: str, shard: str | None
+    ) -> Inserted[ModelT] | Modified[ModelT] | Removed[ModelT]:
+        """Return the change of the common kind: both images, of an entity that has its table for itself.
+
+        Raises:
+            Exception: Anything is not of the common kind.
+        """
+        body = record["dynamodb"]
+        if body["Keys"].keys() != self._key_names:
+            raise LookupError
+        kind, decode = record["eventName"], self._codec.decode
+        if kind == "MODIFY":
+            return Modified(self._source, record, number, shard, decode(body["OldImage"]), decode(body["NewImage"]))
+        if kind == "INSERT":
+            return Inserted(self._source, record, number, shard, decode(body["NewImage"]))
+        return Removed(self._source, record, number, shard, decode(body["OldImage"]))
+
+    def _careful(
+        self, record: RawRecord, number: str, shard: str | None
+    ) -> Inserted[ModelT] | Modified[ModelT] | Removed[ModelT] | PartialChange[ModelT] | None:
         keys = record["dynamodb"]["Keys"]
         if keys.keys() != self._key_names:
             entity, names = self.target.schema.entity, ", ".join(self.target.schema.key_names)
@@ -89,16 +129,6 @@ class ChangeDecoder(Generic[ModelT]):
             raise
         except UNREADABLE as error:
             raise _unfit(self.target, error, keys, number, shard) from error
-
-    def image(self, image: Item) -> ModelT:
-        """Return the instance of an item's image.
-
-        Raises:
-            MarshallingError: It does not fit its class.
-        """
-        return self._codec.decode(self._stripped(image) if self._strips else image)
-
-    # ── steps ──
 
     def _whole(
         self, record: RawRecord, number: str, shard: str | None

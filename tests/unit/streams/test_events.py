@@ -211,3 +211,60 @@ def test_an_exit_is_no_failure_of_a_record():
 
     with pytest.raises(KeyboardInterrupt):
         run([record("a", 1)], handler)
+
+
+class Marks:
+    """A store of marks, in memory, that fails as it is told."""
+
+    def __init__(self):
+        self.applied = {}
+
+    async def apply_once(self, consumer, event_id, operations, /):
+        """Apply operations once for a consumer and an event."""
+        await asyncio.sleep(0)
+        known = (consumer, event_id) in self.applied
+        self.applied.setdefault((consumer, event_id), operations)
+        return not known
+
+
+def test_effects_are_applied_once_by_the_event_s_identity():
+    """A repeated event applies nothing again; another consumer has marks of its own."""
+    marks = Marks()
+    outcomes = []
+
+    async def handler(change):
+        outcomes.append(await change.apply("an operation"))
+        if change.sequence_number == 2 and len(outcomes) < 3:
+            raise RuntimeError
+
+    records = [record(str(n), n) | {"eventID": f"e{n}"} for n in (1, 2)]
+    options = {"consumer": "search", "state": marks}
+    assert run(records, handler, concurrency=1, **options)[0] == reported(2)
+    assert run(records, handler, concurrency=1, **options)[0] == EMPTY
+    assert outcomes == [True, True, False, False]
+    assert marks.applied == {("search", "e1"): ("an operation",), ("search", "e2"): ("an operation",)}
+    run(records, handler, consumer="mail", state=marks)
+    assert outcomes[4:] == [True, True]
+
+
+def test_marks_need_a_consumer_and_a_place(caplog):
+    """Half of it is refused before anything is handled; without them apply() says what it takes."""
+    for half in ({"consumer": "search"}, {"state": Marks()}):
+        handler = Handler()
+        with pytest.raises(ExpressionError, match="belong together"):
+            run([record("a", 1)], handler, **half)
+        assert handler.begun == []
+
+    async def handler(change):
+        await change.apply()
+
+    assert run([record("a", 1)], handler)[0] == reported(1)
+    assert "handle_records() takes consumer= and state= for change.apply()" in caplog.text
+
+    async def another(change):
+        change.done()
+
+    assert run([record("a", 1)], another)[0] == reported(1)
+    assert "only decoded" in caplog.text
+    assert run([record("a", 1)], another, consumer="search", state=Marks())[0] == reported(1)
+    assert "done when its handler returns" in caplog.text
