@@ -172,6 +172,11 @@ class Operation(Generic[ResultT_co]):
     def _revised(self, error: Exception, item: Any, now: float, /) -> Operation[ResultT_co] | None:  # noqa: ARG002  (as above)
         return None
 
+    @property
+    def _is_whole(self) -> bool:
+        """Return whether this can be sent as it is: one that cannot was not forgotten, an error ended its building."""
+        return True
+
     def _body(self) -> WirePayload:
         raise NotImplementedError
 
@@ -218,7 +223,7 @@ class Operation(Generic[ResultT_co]):
 
     def __del__(self) -> None:
         # A constructor that raised leaves slots unset: nothing was forgotten then.
-        if not getattr(self, "_used", True) and not sys.is_finalizing():
+        if not getattr(self, "_used", True) and self._is_whole and not sys.is_finalizing():
             warnings.warn(
                 f"{self} was built and never used: was an `await` forgotten? A task needs a coroutine:"
                 " `create_task(operation.send())`",

@@ -195,6 +195,11 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     _patch: Patch | None = field(default=None, kw_only=True, alias="patch", repr=False)
     _asked_clauses: UpdateClauses | None = field(default=None, kw_only=True, alias="asked_clauses", repr=False)
 
+    @property
+    def _is_whole(self) -> bool:
+        """Return whether there is a clause, or nothing was to be changed."""
+        return bool(self._clauses.clauses) or self._patch is not None or self._unchanged is not None
+
     # ── clauses ──
 
     @overload

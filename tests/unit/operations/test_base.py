@@ -154,6 +154,17 @@ def test_failed_building_does_not_warn(customers):
         gc.collect()
 
 
+def test_an_error_in_a_clauses_argument_does_not_warn(customers):
+    """An update that has no clause yet cannot be sent: where the clause's argument raises, that is the one message."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyError):
+            customers.update("c1").set({}["no such key"])
+        gc.collect()
+    with pytest.warns(UnawaitedOperationWarning):
+        customers.update("c1").set(Customer.name, "Ann")
+
+
 @pytest.mark.parametrize("misuse", [bool, len, iter, lambda operation: operation["name"]])
 def test_use_as_a_result_raises(customers, misuse):
     """Truth, length, iteration and indexing of an operation ask whether an await was forgotten."""
