@@ -278,9 +278,9 @@ class Pipeline:
         if call.spent:
             quota, cost = call.spent[-1]
             quota.give(cost)
-        else:
+        elif self._quota.tokens < self._quota.capacity:
             self._quota.give(1)
-        if self._throttles:
+        if self._throttles.states:
             self._throttles.succeeded(call.request.table, call.request.index)
         if self._instruments or logger.isEnabledFor(logging.DEBUG):
             self._observe(call, None, answer)

@@ -33,32 +33,35 @@ class ThrottleBook:
 
     Args:
         capacity: Quota tokens of each table and index.
+
+    Attributes:
+        states: Those of tables and indexes that were throttled, by name.
     """
 
-    __slots__ = ("_capacity", "_states")
+    __slots__ = ("_capacity", "states")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._states: dict[str, ThrottleState] = {}
+        self.states: dict[str, ThrottleState] = {}
 
     def of(self, table: str, index: str | None) -> ThrottleState:
         """Return the state of a table or an index, which is now the last to be forgotten."""
         name = table if index is None else f"{table}/{index}"
-        state = self._states.pop(name, None) or ThrottleState(self._capacity)
-        self._states[name] = state
-        if len(self._states) > TABLES_LIMIT:
-            del self._states[next(iter(self._states))]
+        state = self.states.pop(name, None) or ThrottleState(self._capacity)
+        self.states[name] = state
+        if len(self.states) > TABLES_LIMIT:
+            del self.states[next(iter(self.states))]
         return state
 
     def succeeded(self, table: str, index: str | None) -> None:
         """Give one token back to a table or an index that is remembered."""
-        state = self._states.get(table if index is None else f"{table}/{index}")
+        state = self.states.get(table if index is None else f"{table}/{index}")
         if state is not None:
             state.quota.give(1)
 
     def counts(self) -> dict[str, int]:
         """Return throttled answers by table, or by table and index."""
-        return {name: state.throttled for name, state in tuple(self._states.items()) if state.throttled}
+        return {name: state.throttled for name, state in tuple(self.states.items()) if state.throttled}
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self.states)

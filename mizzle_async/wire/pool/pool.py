@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from threading import get_ident
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, overload
 
 from mizzle_async.codes import CODES, RetryClass
 from mizzle_async.errors import ClientStateError, TransportError
@@ -93,15 +93,18 @@ class ConnectionPool:
             PoolTimeoutError: No connection became free in time.
             ClientStateError: The pool is closed, or belongs to another event loop or process.
         """
-        parse = exchange.parse
-        return self.carry(exchange, check_answer if parse is None else partial(check_answer, parse=parse))
+        return self.carry(exchange, None)
 
-    async def carry(self, exchange: Exchange, check: Check[AnswerT]) -> AnswerT:
+    @overload
+    async def carry(self, exchange: Exchange, check: None) -> Answer: ...
+    @overload
+    async def carry(self, exchange: Exchange, check: Check[AnswerT]) -> AnswerT: ...
+    async def carry(self, exchange: Exchange, check: Check[Any] | None) -> Any:
         """Carry one exchange whose answer is judged by another check. See `exchange`.
 
         Args:
             exchange: The request.
-            check: Judges status, lower-case headers and body. Its result is returned.
+            check: Judges status, lower-case headers and body. Its result is returned. None for `check_answer`.
         """
         host = self._hosts.get(exchange.endpoint)
         home = self._home
@@ -117,7 +120,8 @@ class ConnectionPool:
         try:
             pending = connection.send(exchange)
             status, headers, body = await pending
-            answer = check(status, headers, body)
+            parse = exchange.parse
+            answer: Any = check_answer(status, headers, body, parse) if check is None else check(status, headers, body)
         except BaseException:
             if pending is not None and pending.done() and not pending.cancelled():
                 pending.exception()  # marks it as seen, where the call was cancelled in the moment in which it failed
@@ -130,7 +134,7 @@ class ConnectionPool:
             connection.reusable = False
         if isinstance(answer, Answer):
             # The object is this call's own: its class is frozen for everything else.
-            object.__setattr__(answer, "distrust", connection.distrust)
+            answer.distrust = connection.distrust  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
         host.release(connection)
         return answer
 
