@@ -35,7 +35,7 @@ OTHER_VERSIONS = {
 }
 
 INTERPRETERS = HERE / ".nox" / "interpreters"
-EXTRAS = ("cli", "demo", "arrow", "otel", "cursors", "speed")
+EXTRAS = ("cli", "demo", "arrow", "otel", "cursors", "ion", "speed", "zstd")
 
 
 def wanted(*groups: str) -> set[str]:

@@ -94,7 +94,7 @@ def need_pyarrow() -> None:
         click.UsageError: If its library is missing.
     """
     if find_spec("pyarrow") is None:
-        raise click.UsageError("Parquet needs pyarrow: pip install pyarrow")
+        raise click.UsageError("Parquet needs the extra `arrow`: pip install 'mizzle-async[arrow]'")
 
 
 def is_compressed(name: str) -> bool:

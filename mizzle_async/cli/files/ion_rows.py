@@ -32,8 +32,8 @@ def ion_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
         errors = import_module("amazon.ion.exceptions").IonException
     except ImportError:
         raise click.UsageError(
-            f"{name} is Amazon Ion, which needs the extra `ion`: pip install 'mizzle-async[ion]'; or export the table"
-            " as DYNAMODB_JSON"
+            f"{name} is Amazon Ion, which needs the extra `ion` on Python 3.13 or older: pip install"
+            " 'mizzle-async[ion]'; or export the table as DYNAMODB_JSON"
         ) from None
     try:
         for number, value in enumerate(ion.load(stream, single_value=False, parse_eagerly=False), 1):

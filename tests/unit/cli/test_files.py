@@ -121,7 +121,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path, monkeypatch, name, mess
 def test_parquet_needs_pyarrow(monkeypatch):
     """Parquet without pyarrow says what to install."""
     monkeypatch.setattr("mizzle_async.cli.formats.find_spec", lambda name: None)
-    with pytest.raises(click.UsageError, match="pip install pyarrow"):
+    with pytest.raises(click.UsageError, match=r"pip install 'mizzle-async\[arrow\]'"):
         format_of_export("a.parquet", None, typed=False)
 
 

@@ -73,6 +73,17 @@ def test_zstandard_needs_its_extra(tmp_path, monkeypatch):
     assert contents(tmp_path / "a.jsonl.zst") == LINES
 
 
+def test_zstandard_is_read(tmp_path):
+    """A file of Zstandard, also one of several frames, is read with the extra, or with Python's own library."""
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    zstd = pytest.importorskip(name)
+    (tmp_path / "a.jsonl").write_bytes(zstd.compress(LINES) * 2)
+    assert [row.values["id"] for row in Source((str(tmp_path / "a.jsonl"),))] == ["1", "2"] * 2
+    (tmp_path / "a.jsonl").write_bytes(zstd.compress(LINES * 100)[:-6])
+    with pytest.raises(click.ClickException, match="cannot be read to its end"):
+        list(Source((str(tmp_path / "a.jsonl"),)))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
 def test_json_of_another_encoding(tmp_path, encoding):
     """JSON as a Windows shell redirects it is read, by the mark at its beginning or by its zero bytes."""
