@@ -27,6 +27,7 @@ from mizzle_async import (
     GlobalSecondaryIndex,
     Heat,
     MizzleError,
+    Modified,
     PartitionKey,
     RetryPolicy,
     SortKey,
@@ -37,10 +38,19 @@ from mizzle_async import (
     entity,
     evolve,
 )
+from mizzle_async.operations.streams import (
+    ChangeDecoder,
+    DescribeStream,
+    DescribeTableStream,
+    GetRecords,
+    GetShardIterator,
+    ListStreams,
+)
 from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.stub import StubTransport
 from mizzle_async.wire.exchange import Exchange
+from mizzle_async.writing.table_part import target_of
 
 COUNT = int(os.environ.get("MIZZLE_TEST_COUNT", "60"))
 NOW = 1_700_000_000.0
@@ -146,6 +156,33 @@ CANCELED = error(
     CancellationReasons=[{"Code": "ConditionalCheckFailed", "Message": "m", "Item": ITEM}, {"Code": "None"}],
 )
 THROTTLED = error("ThrottlingException", ThrottlingReasons=[{"reason": "KeyRange", "resource": "arn"}])
+STREAM = "arn:aws:dynamodb:eu-west-1:111122223333:table/things/stream/2026-11-28T07:52:44.766"
+RANGE = {"StartingSequenceNumber": "1", "EndingSequenceNumber": "22"}
+DESCRIBED = {
+    "StreamArn": STREAM,
+    "StreamStatus": "ENABLED",
+    "StreamViewType": "KEYS_ONLY",
+    "Shards": [{"ShardId": "b", "ParentShardId": "a", "SequenceNumberRange": RANGE}, {"ShardId": "c"}],
+    "LastEvaluatedShardId": "c",
+}
+RECORDS = [
+    {
+        "eventID": "1",
+        "eventName": name,
+        "awsRegion": "eu-west-1",
+        "userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1.0,
+            "Keys": KEY,
+            "OldImage": ITEM,
+            "NewImage": ITEM,
+            "SequenceNumber": "100",
+            "SizeBytes": 9,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+    }
+    for name in ("MODIFY", "REMOVE")
+]
 THING = Thing(pk="a", sk=7)
 BATCH = {"things": [ROW]}
 Run = Callable[[Client], Awaitable[Any]]
@@ -197,6 +234,31 @@ async def resumed(client: Client) -> None:
 async def exported(client: Client) -> None:
     """Write a file."""
     await things(client).scan().export(client.state_path)  # type: ignore[attr-defined]  # ours
+
+
+def use_change(change: Any) -> None:
+    """Look at everything that a change tells."""
+    repr(change), hash(change)
+    for name in ("key", "sequence_number", "event_id", "at", "size", "region", "expired"):
+        with suppress(MizzleError):
+            getattr(change, name, None)
+    if isinstance(change, Modified):
+        change.changed(Thing.parts[0][Part.size], Thing.tags, Thing.anything)
+
+
+async def recorded(client: Client) -> None:
+    """Read a page of records, and decode it."""
+    decoder: ChangeDecoder[Thing] = ChangeDecoder(target_of(things(client)))
+    page = await client.send(GetRecords("i"))
+    for record in page.records:
+        use_change(decoder.decode(record, record["dynamodb"]["SequenceNumber"], "shard"))
+
+
+async def partly_recorded(client: Client) -> None:
+    """The same, of keys alone."""
+    decoder: ChangeDecoder[Thing] = ChangeDecoder(target_of(things(client)), "keys_only")
+    for record in (await client.send(GetRecords("i"))).records:
+        use_change(decoder.decode(record, record["dynamodb"]["SequenceNumber"]))
 
 
 RUNS: dict[str, tuple[Run, dict[str, Any]]] = {
@@ -306,6 +368,15 @@ RUNS: dict[str, tuple[Run, dict[str, Any]]] = {
         error("TransactionCanceledException", CancellationReasons=[{"Code": "ConditionalCheckFailed", "Item": ITEM}]),
     ),
     "throttled": (lambda c: things(c).get(pk="a", sk=7), THROTTLED),
+    "stream, described": (lambda c: c.send(DescribeStream(STREAM)), {"StreamDescription": DESCRIBED}),
+    "stream of a table": (
+        lambda c: c.send(DescribeTableStream("things")),
+        {"Table": {"TableName": "things", "LatestStreamArn": STREAM, "StreamSpecification": {"StreamEnabled": True}}},
+    ),
+    "streams": (lambda c: c.send(ListStreams("things")), {"Streams": [{"StreamArn": STREAM, "TableName": "things"}]}),
+    "iterator": (lambda c: c.send(GetShardIterator(STREAM, "shard", "LATEST")), {"ShardIterator": "i"}),
+    "records": (recorded, {"Records": RECORDS, "NextShardIterator": "i"}),
+    "records, of keys": (partly_recorded, {"Records": RECORDS[:1], "NextShardIterator": "i"}),
 }
 
 JUNK: list[Any] = [None, True, 0, -1, 7, 1e300, "", "x", "1_0", "٣", "7" * 5000, "-", [], [1], {}, {"S": 1}, {"N": 12}]
@@ -417,3 +488,22 @@ def test_no_foreign_exception_leaves_a_mutated_answer(name: str, tmp_path: Path)
         for number in range(COUNT):
             refused += run_virtual(play(number))
     assert refused > COUNT // 20 or payload in ({}, {"ConsumedCapacity": UNITS}, {"ConsumedCapacity": [UNITS]})
+
+
+@pytest.mark.parametrize("view", ["new_and_old_images", "new_image", "keys_only"])
+def test_no_foreign_exception_leaves_a_mutated_event(view: Any):
+    """Every changed event of a Lambda function ends in changes, or in an error of the library."""
+    chance = random.Random(view)
+    table = Client().table(Thing)
+    source = {"eventSource": "aws:dynamodb", "eventSourceARN": STREAM}
+    event = {"Records": [record | source for record in RECORDS]}
+    handled, refused = 0, 0
+    for _ in range(COUNT * 5):
+        try:
+            for change in table.decode_records(mutate(event, chance), view=view):
+                use_change(change)
+                handled += 1
+        except MizzleError as raised:
+            use_error(raised)
+            refused += 1
+    assert min(handled, refused) > COUNT // 10

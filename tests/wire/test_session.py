@@ -268,6 +268,9 @@ def test_a_host_without_proxy_is_told_from_its_neighbour(monkeypatch):
         return proxied
 
     assert run_virtual(main()) == [False, True]
+    # And the other way round: the host that the client was opened for has no proxy, its neighbour has.
+    monkeypatch.setenv("NO_PROXY", "dynamodb.eu-west-1.amazonaws.com")
+    assert run_virtual(main()) == [True, False]
 
 
 # ── clear text ──

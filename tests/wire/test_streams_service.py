@@ -103,8 +103,9 @@ def test_endpoint_url_is_for_both_services(monkeypatch):
 def test_the_environment_names_the_services_apart(monkeypatch):
     """Each has a variable; the general one counts where a service has none."""
     streams, tables = "https://streams.dynamodb.eu-west-1.amazonaws.com/", "https://dynamodb.eu-west-1.amazonaws.com/"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://vpce.example")
+    assert urls() == (streams, "https://vpce.example/")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
-    assert urls() == (streams, "http://127.0.0.1:1/")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "http://127.0.0.1:2/path")
     assert urls() == ("http://127.0.0.1:2/path", "http://127.0.0.1:1/")
     monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB")
@@ -144,8 +145,29 @@ def test_an_endpoint_in_clear_text_is_refused_when_streams_are_first_read(monkey
         run_virtual(main())
 
 
-def test_a_proxy_counts_for_the_streams_of_a_local_table(monkeypatch):
-    """Tables are on this machine and streams are not: those go through the proxy, as every other host does."""
+@pytest.mark.parametrize("long", [False, True])
+def test_streams_of_local_tables_are_not_asked_of_aws(monkeypatch, long):
+    """One variable of two is a mistake, which is named before a request with local credentials leaves the machine."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000")
+    if long:
+        monkeypatch.setenv("AWS_DEFAULTS_MODE", "standard")
+
+    async def main():
+        session = await open_session(WireSettings(region_name="eu-west-1", credentials=("a", "b")))
+        assert (type(session) is DirectSession) is not long
+        try:
+            await session.destination("GetRecords", "orders")
+        finally:
+            await session.aclose()
+
+    with pytest.raises(errors.ClientStateError, match="set AWS_ENDPOINT_URL_DYNAMODB_STREAMS as well"):
+        run_virtual(main())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "http://localhost:8000")
+    run_virtual(main())
+
+
+def test_a_proxy_counts_for_streams(monkeypatch):
+    """Tables are at a host without a proxy, and streams are not: those go through it, as every other host does."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
     async def main(**more):
@@ -156,7 +178,8 @@ def test_a_proxy_counts_for_the_streams_of_a_local_table(monkeypatch):
         await session.aclose()
         return proxied
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://vpce.example")
+    monkeypatch.setenv("NO_PROXY", "vpce.example")
     assert run_virtual(main()) == [False, True]
     assert run_virtual(main(endpoint_url="http://127.0.0.1:1")) == [False, False]
 

@@ -24,6 +24,9 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 STREAM_INDEX: Final = "(stream)"
 """Stands for an index in throttle state and instruments: a table's stream is throttled apart from the table."""
 
+_NUMBER: Final = re.compile(r"[0-9]{1,128}")
+"""A sequence number: the service's have up to 40 digits, those of Kinesis 56."""
+
 _ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/([^/]+)/stream/[^/]+")
 
 
@@ -40,6 +43,11 @@ def table_of_stream(stream_arn: object) -> str:
     if named is None:
         raise ExpressionError(f"{stream_arn!r} is not the ARN of a stream: it ends in table/NAME/stream/LABEL")
     return named[1]
+
+
+def is_number(text: object) -> bool:
+    """Return whether this is a sequence number as a service writes it."""
+    return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
 
 
 class StreamSending(Sending[ResultT_co]):

@@ -111,8 +111,7 @@ class ChangeRecord(Generic[ModelT]):
     @property
     def event_id(self) -> str:
         """The identity of the event: the same whenever the record is delivered again."""
-        text: str = self._member("eventID")
-        return text
+        return self._text("eventID")
 
     @property
     def at(self) -> datetime:
@@ -130,14 +129,15 @@ class ChangeRecord(Generic[ModelT]):
     @property
     def size(self) -> int:
         """The size of the record in bytes, as the service counts it. The embedded engine counts none."""
-        size: int = self._body.get("SizeBytes", 0)
+        size = self._body.get("SizeBytes", 0)
+        if not isinstance(size, int):
+            raise self._lacks("SizeBytes")
         return size
 
     @property
     def region(self) -> str:
         """The region in which the change was made. DynamoDB Local says ``ddblocal``."""
-        region: str = self._member("awsRegion")
-        return region
+        return self._text("awsRegion")
 
     def done(self) -> None:
         """Note that this change is done, for a consumer with ``acknowledge="explicit"``.
@@ -171,11 +171,11 @@ class ChangeRecord(Generic[ModelT]):
         body: dict[str, Any] = self.raw["dynamodb"]
         return body
 
-    def _member(self, name: str) -> Any:
-        try:
-            return self.raw[name]
-        except LookupError:
-            raise self._lacks(name) from None
+    def _text(self, name: str) -> str:
+        text = self.raw.get(name)
+        if not isinstance(text, str):
+            raise self._lacks(name)
+        return text
 
     def _lacks(self, name: str) -> MarshallingError:
         entity = self._source.target.schema.entity

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from mizzle_async.operations.answers import mismatch
-from mizzle_async.operations.streams.base import StreamOperation, table_of_stream
+from mizzle_async.operations.streams.base import StreamOperation, is_number, table_of_stream
 from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
 
@@ -218,6 +218,6 @@ def _number(value: Any) -> int | None:
     """Return a sequence number: as text two of them do not compare, for they differ in length."""
     if value is None or value == "":
         return None
-    if not _text(value).isdecimal():
+    if not is_number(value):
         raise ValueError
     return int(value)

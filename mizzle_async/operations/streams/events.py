@@ -13,6 +13,7 @@ import orjson
 from attrs import frozen
 
 from mizzle_async.errors import ExpressionError, MizzleError
+from mizzle_async.operations.streams.base import is_number
 from mizzle_async.operations.streams.read import RawRecord, check_record
 from mizzle_async.values import Record
 
@@ -60,13 +61,13 @@ def _record(entry: Any, position: int, table: str) -> EventRecord:
     source = entry.get("eventSource")
     if source == _KINESIS or "kinesis" in entry:
         record, number = _of_kinesis(entry, where)
-    elif "dynamodb" in entry and source in {_DYNAMODB, None}:
+    elif "dynamodb" in entry and (source is None or source == _DYNAMODB):
         record = entry if isinstance(entry, dict) else dict(entry)
         body = record["dynamodb"]
         number = body.get("SequenceNumber") if isinstance(body, Mapping) else None
     else:
         raise ExpressionError(f"{where} is of {source!r}, not a record of DynamoDB")
-    if not isinstance(number, str) or not number.isdecimal():
+    if not is_number(number):
         raise ExpressionError(f"{where} has no SequenceNumber, so that a failure at it could not be reported")
     try:
         check_record(record)

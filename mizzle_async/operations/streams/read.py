@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.operations.answers import check_is_key, mismatch
-from mizzle_async.operations.streams.base import StreamOperation, table_of_stream
+from mizzle_async.operations.streams.base import StreamOperation, is_number, table_of_stream
 from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
 
@@ -146,7 +146,7 @@ class GetRecords(StreamOperation[RecordsPage]):
             raise mismatch("it lists something else than records, or more of them than were asked for")
         for record in records:
             check_record(record)
-            if not record["dynamodb"]["SequenceNumber"].isdecimal():
+            if not is_number(record["dynamodb"]["SequenceNumber"]):
                 raise mismatch("a record has no number")
 
     def result(self, payload: WirePayload) -> RecordsPage:

@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from attrs import evolve
 
@@ -18,7 +20,7 @@ from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session.adapter import ControlCall, control_call
 from mizzle_async.wire.session.clients import STREAMS, configuration_error, make_client, prepare
 from mizzle_async.wire.session.credentials import CredentialKeeper, StaticSource
-from mizzle_async.wire.session.endpoints import Destination, endpoint_arguments, parse_endpoint
+from mizzle_async.wire.session.endpoints import Destination, check_streams, endpoint_arguments, parse_endpoint
 from mizzle_async.wire.session.environment import name_unused
 from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.late_client import LateClient, leave_unsigned
@@ -54,7 +56,10 @@ class AiobotocoreSession:
         self._streams = streams
         self._allow_http = allow_http
         endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with the options)
-        self._options: Mapping[str, Any] = endpoint.http_session.options
+        self._options: dict[str, Any] = {**endpoint.http_session.options}
+        if client.meta.config.proxies is None:
+            # botocore has asked for the proxies of one host: where NO_PROXY names that one, it found none for all.
+            self._options["proxies"] = getproxies()
         self._tls: ssl.SSLContext | None = None
         self._to_proxies: ssl.SSLContext | None = None
         self.credentials = credentials
@@ -89,7 +94,11 @@ class AiobotocoreSession:
         except BotoCoreError as error:
             raise ClientStateError(f"no endpoint for {operation}: {error}", operation=operation, table=table) from error
         region = context.get("signing", {}).get("region") or self.region_name
-        return Destination(parse_endpoint(url, allow_http=self._allow_http), region)
+        endpoint = parse_endpoint(url, allow_http=self._allow_http)
+        if client is not self._client:
+            tables = urlsplit(self._client.meta.endpoint_url or "").hostname or ""
+            endpoint = check_streams(tables, endpoint)
+        return Destination(endpoint, region)
 
     def is_proxied(self, endpoint: Endpoint) -> bool:
         """Ask the proxies of the environment and of the session's configuration."""

@@ -17,7 +17,7 @@ from mizzle_async.wire.session.adapter import ControlCall
 from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.container import ContainerSource
 from mizzle_async.wire.session.credentials import CredentialKeeper, CredentialSource, LoadError, StaticSource
-from mizzle_async.wire.session.endpoints import Destination
+from mizzle_async.wire.session.endpoints import Destination, check_streams
 from mizzle_async.wire.session.environment import user_agent
 from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.short_way import Holder, ShortWay, environment_credentials
@@ -67,8 +67,9 @@ class DirectSession:
         """Return the configured endpoint, the account's host, or the region's; streams have their own."""
         way = self._way
         if operation in STREAM_OPERATIONS:
-            streams = Endpoint("https", f"streams.dynamodb.{way.region}.amazonaws.com", 443)
-            return Destination(way.streams or streams, way.region)
+            streams = way.streams or Endpoint("https", f"streams.dynamodb.{way.region}.amazonaws.com", 443)
+            tables = "" if way.endpoint is None else way.endpoint.host
+            return Destination(check_streams(tables, streams), way.region)
         if operation not in _ITEM_OPERATIONS or (":" in table and way.endpoint is None):
             return await (await self._by_botocore()).destination(operation, table)
         if way.endpoint is not None:

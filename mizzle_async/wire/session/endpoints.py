@@ -56,6 +56,26 @@ def parse_endpoint(url: str, *, allow_http: bool) -> Endpoint:
     return Endpoint(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path or "/")
 
 
+def check_streams(tables: str, streams: Endpoint) -> Endpoint:
+    """Return where streams go, unless they would be asked of another machine than tables that are on this one.
+
+    That is the outcome of ``AWS_ENDPOINT_URL_DYNAMODB`` without its counterpart: AWS knows no stream of a local table.
+
+    Args:
+        tables: The host of tables.
+        streams: Where streams go.
+
+    Raises:
+        ClientStateError: They would.
+    """
+    if is_loopback(tables) and not is_loopback(streams.host):
+        raise ClientStateError(
+            f"tables are at {tables}, and their streams would be asked for at {streams.host}: set"
+            " AWS_ENDPOINT_URL_DYNAMODB_STREAMS as well, or give endpoint_url=, which is for both"
+        )
+    return streams
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine, by its name or number alone."""
     if host == "localhost" or host.endswith(".localhost"):
