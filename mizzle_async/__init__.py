@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         ExecuteTransaction,
         Explanation,
         GetItem,
+        GetOne,
         Key,
         Operation,
         PutItem,
@@ -192,6 +193,7 @@ __all__ = [
     "FileCheckpoints",
     "GetItem",
     "GetMany",
+    "GetOne",
     "GlobalSecondaryIndex",
     "Heat",
     "HeatReport",
@@ -368,7 +370,7 @@ if not TYPE_CHECKING:
                 "SharedIndex SharedTable SortKey StateTable asdict attribute document entity evolve key_template path"
             ),
             "operations": (
-                "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem "
+                "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem GetOne "
                 "Key Operation PutItem ReplaceItem StatementResult Transactable TransactGet TransactWrite "
                 "UpdateItem identifier"
             ),

@@ -25,6 +25,7 @@ from mizzle_async.operations import (
     MISSING,
     Exists,
     GetItem,
+    GetOne,
     Key,
     KeyPart,
     KeyScalar,
@@ -170,13 +171,13 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], Change
         include_expired: bool = False,
         timeout: float | None = None,
         **attributes: Any,
-    ) -> GetItem[ModelT]:
+    ) -> GetOne[ModelT]:
         """Read an item that must be there: as `get`, but for the missing one.
 
         Raises:
             ItemNotFoundError: Awaited: there is no such item.
         """
-        return GetItem(
+        return GetOne(
             self._target,
             self._key(key, attributes, more),
             timeout=timeout,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mizzle_async.flow.ports import read_limiters, write_limiters
@@ -20,6 +20,8 @@ from mizzle_async.operations import (
     put_maker,
     stamp_put,
 )
+from mizzle_async.operations.reads.projected_keys import projected_row
+from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.types import Item
 from mizzle_async.writing.table_part import TablePart
@@ -83,7 +85,10 @@ class TableBulk(TablePart[ModelT]):
         def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
             return self._decoded(items, include_expired=include_expired)
 
-        return GetMany(self._runtime, self._target, wanted, decoded, settings)
+        def rows_of(projection: Projection) -> Callable[[Sequence[Item | None]], list[Any]]:
+            return lambda items: self._rows(items, projection, include_expired=include_expired)
+
+        return GetMany(self._runtime, self._target, wanted, decoded, settings, decode_rows=rows_of)
 
     def coalesced(
         self, *, consistent_read: bool = False, include_expired: bool = False, timeout: float | None = None
@@ -109,6 +114,20 @@ class TableBulk(TablePart[ModelT]):
             return self._decoded([item], include_expired=include_expired)[0]
 
         return CoalescedReads(self._runtime, self._target, self._key, decode, settings)
+
+    def _rows(
+        self, items: Sequence[Item | None], projection: Projection, *, include_expired: bool
+    ) -> list[tuple[Any, ...] | None]:
+        """Return the rows of items, None where there is none, or an expired one."""
+        target = self._target
+        lifetime = None if include_expired else self._schema.time_to_live
+        now = 0.0 if lifetime is None else self._runtime.now()
+        return [
+            None
+            if item is None or (lifetime is not None and is_expired(item.get(lifetime.name), now))
+            else projected_row(target, projection, item)
+            for item in items
+        ]
 
     def _decoded(self, items: Sequence[Item | None], *, include_expired: bool) -> list[ModelT | None]:
         codec, lifetime = self._target.codec, self._schema.time_to_live

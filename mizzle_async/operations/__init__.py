@@ -48,7 +48,7 @@ from mizzle_async.operations.partiql.text import identifier, table_of
 from mizzle_async.operations.reads.collections import about_one, collection_query, collection_scan
 from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.reads.exists import Exists
-from mizzle_async.operations.reads.get import GetItem, GetRaw, GetStored
+from mizzle_async.operations.reads.get import GetItem, GetOne, GetRaw, GetStored
 from mizzle_async.operations.reads.hidden import hidden_items
 from mizzle_async.operations.reads.key_conditions import AnyIndex
 from mizzle_async.operations.reads.options import OnError, ReadOptions
@@ -98,6 +98,7 @@ __all__ = [
     "Exists",
     "Explanation",
     "GetItem",
+    "GetOne",
     "GetRaw",
     "GetStored",
     "Key",

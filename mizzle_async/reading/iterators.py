@@ -32,6 +32,8 @@ class Page(Record, Generic[RowT_co]):
         read_units: Read units, as the service counted them, or None where they were not asked for. An instrument or
             `Client.usage` asks.
         requests: Requests that were sent for the page, the pipeline's own retries aside.
+        previous: The cursor of the page before this one, for ``page()`` of the same query. None on the first page, for
+            scans and statements, which have one order only, and where pages are iterated.
     """
 
     items: Sequence[RowT_co]
@@ -39,6 +41,7 @@ class Page(Record, Generic[RowT_co]):
     evaluated: int = 0
     read_units: float | None = None
     requests: int = 0
+    previous: str | None = None
 
     def __repr__(self) -> str:
         return page_text(self.items, self.cursor, evaluated=self.evaluated, read_units=self.read_units)

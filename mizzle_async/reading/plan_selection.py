@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.flow.pace import UNLIMITED
 from mizzle_async.flow.ports import TaskPort
@@ -60,8 +62,24 @@ class PlanSelection(Selection[RowT_co]):
         key = None
         if cursor is not None:
             key = plan.check_position(reader.cursors.read(cursor, plan.digest, reader.now()))
+        return self._source(plan, key, max_items, is_bulk=is_bulk)
+
+    def open_page(self, cursor: str | None, *, max_items: int | None) -> tuple[PageSource, bool]:
+        """Return a source for one page: of a cursor that leads backwards, of the query in the opposite order."""
+        reader, plan = self.reader, self.plan
+        key, backwards = None, False
+        if cursor is not None:
+            key, backwards = reader.cursors.read_position(cursor, plan.digest, reader.now())
+            key = None if key is None else plan.check_position(key)
+        if backwards:
+            plan = evolve(plan, options=evolve(plan.options, reverse=not plan.options.reverse))
+        return self._source(plan, key, max_items, is_bulk=False), backwards
+
+    def _source(
+        self, plan: ReadPlan[Any, RowT_co], key: Item | None, max_items: int | None, *, is_bulk: bool
+    ) -> PageSource:
         return open_source(
-            reader,
+            self.reader,
             plan,
             start_key=key,
             max_items=max_items,
@@ -123,6 +141,17 @@ class PlanSelection(Selection[RowT_co]):
         """Return the cursor for a start key, or None at the end, and where no single key says how far it was read."""
         plan, reader = self.plan, self.reader
         return None if key is None or not plan.has_position else reader.cursors.write(key, plan.digest, reader.now())
+
+    def beginning(self) -> str:
+        """Return the cursor for the first page, for a page that has nothing before it and no row."""
+        return self.reader.cursors.write(None, self.plan.digest, self.reader.now())
+
+    def previous(self, key: Item | None) -> str | None:
+        """Return the cursor for the rows before a key: a scan has none, because it has no opposite order."""
+        plan, reader = self.plan, self.reader
+        if plan.partition is None or plan.ends or not plan.has_position:
+            return None
+        return reader.cursors.write(key, plan.digest, reader.now(), backwards=True)
 
     def __repr__(self) -> str:
         return repr(self.plan)

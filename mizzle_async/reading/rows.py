@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from mizzle_async.errors import ItemNotFoundError, MultipleItemsError
 from mizzle_async.operations import add_units
 from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
-from mizzle_async.reading.selection import Selection
+from mizzle_async.reading.selection import Selection, turned
 from mizzle_async.signatures import explained
-from mizzle_async.types import MYPY
+from mizzle_async.types import MYPY, Item
 
 RowT_co = TypeVar("RowT_co", covariant=True)
 
@@ -100,8 +100,9 @@ class Rows(Generic[RowT_co]):
         selection.check_page(max_items)
         limit = _capped(selection, max_items)
         selection.check_page(limit)
-        source = selection.open_at(cursor, max_items=limit, is_bulk=False)
+        source, backwards = selection.open_page(cursor, max_items=limit)
         rows: list[RowT_co] = []
+        first: Item | None = None
         units: float | None = None
         requests = 0
         while True:
@@ -111,11 +112,16 @@ class Rows(Generic[RowT_co]):
                 break
             requests += page.requests
             units = add_units(units, page.read_units)
+            if cursor is not None and first is None and page.items:
+                first = selection.position(page, 0)
             more, key, cut = selection.rows(page, None if limit is None else limit - len(rows))
             rows += more
             if cut or key is None or len(rows) == limit or (limit is None and rows):
                 break
-        return Page(rows, selection.cursor(key), source.evaluated, units, requests)
+        if cursor is None:
+            return Page(rows, selection.cursor(key), source.evaluated, units, requests)
+        following, previous = turned(selection, first, key, backwards=backwards)
+        return Page(rows[::-1] if backwards else rows, following, source.evaluated, units, requests, previous)
 
     def stream(self) -> Stream[RowT_co]:
         """Return a context whose end is the end of reading: ``async with query.stream() as items: …``."""

@@ -63,6 +63,31 @@ class Selection(ABC, Generic[RowT_co]):
             InvalidCursorError: The cursor belongs to another selection, was tampered with, or has expired.
         """
 
+    def open_page(self, cursor: str | None, *, max_items: int | None) -> tuple[PageSource, bool]:
+        """Return a source for one page, and whether it gives the rows before the cursor, in the opposite order.
+
+        Args:
+            cursor: Where reading begins, or None for the beginning.
+            max_items: Rows wanted, or None for a page of the service's.
+
+        Raises:
+            InvalidCursorError: As for `open_at`.
+        """
+        return self.open_at(cursor, max_items=max_items, is_bulk=False), False
+
+    def previous(self, key: Item | None) -> str | None:
+        """Return the cursor for the rows before a key, or before the end. None where rows come in one order only.
+
+        Args:
+            key: The key, or None for the end.
+        """
+        del key
+        return None
+
+    def beginning(self) -> str | None:
+        """Return the cursor for the first page. None where no page leads back to it."""
+        return None
+
     @abstractmethod
     def open_count(self) -> PageSource:
         """Return a source of pages that `count` understands, which may come without items."""
@@ -127,3 +152,22 @@ class Selection(ABC, Generic[RowT_co]):
     @abstractmethod
     def cursor(self, key: Item | None) -> str | None:
         """Return the cursor for a key, or None at the end."""
+
+
+def turned(
+    selection: Selection[Any], first: Item | None, resume: Item | None, *, backwards: bool
+) -> tuple[str | None, str | None]:
+    """Return the cursors of the pages after and before one that was read at a cursor.
+
+    Args:
+        selection: What was read.
+        first: The key of the first item that was read, None where there was none.
+        resume: The key after which reading would go on, None at the end.
+        backwards: Whether the rows before the cursor were read.
+    """
+    if not backwards:
+        # Without an item, nothing lies between the cursor's own item and the place where reading stopped.
+        return selection.cursor(resume), selection.previous(resume if first is None else first)
+    before = None if resume is None else selection.previous(resume)
+    after = resume if first is None else first
+    return selection.beginning() if after is None else selection.cursor(after), before

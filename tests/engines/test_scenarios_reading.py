@@ -226,6 +226,76 @@ async def test_projected_pages_have_cursors(events):
     assert [text for (text,) in (*first.items, *second.items)] == [f"{COUNT - number:03}" for number in range(0, 12, 2)]
 
 
+@pytest.mark.parametrize("size", [1, 4, 5, None])
+@pytest.mark.parametrize("page_size", [None, 3])
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_previous_leads_back_page_by_page(events, size, page_size, reverse):
+    """`previous` gives the rows before a page in the query's own order, and its cursor leads forward again."""
+    query = events.query(BY_KIND.partition_key == "odd", reverse=reverse, page_size=page_size)
+    query = query.filter(Event.text != "012")
+    pages = [await query.page(max_items=size)]
+    while pages[-1].cursor is not None:
+        pages.append(await query.page(pages[-1].cursor, max_items=size))
+    assert pages[0].previous is None
+    rows = [number for page in pages for number in numbers(page.items)]
+    for number in range(len(pages) - 1, 0, -1):
+        back = await query.page(pages[number].previous, max_items=size)
+        seen = sum(len(page.items) for page in pages[:number])
+        expected = rows[:seen] if size is None else rows[max(seen - size, 0) : seen]
+        assert numbers(back.items) == expected[-len(back.items) :]
+        assert len(back.items) == len(expected) or size is None
+        onward = await query.page(back.cursor, max_items=size)
+        assert numbers(onward.items) == rows[seen : seen + len(onward.items)]
+        if seen == len(rows):
+            assert onward.items == []
+    if len(pages) > 1:
+        start = await query.page(pages[1].previous, max_items=100)
+        assert start.previous is None
+
+
+async def test_previous_of_what_was_deleted_meanwhile(events):
+    """Where nothing is left before a page, the page back is empty, and leads to the beginning."""
+    query = events.query(Event.source == "s")
+    second = await query.page((await query.page(max_items=3)).cursor, max_items=3)
+    for number in range(3):
+        await events.delete(source="s", number=number)
+    back = await query.page(second.previous, max_items=3)
+    assert (back.items, back.previous) == ([], None)
+    assert numbers((await query.page(back.cursor, max_items=3)).items) == [3, 4, 5]
+
+
+async def test_previous_of_an_empty_last_page(events):
+    """From an empty page at the end, the page back has the last rows."""
+    query = events.query(Event.source == "s")
+    last = await query.page((await query.page(max_items=COUNT)).cursor, max_items=3)
+    assert (last.items, last.cursor) == ([], None)
+    back = await query.page(last.previous, max_items=3)
+    assert numbers(back.items) == [COUNT - 3, COUNT - 2, COUNT - 1]
+    assert (await query.page(back.cursor, max_items=3)).items == []
+
+
+async def test_scans_and_projections_lead_back_or_say_so(events):
+    """A scan has one order and no page back; projected rows have one."""
+    scan = events.scan()
+    assert (await scan.page((await scan.page(max_items=2)).cursor, max_items=2)).previous is None
+    query = events.query(Event.source == "s").project(Event.text)
+    second = await query.page((await query.page(max_items=2)).cursor, max_items=2)
+    assert (await query.page(second.previous, max_items=2)).items == [("025",), ("024",)]
+    with pytest.raises(InvalidCursorError):
+        await events.query(Event.source == "other").page(second.previous)
+
+
+async def test_some_attributes_by_key(events):
+    """A get and a get_many of some attributes give rows, alone and in a transaction."""
+    key = {"source": "s", "number": 3}
+    assert await events.get(**key).project(Event.text, Event.labels, Event.steps[1]) == ("022", {"l"}, "last")
+    assert await events.get(source="s", number=99).project(Event.text) is None
+    keys = [events.key(source="s", number=number) for number in (4, 99, 3)]
+    assert await events.get_many(keys).project(Event.number) == [(4,), None, (3,)]
+    many = [events.key(source="s", number=number) for number in range(COUNT)] * 6
+    assert await events.get_many(many).project(Event.number) == [(number,) for number in range(COUNT)] * 6
+
+
 async def test_pages_of_the_service(events):
     """`pages` gives what each request brings, with a cursor that goes on after it."""
     pages = [page async for page in events.query(Event.source == "s", page_size=10).pages()]

@@ -10,7 +10,7 @@ from entities import Customer, Order
 from shop import Order as SharedOrder
 from shop import orders as shared_orders
 
-from mizzle_async import Client, GetItem, Key, Query
+from mizzle_async import Client, GetItem, GetOne, Key, Query
 
 client = Client()
 orders = client.table(Order)
@@ -21,7 +21,7 @@ found = orders.get(Order.customer_id == "c1", Order.order_id == "7")
 _ = assert_type(found, GetItem[Order | None])
 there = orders.exists(Order.customer_id == "c1", Order.order_id == "7")
 needed = orders.get_one(Order.customer_id == "c1", Order.order_id == "7")
-_one = assert_type(needed, GetItem[Order])
+_one = assert_type(needed, GetOne[Order])
 assert_type(orders.key(Order.customer_id == "c1", Order.order_id == "7"), Key[Order])
 assert_type(orders.query(Order.customer_id.is_in(["c1", "c2"]), Order.order_id >= "7"), Query[Order])
 changed = orders.update(Order.customer_id == "c1", Order.order_id == "7")

@@ -153,3 +153,21 @@ async def without_a_class() -> None:
     async for item in legacy.query(legacy.partition_key == "a").filter(legacy.attribute("payload", "x") > 5):
         item["payload"]
     orders.query(legacy.partition_key == "a")  # type: ignore[arg-type]
+
+
+async def some_attributes() -> None:
+    """A projection by key has the types of its paths, and None where the whole item may be missing."""
+    get, one = orders.get(customer_id="c", order_id="1"), orders.get_one(customer_id="c", order_id="1")
+    assert_type(await get.project(Order.total), tuple[Decimal] | None)
+    assert_type(await get.project(Order.total, Order.status), tuple[Decimal, Status] | None)
+    assert_type(await one.project(Order.total, Order.status), tuple[Decimal, Status])
+    keys = [orders.key(customer_id="c", order_id="1")]
+    assert_type(await orders.get_many(keys).project(Order.total, Order.address), list[tuple[Decimal, Address] | None])
+    async for _, row in orders.get_many(keys).project(Order.total):
+        assert_type(row, tuple[Decimal] | None)
+    assert_type((await orders.query(Order.customer_id == "c").page()).previous, str | None)
+    assert_type(await client.transact_get(get.project(Order.total), one), tuple[tuple[Decimal] | None, Order])
+
+    await get.project(Customer.status)  # type: ignore[arg-type]
+    await one.project(Customer.status)  # type: ignore[arg-type]
+    await orders.get_many(keys).project(Customer.status)  # type: ignore[arg-type]

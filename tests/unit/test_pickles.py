@@ -43,6 +43,7 @@ from mizzle_async import (
     configure_converter,
     entity,
     make_converter,
+    raw,
 )
 from mizzle_async.model import StreamView
 from mizzle_async.operations.streams import ChangeDecoder
@@ -126,6 +127,8 @@ VALUES: dict[str, Any] = {
     "Query": ORDERS.query(Order.customer_id == "c1", Order.order_id > "1", reverse=True),
     "ProjectedQuery": ORDERS.scan().project(Order.cents).part(1, of=2),
     "GetItem": GET,
+    "GetOne": ORDERS.get_one(customer_id="c1", order_id="1").project(Order.cents),
+    "raw": raw("f(#a, :b)", a=Order.cents, b=5),
     "PutItem": ORDERS.insert(ORDER),
     "UpdateItem": ORDERS.update(customer_id="c1", order_id="1").add(Order.cents, 1).when(Order.cents == 5),
     "ReplaceItem": ORDERS.replace(ORDER),

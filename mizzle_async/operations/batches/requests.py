@@ -318,6 +318,7 @@ class BatchGet(Operation[BatchAnswer]):
     report_capacity: bool = field(default=False, kw_only=True)
     records: ItemRecords | None = field(default=None, kw_only=True)
     asked: Container[Hashable] | None = field(default=None, kw_only=True)
+    projection: WirePayload | None = field(default=None, kw_only=True)
 
     def _json(self, body: bytes) -> Any:
         return super()._json(body) if self.records is None else self.records.parse(body)
@@ -347,6 +348,8 @@ class BatchGet(Operation[BatchAnswer]):
         entry: WirePayload = {"Keys": list(self.keys)}
         if self.consistent_read:
             entry["ConsistentRead"] = True
+        if self.projection is not None:
+            entry.update(self.projection)
         body: WirePayload = {"RequestItems": {self._target.table: entry}}
         if self.report_capacity or self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"

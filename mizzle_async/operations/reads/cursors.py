@@ -68,16 +68,21 @@ class CursorCodec(Value):
     def _kind(self) -> bytes:
         return PLAIN if not self.secret else SEALED if self.cipher is not None else SIGNED
 
-    def write(self, key: Item, query: bytes, now: float) -> str:
+    def write(self, key: Item | None, query: bytes, now: float, *, backwards: bool = False) -> str:
         """Return a cursor for the item under ``key``.
 
         Args:
-            key: The key attributes of table and index, in DynamoDB's JSON.
+            key: The key attributes of table and index, in DynamoDB's JSON, or None for the query's own beginning, or
+                backwards for its end.
             query: The digest of the query.
             now: The time in seconds since the epoch.
+            backwards: Whether it leads to the rows before the item, in place of those after it.
         """
         expires = 0 if self.max_age is None else int(now + self.max_age)
-        body = expires.to_bytes(_EXPIRY_BYTES, "big") + orjson.dumps(key)
+        position: Any = key
+        if backwards or key is None:
+            position = [int(backwards)] if key is None else [int(backwards), key]
+        body = expires.to_bytes(_EXPIRY_BYTES, "big") + orjson.dumps(position)
         kind = self._kind
         if self.cipher is not None and kind == SEALED:
             raw = kind + self.cipher.seal(body, kind + query)
@@ -88,7 +93,18 @@ class CursorCodec(Value):
         return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     def read(self, cursor: str, query: bytes, now: float) -> Item:
-        """Return the key that a cursor holds.
+        """Return the key that a cursor holds, of a query that is read forwards only.
+
+        Raises:
+            InvalidCursorError: It is not a cursor, belongs to another query, was tampered with, or has expired.
+        """
+        key, backwards = self.read_position(cursor, query, now)
+        if key is None or backwards:
+            raise _malformed()
+        return key
+
+    def read_position(self, cursor: str, query: bytes, now: float) -> tuple[Item | None, bool]:
+        """Return the key that a cursor holds, None for the beginning or the end, and whether it leads backwards.
 
         Raises:
             InvalidCursorError: It is not a cursor, belongs to another query, was tampered with, or has expired.
@@ -105,13 +121,19 @@ class CursorCodec(Value):
         if expires and expires < now:
             raise InvalidCursorError("this cursor has expired: start from the first page")
         try:
-            key = orjson.loads(body[_EXPIRY_BYTES:])
+            position = orjson.loads(body[_EXPIRY_BYTES:])
         except orjson.JSONDecodeError:
             raise _malformed() from None
+        backwards, key = False, position
+        if isinstance(position, list):
+            if len(position) not in {1, 2} or position[0] not in {0, 1}:
+                raise _malformed()
+            backwards, key = bool(position[0]), position[1] if len(position) > 1 else None
+            if key is None and len(position) == 1:
+                return None, backwards
         if not _is_key(key):
             raise _malformed()
-        result: Item = key
-        return result
+        return key, backwards
 
     def _opened(self, kind: bytes, rest: bytes, query: bytes) -> bytes | None:
         if self.cipher is not None and kind == SEALED:

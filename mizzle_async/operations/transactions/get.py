@@ -104,9 +104,7 @@ class TransactGet(Operation[ResultT_co]):
         return ", ".join(dict.fromkeys(get.sending.target.table for get in self.gets))
 
     def _body(self) -> WirePayload:
-        body: WirePayload = {
-            "TransactItems": [{"Get": {"TableName": get.sending.target.table, "Key": get.key}} for get in self.gets]
-        }
+        body: WirePayload = {"TransactItems": [{"Get": get.sending.action} for get in self.gets]}
         if self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body

@@ -1,11 +1,12 @@
 import base64
 
+import orjson
 import pytest
 
 from mizzle_async import InvalidCursorError
 from mizzle_async.integrations.cursors import CursorCipher
 from mizzle_async.operations import CursorCodec, cursor_secret
-from mizzle_async.operations.reads.cursors import query_digest
+from mizzle_async.operations.reads.cursors import PLAIN, query_digest
 
 KEY = {"pk": {"S": "a/b+ü"}, "sk": {"N": "7"}}
 SECRET = b"sixteen bytes or more"
@@ -123,3 +124,26 @@ def test_secret_is_given_as_text_or_bytes():
         cursor_secret("short")
     assert repr(signed()) == "<CursorCodec authenticated>"
     assert repr(CursorCipher(SECRET)) == "<CursorCipher AES-256-GCM>"
+
+
+@pytest.mark.parametrize("codec", [CursorCodec(), CursorCodec(b"a secret of sixteen"), CursorCodec(max_age=60)])
+@pytest.mark.parametrize("key", [KEY, None])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_position_comes_back(codec, key, backwards):
+    """A cursor holds a key or an end of the query, and its direction; only what leads forward has a key alone."""
+    cursor = codec.write(key, QUERY, 0.0, backwards=backwards)
+    assert codec.read_position(cursor, QUERY, 0.0) == (key, backwards)
+    if key is not None and not backwards:
+        assert codec.read(cursor, QUERY, 0.0) == key
+    else:
+        with pytest.raises(InvalidCursorError, match="is not a cursor"):
+            codec.read(cursor, QUERY, 0.0)
+
+
+@pytest.mark.parametrize("position", [[], [2], [1, None], [1, KEY, 1], ["1"], [0, {}], [True, KEY, KEY], 5, None, {}])
+def test_position_of_another_shape_is_no_cursor(position):
+    """A cursor without authentication may have been changed: what is no position is refused."""
+    raw = PLAIN + QUERY[:12] + (0).to_bytes(6, "big") + orjson.dumps(position)
+    cursor = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    with pytest.raises(InvalidCursorError, match="is not a cursor"):
+        CursorCodec().read_position(cursor, QUERY, 0.0)
