@@ -56,6 +56,8 @@ async def execute(page: Path, code: str, line: int, names: dict[str, Any]) -> No
     result = eval(compiled, names)  # noqa: S307  (the code is our own page)
     if inspect.iscoroutine(result):
         await result
+    if isinstance(last, ast.Expr):
+        repr(names["_"])  # as a prompt shows it
 
 
 async def check_readme(names: dict[str, Any]) -> None:
@@ -74,20 +76,72 @@ async def check_readme(names: dict[str, Any]) -> None:
 
 
 async def check_services(names: dict[str, Any]) -> None:
-    """Ask both applications of the page for an order that its blocks have stored."""
+    """Open the page's client on two loops, one after the other, beside this one."""
+    await asyncio.to_thread(names["run_twice"])
+    async with names["database"] as database:
+        assert await database.table(names["Note"]).scan().count() == 1
+
+
+async def check_fastapi(names: dict[str, Any]) -> None:
+    """Drive every endpoint of the page's application, and meet each of its errors."""
     app = names["app"]
+    async with names["database"] as database:
+        await database.ensure_tables(names["Order"])
+    path, wrong = "/orders/c1/1", {"total": "dear"}
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fastapi") as web,
     ):
-        order = (await web.get("/orders/c3/2026-0001")).json()
-        assert (order["status"], order["total"]) == ("open", "20")
-        assert (await web.get("/orders/c3/none")).status_code == httpx.codes.NOT_FOUND
-        assert (await web.get("/orders/c3?cursor=none")).status_code == httpx.codes.BAD_REQUEST
-        assert (await web.get("/orders/c3")).json() == {"orders": [order], "cursor": None}
+        body = {"customer_id": "c1", "order_id": "1", "total": "12.5"}
+        assert (await web.post("/orders", json=body)).json() == {**body, "status": "open", "version": 1}
+        assert (await web.post("/orders", json=body)).status_code == httpx.codes.CONFLICT
+        assert (await web.post("/orders", json={**body, **wrong})).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        changed = await web.patch(path, json={"status": "paid"}, headers={"If-Match": "1"})
+        assert changed.json() == {**body, "status": "paid", "version": 2}
+        late = await web.patch(path, json={"status": "open"}, headers={"If-Match": "1"})
+        assert late.status_code == httpx.codes.PRECONDITION_FAILED
+        assert (await web.patch(path, json=wrong)).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert (await web.get("/orders/c1")).json() == {"items": [changed.json()], "cursor": None}
+        assert (await web.get("/orders/c1?cursor=none")).status_code == httpx.codes.BAD_REQUEST
+        assert (await web.get("/orders/c1/2")).status_code == httpx.codes.NOT_FOUND
+        schema = app.openapi()["components"]["schemas"]
+        assert schema["Order-Output"]["properties"]["total"]["description"] == "with tax"
+
+
+async def check_aiohttp(names: dict[str, Any]) -> None:
+    """Drive every handler of the page's application, and meet its errors."""
+    async with names["make_client"]() as database:
+        await database.ensure_tables(names["Order"])
     async with TestClient(TestServer(names["application"])) as web:
-        answer = await web.post("/orders/c3/2026-0001/pay")
-        assert await answer.json() == {"status": "paid"}
+        body = {"customer_id": "c1", "order_id": "1", "total": "12.5"}
+        stored = {**body, "note": None}
+        assert await (await web.post("/orders", json=body)).json() == stored
+        assert (await web.post("/orders", json=body)).status == httpx.codes.CONFLICT
+        assert (await web.post("/orders", json={**body, "total": "dear"})).status == httpx.codes.UNPROCESSABLE_ENTITY
+        changed = await (await web.patch("/orders/c1/1", json={"note": "fragile"})).json()
+        assert changed == {**stored, "note": "fragile"}
+        assert await (await web.get("/orders/c1/1")).json() == changed
+        assert await (await web.get("/orders/c1")).json() == {"items": [changed], "cursor": None}
+        assert (await web.get("/orders/c1/2")).status == httpx.codes.NOT_FOUND
+
+
+async def check_scripts(names: dict[str, Any]) -> None:
+    """Run the script beside this loop, the tasks on it, and what a worker of a task queue does in a thread."""
+    await asyncio.to_thread(names["run"])
+    client = names["client"]
+    assert await client.table(names["Counter"]).scan().count() == len(range(100))
+    await client.table(names["Counter"]).update("3").add(names["Counter"].value, 5)
+    assert await names["add_up"](client) == len("five!")
+    assert repr(names["page"]).startswith("Page(items=[Counter(")
+
+    def work() -> list[int]:
+        names["start"]()
+        try:
+            return [names["count"]("9") for _ in range(2)]
+        finally:
+            names["stop"]()
+
+    assert await asyncio.to_thread(work) == [1, 2]
 
 
 async def check_lambda(names: dict[str, Any]) -> None:
@@ -164,9 +218,12 @@ async def check_testing(names: dict[str, Any]) -> None:
 
 CHECKS: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
     "README.md": check_readme,
+    "aiohttp.md": check_aiohttp,
+    "fastapi.md": check_fastapi,
     "lambda.md": check_lambda,
     "observability.md": check_observability,
     "json.md": check_json,
+    "scripts.md": check_scripts,
     "services.md": check_services,
     "testing.md": check_testing,
 }
