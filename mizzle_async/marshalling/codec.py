@@ -189,8 +189,12 @@ class EntityCodec(Generic[ModelT]):
     @property
     def records(self) -> ItemRecords | None:
         """The lighter form of items in answers that hold many, made when first asked for, None where there is none."""
-        if self._records is None and self._has_records and self._shape is not None:
-            self._records = item_records(self.schema, self._shape, self.decode, self.identify, self.lamp)
+        shape, shared = self._shape, self.shared
+        if self._records is None and shape is not None:
+            if self._has_records:
+                self._records = item_records(self.schema, shape, self.decode, self.identify, self.lamp)
+            elif shared is not None and self.sharding is None:
+                self._records = shared.records(self.identify, self.lamp)
         return self._records
 
     @property

@@ -21,7 +21,7 @@ text, number, truth value, bytes or a set of them is a dict within its record in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypedDict
 
@@ -49,6 +49,9 @@ from mizzle_async.types import AttributeValue, Item
 
 ItemRecord: TypeAlias = Struct
 """An item in the form of its entity's record."""
+
+CheckSource: TypeAlias = Callable[[Program, Callable[[str, str], str]], tuple[list[str], str]]
+"""Writes lines and the test after them. It takes the program, and what writes a stored value's place."""
 
 _PAYLOADS: Final[dict[str, Any]] = {
     **dict.fromkeys(("S", "N", "B"), str),
@@ -96,6 +99,10 @@ class RecordForm:
         except (DecodeError, UnicodeDecodeError, RecursionError):
             return orjson.loads(body)
 
+    def holds(self, names: Iterable[str]) -> bool:
+        """Tell whether records have all of these names: of a shared table they lack what other entities have."""
+        return all(name in self._slots for name in names)
+
     def stored(self, record: ItemRecord, name: str) -> AttributeValue | None:
         """Return the stored value of a record's attribute, by its stored name, None where it is absent."""
         found = getattr(record, self._slots[name])
@@ -130,9 +137,15 @@ def item_of(record: ItemRecord) -> Item:
     return item
 
 
-def fits_records(shape: ClassShape) -> bool:
-    """Tell whether a class can have records: its instances need not see an item whole, or half of it."""
-    if shape.refuses_unknown or any(orjson.dumps(name)[1:-1] != name.encode() for name in shape.by_wire):
+def fits_records(shape: ClassShape, added: Iterable[str] = ()) -> bool:
+    """Tell whether a class can have records: its instances need not see an item whole, or half of it.
+
+    Args:
+        shape: The class's.
+        added: Names that items have beside its attributes.
+    """
+    names = (*shape.by_wire, *added)
+    if shape.refuses_unknown or any(orjson.dumps(name)[1:-1] != name.encode() for name in names):
         return False  # msgspec takes no name that JSON escapes
     return shape.construction is not Construction.CALL or not any(is_made_of_instance(field) for field in shape.fields)
 
@@ -143,6 +156,9 @@ def item_records(
     decode: Callable[[Item], Any],
     identify: Callable[[Item], Hashable],
     lamp: Lamp,
+    *,
+    added: Mapping[str, str] | None = None,
+    check: CheckSource | None = None,
 ) -> ItemRecords:
     """Write and compile the records of an entity.
 
@@ -152,16 +168,22 @@ def item_records(
         decode: Returns the instance of an item, where a record is not of the common kind.
         identify: Tells items apart by their keys.
         lamp: Counts the records that are decoded as items.
+        added: Names that items have beside the attributes of the class, all of them text, with their slots.
+        check: Writes the test that a record is the entity's, where it need not be.
     """
-    slots = slots_of(shape)
+    slots = {**slots_of(shape), **(added or {})}
     cls = record_class(schema, shape, slots)
     program = Program(schema.entity)
     lines = instance_lines(program, shape, lambda program, field: value_source(program, field, slots[field.wire]))
+    if check is not None:
+        before, test = check(program, lambda name, tag: f"item.{slots[name]}.{tag}")
+        lines = [*before, f"if not ({test}):", f"{INDENT}raise KeyError", *lines]
     whole = f"{program.bind(decode, 'decode')}({program.bind(item_of, 'item_of')}(item))"
     count = f"{program.bind(lamp, 'lamp')}.decoded += 1"
     body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}{count}", f"return {whole}"]
     program.add(f"def decode_record(item):\n{indented(body)}")
-    keys = {name: (slots[name], _tag(shape.by_wire[name])) for name in schema.key_names}
+    tags = {name: _tag(shape.by_wire[name]) if name in shape.by_wire else "S" for name in schema.key_names}
+    keys = {name: (slots[name], tag) for name, tag in tags.items()}
     return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify), slots)
 
 
@@ -182,6 +204,7 @@ def record_class(
         is_partial: Whether every attribute may be absent, or only those that an item may lack.
     """
     members = [_member(field, slots[field.wire], is_partial=is_partial) for field in shape.fields]
+    members += [(slot, _STORED["S"] | UnsetType, UNSET) for name, slot in slots.items() if name not in shape.by_wire]
     names = {slot: wire for wire, slot in slots.items()}
     return defstruct(f"{schema.entity}Record", members, rename=names, kw_only=True, gc=False)
 

@@ -6,19 +6,27 @@ here, whose errors name the misfit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
+
+from msgspec import UNSET
 
 from mizzle_async.errors import MarshallingError
 from mizzle_async.marshalling.entities import known_key, refuse_key_names
+from mizzle_async.marshalling.lamp import Lamp
+from mizzle_async.marshalling.records import ItemRecords, fits_records, item_of, item_records
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shared_source import SharedSource
 from mizzle_async.marshalling.written_keys import KEY_LIMITS, WrittenKey, checked_key, written_keys
 from mizzle_async.model import EntitySchema, SharedKeys, mappings_of
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.model.shared.texts import read_key, write_key, write_part
 from mizzle_async.types import AttributeValue, Item
+
+TYPE_SLOT: Final = "kind"
+"""The slot of records for the name of an item's entity, as `SharedItems.is_foreign` reads it."""
 
 
 class SharedItems:
@@ -62,6 +70,7 @@ class SharedItems:
         self._written: tuple[WrittenKey, ...] | None = None
         self._fast_encode: Callable[[Any], Item] | None = None
         self._fast_decode: Callable[[Item], Any] | None = None
+        self._has_records: bool | None = None
 
     @property
     def written(self) -> tuple[WrittenKey, ...]:
@@ -207,17 +216,26 @@ class SharedItems:
 
     # ── reading ──
 
-    def is_foreign(self, item: Item) -> bool:
-        """Return whether a stored item belongs to another entity, or to none.
+    @property
+    def is_foreign(self) -> Callable[[Any], bool]:
+        """A function that says whether a stored item, dict or record, belongs to another entity, or to none.
 
         Its type decides where the item has it. Otherwise its key does.
         """
-        name = self.keys.table.type_attribute
-        stored = None if name is None else item.get(name)
-        if stored is not None:
-            return stored.get("S") not in self.keys.family_names
-        texts = [item.get(each, {}).get("S") for each in self.keys.table.key_names]
-        return not self.keys.fits(texts)
+        name, own, fits = self.keys.table.type_attribute, self.keys.family_names, self.keys.fits
+        key_names = self.keys.table.key_names
+
+        def is_foreign(item: Any) -> bool:
+            if not isinstance(item, dict):
+                if name is not None and item.kind is not UNSET:
+                    return item.kind.S not in own
+                item = item_of(item)
+            stored = None if name is None else item.get(name)
+            if stored is not None:
+                return stored.get("S") not in own
+            return not fits([item.get(each, {}).get("S") for each in key_names])
+
+        return is_foreign
 
     def decode(self, item: Item, _target: Any = None) -> Any:
         """Return the instance of an item. The argument beside it is for cattrs."""
@@ -306,6 +324,33 @@ class SharedItems:
             )
 
     # ── generated functions ──
+
+    def records(self, identify: Callable[[Item], Hashable], lamp: Lamp) -> ItemRecords | None:
+        """Return the lighter form of items, None where only the values of an item can tell whether its key is right.
+
+        Args:
+            identify: Tells items apart by their keys.
+            lamp: Counts the records that are decoded as items.
+        """
+        added = sorted(self.added_names)
+        # Items of entities that inherit from this one have attributes that its records lack.
+        if self._has_records is False or len(self.keys.family) > 1 or not fits_records(self._shape, added):
+            return None
+
+        def check(program: Program, place: Callable[[str, str], str]) -> tuple[list[str], str]:
+            found = SharedSource(self.schema, self._hooked, program=program, place=place).key_checks()
+            if found is None:
+                raise LookupError
+            return found
+
+        kind = self.keys.table.type_attribute
+        slots = {name: TYPE_SLOT if name == kind else f"k{number}" for number, name in enumerate(added)}
+        try:
+            made = item_records(self.schema, self._shape, self.decode, identify, lamp, added=slots, check=check)
+        except LookupError:
+            made = None
+        self._has_records = made is not None
+        return made
 
     def _compiled(self) -> tuple[Callable[[Any], Item], Callable[[Item], Any]]:
         source = SharedSource(self.schema, self._hooked, KEY_LIMITS)

@@ -74,15 +74,26 @@ class SharedSource:
         schema: The entity's.
         hooked: The attributes that the user's converter stores, by stored name.
         limits: How many bytes each key of the table may have.
+        program: The program that is written, None for one of its own.
+        place: Returns the expression of a stored value in ``item``, by its stored name and its descriptor.
     """
 
-    def __init__(self, schema: EntitySchema, hooked: frozenset[str], limits: Sequence[int]) -> None:
+    def __init__(
+        self,
+        schema: EntitySchema,
+        hooked: frozenset[str],
+        limits: Sequence[int] = (),
+        *,
+        program: Program | None = None,
+        place: Callable[[str, str], str] = lambda name, tag: f"item[{name!r}]['{tag}']",
+    ) -> None:
         assert schema.shared is not None  # noqa: S101  (made for entities of shared tables only)
         self._schema = schema
         self._keys = schema.shared
         self._hooked = hooked
         self._limits = limits
-        self._program = Program(schema.entity)
+        self._program = program or Program(schema.entity)
+        self._place = place
         self._variables: dict[tuple[str, str, str], str] = {}
 
     def compile(
@@ -197,7 +208,22 @@ class SharedSource:
     # ── reading ──
 
     def _decoder(self, decode: Callable[[Item], Any]) -> list[str] | None:
-        """Return the lines that check an item's keys against its attributes. None where only values can tell."""
+        """Return the lines that decode an item whose keys are right. None where only values can tell."""
+        found = self.key_checks()
+        if found is None:
+            return None
+        lines, test = found
+        attributes = "item"
+        if self._schema.unknown == "raise":
+            added = self._program.bind(self._added_names(), "added")
+            attributes = f"{{name: stored for name, stored in item.items() if name not in {added}}}"
+        return [*lines, f"if {test}:", f"{INDENT}return {self._program.bind(decode, 'attributes')}({attributes})"]
+
+    def key_checks(self) -> tuple[list[str], str] | None:
+        """Return lines, and the test after them that an item's keys and its type agree with its attributes.
+
+        None where only the values can tell.
+        """
         self._variables = {}
         lines: list[str] = []
         for form in self._keys.formats:
@@ -211,38 +237,31 @@ class SharedSource:
                     return None
                 lines += read
         tests = [
-            f"item[{name!r}]['S'] == {self._text(form)}"
+            f"{self._place(name, 'S')} == {self._text(form)}"
             for name, form in zip(self._keys.table.key_names, self._keys.formats, strict=True)
         ]
         if self._keys.table.type_attribute is not None:
             own = self._keys.type_names
             is_own = f"== {own[0]!r}" if len(own) == 1 else f"in {own!r}"
-            tests.append(f"item[{self._keys.table.type_attribute!r}]['S'] {is_own}")
-        attributes = "item"
-        if self._schema.unknown == "raise":
-            added = self._program.bind(self._added_names(), "added")
-            attributes = f"{{name: stored for name, stored in item.items() if name not in {added}}}"
-        return [
-            *lines,
-            f"if {' and '.join(tests)}:",
-            f"{INDENT}return {self._program.bind(decode, 'attributes')}({attributes})",
-        ]
+            tests.append(f"{self._place(self._keys.table.type_attribute, 'S')} {is_own}")
+        return lines, " and ".join(tests)
 
     def _part_read(self, part: KeyPart, variable: str) -> list[str] | None:
         attribute = self._schema.by_field[part.field]
         if attribute.name in self._hooked or part.escape or attribute.key_only:
             return None
-        stored = f"item[{attribute.name!r}]"
+        text = self._place(attribute.name, "S")
         if part.is_text:
             case = f".{part.spec}()" if part.spec in CASES else ""
             tests = [f"{character!r} in {variable}" for character in part.forbidden]
             check = [f"if {' or '.join(tests)}:", f"{INDENT}{UNUSUAL}"] if tests else []
-            return [f"{variable} = {stored}['S']{case}", *check]
+            return [f"{variable} = {text}{case}", *check]
         if part.choices is not None:
-            return [f"{variable} = {stored}['S']"]
+            return [f"{variable} = {text}"]
         if part.kind == "integer":
             form = f":{part.spec}" if part.spec else ""
-            return [f"{variable} = f\"{{int({stored}['N']){form}}}\""]
+            number = self._place(attribute.name, "N")
+            return [f'{variable} = f"{{int({number}){form}}}"']
         if part.kind in STORED_AS_TEXT and self._is_stored_as_text(part):
             return self._piece(part, variable)
         return None
@@ -264,7 +283,7 @@ class SharedSource:
 
     def _piece(self, part: KeyPart, variable: str) -> list[str]:
         """Return the lines that take a part's text out of the stored text of its attribute."""
-        lines = [f"{variable} = item[{self._schema.by_field[part.field].name!r}]['S']"]
+        lines = [f"{variable} = {self._place(self._schema.by_field[part.field].name, 'S')}"]
         if part.kind == "bucket":
             return [*lines, f"{variable} = {variable}[:{BUCKET_WIDTHS[part.spec]}]"]
         if part.kind == "datetime" and part.spec != "microseconds":

@@ -314,7 +314,12 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         if whole or not self.decodes_all:
             return None
         codec = self.target.codec
-        return codec.records if self.projection is None else self.projection.records(codec)
+        if self.projection is not None:
+            return self.projection.records(codec)
+        records = codec.records
+        if codec.shared is None or records is None or self.subtree is not None:
+            return records if codec.shared is None else None
+        return records if records.holds(self._position_names()) else None
 
     # ── rows ──
 
