@@ -8,6 +8,7 @@ from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.model import view_of
 from mizzle_async.operations.streams import DescribeTableStream, TableStream
 from mizzle_async.streams.checkpoints import Checkpoints, Member
+from mizzle_async.streams.keeper import LAST_SECONDS
 from mizzle_async.streams.session import ConsumerParts, Session, Sink, begin_session
 from mizzle_async.streams.settings import Until
 from mizzle_async.streams.shard_run import ShardRun
@@ -97,7 +98,7 @@ class Consumer:
         if session is not None:
             await session.keeper.leave(is_failing=is_failing)
         else:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(LAST_SECONDS, shield=True):
                 await member.close()
 
     def fail(self, error: BaseException) -> None:

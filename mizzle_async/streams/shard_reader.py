@@ -103,6 +103,7 @@ class ShardReader:
         self._drop_before = 0.0
         self._last = 0
         self._failed_positions = 0
+        self._is_healthy = False
         self._clock = asyncio.get_running_loop().time
 
     async def read(self) -> None:
@@ -143,7 +144,7 @@ class ShardReader:
                 self._position = self._renewal
         page = await self._parts.source.records(self._iterator)
         self._iterator, self._taken_at = page.next_iterator, self._clock()
-        self._failed_positions = 0
+        self._failed_positions, self._is_healthy = 0, False
         return page
 
     def _take(self, page: RecordsPage) -> float | None:
@@ -207,8 +208,12 @@ class ShardReader:
         """Return the pause after a failure that may pass."""
         if isinstance(error, ThrottledError | LimitExceededError):
             self._parts.tally.throttled += 1
-        elif self._is_position_failed(error) and await self._oldest_number() is not None:
-            return await self._pass_gap()
+        elif self._is_position_failed(error):
+            if self._is_healthy:
+                return await self._pass_gap()
+            self._is_healthy = await self._oldest_number() is not None
+            if self._is_healthy:  # the service has just answered: once more, lest a failure ended in between
+                return 0.0
         pause = self._pauses.after_failure()
         if self._pauses.failures == 1:
             logger.warning("the shard %s cannot be read now, and is tried again: %s", self._run.shard, error)

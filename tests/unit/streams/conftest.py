@@ -428,7 +428,7 @@ class SharedMember:
     def _take(self, ready: set[str], live: set[object], share: int) -> None:
         """Take free shards up to a fair share, and ask the richest for one where they are too few."""
         store = self.store
-        mine = {shard for shard, (owner, _) in store.owners.items() if owner is self}
+        mine = {shard for shard, (owner, _) in store.owners.items() if owner is self and shard in ready}
         for shard in sorted(ready - store.owners.keys()):
             if len(mine) < share and self._may_take(shard, live):
                 epoch = store.epochs[shard] = store.epochs.get(shard, 0) + 1

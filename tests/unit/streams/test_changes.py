@@ -510,17 +510,41 @@ def test_another_stream_of_the_table_is_a_gap(world):
 
 
 def test_failure_at_one_position_is_a_gap_at_last(world):
-    """DynamoDB Local fails where AWS says that a position is trimmed: three times, then it is one."""
+    """DynamoDB Local fails where AWS says that a position is trimmed: again and again, and at that position alone."""
 
     async def test(world):
         service, store = world.service, MemoryCheckpoints()
         fill(service, 3)
         await read(world.changes(checkpoints=store), 2)
-        service.fail(InternalServerError("failure"), GetShardIterator, times=2)
-        assert len((await handle_all(world.changes(checkpoints=store)))[0]) == 1
-        service.fail(InternalServerError("failure"), GetShardIterator, times=3)
-        with pytest.raises(StreamGapError):
+        real, asked = service._iterator, []
+
+        def iterator(request):
+            asked.append(request.kind)
+            if request.kind == "AFTER_SEQUENCE_NUMBER":
+                raise InternalServerError("failure")
+            return real(request)
+
+        service._iterator = iterator
+        with pytest.raises(StreamGapError) as raised:
             await handle_all(world.changes(checkpoints=store))
+        assert int(raised.value.until) == 2
+        assert asked.count("AFTER_SEQUENCE_NUMBER") == 4
+
+    world(test)
+
+
+@pytest.mark.parametrize("times", [2, 3, 4, 5, 9, 40])
+def test_outage_at_a_restart_is_no_gap(world, times):
+    """A service that fails for a while at every position, however long, has lost nothing."""
+
+    async def test(world):
+        service, store = world.service, MemoryCheckpoints()
+        fill(service, 3)
+        await read(world.changes(checkpoints=store), 2)
+        service.fail(InternalServerError("failure"), GetShardIterator, times=times)
+        seen, report = await handle_all(world.changes(checkpoints=store))
+        assert seen == service.written[2:]
+        assert report.gaps == 0
 
     world(test)
 

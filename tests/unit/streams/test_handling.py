@@ -129,7 +129,7 @@ def test_until_the_stream_is_closed(world):
             seen.append(told(change))
 
         work = asyncio.ensure_future(world.changes().for_each(handle))
-        await asyncio.sleep(100_000)
+        await asyncio.sleep(5000)
         assert not work.done()
         fill(world.service, 5)
         world.service.disable()
