@@ -23,6 +23,9 @@ Item: TypeAlias = dict[str, AttributeValue]
 WRITE_ID_ATTRIBUTE: Final = "_write_id"
 """The attribute beside the version that holds the id of the write which made it: models never see it."""
 
+STREAM_INDEX: Final = "(stream)"
+"""Stands for an index in throttle state and instruments: a table's stream is throttled apart from the table."""
+
 WirePayload: TypeAlias = dict[str, Any]
 """The body of a request or of an answer, as DynamoDB's JSON names it."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakMethod
 
 from mizzle_async.codes import CODES, RetryClass
+from mizzle_async.types import STREAM_INDEX
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -104,7 +105,7 @@ class OpenTelemetry:
             attributes=attributes,
             start_time=end - int(call.seconds * _NANOSECONDS),
         )
-        if call.index is not None:
+        if call.index not in {None, STREAM_INDEX}:
             span.set_attribute("aws.dynamodb.index_name", call.index)
         if call.request_id:
             span.set_attribute("aws.request_id", call.request_id)

@@ -16,13 +16,18 @@ from mizzle_async.errors import ExpressionError, MizzleError
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.sending import Sending
 from mizzle_async.operations.target import BindTarget
-from mizzle_async.types import MAX_ANSWER_BYTES, RepeatSafety, Sendable, WirePayload, WireRequest, WireResponse
+from mizzle_async.types import (
+    MAX_ANSWER_BYTES,
+    STREAM_INDEX,
+    RepeatSafety,
+    Sendable,
+    WirePayload,
+    WireRequest,
+    WireResponse,
+)
 from mizzle_async.values import Value
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
-
-STREAM_INDEX: Final = "(stream)"
-"""Stands for an index in throttle state and instruments: a table's stream is throttled apart from the table."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,128}")
 """A sequence number: the service's have up to 40 digits, those of Kinesis 56."""

@@ -261,11 +261,14 @@ class Modified(ChangeRecord[ModelT]):
         if not isinstance(path, AttributePath) or path.composite:
             name = target.schema.entity
             raise ExpressionError(f"{name}: .changed() takes paths, such as {name}.status, not {type(path).__name__}")
-        if not target.schema.owns(path.owner) and source.scope.schema.owns(path.owner):
-            return False
+        old, new = (value_at(self._body[image], path.segments) for image in ("OldImage", "NewImage"))
+        if not target.schema.owns(path.owner):
+            if isinstance(path.owner, type) and issubclass(path.owner, target.schema.cls):
+                return not same_value(old, new)  # of an entity that inherits from this one, as the item may be
+            if source.scope.schema.owns(path.owner):
+                return False
         target.check_owners((path.owner,), path)
         type_at(target.schema, path)  # refuses a path that leads nowhere
-        old, new = (value_at(self._body[image], path.segments) for image in ("OldImage", "NewImage"))
         if same_value(old, new):
             return False
         codec, segments, documents = target.codec, path.segments, path.documents

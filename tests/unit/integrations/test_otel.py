@@ -20,6 +20,7 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.integrations.otel import OpenTelemetry
+from mizzle_async.operations.streams import GetRecords
 from mizzle_async.testing import ScriptedServer
 from mizzle_async.testing.replies import Reply
 from mizzle_async.testing.stub import StubTransport
@@ -99,6 +100,15 @@ async def test_calls_are_spans_and_durations(instrument, spans, measurements, tr
     [point] = metric.data.data_points
     assert (metric.unit, point.count) == ("s", 1)
     assert set(point.attributes) == {"db.system.name", "db.operation.name", "db.collection.name"}
+
+
+async def test_a_stream_is_no_index(instrument, spans):
+    """A request for a table's stream names the table."""
+    async with Client(transport=StubTransport([Reply({"Records": []})]), instrument=instrument) as client:
+        await client.send(GetRecords("iterator", table_name="rows"))
+    (call,) = spans.get_finished_spans()
+    assert call.name == "GetRecords rows"
+    assert "aws.dynamodb.index_name" not in call.attributes
 
 
 async def test_failures_have_their_code(instrument, spans):

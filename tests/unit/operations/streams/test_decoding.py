@@ -311,6 +311,39 @@ def test_paths_of_other_entities_of_a_collection_have_not_changed(client):
         note.changed(Order.status)
 
 
+animals = SharedTable("animals", partition_key="PK", sort_key="SK")
+
+
+@entity(animals, partition_key="ANIMAL#{name}", sort_key="SELF")
+class Animal:
+    name: PartitionKey[str]
+    age: Attribute[int]
+
+
+@entity(animals)
+class Dog(Animal):
+    tricks: Attribute[set[str]] = attribute(factory=set)
+
+
+def test_a_family_s_items_have_their_own_classes(client):
+    """Through the parent's table; a path of the subclass counts where the item is of it."""
+    codec = target_of(client.table(Dog)).codec
+    old, new = (codec.encode(Dog(name="rex", age=3, tricks=tricks)) for tricks in ({"sit"}, {"sit", "roll"}))
+    keys = {name: old[name] for name in ("PK", "SK")}
+    change = decoder(client, Animal).decode(record("MODIFY", keys, old, new), NUMBER)
+    assert change.new == Dog(name="rex", age=3, tricks={"sit", "roll"})
+    assert change.key == client.table(Animal).key("rex")
+    assert change.changed(Dog.tricks)
+    assert not change.changed(Animal.age, Dog.age)
+    plain = target_of(client.table(Animal)).codec.encode(Animal(name="cat", age=1))
+    keys = {name: plain[name] for name in ("PK", "SK")}
+    older = plain | {"age": {"N": "2"}}
+    change = decoder(client, Animal).decode(record("MODIFY", keys, plain, older), NUMBER)
+    assert not change.changed(Dog.tricks)
+    assert change.changed(Animal.age)
+    assert decoder(client, Dog).decode(record("MODIFY", keys, plain, older), NUMBER) is None
+
+
 def test_a_foreign_item_is_an_error_where_the_collection_says_so():
     """`unknown="raise"` of a collection counts here as well."""
     collection = Client().collection(Customer, Note, unknown="raise")
