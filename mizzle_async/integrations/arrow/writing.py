@@ -162,7 +162,7 @@ class EntityRows:
             ModelError: The columns are not those of the class.
         """
         if self._checked is None or not self._checked.equals(batch.schema):
-            self._check(batch.schema)
+            self.check(batch.schema)
             self._checked = batch.schema
         lists: list[list[Any]] = []
         bad: dict[int, BadCell] = {}
@@ -178,7 +178,12 @@ class EntityRows:
             items[row] = self._error(cell)
         return self._whole(items) if self._is_partial else items
 
-    def _check(self, schema: Any) -> None:
+    def check(self, schema: Any) -> None:
+        """Check the columns of a frame.
+
+        Raises:
+            ModelError: They are not those of the class.
+        """
         entity = self._codec.schema.entity
         known = {column.name: column for column in self._columns.columns}
         names = schema.names
