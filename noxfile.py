@@ -32,6 +32,7 @@ OTHER_LOCKS = HERE / ".ci" / "locks"
 OTHER_VERSIONS = {
     "lowest": ["--resolution", "lowest-direct", "--upgrade"],
     "aiobotocore-3.0": ["--upgrade-package", "aiobotocore==3.0.*"],
+    "spark-3.5": ["--group", "pyspark", "--upgrade-package", "pyspark==3.5.*", "--upgrade-package", "pandas==2.*"],
 }
 
 INTERPRETERS = HERE / ".nox" / "interpreters"
@@ -183,7 +184,7 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("versions", list(OTHER_VERSIONS), ids=list(OTHER_VERSIONS))
+@nox.parametrize("versions", ["lowest", "aiobotocore-3.0"], ids=["lowest", "aiobotocore-3.0"])
 def dependencies(session: nox.Session, versions: str) -> None:
     """Run the tests that depend most on other packages, with the lowest versions and with older aiobotocores."""
     install(session, *EXTRAS, "test", others=[OTHER_LOCKS / f"{versions}.lock"])
@@ -194,6 +195,27 @@ def dependencies(session: nox.Session, versions: str) -> None:
         else ["tests/unit/wire", "tests/unit/handles/test_client.py"]
     )
     run_pytest(session, *(session.posargs or [*everything, *sessions, "tests/wire/test_credential_keeper.py"]))
+
+
+@nox.session
+def spark(session: nox.Session) -> None:
+    """Run the tests of Spark, with one JVM (needs Java 17 or newer; without it, it says so and does nothing)."""
+    run_spark(session)
+
+
+@nox.session(python="3.11")
+def spark_3_5(session: nox.Session) -> None:
+    """Run the tests of reading and writing on Spark 3.5 and Python 3.11, as Glue 5 and EMR 7 have them."""
+    chosen = "data_frame or query or put or again"
+    run_spark(session, "-k", chosen, others=[OTHER_LOCKS / "spark-3.5.lock"])
+
+
+def run_spark(session: nox.Session, *arguments: str, others: Iterable[Path] = ()) -> None:
+    """Install Spark and run its tests."""
+    if shutil.which("java") is None:
+        session.skip("there is no Java: Spark's tests did not run")
+    install(session, *EXTRAS, "test", "pyspark", others=others)
+    run_pytest(session, *(session.posargs or ["tests/spark", *arguments]))
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:

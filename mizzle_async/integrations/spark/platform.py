@@ -1,4 +1,4 @@
-"""What is asked of Spark itself: its types, its way of pickling, its parallelism. pyspark is imported when used."""
+"""Spark itself, as far as frames need it: its types, its pickles, its parallelism. pyspark is imported when used."""
 
 from __future__ import annotations
 
