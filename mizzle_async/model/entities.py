@@ -28,7 +28,12 @@ from mizzle_async.model.schema import (
     UnknownAttributes,
     path_class,
 )
-from mizzle_async.model.seams import PYDANTIC_HOOK, get_pydantic_core_schema
+from mizzle_async.model.seams import (
+    DATACLASS_MEMBERS,
+    PYDANTIC_HOOK,
+    DataclassMember,
+    get_pydantic_core_schema,
+)
 from mizzle_async.model.shared.entities import (
     SharedDeclaration,
     check_shared,
@@ -302,6 +307,8 @@ def _build(
     setattr(cls, SCHEMA_ATTRIBUTE, source)
     if not hasattr(cls, PYDANTIC_HOOK):
         setattr(cls, PYDANTIC_HOOK, classmethod(get_pydantic_core_schema))
+    for member in DATACLASS_MEMBERS:
+        setattr(cls, member, DataclassMember(member))
     for declaration in declarations.values():
         kind = path_class(declaration.key)
         path = kind(cls, (declaration.name,), labels=(declaration.field,))

@@ -1,6 +1,8 @@
 """Entities and documents in Pydantic and FastAPI: both directions, schemas, errors at their places."""
 
+import dataclasses
 import json
+import pprint
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -347,8 +349,12 @@ async def test_fastapi_serves_entities():
     app = FastAPI()
 
     @app.post("/orders")
-    async def create(order: Annotated[Order, Body()]) -> Order:
+    async def create(order: Order) -> Order:
         return order
+
+    @app.post("/several")
+    async def several(order: Annotated[Order, Body()], line: Line | None = None) -> Line | None:
+        return line or order.lines[0]
 
     @app.get("/orders")
     async def read() -> list[Order]:
@@ -363,6 +369,8 @@ async def test_fastapi_serves_entities():
         assert (await web.get("/orders")).json() == [expected]
         assert (await web.get("/raw")).json() == expected
         assert (await web.post("/orders", json=expected)).json() == expected
+        two = {"order": expected, "line": {"sku": "z", "price": 1}}
+        assert (await web.post("/several", json=two)).json() == {"sku": "z", "price": "1"}
         refused = await web.post("/orders", json=expected | {"lines": [{"sku": 1}]})
         assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
         assert [error["loc"] for error in refused.json()["detail"]] == [
@@ -387,3 +395,27 @@ def test_the_seam_is_no_dependency():
             return handler.generate_schema(int)
 
     assert TypeAdapter(Own).validate_python("3") == 3
+
+
+def test_entities_are_recognised_as_dataclasses_are():
+    """Libraries that know dataclasses see the attributes, their defaults and factories; instances stay ours."""
+    assert dataclasses.is_dataclass(Order)
+    fields = {field.name: field for field in dataclasses.fields(Order)}
+    assert list(fields) == ["id", "total", "lines", "payment", "placed", "tags", "raw", "version"]
+    assert (fields["total"].default, fields["lines"].default_factory) == (Decimal("0.50"), list)
+    assert dataclasses.replace(ORDER, version=3) == attrs.evolve(ORDER, version=3)
+    assert dataclasses.asdict(ORDER)["lines"] == [{"sku": "a", "price": Decimal(3)}]
+    assert pprint.pformat(ORDER, width=10_000) == repr(ORDER)
+    assert "__dataclass_fields__" not in vars(ORDER)
+
+
+def test_defaults_that_take_the_instance_do_not_stand_in_the_way():
+    """A default that is made of the instance shows as a factory, and the class itself makes it."""
+
+    @document
+    class Range:
+        start: Attribute[int]
+        end: Attribute[int] = attribute(default=attrs.Factory(lambda self: self.start + 1, takes_self=True))
+
+    assert [field.name for field in dataclasses.fields(Range)] == ["start", "end"]
+    assert TypeAdapter(Range).validate_python({"start": 3}) == Range(start=3, end=4)
