@@ -43,6 +43,14 @@ COMMANDS = {
 }
 
 
+SECTIONS = {
+    "Items": ("get", "put", "update", "upsert", "delete", "query", "scan", "count", "sql"),
+    "Files": ("load", "export", "copy", "heat", "changes"),
+    "Tables": ("create", "tables", "ttl", "drop"),
+}
+"""The commands of the help, by subject. The others come last."""
+
+
 class Commands(click.Group):
     """A group that finds its commands in the table above."""
 
@@ -72,6 +80,16 @@ class Commands(click.Group):
         if name not in COMMANDS and close:
             ctx.fail(f"there is no command {name!r}: did you mean {' or '.join(map(repr, close))}?")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by subject."""
+        listed = {name for names in SECTIONS.values() for name in names}
+        sections = {**SECTIONS, "More": tuple(name for name in self.list_commands(ctx) if name not in listed)}
+        for subject, names in sections.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names if name in COMMANDS]
+            rows = [(name, command.get_short_help_str(80)) for name, command in commands if command is not None]
+            with formatter.section(subject):
+                formatter.write_dl(rows, col_max=12)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Ctrl-C before or after its work ends it as in the middle."""

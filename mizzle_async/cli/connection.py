@@ -27,6 +27,9 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 TIMEOUT: Final = 60.0
 """Seconds for a call or a batch: at a shell, a late answer is better than a quick error."""
 
+OPTIONS: Final = {"region_name=": "--region", "profile_name=": "--profile", "endpoint_url=": "--endpoint-url"}
+"""Arguments of a client that messages name, and the options for them."""
+
 
 @frozen
 class Connection:
@@ -50,7 +53,7 @@ class Connection:
         try:
             code = anyio.run(self._work, work)
         except MizzleError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo(f"{type(error).__name__}: {in_options(str(error))}", err=True)
             code = FAILED
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of the output has closed it: click ends the command
@@ -82,6 +85,13 @@ class Connection:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with self.client() as client:
             return await work(client)
+
+
+def in_options(text: str) -> str:
+    """Return a message with the options of the shell in place of arguments of a program."""
+    for argument, option in OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
 
 
 def connected(command: CommandT) -> CommandT:

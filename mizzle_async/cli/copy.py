@@ -107,6 +107,7 @@ async def _copy(
     rejects = Rejects(Path(f"{target}.rejects.jsonl"), goes_on=resume is not None, stops=stop_on_error)
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"copy {source} to {target}", total=total, quiet=quiet)
+    rejects.say = display.say
     report = BatchReport()
 
     def reject(undone: UndoneWrite) -> None:

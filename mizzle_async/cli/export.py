@@ -67,7 +67,7 @@ def export(
         raise click.UsageError(f"{file} cannot be written: there is no folder {Path(file).parent}")
     if Path(file).exists() and not (overwrite or options["resume"] or options["dry_run"]):
         raise click.UsageError(f"{file} exists: say --overwrite, or --resume with the state of an export into it")
-    connection.run(lambda client: _export(client, target, **options))
+    connection.run(lambda client: _export(client, target, overwrite=overwrite, **options))
 
 
 async def _export(
@@ -83,6 +83,7 @@ async def _export(
     quiet: bool,
     read_units_per_second: float | None,
     schema: bool,
+    overwrite: bool,
 ) -> int:
     opened = await open_table(client, table, model)
     if dry_run:
@@ -91,6 +92,8 @@ async def _export(
     name = opened.table.name
     if schema:
         path = schema_file(Path(target.name))
+        if path.exists() and not (overwrite or resume):
+            raise click.UsageError(f"{path} exists: say --overwrite")
         path.write_bytes((await of_existing(client, name)).as_json())
     target.natural = opened.natural if opened.codec.sharding is not None else None
     declared = () if opened.model is None else frozenset(opened.codec.schema.by_name)

@@ -215,7 +215,7 @@ class Incoming:
                 raise MarshallingError(f"{path}: a key of the table or of an index must not be empty", path=path)
             if code == "S" and not self._warned and row.format is Format.CSV and not str(stored[code]).strip():
                 self._warned = True
-                click.echo(f"{row.file}:{row.line}: the key {name} is blank; --strip leaves blanks out", err=True)
+                self.rejects.say(f"{row.file}:{row.line}: the key {name} is blank; --strip leaves blanks out")
 
     def _reject(self, origin: tuple[str, int], error: BaseException, content: Any, kind: Format) -> None:
         path = getattr(error, "path", "")

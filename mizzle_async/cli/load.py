@@ -169,7 +169,8 @@ async def _load(
     if dry_run:
         return _rehearse(incoming, mode, as_json=as_json)
     state = State.begin(resume, f"load-{name}") if mode in {"put", "delete"} else None
-    display = Display(f"load {name}", total=source.size, done=_done(incoming), quiet=quiet)
+    display = Display(f"load {name}", total=source.size, done=progress_of(incoming), quiet=quiet)
+    bad.say = source.say = display.say
     job = Job(
         "load", display, state, bad, as_json=as_json, quiet=quiet, done="deleted" if mode == "delete" else "loaded"
     )
@@ -233,7 +234,7 @@ def _put_or_delete(
     return BulkWork(f"load of {opened.table.name!r}", first.report, work)
 
 
-def _done(incoming: Incoming) -> Callable[[BatchReport], float] | None:
+def progress_of(incoming: Incoming) -> Callable[[BatchReport], float] | None:
     """Return the function of the bytes whose items are settled: not those that are read ahead of the writes."""
     source = incoming.source
     if source.size is None:

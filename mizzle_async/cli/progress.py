@@ -9,8 +9,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from mizzle_async.flow.report import BatchReport
 
@@ -76,6 +78,14 @@ class Display:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
+
+    def say(self, text: str) -> None:
+        """Print a line on standard error, above the bar if there is one."""
+        if self._bar is None:
+            click.echo(text, err=True)
+        else:
+            self._bar.console.print(Text(text), soft_wrap=True)
 
     def __call__(self, report: BatchReport) -> None:
         """Show the progress."""

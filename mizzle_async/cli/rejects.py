@@ -6,6 +6,7 @@ import json
 import os
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -28,6 +29,11 @@ REASONS_SHOWN: Final = 5
 
 HOPELESS: Final = 1_000
 """The number of rows of which one must be good: a file without one is not what the user thinks."""
+
+
+def say_aside(text: str) -> None:
+    """Print a line on standard error."""
+    click.echo(text, err=True)
 
 
 class StoppedError(MizzleError):
@@ -67,6 +73,7 @@ class Rejects:
         goes_on: Whether to keep the rejects of an earlier run.
         stops: Whether the first reject ends the work.
         limit: The number of rejects after which one more ends the work. None ends it where nothing else comes.
+        say: Prints a line for the user.
 
     Attributes:
         count: The number of rejects.
@@ -78,6 +85,7 @@ class Rejects:
     goes_on: bool = False
     stops: bool = False
     limit: int | None = None
+    say: Callable[[str], object] = say_aside
     count: int = field(default=0, init=False)
     good: int = field(default=0, init=False)
     reasons: Counter[str] = field(factory=Counter, init=False)
@@ -169,9 +177,9 @@ class Rejects:
         if self.limit is None and not self.good and self.count >= HOPELESS:
             raise StoppedError(f"stopped: the first {self.count:,} rows are all bad; {self.summary()}")
         if self.count <= MOST_SHOWN:
-            click.echo(where, err=True)
+            self.say(where)
         elif self.count == MOST_SHOWN + 1:
-            click.echo(f"more bad lines: they are in {self.path}", err=True)
+            self.say(f"more bad lines: they are in {self.path}")
 
     def summary(self) -> str:
         """Return the commonest reasons, each with its number."""

@@ -76,6 +76,7 @@ class Transcoded(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self._stream = stream
+        self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
         self._ready = b""
         self._ended = False
@@ -91,13 +92,43 @@ class Transcoded(io.RawIOBase):
             self._ended = not part
             try:
                 text = self._decoder.decode(part, final=self._ended)
-            except UnicodeDecodeError as error:  # UTF-16 and UTF-32 have no bytes that could stay as they are
-                raise OSError(f"it is not {error.encoding}, or ends in the middle of a character") from None
+            except UnicodeError:  # UTF-16 and UTF-32 have no bytes that could stay as they are
+                raise OSError(f"it is not {self._encoding}, or ends in the middle of a character") from None
             self._ready = text.encode("utf-8", "surrogateescape")
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
+
+
+class Translated(io.RawIOBase):
+    """A decompressed stream whose errors are those of a damaged file.
+
+    Args:
+        stream: The stream.
+        error: The error of its library.
+    """
+
+    def __init__(self, stream: BinaryIO, error: type[Exception]) -> None:
+        self._stream = stream
+        self._error = error
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes.
+
+        Raises:
+            OSError: If the stream is damaged.
+        """
+        try:
+            part = self._stream.read(len(buffer))
+        except self._error as error:
+            raise OSError(str(error)) from error
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def read_some(stream: BinaryIO, size: int) -> bytes:
@@ -220,10 +251,10 @@ def _opener(name: str, head: bytes) -> Callable[[BinaryIO], Any] | None:
 def _zstandard(name: str) -> Callable[[BinaryIO], Any]:
     for module in ("compression.zstd", "backports.zstd"):
         try:
-            opener: Callable[[BinaryIO], Any] = import_module(module).ZstdFile
+            library: Any = import_module(module)
         except ImportError:
             continue
-        return opener
+        return lambda stream: Translated(library.ZstdFile(stream), library.ZstdError)
     raise click.UsageError(
         f"{name} is compressed with Zstandard, which needs the extra `zstd`: pip install 'mizzle-async[zstd]'"
     )

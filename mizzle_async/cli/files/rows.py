@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
 import click
@@ -13,6 +14,7 @@ from mizzle_async.cli.formats import Format
 Nan: TypeAlias = Literal["reject", "omit", "null"]
 """The handling of a NaN of Parquet: its row is bad, it is absent, or it is null."""
 
+NO_TYPES: Final[Mapping[str, str]] = MappingProxyType({})
 STORED_TYPES: Final = ("S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M")
 
 
@@ -41,7 +43,7 @@ class Row:
     attribute: str = ""
     content: Any = field(default=None, repr=False)
     format: Format = Format.JSONL
-    types: Mapping[str, str] = field(factory=dict)
+    types: Mapping[str, str] = NO_TYPES
     columns: tuple[str, ...] = ()
     is_deletion: bool = False
     written_at: int | None = None

@@ -22,10 +22,11 @@ from mizzle_async.cli.files.json_rows import (
     tables_of,
 )
 from mizzle_async.cli.files.layouts import Layout, layout_of
-from mizzle_async.cli.files.opening import open_input
+from mizzle_async.cli.files.opening import READ_ERRORS, open_input
 from mizzle_async.cli.files.parquet_rows import parquet_rows
-from mizzle_async.cli.files.rows import ReadOptions, Row
+from mizzle_async.cli.files.rows import ReadOptions, Row, unreadable
 from mizzle_async.cli.formats import STANDARD, Format, format_of_name
+from mizzle_async.cli.rejects import say_aside
 
 LINE_READERS: dict[Layout, Callable[[str, BinaryIO], Iterator[Row]]] = {
     Layout.LINES: line_rows,
@@ -45,6 +46,7 @@ class Source:
         options: The options for reading them.
         needed: The columns that a CSV file must have, each with its other names.
         target: The table that is loaded.
+        say: Prints a line for the user.
         position: The number of bytes read so far.
     """
 
@@ -52,6 +54,7 @@ class Source:
     options: ReadOptions = field(factory=ReadOptions)
     needed: tuple[tuple[str, ...], ...] = ()
     target: str = ""
+    say: Callable[[str], object] = say_aside
     position: int = field(default=0, init=False)
     files: list[InputFile] = field(factory=list, init=False)
     _tables: dict[str, str | None] = field(factory=dict, init=False)
@@ -152,13 +155,17 @@ class Source:
     def _may_have_tables(self, name: str) -> bool:
         """Return whether a document may name tables: it is an object then."""
         with self._open(name) as (stream, _):
-            return stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+            try:
+                head = stream.read(4096)
+            except READ_ERRORS as error:
+                raise unreadable(name, error) from error
+            return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
     def _note(self, text: str) -> None:
         """Print a note, once."""
         if text not in self._noted:
             self._noted.add(text)
-            click.echo(text, err=True)
+            self.say(text)
 
 
 def _is_stream(name: str) -> bool:

@@ -184,7 +184,7 @@ def test_items_are_laid_out_on_a_terminal(shell, new_table):
     terminal = Terminal(shell, "scan", "-t", table)
     assert terminal.end() == 0
     assert '{"b":2}' in terminal.shown
-    assert "1 items" in terminal.shown
+    assert "1 item\r\n" in terminal.shown
     terminal = Terminal(shell, "get", "1", "-t", table)
     assert terminal.end() == 0
     assert '  "id": "1"' in terminal.shown

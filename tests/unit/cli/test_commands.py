@@ -27,6 +27,14 @@ def test_help_names_every_command(run):
         assert f"\n  {name} " in result.output
 
 
+def test_help_has_every_command_once(run):
+    """The sections of the help name commands that exist, and each of them once."""
+    lines = run("--help").output.splitlines()
+    names = [line.split()[0] for line in lines if line.startswith("  ") and line.split()[0] in commands.COMMANDS]
+    assert sorted(names) == sorted(commands.COMMANDS)
+    assert {name for names in commands.SECTIONS.values() for name in names} <= commands.COMMANDS.keys()
+
+
 def test_unknown_command_is_refused(run):
     """A command that does not exist is a usage error."""
     result = run("dance")

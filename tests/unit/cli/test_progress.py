@@ -44,6 +44,22 @@ def test_plain_lines_of_what_has_no_end(clock):
     assert stream.getvalue() == "x: 60 items, 6/s\n"
 
 
+def test_lines_stand_above_the_bar(capsys):
+    """A line that is said meanwhile does not stand in the bar, and a long one is not broken."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    with Display("x", total=10, stream=stream) as display:
+        display(BatchReport(written=5))
+        display.say("a line " * 30 + "[bold]end")
+    assert "a line " * 30 + "[bold]end" in stream.getvalue()
+    display.say("afterwards")
+    assert capsys.readouterr().err == "afterwards\n"
+
+
 def test_quiet_display_shows_nothing(clock):
     """A quiet display says nothing at all."""
     stream = io.StringIO()

@@ -68,7 +68,7 @@ def test_zstandard_needs_its_extra(tmp_path, monkeypatch):
     for module in ("compression", "backports"):
         monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
     module = types.ModuleType("compression.zstd")
-    module.ZstdFile = ZstdFile
+    module.ZstdFile, module.ZstdError = ZstdFile, ValueError
     monkeypatch.setitem(sys.modules, "compression.zstd", module)
     assert contents(tmp_path / "a.jsonl.zst") == LINES
 
