@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
+from mizzle_async.expressions.misuse import note_misuse
 from mizzle_async.expressions.terms import (
     Encoded,
     Place,
@@ -73,6 +74,7 @@ class Condition(Generic[EntityT_contra]):
     if not MYPY:
 
         def __bool__(self) -> NoReturn:
+            note_misuse()
             raise TypeError(
                 f"{self!r} has no truth value: it is evaluated by DynamoDB. Combine conditions with &, | and ~ "
                 "(and parentheses around comparisons) instead of `and`, `or` and `not`, "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeV
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import Condition, Predicate
+from mizzle_async.expressions.misuse import note_misuse
 from mizzle_async.expressions.terms import Place, Show, Term, describe_argument, hidden, own_copy
 from mizzle_async.signatures import explained
 from mizzle_async.types import MYPY
@@ -112,6 +113,7 @@ class Comparable(Comparand[EntityT, ValueT], Generic[EntityT, ValueT]):
     if not MYPY:
 
         def __bool__(self) -> NoReturn:
+            note_misuse()
             raise TypeError(f"{self} has no truth value: write `path == True`, `path.exists()` or `path.not_exists()`")
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mizzle_async.errors import ClientStateError, UnawaitedOperationWarning
+from mizzle_async.expressions.misuse import is_refusal_of_asyncio
 from mizzle_async.flow.report import BatchReport
 
 
@@ -30,7 +31,7 @@ class Pending:
             )
 
     def __repr__(self) -> str:
-        self._shown = True  # a prompt or a notebook has shown it: a warning at another line would accuse that one
+        self._shown = not is_refusal_of_asyncio(1)  # else a prompt or a notebook has shown it
         return f"<{self._description}>"
 
     if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
@@ -81,5 +82,5 @@ class BulkWork(Pending):
         return self._start()
 
     def __repr__(self) -> str:
-        self._shown = True
+        self._shown = not is_refusal_of_asyncio(1)
         return f"<{self._description}: {self.report}>"

@@ -15,6 +15,7 @@ import orjson
 from attrs import field, fields
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
+from mizzle_async.expressions.misuse import is_at_misuse, is_refusal_of_asyncio
 from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, check_consumed, mismatch
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
@@ -213,7 +214,8 @@ class Operation(Generic[ResultT_co]):
             return outline(self.api, {"TableName": self._target.table})
 
     def __repr__(self) -> str:
-        use(self)  # a prompt or a notebook has shown it: a warning at another line would accuse that one
+        if not is_refusal_of_asyncio(1):
+            use(self)  # a prompt or a notebook has shown it: a warning at another line would accuse that one
         return f"<{self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -223,7 +225,12 @@ class Operation(Generic[ResultT_co]):
 
     def __del__(self) -> None:
         # A constructor that raised leaves slots unset: nothing was forgotten then.
-        if not getattr(self, "_used", True) and self._is_whole and not sys.is_finalizing():
+        if (
+            not getattr(self, "_used", True)
+            and self._is_whole
+            and not sys.is_finalizing()
+            and not is_at_misuse(depth=1)
+        ):
             warnings.warn(
                 f"{self} was built and never used: was an `await` forgotten? A task needs a coroutine:"
                 " `create_task(operation.send())`",

@@ -244,13 +244,19 @@ def test_the_rules_say_which_region_signatures_are_for():
 
 
 def test_what_cannot_be_used_is_said_when_the_client_opens(configure):
-    """No region, no such profile, no such URL: each says what to do, in our own error."""
+    """No region, no such profile, no such URL, no scheme: each says what to do, in our own error."""
     with pytest.raises(errors.ClientStateError, match="no AWS region: pass region_name="):
         destination_of()
     with pytest.raises(errors.ClientStateError, match="no AWS profile named 'nobody'"):
         destination_of(profile_name="nobody", region_name="us-east-1")
+    with pytest.raises(
+        errors.ClientStateError, match="'localhost:8000' has no scheme: write http:// or https:// before"
+    ):
+        destination_of(region_name="us-east-1", endpoint_url="localhost:8000")
+    with pytest.raises(errors.ClientStateError, match=r"^the endpoint has no scheme"):
+        destination_of(region_name="us-east-1", endpoint_url="user:secret@localhost:8000")
     with pytest.raises(errors.ClientStateError, match="the AWS configuration cannot be used"):
-        destination_of(region_name="us-east-1", endpoint_url="not a url")
+        destination_of(region_name="us-east-1", endpoint_url="http://no host")
 
 
 def test_a_host_without_proxy_is_told_from_its_neighbour(monkeypatch):

@@ -144,6 +144,11 @@ def configuration_error(error: Exception, profile: str | None) -> ClientStateErr
         return ClientStateError("no AWS region: pass region_name=, set AWS_REGION, or name one in a profile")
     if isinstance(error, ProfileNotFound):
         return ClientStateError(f"no AWS profile named {profile or error.kwargs.get('profile')!r}")
+    url = str(error).removeprefix("Invalid endpoint: ")
+    if url != str(error) and "://" not in url:
+        # It may hold a secret before an at sign.
+        shown = f" {url!r}" if "@" not in url else ""
+        return ClientStateError(f"the endpoint{shown} has no scheme: write http:// or https:// before its host")
     if isinstance(error, BotoCoreError | ValueError):
         return ClientStateError(f"the AWS configuration cannot be used: {error}")
     return None

@@ -213,8 +213,10 @@ class CredentialKeeper:
             # A provider may raise anything, a cancellation of its own included; it becomes the cause of our error.
             if self._is_closed() or isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            # Logged once: while old credentials serve, this may come every second for minutes.
-            level = logging.WARNING if self._error is None else logging.DEBUG
+            # Warned of once: while old credentials serve, this may come every second for minutes. Where none do and
+            # asking again does not help, the callers' own errors say it.
+            raised = isinstance(error, LoadError) and not error.may_pass and self._serving() is None
+            level = logging.WARNING if self._error is None and not raised else logging.DEBUG
             logger.log(level, "AWS credentials could not be loaded: %s", _reason(error))
             self._error = error
             self._failures = self._failures + 1 if self._serving() is None else 0

@@ -35,7 +35,7 @@ TheShop = Annotated[Shop, Depends(shop_of)]
 
 
 @routes.post("/orders", status_code=201)
-async def create(order: Annotated[Order, Body()], shop: TheShop) -> Order:
+async def create(order: Order, shop: TheShop) -> Order:
     """Store an order."""
     return await shop.create(order)
 

@@ -154,6 +154,41 @@ def test_failed_building_does_not_warn(customers):
         gc.collect()
 
 
+@pytest.mark.parametrize("caught", [True, False])
+def test_conditions_joined_by_and_are_one_mistake(customers, *, caught):
+    """The error of `and` between conditions is the one message: the update before it is not called forgotten."""
+
+    def build():
+        if not caught:
+            return (
+                customers.update("c1").set(Customer.name, "Ann").when((Customer.name == "a") and (Customer.name == "b"))
+            )
+        try:
+            return customers.update("c1").set(Customer.name, "Ann").when(not Customer.name.exists())
+        except TypeError as error:
+            raise TypeError(*error.args) from None
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TypeError, match="Combine conditions with"):
+            build()
+        gc.collect()
+
+
+def test_a_forgotten_await_after_such_a_mistake_still_warns(customers):
+    """The same line without the mistake warns, and so does a later one in the same function."""
+
+    def build(condition):
+        customers.update("c1").set(Customer.name, "Ann").when(condition and condition)
+
+    with pytest.raises(TypeError, match="Combine conditions with"):
+        build(Customer.name == "a")
+    with pytest.raises(TypeError):
+        bool(Customer.name == "a")
+    with pytest.warns(UnawaitedOperationWarning):
+        customers.get("c1")
+
+
 def test_an_error_in_a_clauses_argument_does_not_warn(customers):
     """An update that has no clause yet cannot be sent: where the clause's argument raises, that is the one message."""
     with warnings.catch_warnings():
