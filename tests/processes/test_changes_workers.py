@@ -122,14 +122,17 @@ class Fleet:
         self.workers.append(worker)
         return worker
 
-    def distinct(self) -> int:
-        """Return how many changes were handled, each counted once."""
+    def distinct(self, enough: int) -> int:
+        """Return how many changes were handled, each counted once: all lines, while they are not enough."""
+        lines = sum(worker.log.read_bytes().count(b"\n") for worker in self.workers)
+        if lines < enough:
+            return lines
         return len({each.event for worker in self.workers for each in worker.handled()})
 
     async def until_handled(self, count: int, seconds: float) -> None:
         """Wait until so many changes are handled."""
         async with asyncio.timeout(seconds):
-            while (handled := await asyncio.to_thread(self.distinct)) < count:
+            while (handled := await asyncio.to_thread(self.distinct, count)) < count:
                 running = [worker for worker in self.workers if worker.process.returncode is None]
                 assert running, f"no worker is left, and {handled} of {count} changes are handled"
                 await asyncio.sleep(0.5)
