@@ -19,6 +19,7 @@ from mizzle_async.wire.session import late_client
 from mizzle_async.wire.session.aiobotocore_session import open_aiobotocore_session
 from mizzle_async.wire.session.direct import DirectSession
 from mizzle_async.wire.session.session import open_session
+from mizzle_async.wire.session.short_way import short_way
 from mizzle_async.wire.settings import Credentials, WireSettings
 
 GET = WireRequest("GetItem", b"{}", "orders", RepeatSafety.READ)
@@ -164,6 +165,22 @@ def test_streams_of_local_tables_are_not_asked_of_aws(monkeypatch, long):
         run_virtual(main())
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "http://localhost:8000")
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:9"},
+        {"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": "https://streams-dynamodb.eu-west-1.api.aws"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:9"},
+    ],
+)
+def test_a_client_that_reads_no_stream_opens_as_fast(environ):
+    """No setting of streams alone takes botocore to open a client."""
+    settings = WireSettings(region_name="eu-west-1", credentials=("a", "b"))
+    assert short_way(settings, environ) is not None
+    elsewhere = environ | {"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": "https://streams.example", "HTTPS_PROXY": "http://p:9"}
+    assert short_way(settings, elsewhere) is None
 
 
 def test_a_proxy_counts_for_streams(monkeypatch):

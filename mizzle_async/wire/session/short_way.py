@@ -98,7 +98,7 @@ def short_way(settings: WireSettings, environ: Mapping[str, str]) -> ShortWay | 
         streams = _configured_endpoint(settings, environ, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")
     except ClientStateError:
         return None  # said by the long way, as ever
-    if _is_special(endpoint, environ) or _is_special(streams, environ):
+    if _is_special(endpoint, environ) or _streams_are_special(endpoint, streams, environ):
         return None
     return ShortWay(
         region=region,
@@ -128,9 +128,20 @@ def _is_account(account: str | None) -> bool:
 
 def _is_special(endpoint: Endpoint | None, environ: Mapping[str, str]) -> bool:
     """Return whether there are rules for an endpoint: a proxy, unless it is this machine, or a suffix of its host."""
-    if endpoint is None:
-        return _has_proxies(environ)
-    return endpoint.host.endswith(_DUAL_STACK_SUFFIX) or (_has_proxies(environ) and not is_loopback(endpoint.host))
+    if endpoint is not None and endpoint.host.endswith(_DUAL_STACK_SUFFIX):
+        return True
+    return _has_proxies(environ) and not _is_here(endpoint)
+
+
+def _streams_are_special(endpoint: Endpoint | None, streams: Endpoint | None, environ: Mapping[str, str]) -> bool:
+    """Return whether streams may go through a proxy. Those of tables on this machine go nowhere else."""
+    if _is_here(endpoint) and streams is None:
+        return False
+    return _has_proxies(environ) and not _is_here(streams)
+
+
+def _is_here(endpoint: Endpoint | None) -> bool:
+    return endpoint is not None and is_loopback(endpoint.host)
 
 
 def environment_credentials(environ: Mapping[str, str]) -> Credentials | None:
