@@ -16,7 +16,7 @@ from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session import container, direct
 from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
-from mizzle_async.wire.session.direct import _ITEM_OPERATIONS, DirectSession
+from mizzle_async.wire.session.direct import _DIRECT_OPERATIONS, DirectSession
 from mizzle_async.wire.session.environment import VERSION
 from mizzle_async.wire.session.session import open_session
 from mizzle_async.wire.session.short_way import short_way
@@ -89,7 +89,7 @@ TABLES = ("orders", ARN.format("eu-west-1"), ARN.format("us-east-1"))
 async def facts(session):
     """Return everything that a request depends on: credentials, destinations, authorities, proxies."""
     held = await session.credentials.current()
-    operations = (*sorted(_ITEM_OPERATIONS), *sorted(STREAM_OPERATIONS))
+    operations = (*sorted(_DIRECT_OPERATIONS), *sorted(STREAM_OPERATIONS))
     found = [await session.destination(operation, table) for operation in operations for table in TABLES]
     verify = session._options["verify"] if isinstance(session, AiobotocoreSession) else session._way.ca_bundle
     return {
@@ -377,13 +377,13 @@ async def test_a_caller_that_leaves_does_not_stop_the_opening_of_botocore(lambda
 async def test_closing_ends_the_opening_of_botocore(lambda_like):
     """A client that is closed meanwhile leaves no task, and its caller gets an error of ours."""
     session = await open_session(WireSettings(endpoint_url="http://127.0.0.1:1"))
-    call = asyncio.ensure_future(session.destination("DescribeTable", "orders"))
+    call = asyncio.ensure_future(session.destination("ListTables", "orders"))
     await asyncio.sleep(0)
     await session.aclose()
     with pytest.raises(errors.ClientStateError, match="closed"):
         await call
     with pytest.raises(errors.ClientStateError, match="closed"):
-        await session.destination("DescribeTable", "orders")
+        await session.destination("ListTables", "orders")
     with pytest.raises(errors.ClientStateError, match="no endpoint of this client"):
         session.proxied_transport()
     assert repr(session) == "<DirectSession in eu-west-1>"
@@ -398,10 +398,10 @@ async def test_an_opening_of_botocore_that_failed_is_tried_again(lambda_like, mo
     session = await open_session(WireSettings(endpoint_url="http://127.0.0.1:1"))
     with monkeypatch.context() as patch:
         patch.setattr(direct, "open_aiobotocore_session", fail)
-        calls = [session.destination("DescribeTable", "orders") for _ in range(3)]
+        calls = [session.destination("ListTables", "orders") for _ in range(3)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {errors.ClientStateError}
-    assert (await session.destination("DescribeTable", "orders")).region == "eu-west-1"
+    assert (await session.destination("ListTables", "orders")).region == "eu-west-1"
     await session.aclose()
 
 

@@ -183,6 +183,20 @@ def test_a_client_that_reads_no_stream_opens_as_fast(environ):
     assert short_way(settings, elsewhere) is None
 
 
+def test_a_reader_of_a_stream_needs_no_botocore():
+    """Where the environment says everything, neither the table's stream nor its records take its rules."""
+
+    async def main():
+        session = await open_session(WireSettings(region_name="eu-west-1", credentials=("a", "b")))
+        assert type(session) is DirectSession
+        for operation in ("DescribeTable", *STREAM_OPERATIONS):
+            await session.destination(operation, "orders")
+        assert session._opening is None
+        await session.aclose()
+
+    run_virtual(main())
+
+
 def test_a_proxy_counts_for_streams(monkeypatch):
     """Tables are at a host without a proxy, and streams are not: those go through it, as every other host does."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")

@@ -24,12 +24,13 @@ from mizzle_async.wire.session.short_way import Holder, ShortWay, environment_cr
 from mizzle_async.wire.session.trust import endpoint_tls
 from mizzle_async.wire.settings import Credentials, WireSettings
 
-_ITEM_OPERATIONS: Final = frozenset(
+_DIRECT_OPERATIONS: Final = frozenset(
     {
         "BatchExecuteStatement",
         "BatchGetItem",
         "BatchWriteItem",
         "DeleteItem",
+        "DescribeTable",
         "ExecuteStatement",
         "ExecuteTransaction",
         "GetItem",
@@ -70,7 +71,7 @@ class DirectSession:
             streams = way.streams or Endpoint("https", f"streams.dynamodb.{way.region}.amazonaws.com", 443)
             tables = "" if way.endpoint is None else way.endpoint.host
             return Destination(check_streams(tables, streams), way.region)
-        if operation not in _ITEM_OPERATIONS or (":" in table and way.endpoint is None):
+        if operation not in _DIRECT_OPERATIONS or (":" in table and way.endpoint is None):
             return await (await self._by_botocore()).destination(operation, table)
         if way.endpoint is not None:
             return Destination(way.endpoint, way.region)
