@@ -53,15 +53,15 @@ async def advise(opened: Opened, selection: Selection) -> list[str]:
 
 def _sentences(uses: Iterable[Use], items: list[Item]) -> Iterator[str]:
     names = list(dict.fromkeys(name for item in items for name in item))
-    which = f"the first {len(items)} items" if len(items) > 1 else "the first item"
+    which = f"the first {len(items)} items that were read" if len(items) > 1 else "the first item that was read"
     for use in dict.fromkeys(uses):
         types = {tag for item in items if use.name in item for tag in item[use.name]}
         if not types:
-            yield f"{which} that were read have no attribute {use.name!r}{alike(use.name, names)}"
+            yield f"no attribute {use.name!r} in {which}{alike(use.name, names)}"
         elif use.type is not None and use.type not in types and len(types) == 1:
             stored, other = (TYPE_WORDS.get(tag, f"of type {tag}") for tag in (min(types), use.type))
             remedy = ": '\"…\"' is text" if min(types) == "S" else ""
-            yield f"{use.name!r} is {stored} in {which} that were read, and is compared with {other}{remedy}"
+            yield f"{use.name!r} is {stored} in {which}, and is compared with {other}{remedy}"
 
 
 def alike(name: str, names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import click
 
 from mizzle_async.cli.handles import Opened
 from mizzle_async.cli.selections import Selection
+from mizzle_async.cli.values import counted
 
 PAGES_COUNTED: Final = 10
 """The number of pages, of a MB each, that are counted before a question. Counting a whole table would cost as much as
@@ -47,5 +48,5 @@ async def count_before(opened: Opened, selection: Selection) -> str:
         number += len(page.items)
         cursor = page.cursor
         if cursor is None:
-            return f"{number:,} item{'' if number == 1 else 's'}"
+            return counted(number, "item")
     return f"more than {number:,} items"

@@ -19,13 +19,15 @@ from attrs import field, frozen
 
 from mizzle_async.cli.exit_codes import FAILED, INTERRUPTED
 from mizzle_async.cli.meter import Meter
-from mizzle_async.errors import MizzleError
+from mizzle_async.errors import MizzleError, ResourceNotFoundError
 from mizzle_async.handles.client import Client
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 TIMEOUT: Final = 60.0
 """Seconds for a call or a batch: at a shell, a late answer is better than a quick error."""
+
+TABLES_HINT: Final = "; `mizzle-async tables` lists the tables that exist, `mizzle-async create` makes one"
 
 OPTIONS: Final = {"region_name=": "--region", "profile_name=": "--profile", "endpoint_url=": "--endpoint-url"}
 """Arguments of a client that messages name, and the options for them."""
@@ -53,7 +55,10 @@ class Connection:
         try:
             code = anyio.run(self._work, work)
         except MizzleError as error:
-            click.echo(f"{type(error).__name__}: {in_options(str(error))}", err=True)
+            hint = (
+                TABLES_HINT if isinstance(error, ResourceNotFoundError) and error.operation == "DescribeTable" else ""
+            )
+            click.echo(f"{type(error).__name__}: {in_options(str(error))}{hint}", err=True)
             code = FAILED
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of the output has closed it: click ends the command
@@ -66,7 +71,13 @@ class Connection:
         raise SystemExit(code)
 
     def client(self) -> Client:
-        """Return a new client that counts the consumption of each partition key."""
+        """Return a new client that counts the consumption of each partition key.
+
+        Raises:
+            click.UsageError: If the address has no scheme.
+        """
+        if self.endpoint_url is not None and "://" not in self.endpoint_url:
+            raise click.UsageError(f"the address {self.endpoint_url!r} has no scheme: write http://{self.endpoint_url}")
         return Client(
             endpoint_url=self.endpoint_url,
             profile_name=self.profile_name,

@@ -14,7 +14,7 @@ from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_lim
 from mizzle_async.cli.paging import selected_keys
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
-from mizzle_async.cli.values import json_bytes
+from mizzle_async.cli.values import counted, json_bytes
 from mizzle_async.handles.client import Client
 from mizzle_async.reading.iterators import Page
 
@@ -81,9 +81,11 @@ async def _delete_many(
     name = opened.table.name
     rows = selection.rows(opened)
     if dry_run:
-        counted = await rows.count()
-        numbers = {"command": "delete", "dry_run": True, "items": counted}
-        click.echo(json_bytes(numbers) if as_json else f"would delete {counted:,} items, a write unit for each KB")
+        number = await rows.count()
+        numbers = {"command": "delete", "dry_run": True, "items": number}
+        click.echo(
+            json_bytes(numbers) if as_json else f"would delete {counted(number, 'item')}, a write unit for each KB"
+        )
         return DONE
     if not yes:
         ask(f"delete {await count_before(opened, selection)} of {name}?")

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define
 
+from mizzle_async.cli.values import counted
 from mizzle_async.limits import READ_UNIT_BYTES, WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
 from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
@@ -50,7 +51,7 @@ class Estimate:
         count = len(self.table.indexes)
         indexes = "" if not count else f", {count} index{'es' if count > 1 else ''} included"
         return (
-            f"{self.items:,} items, {self.size_bytes / 1e6:,.1f} MB, {self.write_units:,} write units"
+            f"{counted(self.items, 'item')}, {self.size_bytes / 1e6:,.1f} MB, {counted(self.write_units, 'write unit')}"
             f" (each item new{indexes})"
         )
 

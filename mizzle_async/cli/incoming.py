@@ -14,14 +14,13 @@ from mizzle_async.cli.files.source import Source
 from mizzle_async.cli.files.typed import cell_value, typed_value
 from mizzle_async.cli.formats import Format
 from mizzle_async.cli.handles import Opened, key_scalar
+from mizzle_async.cli.keys import check_keys
 from mizzle_async.cli.losses import loses_types
 from mizzle_async.cli.rejects import Origins, Rejects
 from mizzle_async.errors import LimitError, MarshallingError, MizzleError
 from mizzle_async.flow.report import UndoneWrite
 from mizzle_async.marshalling import check_item_size, item_from_plain, plain_item
 from mizzle_async.types import Item
-
-BARE_TYPES = frozenset({"S", "N", "B"})
 
 
 @define
@@ -198,24 +197,12 @@ class Incoming:
         }
 
     def _check_keys(self, item: Item, row: Row) -> None:
-        """Reject an item whose index key is invalid: the service would reject its whole batch."""
-        keys = self.opened.key_names
-        for name, code in self.opened.description.attribute_types.items():
-            stored = item.get(name)
-            path = f"{self.opened.codec.schema.entity}.{name}"
-            if stored is None:
-                if name in keys:
-                    raise MarshallingError(f"{path}: missing, but an item needs its whole key", path=path)
-                continue
-            if row.is_deletion and name not in keys:
-                continue
-            if code not in stored:
-                raise MarshallingError(f"{path}: the key has type {code}, got {_other_type(stored)}", path=path)
-            if stored[code] == "":
-                raise MarshallingError(f"{path}: a key of the table or of an index must not be empty", path=path)
-            if code == "S" and not self._warned and row.format is Format.CSV and not str(stored[code]).strip():
-                self._warned = True
-                self.rejects.say(f"{row.file}:{row.line}: the key {name} is blank; --strip leaves blanks out")
+        """Reject an item whose key is invalid, and say once that one is blank."""
+        check_keys(self.opened, item, is_key=row.is_deletion)
+        blank = [name for name in self.opened.key_names if not str(item[name].get("S", "x")).strip()]
+        if blank and not self._warned and row.format is Format.CSV:
+            self._warned = True
+            self.rejects.say(f"{row.file}:{row.line}: the key {blank[0]} is blank; --strip leaves blanks out")
 
     def _reject(self, origin: tuple[str, int], error: BaseException, content: Any, kind: Format) -> None:
         path = getattr(error, "path", "")
@@ -223,14 +210,6 @@ class Incoming:
         attribute = path.partition(".")[2]
         reason = reason.removeprefix(f"{path}: ")
         self.rejects.add(origin, reason, attribute=attribute, content=_shown(content), format=kind)
-
-
-def _other_type(stored: Mapping[str, Any]) -> str:
-    """Name the type of a value that is not a key's. A map may be a value of DynamoDB's JSON."""
-    tag, content = next(iter(stored.items()))
-    if tag == "M" and len(content) == 1 and content.keys() <= BARE_TYPES:
-        return "M: this looks like DynamoDB's JSON, see --format dynamodb"
-    return tag
 
 
 def _shown(content: Any) -> Any:

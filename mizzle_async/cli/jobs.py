@@ -149,7 +149,7 @@ class Job:
                 click.echo(f"by reason: {self.rejects.summary()}", err=True)
             click.echo(f"the items that were not written, and the reasons: {self.rejects.path}", err=True)
         if self.state is not None:
-            self.state.end(complete=complete)
+            self.state.end(complete=complete or not (report.taken or report.skipped))
 
 
 def report_numbers(report: BatchReport, rejected: int, done: str) -> dict[str, Any]:

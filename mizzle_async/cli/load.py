@@ -25,7 +25,7 @@ from mizzle_async.cli.meter import Meter
 from mizzle_async.cli.progress import Display, items_done
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import table_named
-from mizzle_async.cli.values import json_bytes
+from mizzle_async.cli.values import counted, json_bytes
 from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
@@ -291,8 +291,8 @@ def _rehearse(incoming: Incoming, mode: str, *, as_json: bool) -> int:
         click.echo(json_bytes(numbers))
     else:
         verb = "delete" if mode == "delete" else "load"
-        more = f", delete {deletions:,} items" if deletions else ""
-        click.echo(f"would {verb} {estimate}{more}, {bad.count:,} bad lines")
+        more = f", delete {counted(deletions, 'item')}" if deletions else ""
+        click.echo(f"would {verb} {estimate}{more}, {counted(bad.count, 'bad line')}")
         if bad.count:
             click.echo(f"the items that would not be written, and the reasons: {bad.path}", err=True)
     return IN_PART if bad.count else DONE

@@ -13,7 +13,7 @@ import click
 import orjson
 from attrs import define, field
 
-from mizzle_async.cli.values import cell, dynamodb_line, json_line
+from mizzle_async.cli.values import cell, counted, dynamodb_line, json_line
 from mizzle_async.types import Item
 
 Shown = Literal["table", "vertical", "jsonl", "dynamodb", "csv"]
@@ -92,7 +92,7 @@ class Printer:
 
             draw(self._rows, self._names(), is_vertical=self.shown == "vertical")
             more = f", {self.count - MOST_ROWS:,} not shown: use --limit, or --json" if self.count > MOST_ROWS else ""
-            click.echo(f"{self.count:,} item{'' if self.count == 1 else 's'}{more}", err=True)
+            click.echo(f"{counted(self.count, 'item')}{more}", err=True)
         elif self._spool is not None:
             with self._spool as spool:
                 spool.seek(0)

@@ -14,6 +14,7 @@ from mizzle_async.cli.files.shapes import is_stored_item, is_wrapped_item
 from mizzle_async.cli.formats import STANDARD
 from mizzle_async.cli.get import show_item
 from mizzle_async.cli.handles import Opened, open_table
+from mizzle_async.cli.keys import check_keys
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import check_dynamodb_item
 from mizzle_async.errors import ConditionalCheckFailedError, ItemExistsError, MarshallingError
@@ -81,6 +82,7 @@ def _stored(opened: Opened, value: dict[str, Any]) -> Item:
         item = check_dynamodb_item(value["Item"] if is_wrapped_item(value) else value)
     else:
         item = item_from_plain(codec, value)
+        check_keys(opened, item)
         if codec.sharding is not None:
             codec.sharding.spread(item)
     if opened.model is not None:

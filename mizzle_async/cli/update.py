@@ -20,7 +20,7 @@ from mizzle_async.cli.one_by_one import Sending
 from mizzle_async.cli.paging import selected_keys
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
-from mizzle_async.cli.values import json_bytes
+from mizzle_async.cli.values import counted, json_bytes
 from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
@@ -138,9 +138,11 @@ async def _update_many(
         *(("when", (condition,)) for condition in selection.conditions(opened)),
     ]
     if dry_run:
-        counted = await rows.count()
-        numbers = {"command": "update", "dry_run": True, "items": counted}
-        click.echo(json_bytes(numbers) if as_json else f"would change {counted:,} items, a write unit for each KB")
+        number = await rows.count()
+        numbers = {"command": "update", "dry_run": True, "items": number}
+        click.echo(
+            json_bytes(numbers) if as_json else f"would change {counted(number, 'item')}, a write unit for each KB"
+        )
         return DONE
     if not yes:
         ask(f"change {await count_before(opened, selection)} of {name}?")

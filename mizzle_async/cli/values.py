@@ -21,6 +21,11 @@ _NAME = re.compile(r"(?:\\.|[^\\.\[\]])+")
 _POSITION = re.compile(r"\[(\d+)\]")
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 item, 2,000 items."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def json_line(item: Item) -> bytes:
     """Return an item as a line of plain JSON."""
     return json_bytes(plain_item(item)) + b"\n"

@@ -77,7 +77,7 @@ def layout_of(name: str, stream: BinaryIO, argument: str | None) -> tuple[Layout
     if line.startswith(ION_MARKS):
         return Layout.ION, stream
     if named is None and line[:1] not in {b"{", b"["}:
-        if name == STANDARD:
+        if name == STANDARD or not line:
             return Layout.LINES, stream
         raise click.UsageError(
             f"{name}: neither the name nor the first line shows the format: name it with --format {'|'.join(Format)}"

@@ -87,8 +87,8 @@ def test_filter_that_makes_no_sense_is_refused(shell, table, arguments, part):
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["-f", "ctiy", "eq", "Bonn"], "have no attribute 'ctiy': did you mean 'city'?"),
-        (["-w", "not nn exists and nn = 5"], "have no attribute 'nn'"),
+        (["-f", "ctiy", "eq", "Bonn"], "no attribute 'ctiy' in the first 4 items that were read: did you mean 'city'?"),
+        (["-w", "not nn exists and nn = 5"], "no attribute 'nn' in the first 4 items"),
         (
             ["-f", "text", "gt", "1"],
             "'text' is text in the first 4 items that were read, and is compared with a number",

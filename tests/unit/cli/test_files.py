@@ -112,7 +112,7 @@ def test_file_without_items_is_named_as_what_it_is(tmp_path, content, part):
 def test_files_that_cannot_be_read_are_refused(tmp_path, monkeypatch, name, message):
     """A name that is no file's, and a file of an unknown format, are refused before the first line is read."""
     (tmp_path / "empty").mkdir()
-    (tmp_path / "known.txt").touch()
+    (tmp_path / "known.txt").write_text("id\n")
     monkeypatch.chdir(tmp_path / "empty" if name == "." else tmp_path)
     with pytest.raises(click.UsageError, match=message):
         Source(("-", name)).check()
