@@ -96,3 +96,14 @@ def test_unknown_engine_is_refused():
     """A name that is no engine's is an error that shows it."""
     with pytest.raises(AssertionError, match="'dynalite'"):
         start_engine("dynalite")
+
+
+@pytest.mark.parametrize("kind", [EmbeddedEngine, DynamoDBLocal])
+def test_tables_of_a_prefix_are_dropped_alone(kind):
+    """More tables than one answer lists are dropped, and those of another prefix stay."""
+    with kind() as engine:
+        names = [f"drop-{number:03}" for number in range(105)]
+        for name in (*names, "keep-1"):
+            engine.call("CreateTable", table(name))
+        engine.delete_tables(prefix="drop-")
+        assert engine.call("ListTables", {})["TableNames"] == ["keep-1"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mizzle_async import Attribute, CallRecord, Client, PartitionKey, SortKey, attribute, entity
+from mizzle_async import Attribute, CallRecord, Client, PartitionKey, SortKey, attribute, entity, evolve
 
 
 @entity("notes")
@@ -88,3 +88,19 @@ async def test_query_and_scan(notes, consumed):
         estimate = query.explain().capacity
         await query.all()
         assert consumed.units.pop() == estimate.read_units
+
+
+async def test_a_block_uses_what_its_calls_report(client):
+    """The usage of a block has the requests and units of the reports in it, bulk work and its tasks included."""
+    await client.ensure_tables(Note)
+    notes = client.table(Note)
+    with client.usage() as used:
+        loaded = await notes.put_many(Note(author="a", number=number, text="x" * 1500) for number in range(60))
+        changed = await notes.query(Note.author == "a").rewrite(lambda note: evolve(note, text="y"))
+        rows = await notes.scan(segments=3).all()
+        page = await notes.query(Note.author == "a").page(max_items=20)
+    assert (len(rows), len(page.items), loaded.written, changed.written) == (60, 20, 60, 60)
+    assert used.write_units == loaded.write_units + changed.write_units
+    assert used.read_units >= changed.read_units + page.read_units > 0
+    assert used.requests == used.calls >= loaded.write_requests + changed.write_requests + changed.read_requests + 4
+    assert used.tables[notes.name].write_units == used.write_units

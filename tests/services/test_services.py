@@ -98,6 +98,8 @@ class Faults:
                 Fault.html(503),
                 Fault.corrupt(),
                 Fault.cut(40),
+                Fault.hang_before(),
+                Fault.hang_after(),
                 Fault.delay(0.2),
                 Fault.instead(Reply.error("InternalServerError", status=500), name="internal"),
             ]

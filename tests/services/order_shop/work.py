@@ -51,7 +51,7 @@ def status_of(error: MizzleError) -> int:
 
 def make_client(table_prefix: str) -> Client:
     """Make the client of a service. Where the service is comes from the environment."""
-    retry = RetryPolicy(throttled_base_delay=0.05)
+    retry = RetryPolicy(throttled_base_delay=0.05, attempt_timeout=0.5)
     return Client(table_prefix=table_prefix, cursor_key="a key of the service", retry=retry)
 
 
