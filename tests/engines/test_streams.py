@@ -68,6 +68,16 @@ async def test_every_change_is_read_from_a_stream(client, engine):
     assert len((await client.send(GetRecords(at, limit=2))).records) == 2
 
 
+async def test_children_are_asked_for_by_a_filter_that_no_engine_keeps(client, engine):
+    """DynamoDB Local answers with all shards, the embedded engine with none: callers compare parents, or list all."""
+    await client.create_table(Order, stream="keys_only")
+    (arn,) = await client.send(ListStreams(client.table(Order).name))
+    (shard,) = (await client.send(DescribeStream(arn))).shards
+    children = (await client.send(DescribeStream(arn, children_of=shard.id))).shards
+    assert [child.id for child in children] == ([shard.id] if isinstance(engine, DynamoDBLocal) else [])
+    assert all(child.parent != shard.id for child in children)
+
+
 async def test_positions_that_do_not_exist_are_told_apart(client, engine):
     """A stream or a shard that is not there is not found; a number that is not there fails as the engine does it."""
     await client.create_table(Order, stream="keys_only")
