@@ -129,11 +129,12 @@ class FullReader:
 
     def _items(self, lines: list[Line]) -> list[Any]:
         has_guards = bool(self._codec.schema.unique)
-        if self._decoder is not None and not has_guards:
+        if self._decoder is not None and lines and not has_guards:
             try:
-                content = b"[%b]" % b",".join(stripped for line in lines if (stripped := _bytes(line).strip()))
+                # Line feeds are white space to JSON. An empty line is no JSON: then each line is read alone.
+                content: Any = b"[%b]" % b",".join(lines) if isinstance(lines[0], bytes) else f"[{','.join(lines)}]"  # type: ignore[arg-type]  # of one kind
                 return [line.Item for line in self._decoder.decode(content)]
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
                 pass
         schema = self._codec.schema
         items = [_image(line, "Item", schema.entity) for line in _each(lines, schema.entity)]
