@@ -45,7 +45,11 @@ def to_json(instance: Any, /, *, converter: BaseConverter | None = None) -> str:
     try:
         return orjson.dumps(data).decode()
     except TypeError:  # it writes no integer of more than 64 bits
+        pass
+    try:
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise _too_deep(type(instance).__name__) from None
 
 
 def to_builtins(instance: Any, /, *, converter: BaseConverter | None = None) -> Any:
@@ -63,6 +67,8 @@ def to_builtins(instance: Any, /, *, converter: BaseConverter | None = None) -> 
     found: Misfit
     try:
         return forms.by_value.write(instance)
+    except RecursionError:
+        raise _too_deep(type(instance).__name__) from None
     except Misfit as misfit:
         found = misfit
     raise found.to_error(type(instance).__name__) from found.__cause__
@@ -141,6 +147,8 @@ def _read(data: Any, model: Any, *, partial: bool, converter: BaseConverter | No
     found: Misfit
     try:
         return _read_partial(form, data, model) if partial else form.read(data)
+    except RecursionError:
+        raise _too_deep(type_name(model)) from None
     except Misfit as misfit:
         found = misfit
     raise found.to_error(type_name(model)) from found.__cause__
@@ -152,6 +160,10 @@ def _read_partial(form: Form, data: Any, model: Any) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise not_json(OBJECT, data)
     return form.read_members(data, refuses_unknown=True)
+
+
+def _too_deep(name: str) -> MarshallingError:
+    return MarshallingError(f"{name}: expected a value that ends, found one nested too deeply", path=name)
 
 
 def _forms(converter: BaseConverter | None) -> JsonForms:

@@ -12,6 +12,9 @@ from attrs import NOTHING
 PYDANTIC_HOOK: Final = "__get_pydantic_core_schema__"
 """The method that Pydantic looks for on a class that it does not know."""
 
+JSON_MEMBERS: Final = "__json_members__"
+"""The attribute of a class that names the members that it has as JSON."""
+
 DATACLASS_MEMBERS: Final = ("__dataclass_fields__", "__dataclass_params__")
 """The members by which other libraries recognise a dataclass."""
 
@@ -29,6 +32,13 @@ def get_pydantic_core_schema(_cls: type[Any], source: Any, handler: Any) -> Any:
     from mizzle_async.integrations.pydantic import core_schema_of  # noqa: PLC0415  (Pydantic is no dependency)
 
     return core_schema_of(source, handler)
+
+
+def get_pydantic_page_schema(_cls: type[Any], source: Any, handler: Any) -> Any:
+    """Return how Pydantic writes and validates pages: as `get_pydantic_core_schema`, of the class of pages."""
+    from mizzle_async.integrations.pydantic_pages import page_schema_of  # noqa: PLC0415  (as above)
+
+    return page_schema_of(source, handler)
 
 
 class DataclassMember:

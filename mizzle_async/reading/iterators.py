@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 from attrs import frozen
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError
+from mizzle_async.model.seams import get_pydantic_page_schema
 from mizzle_async.reading.page_views import page_html, page_text
 from mizzle_async.reading.selection import Selection
 from mizzle_async.values import Record
@@ -24,6 +25,8 @@ RowT_co = TypeVar("RowT_co", covariant=True)
 @frozen(eq=False, repr=False)
 class Page(Record, Generic[RowT_co]):
     """One page of a query, a scan or a statement. A prompt shows its first rows, a notebook a table of them.
+
+    As JSON, and in the signature of an endpoint of FastAPI's, it is its items and its two cursors.
 
     Attributes:
         items: The rows, in the service's order.
@@ -42,6 +45,9 @@ class Page(Record, Generic[RowT_co]):
     read_units: float | None = None
     requests: int = 0
     previous: str | None = None
+
+    __json_members__: ClassVar[tuple[str, ...]] = ("items", "cursor", "previous")
+    __get_pydantic_core_schema__: ClassVar[Any] = classmethod(get_pydantic_page_schema)
 
     def __repr__(self) -> str:
         return page_text(self.items, self.cursor, evaluated=self.evaluated, read_units=self.read_units)

@@ -109,7 +109,7 @@ LATE_OWN = {
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
     "handles.change_verbs": ("operations.streams", "streams.change_stream", "streams.settings"),
     "handles.table_bulk": ("bulk.loads", "integrations.arrow.writing", "reading.coalescing"),
-    "model.seams": ("integrations.pydantic",),
+    "model.seams": ("integrations.pydantic", "integrations.pydantic_pages"),
 }
 
 # A foreign library, and the only modules that may import it.

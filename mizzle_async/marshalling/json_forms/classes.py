@@ -111,6 +111,45 @@ class ClassForm(Form):
         return values
 
 
+class ModelForm(ClassForm):
+    """A model of Pydantic's: as it writes and reads JSON itself, by its own aliases."""
+
+    def write(self, value: Any) -> Any:
+        if type(value) is not self.cls:
+            raise not_a(self.python, value)
+        try:
+            return value.model_dump(mode="json", by_alias=True)
+        except Exception as error:
+            raise Misfit(f"a {self.python} that JSON can have", type(error).__name__, "see its cause") from error
+
+    def read(self, data: Any) -> Any:
+        if type(data) is self.cls:
+            return data
+        if not isinstance(data, Mapping):
+            raise not_json(OBJECT, data)
+        model: Any = self.cls
+        try:
+            return model.model_validate(data)
+        except ValueError as error:
+            raise _of_pydantic(self.python, error) from error
+
+    def read_members(self, data: Mapping[Any, Any], *, refuses_unknown: bool) -> dict[str, Any]:
+        """Return the values of the attributes that an object has, by their names or their aliases."""
+        names = {member.argument: name for name, member in self.members.items()}
+        own = {name if name in self.members else names.get(name, name): value for name, value in data.items()}
+        return super().read_members(own, refuses_unknown=refuses_unknown)
+
+
+def _of_pydantic(python: str, error: ValueError) -> Misfit:
+    """Return the misfit of an error of validation: its first place, and no value."""
+    details: Any = getattr(error, "errors", None)
+    first = details(include_url=False, include_input=False)[0] if callable(details) else {"type": "", "loc": ()}
+    misfit = Misfit(f"what {python} accepts", str(first["type"]), "see its cause")
+    for step in reversed(first["loc"]):
+        misfit = misfit.at_position(step) if isinstance(step, int) else misfit.at_field(str(step))
+    return misfit
+
+
 class TypedDictForm(Form):
     """A dict with declared keys. It is made before its keys are known: `define` gives them."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import NOTHING
 
 from mizzle_async.errors import ModelError
-from mizzle_async.marshalling.json_forms.classes import ClassForm, Member, TaggedForm, TypedDictForm
+from mizzle_async.marshalling.json_forms.classes import ClassForm, Member, ModelForm, TaggedForm, TypedDictForm
 from mizzle_async.marshalling.json_forms.containers import (
     ListForm,
     MapForm,
@@ -36,7 +36,7 @@ from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape, TaggedUnionShape, UnionShape
 from mizzle_async.model import AttributeSchema
 from mizzle_async.model.annotations import type_name
-from mizzle_async.model.foreign import has_fields
+from mizzle_async.model.foreign import has_fields, is_pydantic
 from mizzle_async.model.scalars.misfit import Misfit
 
 
@@ -135,7 +135,8 @@ class JsonForms:
         known = self._classes.get(shape)
         if known is not None:
             return known
-        form = self._classes[shape] = ClassForm(shape.cls)
+        is_model = is_pydantic(shape.cls) and hasattr(shape.cls, "model_dump")
+        form = self._classes[shape] = ModelForm(shape.cls) if is_model else ClassForm(shape.cls)
         try:
             hooked = {member.field: member for member in class_members(shape.cls)[0] if member.encode is not None}
             members: list[Member] = []

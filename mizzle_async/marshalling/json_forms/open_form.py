@@ -12,6 +12,7 @@ from mizzle_async.marshalling.shapes.by_value import decode_value, encode_value
 from mizzle_async.marshalling.shapes.scalars import BYTES, FLOAT
 from mizzle_async.model.scalars.binary import write_str
 from mizzle_async.model.scalars.misfit import Misfit
+from mizzle_async.model.seams import JSON_MEMBERS
 
 WriteOther = Callable[[Any], Any]
 
@@ -50,6 +51,9 @@ class OpenForm(Form):
             return value
         if isinstance(value, bytes | bytearray | memoryview):
             return BYTES.write(value)
+        members = getattr(kind, JSON_MEMBERS, None)
+        if members is not None:
+            return self._write_entries({name: getattr(value, name) for name in members})
         return self._other(value)
 
     def _write_entries(self, value: Mapping[Any, Any]) -> dict[str, Any]:

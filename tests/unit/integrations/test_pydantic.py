@@ -18,6 +18,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from mizzle_async import (
     Attribute,
     ModelError,
+    Page,
     PartitionKey,
     SharedTable,
     SortKey,
@@ -364,10 +365,15 @@ async def test_fastapi_serves_entities():
     async def raw() -> Any:
         return ORDER
 
+    @app.get("/page")
+    async def page() -> Page[Order]:
+        return Page([ORDER], "next", previous=None)
+
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as web:
         expected = to_builtins(ORDER)
         assert (await web.get("/orders")).json() == [expected]
         assert (await web.get("/raw")).json() == expected
+        assert (await web.get("/page")).json() == {"items": [expected], "cursor": "next", "previous": None}
         assert (await web.post("/orders", json=expected)).json() == expected
         two = {"order": expected, "line": {"sku": "z", "price": 1}}
         assert (await web.post("/several", json=two)).json() == {"sku": "z", "price": "1"}
@@ -419,3 +425,20 @@ def test_defaults_that_take_the_instance_do_not_stand_in_the_way():
 
     assert [field.name for field in dataclasses.fields(Range)] == ["start", "end"]
     assert TypeAdapter(Range).validate_python({"start": 3}) == Range(start=3, end=4)
+
+
+def test_pages_are_their_items_and_cursors():
+    """A page is written as its items and cursors, projected rows included, and read back."""
+    adapter = TypeAdapter(Page[Order])
+    page = Page([ORDER], "a", 5, 0.5, 1, "b")
+    written = adapter.dump_python(page, mode="json")
+    assert written == to_builtins(page) == {"items": [to_builtins(ORDER)], "cursor": "a", "previous": "b"}
+    back = adapter.validate_python(written)
+    assert (back.items, back.cursor, back.previous) == ([ORDER], "a", "b")
+    assert adapter.validate_python(page) is page
+    rows = Page([(Decimal("1.50"), "x")], None)
+    assert to_builtins(rows)["items"] == [["1.50", "x"]]
+    assert TypeAdapter(Page[tuple[Decimal, str]]).dump_python(rows, mode="json")["items"] == [["1.50", "x"]]
+    assert adapter.json_schema()["title"] == "Page[Order]"
+    with pytest.raises(ValidationError, match=r"items\.0\.id"):
+        adapter.validate_python({"items": [{}]})

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
+import pydantic
 import pytest
+from pydantic import TypeAdapter
 
 from mizzle_async import (
     Attribute,
@@ -364,3 +366,59 @@ def test_literals_name_classes_by_python_s_names():
 
     assert to_builtins(Drawing(shape=Circle())) == {"shape": {"kind": "circle"}}
     assert from_builtins({"shape": {"kind": "square"}}, Drawing) == Drawing(shape=Square())
+
+
+class Place(pydantic.BaseModel):
+    city: str
+    code: str | None = pydantic.Field(default=None, alias="zipCode")
+    at: datetime | None = None
+
+    @pydantic.field_serializer("at")
+    def _stamp(self, at: datetime | None) -> int | None:
+        return None if at is None else int(at.timestamp())
+
+
+@entity("visits")
+class Visit:
+    id: PartitionKey[str]
+    place: Attribute[Place]
+    others: Attribute[list[Place]] = attribute(factory=list)
+
+
+def test_models_of_pydantic_s_write_and_read_themselves():
+    """A model of Pydantic's inside an entity has its own aliases and serializers, as it has in Pydantic and FastAPI."""
+    visit = Visit(id="1", place=Place(city="Ulm", zipCode="1", at=datetime(2026, 1, 1, tzinfo=UTC)))
+    written = to_builtins(visit)
+    assert written["place"] == {"city": "Ulm", "zipCode": "1", "at": 1767225600}
+    assert written == TypeAdapter(Visit).dump_python(visit, mode="json", by_alias=True)
+    assert from_builtins(written, Visit) == TypeAdapter(Visit).validate_python(written) == visit
+    with pytest.raises(MarshallingError, match=r"Visit\.others\[1\]\.city: expected what Place accepts") as caught:
+        from_builtins(written | {"others": [{"city": "a"}, {"city": 5}]}, Visit)
+    assert "string_type" in str(caught.value)
+    assert from_builtins({"zipCode": "2"}, Place, partial=True) == {"code": "2"}
+    with pytest.raises(MarshallingError, match=r'Place\["nope"\]'):
+        from_builtins({"nope": 1}, Place, partial=True)
+
+
+@document
+class Tree:
+    children: Attribute[list["Tree"]] = attribute(factory=list)
+
+
+def test_values_without_an_end_are_errors_of_ours():
+    """A value that contains itself, and one nested deeper than the stack, is an error, never a crash."""
+    tree = Tree()
+    tree.children.append(tree)
+    with pytest.raises(MarshallingError, match="Tree: expected a value that ends"):
+        to_json(tree)
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(MarshallingError, match="list: expected a value that ends"):
+        to_builtins(endless)
+    deep: dict[str, Any] = {}
+    for _ in range(5_000):
+        deep = {"children": [deep]}
+    with pytest.raises(MarshallingError, match="Tree: expected a value that ends"):
+        from_builtins(deep, Tree)
+    with pytest.raises(MarshallingError):
+        from_json('{"children": [' * 5_000 + "]}" * 5_000, Tree)
