@@ -15,7 +15,18 @@ from mizzle_async.expressions.operands import Arithmetic, IfNotExists, ListAppen
 from mizzle_async.expressions.paths import AttributePath
 from mizzle_async.expressions.raw import Raw
 from mizzle_async.expressions.terms import Encoded, Facet, Term
-from mizzle_async.expressions.updates import SET_CODES, ClauseKind, UpdateClause, is_set
+from mizzle_async.expressions.updates import (
+    ADD,
+    APPEND,
+    DISCARD,
+    PREPEND,
+    REMOVE,
+    SET,
+    SET_CODES,
+    ClauseKind,
+    UpdateClause,
+    is_set,
+)
 from mizzle_async.expressions.uses import Use
 from mizzle_async.types import AttributeValue
 
@@ -29,16 +40,16 @@ APPROVABLE: Final = frozenset({str, bytes, bool, int, float, Decimal, set, froze
 
 SETS: Final = frozenset({set, frozenset})
 
+WHOLE, DELTA = Facet.WHOLE, Facet.DELTA
+
 
 def use_of_clause(clause: UpdateClause) -> tuple[Any, ...] | None:
     """Return the use that a clause makes of its path, None where the value decides whether that is right."""
     path, kind, value_type = clause.path, clause.kind, type(clause.value)
     if len(path.segments) != 1:
         return None
-    if value_type in APPROVABLE:
-        is_approvable = kind is not ClauseKind.APPEND and kind is not ClauseKind.PREPEND
-    else:
-        is_approvable = kind is ClauseKind.REMOVE
+    is_written = value_type in APPROVABLE and kind is not APPEND and kind is not PREPEND
+    is_approvable = is_written or (kind is REMOVE and value_type not in APPROVABLE)
     return (kind, path.owner, path.segments[0], value_type) if is_approvable else None
 
 
@@ -49,15 +60,15 @@ def rechecked_clause(context: CheckContext, clause: UpdateClause) -> UpdateClaus
         The clause, or None where the path must be checked with this value.
     """
     kind, path, value = clause.kind, clause.path, clause.value
-    if kind is ClauseKind.REMOVE:
+    if kind is REMOVE:
         return clause
-    is_number = kind is ClauseKind.ADD and type(value) not in SETS
-    encoded = context.encode(value, path, Facet.DELTA if is_number else Facet.WHOLE)
-    if encoded is None and kind is ClauseKind.SET:
+    is_number = kind is ADD and type(value) not in SETS
+    encoded = context.encode(value, path, DELTA if is_number else WHOLE)
+    if encoded is None and kind is SET:
         return None
-    if kind is ClauseKind.ADD:
+    if kind is ADD:
         _check_code(clause, encoded, ADDABLE_CODES)
-    elif kind is ClauseKind.DISCARD:
+    elif kind is DISCARD:
         _check_code(clause, encoded, SET_CODES)
     return UpdateClause(kind, path, Encoded(encoded))
 

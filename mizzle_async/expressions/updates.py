@@ -33,6 +33,12 @@ class ClauseKind(Enum):
     PREPEND = "prepend"
 
 
+SET, SET_DEFAULT, ADD, REMOVE, DISCARD, APPEND, PREPEND = ClauseKind
+"""The kinds by names of this module: reading one off its Enum is a search in the metaclass, each time."""
+
+_ASSIGNING: Final = frozenset({SET, SET_DEFAULT})
+_COMBINING: Final = frozenset({ADD, DISCARD})
+
 _DESCRIPTIONS = {
     ClauseKind.SET: "SET {path} = {value}",
     ClauseKind.SET_DEFAULT: "SET {path} = if_not_exists({path}, {value})",
@@ -63,18 +69,14 @@ class UpdateClause:
     @property
     def is_repeat_safe(self) -> bool:
         """Whether applying it twice has the effect of applying it once, without another writer in between."""
-        ends_in_list = isinstance(self.path.segments[-1], int)
-        match self.kind:
-            case ClauseKind.SET | ClauseKind.SET_DEFAULT:
-                # SET list[9] on a shorter list appends. An operand reads a value that the update may have changed.
-                return not isinstance(self.value, Term) and not ends_in_list
-            case ClauseKind.REMOVE:
-                # REMOVE list[0] moves the others up.
-                return not ends_in_list
-            case ClauseKind.ADD | ClauseKind.DISCARD:
-                return is_set(self.value)
-            case ClauseKind.APPEND | ClauseKind.PREPEND:
-                return False
+        kind = self.kind
+        if kind in _COMBINING:
+            return is_set(self.value)
+        if kind is REMOVE or (kind in _ASSIGNING and not isinstance(self.value, Term)):
+            # SET list[9] on a shorter list appends, and REMOVE list[0] moves the others up. An operand reads a value
+            # that the update may have changed.
+            return not isinstance(self.path.segments[-1], int)
+        return False
 
     def operands(self) -> Iterator[Place]:
         """Yield the paths that the clause reads."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Coroutine, Generator, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 import orjson
 from attrs import field, fields
@@ -26,6 +26,8 @@ from mizzle_async.values import altered, transient
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OperationT = TypeVar("OperationT", bound="Operation[Any]")
+
+READ: Final = RepeatSafety.READ
 
 
 def _check_timeout(operation: Operation[Any], _attribute: object, timeout: object) -> None:
@@ -114,7 +116,7 @@ class Operation(Generic[ResultT_co]):
 
     @property
     def _safety(self) -> RepeatSafety:
-        return RepeatSafety.READ
+        return READ
 
     @property
     def _settled(self) -> bool:

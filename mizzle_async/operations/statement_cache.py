@@ -19,7 +19,6 @@ from attrs import frozen
 from mizzle_async.expressions import (
     Arithmetic,
     AttributePath,
-    ClauseKind,
     Compiler,
     Condition,
     Conjunction,
@@ -33,6 +32,7 @@ from mizzle_async.expressions import (
     UpdateClauses,
 )
 from mizzle_async.expressions.update_text import EMPTY_LIST
+from mizzle_async.expressions.updates import APPEND, PREPEND, REMOVE
 from mizzle_async.expressions.writer import check_substitutions, value_key
 from mizzle_async.limits import EXPRESSION_SUBSTITUTION_BYTES
 from mizzle_async.marshalling import StoredSet, StoredValue
@@ -79,8 +79,8 @@ class Walk:
             kind = clause.kind
             tokens.append(kind)
             tokens.append(clause.path.segments)
-            if kind is not ClauseKind.REMOVE:
-                if kind is ClauseKind.APPEND or kind is ClauseKind.PREPEND:
+            if kind is not REMOVE:
+                if kind is APPEND or kind is PREPEND:
                     self._bound(EMPTY_LIST)
                 self._operand(clause.value)
 

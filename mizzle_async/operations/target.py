@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -18,6 +18,8 @@ from mizzle_async.operations.statement_cache import StatementCache
 from mizzle_async.types import AttributeValue, Sender
 
 ModelT = TypeVar("ModelT")
+
+WHOLE: Final = Facet.WHOLE
 
 
 @frozen(eq=False, repr=False)
@@ -117,10 +119,10 @@ class Target(Generic[ModelT]):
     def assign(self, value: Any, path: AttributePath[Any, Any]) -> Encoded:
         """Encode a value that is assigned to a path. A whole attribute passes the demands of its class first."""
         if isinstance(value, Encoded) or len(path.segments) != 1:
-            return Encoded(self.encode(value, path, Facet.WHOLE))
+            return Encoded(self.encode(value, path, WHOLE))
         name = str(path.segments[0])
         demanded = self.assigned.get(name)
-        encoded = self.encode(value if demanded is None else demanded(value), path, Facet.WHOLE)
+        encoded = self.encode(value if demanded is None else demanded(value), path, WHOLE)
         if encoded is not None:
             self.codec.check_assigned(name, encoded)
         return Encoded(encoded)

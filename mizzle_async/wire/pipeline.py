@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from threading import get_ident
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from mizzle_async.codes import RetryClass
 from mizzle_async.errors import (
@@ -60,6 +60,7 @@ from mizzle_async.wire.transports import Transports
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
 _OK = 200
+UNSAFE: Final = RepeatSafety.UNSAFE
 _BODILESS = frozenset({"TagResource", "UntagResource"})
 
 
@@ -253,7 +254,7 @@ class Pipeline:
         headers = route.signer.sign(body, call.signed_at)
         request = call.request
         patience = route.patience
-        if call.attempts or request.timeout is not None or request.safety is RepeatSafety.UNSAFE:
+        if call.attempts or request.timeout is not None or request.safety is UNSAFE:
             # An attempt after which none follows gains nothing from ending early.
             is_last = call.retries + 1 >= self._policy.attempts
             left = math.inf if is_last else call.ends - self._loop.time()

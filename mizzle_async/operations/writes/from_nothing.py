@@ -28,7 +28,7 @@ from mizzle_async.expressions import (
     UpdateClauses,
 )
 from mizzle_async.expressions.terms import Term
-from mizzle_async.expressions.updates import is_set
+from mizzle_async.expressions.updates import SET_DEFAULT, is_set
 from mizzle_async.marshalling import StoredValue, null_forms, value_at
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.model.scalars.numbers import plain_digits
@@ -73,7 +73,7 @@ def defaults_guard(target: Target[Any], clauses: UpdateClauses) -> Condition[Any
     """
     conditions: list[Condition[Any]] = []
     for clause in clauses.clauses:
-        if clause.kind is ClauseKind.SET_DEFAULT:
+        if clause.kind is SET_DEFAULT:
             conditions += [
                 ~clause.path.attribute_type(code)
                 for code in null_forms(target.codec.target_at(clause.path.segments, clause.path.documents))

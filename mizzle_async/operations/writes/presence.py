@@ -22,6 +22,9 @@ class Presence(Enum):
     PRESENT = "present"
 
 
+ANY, PRESENT = Presence.ANY, Presence.PRESENT
+
+
 def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[ModelT]:
     """Return a caller's condition with its values encoded.
 
@@ -49,8 +52,8 @@ def write_condition(
         now: The time when the operation was built.
     """
     parts = list(conditions)
-    if presence is not Presence.ANY:
-        parts.insert(0, target.present if presence is Presence.PRESENT else target.absent)
+    if presence is not ANY:
+        parts.insert(0, target.present if presence is PRESENT else target.absent)
     if not parts:
         return None
     whole = parts[0] if len(parts) == 1 else Conjunction(tuple(parts))

@@ -9,10 +9,19 @@ from typing import Any, Self, TypeVar, overload
 from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ServiceError, ValidationError
-from mizzle_async.expressions import AttributePath, ClauseKind, Condition, Encoded, Operand, UpdateClause, UpdateClauses
+from mizzle_async.expressions import AttributePath, Condition, Encoded, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
-from mizzle_async.expressions.updates import checked_path
+from mizzle_async.expressions.updates import (
+    ADD,
+    APPEND,
+    DISCARD,
+    PREPEND,
+    REMOVE,
+    SET,
+    SET_DEFAULT,
+    checked_path,
+)
 from mizzle_async.marshalling import Overtaken, item_size, value_size
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_key
@@ -57,7 +66,7 @@ ElementT = TypeVar("ElementT")
 SummandT = TypeVar("SummandT", bound=Summand)
 
 TERMS = (Term, Condition)
-_CREATING = frozenset({ClauseKind.SET, ClauseKind.SET_DEFAULT, ClauseKind.ADD, ClauseKind.APPEND, ClauseKind.PREPEND})
+_CREATING = frozenset({SET, SET_DEFAULT, ADD, APPEND, PREPEND})
 
 
 @transient(eq=False, repr=False)
@@ -233,9 +242,9 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def set_default(self, path: AttributePath[ModelT_co, ValueT], value: ValueT, /) -> Self:
         """Assign a value where nothing is stored (``if_not_exists``)."""
         use(self)
-        checked_path(ClauseKind.SET_DEFAULT, path)
+        checked_path(SET_DEFAULT, path)
         assigned = value if isinstance(value, TERMS) else self._target.assign(value, path)
-        return self._with(UpdateClause(ClauseKind.SET_DEFAULT, path, assigned))
+        return self._with(UpdateClause(SET_DEFAULT, path, assigned))
 
     @overload
     def add(self, path: SetPath[ModelT_co, ElementT], value: AbstractSet[ElementT], /) -> Self: ...
@@ -244,7 +253,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def add(self, path: Any, value: Any, /) -> Self:
         """Add to a number, or add elements to a set. An absent number counts as 0, an absent set as empty."""
         use(self)
-        return self._with(UpdateClause(ClauseKind.ADD, checked_path(ClauseKind.ADD, path), own_copy(value)))
+        return self._with(UpdateClause(ADD, checked_path(ADD, path), own_copy(value)))
 
     def remove(self, path: AttributePath[ModelT_co, Any], /, *more: AttributePath[ModelT_co, Any]) -> Self:
         """Remove attributes, map entries or list elements.
@@ -253,28 +262,28 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             ExpressionError: The attribute is required, or an element of a tuple: the rest could not be read.
         """
         use(self)
-        kind = ClauseKind.REMOVE
+        kind = REMOVE
         return self._with(*[UpdateClause(kind, checked_path(kind, each)) for each in (path, *more)])
 
     def discard(self, path: SetPath[ModelT_co, ElementT], values: AbstractSet[ElementT], /) -> Self:
         """Take elements out of a set."""
         use(self)
-        return self._with(UpdateClause(ClauseKind.DISCARD, checked_path(ClauseKind.DISCARD, path), own_copy(values)))
+        return self._with(UpdateClause(DISCARD, checked_path(DISCARD, path), own_copy(values)))
 
     def append(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the end of a list. An absent list is created."""
         use(self)
-        return self._with(UpdateClause(ClauseKind.APPEND, checked_path(ClauseKind.APPEND, path), own_copy(values)))
+        return self._with(UpdateClause(APPEND, checked_path(APPEND, path), own_copy(values)))
 
     def prepend(self, path: ListPath[ModelT_co, ElementT], values: Sequence[ElementT], /) -> Self:
         """Put elements at the beginning of a list. An absent list is created."""
         use(self)
-        return self._with(UpdateClause(ClauseKind.PREPEND, checked_path(ClauseKind.PREPEND, path), own_copy(values)))
+        return self._with(UpdateClause(PREPEND, checked_path(PREPEND, path), own_copy(values)))
 
     def _assignment(self, path: Any, value: Any) -> UpdateClause:
-        checked_path(ClauseKind.SET, path)
+        checked_path(SET, path)
         assigned = value if isinstance(value, TERMS) else self._target.assign(value, path)
-        return UpdateClause(ClauseKind.SET, path, assigned)
+        return UpdateClause(SET, path, assigned)
 
     def _with(self, *clauses: UpdateClause) -> Self:
         """Return this update with more clauses, each checked now, so that a mistake shows where it was written."""
@@ -297,7 +306,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def _is_checked(self, clause: UpdateClause) -> bool:
         """Tell whether a clause assigns an encoded value to an own attribute, no key: nothing else can be wrong."""
         kind, path = clause.kind, clause.path
-        if type(clause.value) is not Encoded or (kind is not ClauseKind.SET and kind is not ClauseKind.SET_DEFAULT):
+        if type(clause.value) is not Encoded or (kind is not SET and kind is not SET_DEFAULT):
             return False
         segments, target = path.segments, self._target
         return len(segments) == 1 and segments[0] not in target.schema.key_names and path.owner is target.owner

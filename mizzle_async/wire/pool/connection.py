@@ -18,6 +18,7 @@ from mizzle_async.wire.exchange import Exchange, HeaderLines
 from mizzle_async.wire.framing import AnswerReader, FramingError, RawAnswer, read_usual
 from mizzle_async.wire.pool.orphans import discard
 
+UNKNOWN: Final = Outcome.UNKNOWN
 RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 """Bytes that are read from a socket at once, as by asyncio's own transports."""
 
@@ -124,7 +125,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter = waiter
         self.reusable = False
         self.served += 1
-        exchange.phase = Outcome.UNKNOWN
+        exchange.phase = UNKNOWN
         transport.write(data)
         if transport.is_closing():
             # The very first send failed (EPIPE, ECONNRESET): the kernel took no byte of the request.

@@ -35,6 +35,7 @@ TaskT = TypeVar("TaskT")
 Check: TypeAlias = Callable[[int, Mapping[str, str], bytes], AnswerT]
 """Judges a whole answer (status, lower-case headers, body): returns the caller's result, or raises."""
 
+ANSWERED = Outcome.ANSWERED
 _TOO_LARGE = 413
 _FIRST_SERVER_ERROR = 500
 _THROTTLING_CODES = frozenset(code for code, (_, kind) in CODES.items() if kind is RetryClass.THROTTLED)
@@ -127,7 +128,7 @@ class ConnectionPool:
                 pending.exception()  # marks it as seen, where the call was cancelled in the moment in which it failed
             host.discard(connection)
             raise
-        exchange.phase = Outcome.ANSWERED
+        exchange.phase = ANSWERED
         if status == _TOO_LARGE or (status >= _FIRST_SERVER_ERROR and not _is_throttling(answer)):
             # A host that answers so may go on doing so: the next call gets another connection, and perhaps another
             # host. And one that finds a request too large need not have read it all.
