@@ -38,6 +38,11 @@ class ChangeQueue(Generic[ChangeT]):
         self._is_ended = False
         self._failure: BaseException | None = None
 
+    @property
+    def ahead(self) -> int:
+        """Changes are needed one by one."""
+        return 1
+
     def put(self, deliveries: Sequence[Delivery], /) -> None:
         """Take the changes of one page."""
         self._waiting.extend(deliveries)
@@ -68,7 +73,7 @@ class ChangeQueue(Generic[ChangeT]):
             Exception: The consumer has failed.
         """
         while not self._is_ended:
-            taken = self._take()
+            taken = self.take()
             if taken is not None:
                 return taken
             await self._bell.wait()
@@ -77,10 +82,10 @@ class ChangeQueue(Generic[ChangeT]):
             raise self._failure
         raise StopAsyncIteration
 
-    def _take(self) -> tuple[Delivery, ChangeT] | None:
-        """Return the first change that waits, or None."""
+    def take(self) -> tuple[Delivery, ChangeT] | None:
+        """Return the first change that waits, or None where none does, or no more come."""
         waiting = self._waiting
-        while waiting:
+        while waiting and not self._is_ended:
             delivery = waiting[0]
             if delivery.is_refused:
                 self._delivering.dropped(waiting.popleft())
@@ -117,6 +122,7 @@ class Changes(AsyncIterator[ChangeT_co], Generic[ChangeT_co]):
 
     async def __anext__(self) -> ChangeT_co:
         if self._is_explicit:
+            self._in_a_row += 1
             return (await self._next())[1]
         if self._is_asked:
             raise ClientStateError(
@@ -126,6 +132,12 @@ class Changes(AsyncIterator[ChangeT_co], Generic[ChangeT_co]):
         before, self._current = self._current, None
         if before is not None:
             self._delivering.done(before)
+        self._in_a_row += 1
+        if self._in_a_row < CHANGES_IN_A_ROW:  # most often one waits
+            taken = self._queue.take()
+            if taken is not None:
+                self._current, waiting = taken
+                return waiting
         self._is_asked = True
         try:
             self._current, change = await self._next()
@@ -134,7 +146,6 @@ class Changes(AsyncIterator[ChangeT_co], Generic[ChangeT_co]):
         return change
 
     async def _next(self) -> tuple[Delivery, ChangeT_co]:
-        self._in_a_row += 1
         if self._in_a_row >= CHANGES_IN_A_ROW:
             self._in_a_row = 0
             await asyncio.sleep(0)

@@ -164,5 +164,6 @@ def _shard_report(run: ShardRun, now: float) -> ShardReport:
     if run.is_clear and (run.is_ended or run.empty_pages):
         behind: float | None = 0.0
     else:
-        behind = None if run.last_at is None else max(0.0, now - run.last_at)
+        at = None if run.latest is None else run.latest.at
+        behind = None if at is None else max(0.0, now - at)
     return ShardReport(run.shard, run.watermark.position, len(run.watermark), behind, run.is_ended, run.failure)

@@ -49,8 +49,9 @@ class Delivering(Generic[ChangeT_co]):
         self._room = room
 
     def dropped(self, delivery: Delivery) -> None:
-        """Note that a change is not delivered any more: its shard stops, or is another process's."""
+        """Note that a change does not wait any more: it is delivered, or its shard stops or is another process's."""
         self._room.give(delivery.size)
+        delivery.run.gave()
 
     def open(self, delivery: Delivery) -> ChangeT_co | None:
         """Return the change of a delivery, or None where it does not show, and is done.
@@ -71,10 +72,10 @@ class Delivering(Generic[ChangeT_co]):
         if change is None:
             run.done(delivery)
             return None
-        delivery.begin()
+        delivery.begin(self)
         self._tally.delivered += 1
         if isinstance(change, ChangeRecord):
-            change.deliver(_Receipt(self, delivery))
+            change.deliver(delivery)
         return change
 
     def done(self, delivery: Delivery) -> None:
@@ -107,24 +108,3 @@ class Delivering(Generic[ChangeT_co]):
                 "change.apply() needs a state table, which holds its marks: changes(checkpoints=client.state(STATE))"
             )
         return store.apply_once(consumer, change.event_id, operations)
-
-
-class _Receipt:
-    """Connects a change with its delivery."""
-
-    __slots__ = ("_delivering", "_delivery")
-
-    def __init__(self, delivering: Delivering[Any], delivery: Delivery) -> None:
-        self._delivering = delivering
-        self._delivery = delivery
-
-    def done(self, change: ChangeRecord[Any], /) -> None:
-        """Note that the change is done."""
-        del change
-        self._delivering.done_explicitly(self._delivery)
-
-    def apply(
-        self, change: ChangeRecord[Any], operations: tuple[Transactable[Any], ...], /
-    ) -> Coroutine[Any, Any, bool]:
-        """Apply operations once for the change."""
-        return self._delivering.apply(change, operations)

@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 from attrs import define
 
-from mizzle_async.errors import ResourceNotFoundError
+from mizzle_async.errors import LimitExceededError, ResourceNotFoundError, ThrottledError
 from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.tasks import Bell
 from mizzle_async.streams.failures import PASSING
@@ -82,6 +82,20 @@ class Discovery:
         self._answered()
         return listing
 
+    async def list_first(self) -> Listing:
+        """List all shards for the first time, again and again while the service throttles: many processes may start.
+
+        Raises:
+            MizzleError: The shards cannot be listed for another reason.
+        """
+        failures = 0
+        while True:
+            try:
+                return await self.list()
+            except (ThrottledError, LimitExceededError) as error:
+                failures += 1
+                await self._pass_failure(error, failures)
+
     async def is_gone(self, shard: str) -> bool:
         """List all shards, and return whether a shard is not among them."""
         try:
@@ -100,9 +114,13 @@ class Discovery:
                 failures = 0
             except PASSING as error:
                 failures += 1
-                if failures == 1:
-                    logger.warning("the shards of %s cannot be listed now: %s", self._source.table, error)
-                await self._port.pause(min(LONGEST_QUESTION, 2.0 ** min(failures, 4)) * (0.5 + self._port.random() / 2))
+                await self._pass_failure(error, failures)
+
+    async def _pass_failure(self, error: Exception, failures: int) -> None:
+        """Wait after a listing that failed."""
+        if failures == 1:
+            logger.warning("the shards of %s cannot be listed now: %s", self._source.table, error)
+        await self._port.pause(min(LONGEST_QUESTION, 2.0 ** min(failures, 4)) * (0.5 + self._port.random() / 2))
 
     async def _do_what_is_due(self) -> None:
         """Wait for the next request that is due, and send it."""

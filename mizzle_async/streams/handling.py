@@ -67,6 +67,11 @@ class NotAwaitableError(ExpressionError):
 class Line(Protocol):
     """The order in which deliveries are handled: singly by key, or in batches by shard."""
 
+    @property
+    def ahead(self) -> int:
+        """The changes of one shard that are handled together, at most."""
+        ...
+
     def put(self, deliveries: Sequence[Delivery], /) -> int:
         """Add the changes of one page. Return how many workers they can occupy more."""
         ...
@@ -125,6 +130,11 @@ class Handling(Generic[ChangeT]):
         self._idle: deque[asyncio.Future[None]] = deque()
 
     # ── the sink ──
+
+    @property
+    def ahead(self) -> int:
+        """The changes of one shard that are handled together, at most."""
+        return self._line.ahead
 
     def put(self, deliveries: Sequence[Delivery], /) -> None:
         """Take the changes of one page."""
@@ -189,6 +199,9 @@ class Handling(Generic[ChangeT]):
                 return
             if not opened:
                 return
+            if not run.may_be_lost:
+                await self._attempt(run, opened)
+                return
             with anyio.CancelScope() as scope:
                 run.handling.add(scope)
                 try:
@@ -218,7 +231,7 @@ class Handling(Generic[ChangeT]):
         attempt = 1
         while True:
             try:
-                await self._call(changes, attempt)
+                await (self._call_within(changes, attempt) if self._spans else self._call(changes))
             except Exception as error:  # noqa: BLE001  (a caller's function may raise any)
                 if attempt >= self._options.attempts or isinstance(error, NotAwaitableError):
                     await self._give_up(run, opened, error, attempt)
@@ -231,15 +244,19 @@ class Handling(Generic[ChangeT]):
             await self._port.pause(jittered(attempt, self._port.random()))
             attempt += 1
 
-    async def _call(self, changes: list[ChangeT], attempt: int) -> None:
+    async def _call_within(self, changes: list[ChangeT], attempt: int) -> None:
         """Call the handler once, within its spans."""
         with ExitStack() as spans:
             for span in self._spans:
                 spans.enter_context(span(changes, attempt))
-            result = self._handle(changes)
-            if not isinstance(result, Awaitable):
-                raise NotAwaitableError("the handler of changes is no async function: it returned without an awaitable")
-            await result
+            await self._call(changes)
+
+    async def _call(self, changes: list[ChangeT]) -> None:
+        """Call the handler once."""
+        result = self._handle(changes)
+        if not isinstance(result, Awaitable):
+            raise NotAwaitableError("the handler of changes is no async function: it returned without an awaitable")
+        await result
 
     async def _give_up(
         self, run: ShardRun, opened: list[tuple[Delivery, ChangeT]], error: Exception, attempts: int

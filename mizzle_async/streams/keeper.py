@@ -161,7 +161,9 @@ class Keeper:
         for shard, epoch in holding.shards.items():
             if shard not in self.runs and not tree.is_done(shard) and self._stops_at is None:
                 progress = holding.progress.get(shard)
-                run = self.runs[shard] = ShardRun(shard, epoch, progress, self.attend)
+                run = self.runs[shard] = ShardRun(
+                    shard, epoch, progress, self.attend, may_be_lost=self._member.interval is not None
+                )
                 self._parts.tally.taken += 1
                 self._parts.begin(run, progress)
         for shard in holding.wanted:

@@ -30,6 +30,7 @@ class KeyLine:
     """
 
     def __init__(self, dropped: Callable[[Delivery], object]) -> None:
+        self.ahead: Final[int] = 1
         self._lanes: Lanes[Delivery] = Lanes(lane_of, lambda delivery: delivery.is_refused, dropped)
 
     def put(self, deliveries: Sequence[Delivery], /) -> int:
@@ -69,6 +70,7 @@ class BatchLine:
     """
 
     def __init__(self, max_items: int, max_wait: float, dropped: Callable[[Delivery], object]) -> None:
+        self.ahead: Final[int] = max_items
         self._max_items: Final = max_items
         self._max_wait: Final = max_wait
         self._dropped = dropped

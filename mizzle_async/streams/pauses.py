@@ -7,8 +7,8 @@ from typing import Final
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_FAILURE_PAUSE: Final = 30.0
-SPREAD: Final = 0.2
-"""A pause is up to a fifth shorter than its length, at random: shards that began together drift apart."""
+SPREAD: Final = 0.1
+"""A pause is up to a tenth shorter than its length, at random: shards that began together drift apart."""
 
 
 class Pauses:

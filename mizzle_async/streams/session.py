@@ -30,6 +30,11 @@ logger: logging.Logger = logging.getLogger(__name__)
 class Sink(Protocol):
     """Takes the changes that were read, and has them handled."""
 
+    @property
+    def ahead(self) -> int:
+        """The changes of one shard that it needs at once, at most."""
+        ...
+
     def put(self, deliveries: Sequence[Delivery], /) -> None:
         """Take the changes of one page."""
         ...
@@ -119,7 +124,7 @@ async def begin_session(
         saved, origin = None, None
     if saved is None:
         saved = await member.begin(origin)
-    listing = await discovery.list()
+    listing = await discovery.list_first()
     tree.restore(saved.shards)
     beginning = Beginning(saved)
     if is_new and not saved.shards and saved.origin == origin:
@@ -199,6 +204,7 @@ class Session:
             is_gone=discovery.is_gone,
             positioned=self._positioned,
             attended=self.keeper.attend,
+            ahead=sink.ahead,
         )
         discovery.changed = self.keeper.attend
 

@@ -57,6 +57,7 @@ class ReaderParts:
         deliver: Takes the changes of a page.
         is_gone: Lists the shards anew, and returns whether the service does not list a shard any more.
         positioned: Called when a shard has a position at the service.
+        ahead: Changes of a shard that may wait at least: a batch cannot become full otherwise.
         attended: Called when a shard reached an end, or the end of what there is now.
     """
 
@@ -69,6 +70,7 @@ class ReaderParts:
     is_gone: Callable[[str], Awaitable[bool]]
     positioned: Callable[[ShardRun], object]
     attended: Callable[[], object]
+    ahead: int = 0
 
 
 class ShardReader:
@@ -93,6 +95,7 @@ class ShardReader:
         may_be_trimmed: bool = False,
     ) -> None:
         self._may_be_trimmed = may_be_trimmed
+        run.ahead = max(run.ahead, parts.ahead)
         self._parts = parts
         self._run = run
         self._position = position
@@ -115,6 +118,7 @@ class ShardReader:
         """
         with self._run.reading:
             while not self._run.is_stopping:
+                await self._run.wait()
                 await self._parts.room.wait()
                 pause = await self._step()
                 if pause is None:
@@ -155,10 +159,9 @@ class ShardReader:
         share = page.size // len(records) if records else 0
         for record in records:
             delivery = Delivery(run, record, share)
-            number = int(delivery.number)
-            if number <= self._last:  # an engine that answers a page again
+            if delivery.value <= self._last:  # an engine that answers a page again
                 continue
-            self._last = number
+            self._last = delivery.value
             run.watermark.begin(delivery.number)
             if self._drop_before and (time_of(record) or 0.0) < self._drop_before:
                 run.done(delivery)
@@ -171,6 +174,7 @@ class ShardReader:
             tally.records += len(records)
             tally.bytes += page.size
             self._parts.room.take(share * len(deliveries))
+            run.took(len(deliveries))
             self._parts.deliver(deliveries)
         if run.is_ended or run.empty_pages == CAUGHT_UP_PAGES:
             self._parts.attended()

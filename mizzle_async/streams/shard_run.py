@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
 
 import anyio
 
-from mizzle_async.operations.streams import RawRecord
+from mizzle_async.errors import ClientStateError
+from mizzle_async.flow.tasks import Bell
+from mizzle_async.operations import Transactable
+from mizzle_async.operations.streams import RECORDS_LIMIT, ChangeRecord, RawRecord
 from mizzle_async.streams.checkpoints import ShardProgress
 from mizzle_async.streams.watermark import Watermark
 
@@ -26,6 +29,7 @@ class ShardRun:
         watermark: The position, and the changes that are under way.
         reading: Ends the reading of the shard when it is cancelled.
         handling: Ends the handlers of the shard's changes, where others may take it over.
+        latest: The last change that was done, or None.
         is_ended: Whether its last page was read.
         is_gone: Whether the service does not have it any more: its children are those that are listed.
         is_wanted: Whether another process asked for it.
@@ -33,15 +37,19 @@ class ShardRun:
         is_lost: Whether another process may have it by now: nothing of it counts any more.
         failure: The error for which its handling stopped, where the others go on.
         active: Handlers that are at work on its changes.
+        ahead: Changes that may wait to be delivered while another page is read: one full page.
         begun: The sequence number of the last change that was delivered, 0 before the first.
         empty_pages: Empty pages in a row.
+        unread: Changes of the shard that wait to be delivered.
         saved: The position that the store has.
-        last_at: The time of the last change that was done, in seconds since the epoch, or None.
+        may_be_lost: Whether another process may take it over.
     """
 
     __slots__ = (
         "_attended",
+        "_bell",
         "active",
+        "ahead",
         "begun",
         "empty_pages",
         "epoch",
@@ -52,14 +60,24 @@ class ShardRun:
         "is_lost",
         "is_stopping",
         "is_wanted",
-        "last_at",
+        "latest",
+        "may_be_lost",
         "reading",
         "saved",
         "shard",
+        "unread",
         "watermark",
     )
 
-    def __init__(self, shard: str, epoch: int, progress: ShardProgress | None, attended: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        shard: str,
+        epoch: int,
+        progress: ShardProgress | None,
+        attended: Callable[[], object],
+        *,
+        may_be_lost: bool = False,
+    ) -> None:
         self.shard: str = shard
         self.epoch: int = epoch
         self.saved: str | None = None if progress is None else progress.position
@@ -75,7 +93,11 @@ class ShardRun:
         self.active: int = 0
         self.begun: int = 0
         self.empty_pages: int = 0
-        self.last_at: float | None = None
+        self.unread: int = 0
+        self.ahead: int = RECORDS_LIMIT
+        self._bell = Bell()
+        self.latest: Delivery | None = None
+        self.may_be_lost: bool = may_be_lost
         self._attended = attended
 
     @property
@@ -97,6 +119,21 @@ class ShardRun:
     def is_caught_up(self) -> bool:
         """Whether there is nothing more in the shard now, and all of it is done."""
         return self.is_clear and (self.is_ended or self.empty_pages >= CAUGHT_UP_PAGES)
+
+    async def wait(self) -> None:
+        """Wait until no more changes of the shard wait to be delivered than may."""
+        while self.unread > self.ahead:
+            await self._bell.wait()
+
+    def took(self, changes: int) -> None:
+        """Note that a page was read that has so many changes."""
+        self.unread += changes
+
+    def gave(self) -> None:
+        """Note that a change was delivered or dropped."""
+        self.unread -= 1
+        if self.unread == self.ahead:
+            self._bell.ring()
 
     def refuses(self, number: int) -> bool:
         """Return whether a change is not to be delivered: the shard is lost or failed, or stops before it."""
@@ -124,7 +161,7 @@ class ShardRun:
         """Note that a change is done. Return whether that is news, and counts."""
         if self.is_lost or not self.watermark.end(delivery.number):
             return False
-        self.last_at = delivery.at
+        self.latest = delivery
         if self.is_stopping or (self.watermark.is_clear and (self.is_ended or self.empty_pages >= CAUGHT_UP_PAGES)):
             self._attended()
         return True
@@ -140,6 +177,20 @@ class ShardRun:
         return f"<ShardRun {self.shard}, {state}, {self.watermark!r}>"
 
 
+class Receiver(Protocol):
+    """Takes the words of callers about the changes that they were given."""
+
+    def done_explicitly(self, delivery: Delivery, /) -> None:
+        """Note that the caller says a change is done."""
+        ...
+
+    def apply(
+        self, change: ChangeRecord[Any], operations: tuple[Transactable[Any], ...], /
+    ) -> Coroutine[Any, Any, bool]:
+        """Send operations in one transaction with the mark of a change."""
+        ...
+
+
 class Delivery:
     """One change of a shard, from its page until it is done.
 
@@ -147,16 +198,21 @@ class Delivery:
         run: The shard.
         record: The record, as the service answers it.
         number: Its sequence number.
+        value: The same as an integer, by which two of them compare.
         size: Its share of the bytes of its page.
+        receiver: Takes the caller's words about it, once it is delivered.
     """
 
-    __slots__ = ("number", "record", "run", "size")
+    __slots__ = ("number", "receiver", "record", "run", "size", "value")
 
     def __init__(self, run: ShardRun, record: RawRecord, size: int) -> None:
         self.run: ShardRun = run
         self.record: RawRecord = record
-        self.number: str = record["dynamodb"]["SequenceNumber"]
+        number: str = record["dynamodb"]["SequenceNumber"]
+        self.number: str = number
+        self.value: int = int(number)
         self.size: int = size
+        self.receiver: Receiver | None = None
 
     @property
     def at(self) -> float | None:
@@ -167,12 +223,31 @@ class Delivery:
     def is_refused(self) -> bool:
         """Whether it is not to be delivered any more."""
         run = self.run
-        return run.is_stopping and run.refuses(int(self.number))
+        return run.is_stopping and run.refuses(self.value)
 
-    def begin(self) -> None:
+    def begin(self, receiver: Receiver) -> None:
         """Note that it is delivered."""
-        run, number = self.run, int(self.number)
-        run.begun = max(run.begun, number)
+        self.receiver = receiver
+        run = self.run
+        run.begun = max(run.begun, self.value)
+
+    def done(self, change: ChangeRecord[Any], /) -> None:
+        """Note that the caller says the change is done."""
+        del change
+        if self.receiver is not None:
+            self.receiver.done_explicitly(self)
+
+    def apply(
+        self, change: ChangeRecord[Any], operations: tuple[Transactable[Any], ...], /
+    ) -> Coroutine[Any, Any, bool]:
+        """Apply operations once for the change.
+
+        Raises:
+            ClientStateError: It was not delivered.
+        """
+        if self.receiver is None:
+            raise ClientStateError("change.apply() is for changes that a consumer delivers")
+        return self.receiver.apply(change, operations)
 
     def __repr__(self) -> str:
         return f"<Delivery {self.number} of {self.run.shard}>"

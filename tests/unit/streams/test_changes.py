@@ -11,6 +11,7 @@ from mizzle_async.errors import (
     ClientStateError,
     ExpressionError,
     InternalServerError,
+    LimitExceededError,
     MarshallingError,
     ModelError,
     ResourceNotFoundError,
@@ -614,6 +615,17 @@ def test_outage_is_outlived(world, caplog):
     world(test)
 
 
+def test_throttled_start_waits(world):
+    """Many processes that start at once are throttled, and begin a little later."""
+
+    async def test(world):
+        fill(world.service, 2)
+        world.service.fail(LimitExceededError("slow"), DescribeStream, times=3)
+        assert len((await handle_all(world.changes()))[0]) == 2
+
+    world(test)
+
+
 def test_failure_that_does_not_pass_is_raised(world):
     """A refusal for lack of rights ends everything, and is raised as it is."""
 
@@ -727,6 +739,26 @@ def test_full_buffer_stops_reading(world):
             for _ in range(399):
                 await anext(changes)
             assert stream.report.buffered_bytes <= 100
+
+    world(test)
+
+
+def test_one_page_of_a_shard_is_read_ahead(world):
+    """A caller that is slow holds one full page and the one behind it, whatever room there is."""
+
+    async def test(world):
+        service = world.service
+        fill(service, 9000)
+        stream = world.changes()
+        async with stream as changes:
+            for _ in range(500):
+                await anext(changes)
+            await asyncio.sleep(100)
+            assert stream.report.records == 2000
+            for _ in range(600):
+                await anext(changes)
+            await asyncio.sleep(100)
+            assert stream.report.records == 3000
 
     world(test)
 

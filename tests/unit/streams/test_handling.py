@@ -543,6 +543,24 @@ def test_batches_are_full_or_waited_for(world):
     world(test)
 
 
+def test_large_batch_becomes_full(world):
+    """A shard is read as far ahead as a list needs, however small its pages are."""
+
+    async def test(world):
+        world.service.page_limit = 7
+        fill(world.service, 5000)
+        sizes = []
+
+        async def handle(changes):
+            sizes.append(len(changes))
+
+        stream = world.changes(idle=0.01)
+        await stream.for_each_batch(handle, max_items=2500, max_wait=500.0, until="caught_up")
+        assert sizes == [2500, 2500]
+
+    world(test)
+
+
 def test_batch_of_a_shard_that_ended_is_not_waited_for(world):
     """No more comes after the last page, so that its rest is handled at once."""
 
