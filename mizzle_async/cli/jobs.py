@@ -149,7 +149,8 @@ class Job:
                 click.echo(f"by reason: {self.rejects.summary()}", err=True)
             click.echo(f"the items that were not written, and the reasons: {self.rejects.path}", err=True)
         if self.state is not None:
-            self.state.end(complete=complete or not (report.taken or report.skipped))
+            begun = report.taken or report.skipped or report.written or report.evaluated or not report.is_complete
+            self.state.end(complete=complete or not begun)
 
 
 def report_numbers(report: BatchReport, rejected: int, done: str) -> dict[str, Any]:
