@@ -7,7 +7,7 @@ sends every operation.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeGuard, TypeVar
 
 import orjson
 from attrs import field, frozen
@@ -50,7 +50,7 @@ def table_of_stream(stream_arn: object) -> str:
     return named[1]
 
 
-def is_number(text: object) -> bool:
+def is_number(text: object) -> TypeGuard[str]:
     """Return whether this is a sequence number as a service writes it."""
     return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
 
