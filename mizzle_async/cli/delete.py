@@ -15,6 +15,7 @@ from mizzle_async.cli.paging import selected_keys
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.values import counted, json_bytes
+from mizzle_async.cli.with_workers import shared_by, with_workers
 from mizzle_async.handles.client import Client
 from mizzle_async.reading.iterators import Page
 
@@ -26,6 +27,7 @@ from mizzle_async.reading.iterators import Page
 @segmented
 @click.option("--everything", is_flag=True, help="Every item of the table.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@with_workers
 @write_limits
 @resumable
 @bulk_options
@@ -37,14 +39,17 @@ def delete(key: tuple[str, ...], connection: Connection, selection: Selection, *
     and the report says how to go on.
     """
     everything = options.pop("everything")
-    if options["resume"] is not None and (not selection.is_filtered or selection.limit):
+    shared = shared_by(connection, options.pop("workers"), options.pop("parts"))
+    if key and shared:
+        raise click.UsageError("--workers goes with --partition, --filter or --everything")
+    if options["resume"] is not None and ((not selection.is_filtered and not shared) or selection.limit):
         raise click.UsageError("--resume is for --filter without --limit; else the same command goes on by itself")
     if sum((bool(key), selection.selects, everything)) != 1:
         raise click.UsageError("name one of: a key; items by --partition or --filter; or --everything")
     if key:
         connection.run(lambda client: _delete_one(client, key, **options))
     else:
-        connection.run(lambda client: _delete_many(client, selection, **options))
+        connection.run(lambda client: _delete_many(client, selection, shared, **options))
 
 
 async def _delete_one(
@@ -65,6 +70,7 @@ async def _delete_one(
 async def _delete_many(
     client: Client,
     selection: Selection,
+    shared: dict[str, Any],
     *,
     table: str | None,
     model: str | None,
@@ -97,9 +103,10 @@ async def _delete_many(
         "timeout": timeout,
     }
     # Without a filter no state is needed: deleted items are not read again.
-    state = State.begin(resume, f"delete-{name}") if selection.is_filtered and selection.limit is None else None
+    keeps_state = (selection.is_filtered or bool(shared)) and selection.limit is None
+    state = State.begin(resume, f"delete-{name}") if keeps_state else None
     if state is not None:
-        work = rows.delete_where(progress=display, resume=state.path, **limits)
+        work = rows.delete_where(progress=display, resume=state.path, **limits, **shared)
     elif selection.is_filtered:
         work = rows.delete_where(progress=display, **limits)
     else:

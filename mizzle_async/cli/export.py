@@ -19,6 +19,7 @@ from mizzle_async.cli.schemas import of_existing, schema_file
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
 from mizzle_async.cli.targets import ExportFile
 from mizzle_async.cli.values import json_bytes
+from mizzle_async.cli.with_workers import shared_by, with_workers
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
@@ -43,16 +44,33 @@ from mizzle_async.handles.client import Client
 )
 @click.option("--schema", is_flag=True, help="Describe the table, too, in FILE.schema.json: `load --create` reads it.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+@with_workers
 @resumable
 @bulk_options
 @connected
 def export(
-    file: str, connection: Connection, *, format_name: str | None, columns: str | None, overwrite: bool, **options: Any
+    file: str,
+    connection: Connection,
+    *,
+    format_name: str | None,
+    columns: str | None,
+    overwrite: bool,
+    workers: int | None,
+    parts: int | None,
+    **options: Any,
 ) -> None:
     """Write the items of a table into a file, or with `-` to standard output, with every digit of every number.
 
     Ctrl-C stops at once, and the report says how to go on.
     """
+    shared = shared_by(connection, workers, parts)
+    if shared:
+        if options.pop("schema") or file == STANDARD or columns or format_name not in {None, Format.DYNAMODB}:
+            raise click.UsageError("--workers writes a folder of files in DynamoDB's JSON")
+        if (Path(file) / "_manifest.json").exists() and not (overwrite or options["resume"] or options["dry_run"]):
+            raise click.UsageError(f"{file} has an export: say --overwrite, or --resume with its state")
+        connection.run(lambda client: _export_folder(client, file, shared, **options))
+        return
     names = tuple(name for name in (columns or "").split(",") if name)
     target = ExportFile(file, format_of_export(file, format_name, typed=is_typed(options["model"])), names)
     if file == STANDARD and options["schema"]:
@@ -131,6 +149,36 @@ async def _export(
     if complete:
         click.echo(f"{resume} says that this export was complete before: remove it to begin anew", err=True)
     return code
+
+
+async def _export_folder(
+    client: Client,
+    folder: str,
+    shared: dict[str, Any],
+    *,
+    table: str | None,
+    model: str | None,
+    selection: Selection,
+    resume: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    read_units_per_second: float | None,
+) -> int:
+    """Export into a folder, by workers."""
+    opened = await open_table(client, table, model)
+    if dry_run:
+        _rehearse(opened, selection, as_json=as_json)
+        return DONE
+    name = opened.table.name
+    rows = selection.rows(opened)
+    state = State.begin(resume, f"export-{name}")
+    total = opened.description.item_count if selection.is_everything else None
+    display = Display(f"export {name}", total=total, quiet=quiet)
+    work = rows.export(
+        folder, resume=state.path, progress=display, read_units_per_second=read_units_per_second, **shared
+    )
+    return await Job("export", display, state, as_json=as_json, quiet=quiet, done="exported").run(work)
 
 
 def _rehearse(opened: Opened, selection: Selection, *, as_json: bool) -> None:

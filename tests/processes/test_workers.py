@@ -333,3 +333,35 @@ def test_the_import_brings_no_processes_and_no_frames():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert run.stdout == "[]\n"
+
+
+async def test_the_shell_exports_and_deletes_by_workers(bench: Bench):
+    """`--workers` writes a folder with its manifest, and deletes each item once; wrong options are refused."""
+
+    def shell(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from mizzle_async.cli import main; main()", *arguments],
+            cwd=bench.folder,
+            env=bench.environment,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=120,
+        )
+
+    exported = shell("export", "out", "--table", "readings", "--workers", "2", "--parts", "8", "--json", "-q")
+    assert exported.returncode == 0, exported.stderr
+    assert json.loads(exported.stdout)["exported"] == ITEMS
+    assert bench.exported() == WHOLE
+    manifest = bench.manifest()
+    assert manifest is not None
+    assert manifest["parts"] == 8
+    again = shell("export", "out", "--table", "readings", "--workers", "2")
+    assert (again.returncode, "has an export: say --overwrite" in again.stderr) == (2, True)
+    for wrong in (["-"], ["x.csv", "--format", "csv"], ["x.jsonl", "--columns", "a"]):
+        refused = shell("export", *wrong, "--table", "readings", "--workers", "2")
+        assert (refused.returncode, "writes a folder" in refused.stderr) == (2, True)
+    deleted = shell("delete", "--table", "readings", "--everything", "-y", "--workers", "2", "--json", "-q")
+    assert deleted.returncode == 0, deleted.stderr
+    assert json.loads(deleted.stdout)["deleted"] == ITEMS
+    assert await bench.celsius() == Counter()

@@ -1,0 +1,58 @@
+"""The option ``--workers``: bulk work of a command, shared by processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from attrs import frozen
+
+from mizzle_async.cli.connection import TIMEOUT, Connection
+from mizzle_async.handles.client import Client
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+@frozen
+class WorkerConnect:
+    """Makes the client of a worker, with the address of the command's own. It travels by pickle."""
+
+    endpoint_url: str | None
+    profile_name: str | None
+    region_name: str | None
+
+    def __call__(self) -> Client:
+        """Return a new client."""
+        return Client(
+            endpoint_url=self.endpoint_url,
+            profile_name=self.profile_name,
+            region_name=self.region_name,
+            timeout=TIMEOUT,
+        )
+
+
+def shared_by(connection: Connection, workers: int | None, parts: int | None) -> dict[str, Any]:
+    """Return the arguments of a bulk verb for its workers, none where there are none.
+
+    Raises:
+        click.UsageError: If parts are named without workers.
+    """
+    if workers is None:
+        if parts is not None:
+            raise click.UsageError("--parts goes with --workers")
+        return {}
+    connect = WorkerConnect(connection.endpoint_url, connection.profile_name, connection.region_name)
+    return {"workers": workers, "parts": parts, "connect": connect}
+
+
+def with_workers(command: CommandT) -> CommandT:
+    """Add the options ``workers`` and ``parts`` to a command."""
+    for option in (
+        click.option(
+            "--parts", type=click.IntRange(1, 1_000_000), help="The parts that workers are dealt.  [default: 64]"
+        ),
+        click.option("--workers", type=click.IntRange(1, 256), help="Share the work between so many processes."),
+    ):
+        command = option(command)
+    return command
