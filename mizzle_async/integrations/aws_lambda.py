@@ -60,6 +60,7 @@ class LambdaHandler(Generic[EventT, ContextT, ResultT]):
         self._loop_factory = loop_factory
         self._runner: asyncio.Runner | None = None
         self._lock = threading.RLock()
+        self._thread = 0
         self._opened: list[Client] = []
         self._rested: tuple[float, float] = (0.0, 0.0)
         update_wrapper(self, function)
@@ -69,7 +70,8 @@ class LambdaHandler(Generic[EventT, ContextT, ResultT]):
         """Run one invocation to its end, and return its result. The client is opened with the first one.
 
         Raises:
-            ClientStateError: It is called inside an event loop, or the AWS configuration cannot be used.
+            ClientStateError: It is called inside an event loop, from another thread than before, or the AWS
+                configuration cannot be used.
         """
         return self._run(lambda: self._invoke(event, context))
 
@@ -82,11 +84,16 @@ class LambdaHandler(Generic[EventT, ContextT, ResultT]):
         self._run(self._prepare)
 
     def close(self) -> None:
-        """Close the clients and the event loop, as at the end of the process. A later invocation opens them again."""
+        """Close the clients and the event loop, as at the end of the process. A later invocation opens them again.
+
+        Raises:
+            ClientStateError: Another thread than that of the invocations calls it.
+        """
         with self._lock:
-            runner, self._runner = self._runner, None
-            if runner is None:
+            if self._runner is None:
                 return
+            self._check_thread()
+            runner, self._runner = self._runner, None
             atexit.unregister(self.close)
             try:
                 runner.run(self._aclose())
@@ -102,9 +109,20 @@ class LambdaHandler(Generic[EventT, ContextT, ResultT]):
             runner = self._runner
             if runner is None:
                 runner = self._runner = asyncio.Runner(loop_factory=self._loop_factory)
-                atexit.register(self.close)
+                self._thread = threading.get_ident()
+                if threading.current_thread() is threading.main_thread():
+                    atexit.register(self.close)
+            self._check_thread()
             # A context of its own, so that no variable of one invocation is seen by the next.
             return runner.run(step(), context=copy_context())
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            name = getattr(self.function, "__qualname__", "handler")
+            raise ClientStateError(
+                f"{name} was called in another thread before, to which its connections belong: call it in one thread,"
+                f" as Lambda does, or end it there by `{name}.close()`"
+            )
 
     async def _invoke(self, event: EventT, context: ContextT) -> ResultT:
         await self._prepare()

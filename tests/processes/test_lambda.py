@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -266,3 +267,28 @@ def test_a_freeze_is_seen_by_either_clock(
     monkeypatch.undo()
     answer.close()
     assert bool(dropped) is frozen
+
+
+async def test_a_handler_belongs_to_one_thread() -> None:
+    """A second thread is refused, and may take over when the first one has closed the handler."""
+    client = Client(caller=StubCaller({"GetItem": {}}))
+
+    @lambda_handler(client)
+    async def answer(event: str, context: None) -> str:
+        return str(await client.table(Page).get(event))
+
+    def first() -> str:
+        return answer("a", None)
+
+    def both() -> list[str]:
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+            answers = [one.submit(first).result()]
+            for refused in (lambda: answer("b", None), answer.close, answer.open):
+                with pytest.raises(ClientStateError, match=r"in another thread before.*answer\.close\(\)`"):
+                    other.submit(refused).result()
+            one.submit(answer.close).result()
+            answers.append(other.submit(first).result())
+            other.submit(answer.close).result()
+        return answers
+
+    assert await asyncio.to_thread(both) == ["None", "None"]
