@@ -10,6 +10,7 @@ import getpass
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -19,7 +20,7 @@ from attrs import field, frozen
 
 from mizzle_async.cli.exit_codes import FAILED, INTERRUPTED
 from mizzle_async.cli.meter import Meter
-from mizzle_async.errors import MizzleError, ResourceNotFoundError
+from mizzle_async.errors import MizzleError, ResourceNotFoundError, UnindexedFilterWarning
 from mizzle_async.handles.client import Client
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -53,7 +54,9 @@ class Connection:
         """Open a client, do the work, and exit with the work's code."""
         logging.getLogger("mizzle_async").addHandler(logging.NullHandler())  # each error is shown once, below
         try:
-            code = anyio.run(self._work, work)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnindexedFilterWarning)  # `explain` shows it
+                code = anyio.run(self._work, work)
         except MizzleError as error:
             hint = (
                 TABLES_HINT if isinstance(error, ResourceNotFoundError) and error.operation == "DescribeTable" else ""

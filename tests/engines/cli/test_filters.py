@@ -141,3 +141,12 @@ def test_where_knows_the_types_of_a_model(shell, airports):
     assert len(shell.rows("scan", "--model", shell.model, "--where", where)) == 1
     wrong = shell("scan", "--model", shell.model, "--where", "elevation = high")
     assert (wrong.exit_code, "elevation" in wrong.stderr) == (1, True)
+
+
+def test_filter_that_drops_most_items_is_no_warning_of_python(shell, new_table):
+    """A filter that drops nearly all of many items prints its result and nothing else: `explain` has the advice."""
+    table = new_table()
+    shell.write("many.jsonl", *[{"id": str(number), "n": number} for number in range(1_100)])
+    assert shell("load", "many.jsonl", "-t", table, "-q").exit_code == 0
+    result = shell("count", "-t", table, "-f", "n", "eq", "5")
+    assert (result.exit_code, result.output) == (0, "1\n")

@@ -154,6 +154,24 @@ def test_interrupted_copy_goes_on(shell, wide_table, new_table):
     assert shell("count", "-t", target).stdout == "2000\n"
 
 
+def test_interrupted_change_is_accounted_for(shell, wide_table):
+    """Ctrl-C stops a change of many items in order: its report says how many are changed, and how many may be."""
+    change = ("update", "-t", wide_table, "-f", "n", "ge", "500", "--set", "seen=true", "-y")
+    terminal = Terminal(shell, *change, "--write-units", "500")
+    while not re.search(r"[1-9][0-9,]* items", terminal.shown):
+        assert terminal.read(), terminal.shown
+    terminal.press(b"\x03")
+    assert terminal.end() == 130, terminal.shown
+    assert "Traceback" not in terminal.shown
+    report = re.search(r"update: ([0-9,]+) changed(?:, ([0-9,]+) unknown)?", terminal.shown)
+    assert report, terminal.shown
+    changed = int(report[1].replace(",", ""))
+    unknown = int((report[2] or "0").replace(",", ""))
+    seen = int(shell("count", "-t", wide_table, "-f", "seen", "eq", "true").stdout)
+    assert changed <= seen <= changed + unknown
+    assert seen < 1_500
+
+
 def test_interrupted_deletion_goes_on(shell, wide_table):
     """Ctrl-C stops a deletion in order, and going on deletes the rest, and nothing else."""
     delete = ("delete", "-t", wide_table, "-f", "n", ">=", "500", "-y")

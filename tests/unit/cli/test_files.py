@@ -9,6 +9,7 @@ from mizzle_async.cli.files.opening import open_input
 from mizzle_async.cli.files.rows import ReadOptions
 from mizzle_async.cli.files.source import Source
 from mizzle_async.cli.formats import Format, format_of_export, format_of_name
+from mizzle_async.cli.losses import Losses
 from mizzle_async.cli.targets import ExportFile
 from mizzle_async.errors import ResumeError
 
@@ -228,3 +229,29 @@ def test_export_goes_on_after_a_checkpoint(tmp_path, monkeypatch, name):
         ExportFile(name, kind, columns).open({"bytes": 10_000})
     with pytest.raises(ValueError, match="not open"):
         second.write([])
+
+
+def test_losses_are_counted_over_a_checkpoint(tmp_path, monkeypatch):
+    """An export that goes on counts the items that lose something before and after its checkpoint, once each."""
+    monkeypatch.chdir(tmp_path)
+    lossy = {"id": {"S": "1"}, "tags": {"SS": ["a"]}}
+    first = ExportFile("a.jsonl", Format.JSONL)
+    first.losses = Losses(Format.JSONL)
+    first.open(None)
+    first.write([lossy, ITEMS[0]])
+    state = orjson.loads(orjson.dumps(first.checkpoint()))
+    first.write([lossy])
+    first.close()
+    second = ExportFile("a.jsonl", Format.JSONL)
+    second.losses = Losses(Format.JSONL)
+    second.open(state)
+    second.write([lossy, lossy | {"tags": {"NS": ["1"]}}])
+    second.checkpoint()
+    second.close()
+    (note,) = second.notes()
+    assert note.startswith("3 items hold sets or binary")
+    assert "--types" not in note  # the attribute has several types
+    old = orjson.loads(orjson.dumps({name: each for name, each in state.items() if name != "losses"}))
+    third = ExportFile("a.jsonl", Format.JSONL)
+    third.open(old)  # a state of an earlier version
+    third.close()
