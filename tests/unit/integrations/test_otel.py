@@ -14,6 +14,7 @@ from mizzle_async import (
     Attribute,
     Client,
     GlobalSecondaryIndex,
+    MemoryCheckpoints,
     PartitionKey,
     ResourceNotFoundError,
     RetryPolicy,
@@ -23,7 +24,7 @@ from mizzle_async.integrations.otel import OpenTelemetry
 from mizzle_async.operations.streams import GetRecords
 from mizzle_async.testing import ScriptedServer
 from mizzle_async.testing.replies import Reply
-from mizzle_async.testing.stub import StubTransport
+from mizzle_async.testing.stub import StubCaller, StubTransport
 
 
 @entity("rows")
@@ -183,3 +184,58 @@ def test_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'mizzle-async\[otel\]'"):
         OpenTelemetry()
+
+
+def change(number):
+    """Return a record of an insert."""
+    item = {"name": {"S": f"secret {number}"}, "color": {"S": "red"}}
+    body = {
+        "Keys": {"name": item["name"]},
+        "NewImage": item,
+        "SequenceNumber": f"{number:021d}",
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+        "ApproximateCreationDateTime": 1_800_000_000,
+    }
+    return {"eventID": f"e{number}", "eventName": "INSERT", "dynamodb": body}
+
+
+async def test_a_handler_of_changes_runs_in_a_span(instrument, spans, tracers):
+    """Each attempt is a span of its own with the place of the change and no value, above all that the handler does."""
+    arn = "arn:aws:dynamodb:eu-west-1:000000000000:table/rows/stream/1"
+    view = "NEW_AND_OLD_IMAGES"
+    stream = {"StreamEnabled": True, "StreamViewType": view}
+    shards = [{"ShardId": "shard-1", "SequenceNumberRange": {"StartingSequenceNumber": "1"}}]
+    described = {"StreamArn": arn, "StreamStatus": "DISABLED", "StreamViewType": view}
+    answers = {
+        "DescribeTable": {"Table": {"TableName": "rows", "LatestStreamArn": arn, "StreamSpecification": stream}},
+        "DescribeStream": {"StreamDescription": {**described, "Shards": shards}},
+        "GetShardIterator": {"ShardIterator": "it"},
+        "GetRecords": {"Records": [change(1), change(2)]},
+    }
+    failing = iter([RuntimeError("once")])
+
+    async def handle(_):
+        with tracers.get_tracer("test").start_as_current_span("inside"):
+            for error in failing:
+                raise error
+
+    async with Client(caller=StubCaller(answers), instrument=instrument) as client:
+        changes = client.table(Row).changes(start="oldest", consumer="search", checkpoints=MemoryCheckpoints())
+        await changes.for_each(handle, concurrency=1)
+    handlers = [each for each in spans.get_finished_spans() if each.name == "process rows"]
+    inner = [each for each in spans.get_finished_spans() if each.name == "inside"]
+    assert [each.parent for each in inner] == [each.get_span_context() for each in handlers]
+    assert {each.kind for each in handlers} == {SpanKind.CONSUMER}
+    assert [each.status.status_code for each in handlers] == [StatusCode.ERROR, StatusCode.UNSET, StatusCode.UNSET]
+    assert [each.attributes["messaging.message.id"][-1] for each in handlers] == ["1", "1", "2"]
+    assert handlers[1].attributes["mizzle_async.attempt"] == 2
+    assert dict(handlers[2].attributes) == {
+        "messaging.system": "aws.dynamodb.streams",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": "rows",
+        "messaging.destination.partition.id": "shard-1",
+        "messaging.message.id": f"{2:021d}",
+        "messaging.consumer.group.name": "search",
+    }
+    assert "secret" not in "".join(each.to_json() for each in handlers)
