@@ -7,9 +7,11 @@ import socket
 from datetime import timedelta
 from typing import Any
 
+from attrs import evolve
+
 from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.runtime import Runtime
-from mizzle_async.model import StateTable
+from mizzle_async.model import StateTable, schema_of
 from mizzle_async.operations import Operation, Transactable, check_timeout
 from mizzle_async.streams.state.consumer_rows import Position, Start, Worker
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
@@ -21,7 +23,6 @@ from mizzle_async.streams.state.resumption import ResumeState
 from mizzle_async.streams.state.rows import Beat, Fence, Mark, Progress, scope_of
 from mizzle_async.streams.state.shared_checkpoints import ConsumerStore, StateCheckpoints
 from mizzle_async.streams.state.table import StateRows
-from mizzle_async.writing.table_part import target_of
 
 
 class State:
@@ -35,7 +36,8 @@ class State:
 
     def __init__(self, runtime: Runtime, catalog: Catalog, table: StateTable) -> None:
         def rows(model: type[Any]) -> StateRows[Any]:
-            return StateRows(runtime, target_of(catalog.table(model, name=table.name)))
+            # Messages name the table as callers know it: they have never heard of the classes of its rows.
+            return StateRows(runtime, catalog.target(evolve(schema_of(model), table=table.name, entity="STATE")))
 
         self._runtime = runtime
         self._catalog = catalog

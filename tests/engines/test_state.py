@@ -17,6 +17,7 @@ from mizzle_async import (
     LimitError,
     ModelError,
     PartitionKey,
+    ResourceNotFoundError,
     State,
     StateTable,
     TransactionCanceledError,
@@ -369,3 +370,11 @@ async def test_consumer_keeps_its_positions_in_the_table(client, state):
     await consume("c")
     assert len(seen) == 80
     assert await number(client) == 40
+
+
+async def test_table_that_was_not_made_is_named_as_callers_know_it(client):
+    """The error says how to make the state table."""
+    state = client.state(StateTable("none"))
+    for call in (lambda: state.once("k"), state.resume("k").read, state.lease("k").__aenter__):
+        with pytest.raises(ResourceNotFoundError, match=r"table .*none' does not exist.*ensure_tables\(STATE\)"):
+            await call()

@@ -15,7 +15,7 @@ from mizzle_async.operations.error_context import call_context
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.operations.transactions.cancellations import CONDITION_FAILED
-from mizzle_async.operations.transactions.request import transaction_capacity
+from mizzle_async.operations.transactions.request import names_of, transaction_capacity
 from mizzle_async.operations.transactions.write import TransactWrite, transact_write
 from mizzle_async.types import Item
 from mizzle_async.values import transient
@@ -46,6 +46,11 @@ class MarkedWrite(TransactWrite[bool]):
             operations=tuple(bound[id(each)] for each in self.operations),
             _actions=tuple((bound[id(each)], action) for each, action in self._actions),
         )
+
+    @property
+    def _entity_names(self) -> str:
+        """Return the entities, each once, the mark's too."""
+        return names_of((self.mark, *self.operations))
 
     def _result(self) -> bool:
         """Return that the operations are applied."""
