@@ -74,11 +74,11 @@ class StateMember:
         self._worker: Worker | None = None
         self._tenure = Tenure(0.0, seconds)
         self._sights = Sights()
-        self._asked: dict[str, float] = {}
-        """Shards that were asked for, each with the time of the first request by the loop's clock."""
+        self._wanted: dict[str, float] = {}
+        """Shards that another worker asks for, each with the time by the loop's clock when that was first seen."""
         self._held: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
-        """Shards that were released without an answer: the release may still arrive, so that they are not held."""
+        """Shards whose release is due, or was sent without an answer and may still arrive: they are not held."""
         self._closed = False
 
     @property
@@ -144,17 +144,17 @@ class StateMember:
         gone = await self._bury(workers, owners, now)
         live = {name for name, row in workers.items() if not row.dead and name not in gone} | {self.worker}
         sharing = share_out(self.worker, ready, positions, live, gone)
-        forced = self._overdue(positions, now)
-        taken = await self._take([*sharing.take, *forced], positions)
-        positions.update(taken)
-        await self._ask(sharing.ask, now)
-        held = await self._kept({shard: seen for shard, seen in positions.items() if seen.owner == self.worker})
+        positions.update(await self._take(sharing.take, positions))
+        await self._all([self._rows.want(seen, self.worker) for seen in sharing.ask])
+        others = live - {self.worker}
+        kept = await self._kept({shard: seen for shard, seen in positions.items() if seen.owner == self.worker})
+        held = self._drained_in_time(kept, others, now)
         self._held = {shard: seen.epoch for shard, seen in held.items()}
         return Holding(
             self._held.copy(),
-            wanted=frozenset(shard for shard, seen in held.items() if seen.wanted_by in live - {self.worker}),
+            wanted=frozenset(shard for shard, seen in held.items() if seen.wanted_by in others),
             progress={shard: seen.progress for shard, seen in positions.items()},
-            elsewhere=frozenset(shard for shard, seen in positions.items() if seen.owner in live - {self.worker}),
+            elsewhere=frozenset(shard for shard, seen in positions.items() if seen.owner in others),
             valid_until=self._tenure.ends,
         )
 
@@ -185,7 +185,6 @@ class StateMember:
                 await self._port.send(self._rows.beat(beaten))
             except (ConditionalCheckFailedError, ItemNotFoundError):
                 self._worker, self._held = None, {}
-                self._asked.clear()
             else:
                 self._worker, self._tenure = beaten, Tenure(started, self._seconds)
                 return
@@ -209,11 +208,16 @@ class StateMember:
                 gone.add(row.worker)
         return gone - {self.worker}
 
-    def _overdue(self, positions: dict[str, Position], now: float) -> list[str]:
-        """Return the shards that were asked for long ago and are not given: their owner does not drain them."""
-        waiting = {shard for shard, seen in positions.items() if seen.wanted_by == self.worker and seen.owner}
-        self._asked = {shard: self._asked.get(shard, now) for shard in waiting}
-        return [shard for shard, since in self._asked.items() if now - since >= 2 * self._seconds]
+    def _drained_in_time(self, held: dict[str, Position], others: set[str], now: float) -> dict[str, Position]:
+        """Return the shards of this worker without those that were asked for long ago, and that were not drained.
+
+        Their handlers are cancelled by this, and they are released in the next turn: not before their reader has ended.
+        """
+        wanted = {shard for shard, seen in held.items() if seen.wanted_by in others}
+        self._wanted = {shard: self._wanted.get(shard, now) for shard in wanted}
+        late = {shard for shard, since in self._wanted.items() if now - since >= 2 * self._seconds}
+        self._leaving |= {shard: held[shard].epoch for shard in late}
+        return {shard: seen for shard, seen in held.items() if shard not in late}
 
     async def _take(self, shards: Iterable[str], positions: dict[str, Position]) -> dict[str, Position]:
         """Take shards, and return the positions of those that were taken."""
@@ -249,15 +253,6 @@ class StateMember:
             else:
                 return position
         return None
-
-    async def _ask(self, wished: Iterable[Position], now: float) -> None:
-        """Ask the owners of shards for them."""
-
-        async def ask(seen: Position) -> None:
-            if await self._is_done(self._rows.want(seen, self.worker)):
-                self._asked.setdefault(seen.shard, now)
-
-        await _each(list(wished), ask)
 
     # ── positions ──
 
