@@ -50,6 +50,7 @@ class ChangeDecoder(Generic[ModelT]):
         self.view: Final[StreamView] = view
         codec = target.codec
         self._codec = codec
+        self._decode = codec.decode
         self._is_whole = view == "new_and_old_images"
         self._source = ChangeSource(target, target)
         self._members: dict[int, ChangeSource] = {}
@@ -76,9 +77,17 @@ class ChangeDecoder(Generic[ModelT]):
                 shard and the number, and no value.
             ExpressionError: The record does not hold the images of the view.
         """
-        if self._is_plain:
+        if self._is_plain:  # both images, of an entity that has its table for itself
             try:
-                return self._plain(record, number, shard)
+                body = record["dynamodb"]
+                if body["Keys"].keys() == self._key_names:
+                    kind, decode, source = record["eventName"], self._decode, self._source
+                    if kind == "MODIFY":
+                        old = decode(body["OldImage"])
+                        return Modified(source, record, number, shard, old, decode(body["NewImage"]))
+                    if kind == "INSERT":
+                        return Inserted(source, record, number, shard, decode(body["NewImage"]))
+                    return Removed(source, record, number, shard, decode(body["OldImage"]))
             except Exception:  # noqa: BLE001, S110  (it is done again carefully, which says what is wrong)
                 pass
         return self._careful(record, number, shard)
@@ -92,24 +101,6 @@ class ChangeDecoder(Generic[ModelT]):
         return self._codec.decode(self._stripped(image) if self._strips else image)
 
     # ── steps ──
-
-    def _plain(
-        self, record: RawRecord, number: str, shard: str | None
-    ) -> Inserted[ModelT] | Modified[ModelT] | Removed[ModelT]:
-        """Return the change of the common kind: both images, of an entity that has its table for itself.
-
-        Raises:
-            Exception: Anything is not of the common kind.
-        """
-        body = record["dynamodb"]
-        if body["Keys"].keys() != self._key_names:
-            raise LookupError
-        kind, decode = record["eventName"], self._codec.decode
-        if kind == "MODIFY":
-            return Modified(self._source, record, number, shard, decode(body["OldImage"]), decode(body["NewImage"]))
-        if kind == "INSERT":
-            return Inserted(self._source, record, number, shard, decode(body["NewImage"]))
-        return Removed(self._source, record, number, shard, decode(body["OldImage"]))
 
     def _careful(
         self, record: RawRecord, number: str, shard: str | None
