@@ -369,7 +369,7 @@ def _json_form(shape: Shape) -> Form:
 
     def write(value: Any) -> AttributeValue:
         try:
-            plain = None if value is None and takes_null else parse_json(value)
+            plain: Any = None if value is None and takes_null else parse_json(value if value is not None else "")
             stored = value_from_plain(plain, shape)
         except Misfit:
             raise

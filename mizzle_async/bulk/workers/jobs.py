@@ -60,7 +60,7 @@ class Job(Value):
         Raises:
             ExpressionError: ``workers`` is no number of processes, or something does not travel to them.
         """
-        workers: object = self.workers
+        workers: Any = self.workers
         if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
             raise ExpressionError(f"{self.verb}: workers={workers!r} must be a number of processes, from 1")
         if workers > 1:
@@ -155,7 +155,9 @@ class JobRun:
     async def _together(self) -> None:
         job = self._job
         loop = asyncio.get_running_loop()
-        buckets = {kind: Bucket(rate, self._owner.pause, loop.time) for kind, rate in job.rates.items()}
+        buckets: dict[UnitKind, Bucket] = {
+            kind: Bucket(rate, self._owner.pause, loop.time) for kind, rate in job.rates.items()
+        }
         await Pool(
             job.setup,
             self.parts,

@@ -116,7 +116,7 @@ def batches_of(data: Any) -> Iterable[Any]:
     if type(data).__module__.partition(".")[0] == "pandas":
         frame = pa.Table.from_pandas(data, preserve_index=False)
     elif hasattr(data, "__arrow_c_stream__") and not isinstance(data, pa.Table | pa.RecordBatchReader):
-        frame = pa.table(data)
+        frame = _imported(data)
     if isinstance(frame, pa.RecordBatch):
         return [frame]
     if isinstance(frame, pa.Table | pa.RecordBatchReader):
@@ -127,6 +127,16 @@ def batches_of(data: Any) -> Iterable[Any]:
     raise ExpressionError(
         f"put_arrow() takes a pyarrow.Table, record batches, or a frame of polars or pandas, not {type(data).__name__}"
     )
+
+
+def _imported(data: Any) -> Any:
+    """Return a frame that offers Arrow's stream as a table. An older pyarrow does not know each type of polars."""
+    try:
+        return pa.table(data)
+    except pa.ArrowException:
+        if not hasattr(data, "to_arrow"):
+            raise
+        return data.to_arrow()
 
 
 def _each(batches: Iterable[Any]) -> Iterator[Any]:
