@@ -885,6 +885,64 @@ def test_cancelled_question_loses_nothing(world):
     world(test)
 
 
+@pytest.mark.parametrize("steps", range(12))
+def test_cancellation_while_the_block_is_entered_leaves_nothing(world, steps):
+    """At whatever step: no task goes on, the store is free, and the next run begins."""
+
+    async def test(world):
+        store = MemoryCheckpoints()
+        fill(world.service, 2)
+        world.service.latency = 0.1
+
+        async def enter():
+            async with world.changes(start="latest", checkpoints=store):
+                await asyncio.sleep(1000)
+
+        task = asyncio.ensure_future(enter())
+        await asyncio.sleep(0.04 * steps)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(world.port.tasks) == 0
+        async with world.changes(start="latest", checkpoints=store):
+            pass
+
+    world(test)
+
+
+async def fail_unseen(world, error=None):
+    """Have reading fail in a block that asks for no more changes, and that raises an error or not."""
+    async with world.changes() as changes:
+        await anext(changes)
+        world.service.fail(AccessDeniedError("no"), GetRecords, times=5)
+        await asyncio.sleep(5)
+        if error is not None:
+            raise error
+
+
+def test_error_of_the_body_wins_over_one_of_reading(world):
+    """A block that raises raises its own error, and everything has ended behind it."""
+
+    async def test(world):
+        fill(world.service, 1)
+        with pytest.raises(ZeroDivisionError):
+            await fail_unseen(world, ZeroDivisionError)
+        assert len(world.port.tasks) == 0
+
+    world(test)
+
+
+def test_failure_that_was_not_asked_for_is_raised_at_the_end(world):
+    """A block that ends before it asks again learns of the failure when it is left: none is silent."""
+
+    async def test(world):
+        fill(world.service, 1)
+        with pytest.raises(AccessDeniedError):
+            await fail_unseen(world)
+
+    world(test)
+
+
 # ── wrong uses ──
 
 
