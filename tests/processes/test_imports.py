@@ -110,3 +110,17 @@ async def test_a_fresh_process_imports_botocore_only_where_it_is_needed(tmp_path
     answer, imported = done.stdout.splitlines()
     assert answer == "{'a': 'b'}"
     assert imported == ("[]" if holder != "long" else "['aiobotocore', 'aiohttp', 'botocore']")
+
+
+def test_pydantic_is_imported_by_pydantic_alone():
+    """Entities, clients and JSON bring no Pydantic: it is there where a program imports it."""
+    source = (
+        "import sys, mizzle_async as m\n"
+        "@m.entity('orders')\n"
+        "class Order:\n    id: m.PartitionKey[str] = m.attribute(default='1')\n"
+        "order = m.from_json('{}', Order)\n"
+        "m.to_json(order), m.Client().table(Order), m.path(Order, lambda one: one.id)\n"
+        "print('pydantic' in sys.modules, hasattr(Order, '__get_pydantic_core_schema__'))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
