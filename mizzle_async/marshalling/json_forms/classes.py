@@ -143,7 +143,9 @@ class ModelForm(ClassForm):
 def _of_pydantic(python: str, error: ValueError) -> Misfit:
     """Return the misfit of an error of validation: its first place, and no value."""
     details: Any = getattr(error, "errors", None)
-    first = details(include_url=False, include_input=False)[0] if callable(details) else {"type": "", "loc": ()}
+    first: Mapping[str, Any] = {"type": type(error).__name__, "loc": ()}
+    if details is not None:
+        first = details(include_url=False, include_input=False)[0]
     misfit = Misfit(f"what {python} accepts", str(first["type"]), "see its cause")
     for step in reversed(first["loc"]):
         misfit = misfit.at_position(step) if isinstance(step, int) else misfit.at_field(str(step))
