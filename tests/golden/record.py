@@ -7,7 +7,6 @@ later versions must read what is there. Run it with the version that is to be re
 import asyncio
 import itertools
 import json
-import secrets
 import sys
 import tempfile
 import uuid
@@ -32,6 +31,7 @@ from mizzle_async import (
     evolve,
     key_template,
 )
+from mizzle_async.handles.runtime import Runtime
 from mizzle_async.testing.stub import StubCaller
 
 HERE = Path(__file__).parent
@@ -271,12 +271,12 @@ def steady(replace: Any, start: int = 1) -> None:
     """Make ids of writes and tokens the same every time.
 
     Args:
-        replace: Assigns to an attribute of a module, as ``setattr`` does.
+        replace: Assigns to an attribute of an object, as ``setattr`` does.
         start: The number of the first.
     """
     numbers = itertools.count(start)
-    replace(secrets, "token_urlsafe", lambda *_: f"write-id-{next(numbers):03}")
-    replace(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers)))
+    replace(Runtime, "new_write_id", lambda _: f"write-id-{next(numbers):03}")
+    replace(Runtime, "new_token", lambda _: str(uuid.UUID(int=next(numbers))))
 
 
 def main() -> None:
