@@ -43,7 +43,7 @@ COMMANDS = {
 }
 
 
-SECTIONS = {
+SECTIONS: dict[str, tuple[str, ...]] = {
     "Items": ("get", "put", "update", "upsert", "delete", "query", "scan", "count", "sql"),
     "Files": ("load", "export", "copy", "heat", "changes"),
     "Tables": ("create", "tables", "ttl", "drop"),

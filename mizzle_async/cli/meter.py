@@ -22,7 +22,7 @@ class Meter(Heat):
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = BatchReport()
+        self.total: BatchReport = BatchReport()
 
     def call_finished(self, call: CallRecord) -> None:
         """Count a call."""

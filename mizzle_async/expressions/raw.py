@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final, Never, cast
+from typing import Any, ClassVar, Final, Never, cast
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.conditions import AND_LEVEL, NOT_LEVEL, OR_LEVEL, PREDICATE_LEVEL, Condition
@@ -82,7 +82,7 @@ class Raw(Condition[Any], Operand[Any, Never]):
         """Return it with other arguments, of the same names."""
         return Raw(self.text, arguments)
 
-    __hash__ = None  # type: ignore[assignment]  # its arguments may have none
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # its arguments may have none
 
 
 def raw(text: str, /, **arguments: Any) -> Raw:

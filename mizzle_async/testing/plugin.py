@@ -167,7 +167,7 @@ def _opening() -> Callable[[Callable[..., Client]], AsyncIterator[Client]]:
     return opened
 
 
-mizzle_client_on_anyio = pytest.fixture(_opening(), name="mizzle_client_on_anyio")
+mizzle_client_on_anyio: Any = pytest.fixture(_opening(), name="mizzle_client_on_anyio")
 
 
 def _opener(request: pytest.FixtureRequest) -> str:

@@ -83,8 +83,8 @@ class TextLines:
         self._text = text
         self._first: str | None = None
         self._passed = 0
-        self.taken = 0
-        self.ended = False
+        self.taken: int = 0
+        self.ended: bool = False
 
     def __iter__(self) -> TextLines:
         return self

@@ -36,9 +36,9 @@ class FrameRow:
 
     def __init__(self, batch: Any, number: int, stored: Item | MizzleError) -> None:
         self._batch = batch
-        self.number = number
+        self.number: int = number
         """Its position in its batch, from zero."""
-        self.stored = stored
+        self.stored: Item | MizzleError = stored
         """Its item, or the reason why there is none."""
 
     def to_dict(self) -> dict[str, Any]:

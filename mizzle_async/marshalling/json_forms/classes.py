@@ -39,11 +39,11 @@ class ClassForm(Form):
         members: Its attributes.
     """
 
-    kinds = frozenset({OBJECT})
+    kinds: frozenset[str] = frozenset({OBJECT})
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
-        self.python = cls.__name__
+        self.python: str = cls.__name__
         self.members: Mapping[str, Member] = {}
         self._refuses_unknown = False
 
@@ -155,10 +155,10 @@ def _of_pydantic(python: str, error: ValueError) -> Misfit:
 class TypedDictForm(Form):
     """A dict with declared keys. It is made before its keys are known: `define` gives them."""
 
-    kinds = frozenset({OBJECT})
+    kinds: frozenset[str] = frozenset({OBJECT})
 
     def __init__(self, python: str) -> None:
-        self.python = python
+        self.python: str = python
         self._members: Mapping[str, Member] = {}
 
     def define(self, members: Sequence[Member]) -> None:
@@ -202,10 +202,10 @@ class TaggedForm(Form):
         is_declared: Whether the classes declare that member.
     """
 
-    kinds = frozenset({OBJECT})
+    kinds: frozenset[str] = frozenset({OBJECT})
 
     def __init__(self, python: str, choices: Sequence[tuple[str, str, ClassForm]], *, is_declared: bool) -> None:
-        self.python = python
+        self.python: str = python
         self._choices = choices
         self._is_declared = is_declared
 

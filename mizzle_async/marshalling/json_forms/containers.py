@@ -18,8 +18,8 @@ class OptionalForm(Form):
 
     def __init__(self, inner: Form) -> None:
         self.inner = inner
-        self.python = f"{inner.python} | None"
-        self.kinds = inner.kinds | {NULL}
+        self.python: str = f"{inner.python} | None"
+        self.kinds: frozenset[str] = inner.kinds | {NULL}
 
     def write(self, value: Any) -> Any:
         return None if value is None else self.inner.write(value)
@@ -38,10 +38,10 @@ class ListForm(Form):
         of: How elements are written.
     """
 
-    kinds = frozenset({LIST})
+    kinds: frozenset[str] = frozenset({LIST})
 
     def __init__(self, python: str, accepts: tuple[type, ...], build: Callable[[Any], Any], of: Form) -> None:
-        self.python = python
+        self.python: str = python
         self._accepts = accepts
         self._build = build
         self._of = of
@@ -67,10 +67,10 @@ class TupleForm(Form):
         minimum: How many elements have no default.
     """
 
-    kinds = frozenset({LIST})
+    kinds: frozenset[str] = frozenset({LIST})
 
     def __init__(self, python: str, build: type[Any], of: tuple[Form, ...], minimum: int) -> None:
-        self.python = python
+        self.python: str = python
         self._build = build
         self._of = of
         self._minimum = minimum
@@ -103,10 +103,10 @@ class TupleForm(Form):
 class SetForm(Form):
     """A set: a list in order."""
 
-    kinds = frozenset({LIST})
+    kinds: frozenset[str] = frozenset({LIST})
 
     def __init__(self, python: str, build: Callable[[Any], Any], of: Form) -> None:
-        self.python = python
+        self.python: str = python
         self._build = build
         self._of = of
 
@@ -136,10 +136,10 @@ class MapForm(Form):
         of: How values are written.
     """
 
-    kinds = frozenset({OBJECT})
+    kinds: frozenset[str] = frozenset({OBJECT})
 
     def __init__(self, python: str, names: tuple[Callable[[Any], str], Callable[[Any], Any]], of: Form) -> None:
-        self.python = python
+        self.python: str = python
         self._write_name, self._read_name = names
         self._of = of
 
@@ -168,10 +168,10 @@ class NumberForm(Form):
     """A number that may be an ``int`` or of another type: whole ones are read as ``int``."""
 
     def __init__(self, python: str, whole: Form, other: Form) -> None:
-        self.python = python
+        self.python: str = python
         self._whole = whole
         self._other = other
-        self.kinds = whole.kinds | other.kinds
+        self.kinds: frozenset[str] = whole.kinds | other.kinds
 
     def write(self, value: Any) -> Any:
         return self._form_of(isinstance(value, int)).write(value)
@@ -193,9 +193,9 @@ class UnionForm(Form):
     """
 
     def __init__(self, python: str, members: tuple[Form, ...]) -> None:
-        self.python = python
+        self.python: str = python
         self._members = members
-        self.kinds = frozenset(kind for member in members for kind in member.kinds)
+        self.kinds: frozenset[str] = frozenset(kind for member in members for kind in member.kinds)
 
     def write(self, value: Any) -> Any:
         for member in self._members:
