@@ -27,7 +27,11 @@ Show: TypeAlias = Callable[[Any], str]
 class Facet(Enum):
     """How a value relates to the path it is given with."""
 
-    __hash__: Callable[[Any], int] = object.__hash__  # type: ignore[assignment]  # in C: members are keys, and equal themselves alone
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+    else:
+        __hash__ = object.__hash__  # in C: members are keys, and equal themselves alone
 
     WHOLE = "whole"
     """It has the path's own type."""

@@ -5,10 +5,10 @@ Clauses are collected here and compiled later. Nothing here knows how a value is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions.operands import Operand
@@ -22,7 +22,11 @@ SET_CODES: Final = frozenset({"SS", "NS", "BS"})
 class ClauseKind(Enum):
     """The kinds of clauses."""
 
-    __hash__: Callable[[Any], int] = object.__hash__  # type: ignore[assignment]  # in C: members are keys, and equal themselves alone
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+    else:
+        __hash__ = object.__hash__  # in C: members are keys, and equal themselves alone
 
     SET = "set"
     SET_DEFAULT = "set_default"

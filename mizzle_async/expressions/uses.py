@@ -6,9 +6,8 @@ Type checkers refuse a prefix of a number or a sum of texts. For code that is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mizzle_async.expressions.terms import Place
 
@@ -16,7 +15,11 @@ from mizzle_async.expressions.terms import Place
 class Use(Enum):
     """A use of a path. Its value is the use in Python's words."""
 
-    __hash__: Callable[[Any], int] = object.__hash__  # type: ignore[assignment]  # in C: members are keys, and equal themselves alone
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+    else:
+        __hash__ = object.__hash__  # in C: members are keys, and equal themselves alone
 
     READ = "==, !=, is_in(), exists(), not_exists(), attribute_type()"
     ORDER = "<, <=, >, >=, between()"

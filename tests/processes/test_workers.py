@@ -87,6 +87,7 @@ class Bench:
         self.engine = engine
         (folder / "readings.py").write_text(MODULE)
         self.environment = os.environ | engine.environment
+        self.environment.pop("PYTHONSAFEPATH", None)  # programs import the module beside them, as users' scripts do
 
     def start(self, body: str, *, whole: bool = False) -> subprocess.Popen[str]:
         """Start a program."""
