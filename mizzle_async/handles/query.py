@@ -16,6 +16,7 @@ from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.divided import Divided
 from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_nothing, projection_of, use
+from mizzle_async.reading.paged_source import MINIMUM_FILTERED
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.types import WirePayload
 from mizzle_async.values import transient
@@ -165,7 +166,10 @@ class Read(Divided[ModelT, RowT_co]):
     def _first_page(self) -> ReadPage:
         plan = self._plan
         options = plan.options
-        limits = [limit for limit in (options.page_size, options.max_items, options.max_evaluated) if limit]
+        wanted = options.max_items
+        if wanted is not None and plan.may_drop:
+            wanted = max(wanted, MINIMUM_FILTERED)
+        limits = [limit for limit in (options.page_size, wanted, options.max_evaluated) if limit]
         segment = options.segment or ((0, options.segments) if options.segments > 1 else None)
         return plan.page(plan.compile(self._runtime.now()), limit=min(limits) if limits else None, segment=segment)
 

@@ -13,6 +13,7 @@ from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.runtime import Runtime
 from mizzle_async.model import StateTable, schema_of
 from mizzle_async.operations import Operation, Transactable, check_timeout
+from mizzle_async.operations.base import use_all
 from mizzle_async.streams.state.consumer_rows import Position, Start, Worker
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
 from mizzle_async.streams.state.leases import Lease, check_lease_seconds
@@ -80,6 +81,7 @@ class State:
 
         Cost: one request; two write units for the mark, and twice the write units of the operations.
         """
+        use_all(operations)  # before the key is judged: a warning beside that error would mislead
         return await self._marks.apply(scope_of("once", key), self._own(operations), keep=keep, timeout=timeout)
 
     def lease(self, name: str, /, *, lease_seconds: float = 30.0, timeout: float | None = None) -> Lease:

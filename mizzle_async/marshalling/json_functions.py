@@ -20,6 +20,7 @@ from mizzle_async.marshalling.json_forms.form import Form, not_json
 from mizzle_async.marshalling.json_forms.forms import JsonForms
 from mizzle_async.marshalling.plain import parse_json
 from mizzle_async.marshalling.preconf import marshaller_of
+from mizzle_async.model import is_entity, schema_of
 from mizzle_async.model.annotations import type_name
 from mizzle_async.model.scalars.misfit import Misfit
 
@@ -136,7 +137,7 @@ def from_builtins(
 
     Raises:
         MarshallingError: A value does not fit its attribute, which the path names. An attribute without a default is
-            missing, or with ``partial`` the class has no attribute of a name.
+            missing, or with ``partial`` the class has no attribute of a name, or the library itself writes it.
         ModelError: As for `to_json`.
     """
     return _read(data, model, partial=partial, converter=converter)
@@ -159,7 +160,21 @@ def _read_partial(form: Form, data: Any, model: Any) -> dict[str, Any]:
         raise ModelError(f"partial=True is for classes with attributes, and {type_name(model)} is none")
     if not isinstance(data, Mapping):
         raise not_json(OBJECT, data)
+    _refuse_times(model, data)
     return form.read_members(data, refuses_unknown=True)
+
+
+def _refuse_times(model: Any, data: Mapping[str, Any]) -> None:
+    """Refuse the times of an item's writes, which a caller must not forge. A clause refuses keys and the version.
+
+    Raises:
+        MarshallingError: A time is among the changes.
+    """
+    for attribute in schema_of(model).attributes if is_entity(model) else ():
+        role = attribute.role
+        if attribute.field in data and role is not None and role.is_automatic and role.refusal(()) is None:
+            where = f'{type_name(model)}["{attribute.field}"]'
+            raise MarshallingError(f"{where}: the library writes {role.keyword}, so no change has it", path=where)
 
 
 def _too_deep(name: str) -> MarshallingError:

@@ -422,3 +422,19 @@ def test_values_without_an_end_are_errors_of_ours():
         from_builtins(deep, Tree)
     with pytest.raises(MarshallingError):
         from_json('{"children": [' * 5_000 + "]}" * 5_000, Tree)
+
+
+def test_partial_data_has_no_times_of_writes():
+    """A caller of an HTTP service must not forge or remove them."""
+
+    @entity("stamped")
+    class Stamped:
+        key: PartitionKey[str]
+        note: Attribute[str] = attribute(default="")
+        made: Attribute[datetime | None] = attribute(default=None, created_at=True)
+        changed: Attribute[datetime | None] = attribute(default=None, updated_at=True)
+
+    for name in ("made", "changed"):
+        with pytest.raises(MarshallingError, match=rf'Stamped\["{name}"\]: the library writes'):
+            from_builtins({name: None}, Stamped, partial=True)
+    assert from_builtins({"note": "x"}, Stamped, partial=True) == {"note": "x"}
