@@ -154,7 +154,7 @@ def use_alone(environment: Environment, wheel: Path, source: Path) -> None:
     environment.install(wheel)
     environment.run("-W", "error", HERE / ".ci" / "first_page.py", source / "README.md")
     environment.run("-c", START_LOCAL)
-    environment.install(f"{wheel}[cli,demo,otel,cursors,speed]", group=f"{source / 'pyproject.toml'}:test")
+    environment.install(f"{wheel}[cli,demo,arrow,otel,cursors,ion,speed,zstd]", group=f"{source / 'pyproject.toml'}:test")
     environment.run("-m", "pytest", "-q", "tests/unit", "tests/processes", folder=source)
 
 
@@ -164,7 +164,7 @@ def use_beside_aioboto3(environment: Environment, wheel: Path, source: Path) -> 
     expect("aioboto3 beside us", environment.version("aioboto3"), environment.newest("aioboto3"))
     expect("our version", environment.version("mizzle-async"), PROJECT["version"])
     environment.run("-W", "error", HERE / ".ci" / "beside_aioboto3.py")
-    environment.install(f"{wheel}[cli,demo,otel,cursors,speed]", group=f"{source / 'pyproject.toml'}:test")
+    environment.install(f"{wheel}[cli,demo,arrow,otel,cursors,ion,speed,zstd]", group=f"{source / 'pyproject.toml'}:test")
     sessions = sorted(path.relative_to(source) for path in source.glob("tests/wire/test_session*.py"))
     environment.run("-m", "pytest", "-q", *SESSION_TESTS, *sessions, folder=source)
 
