@@ -149,12 +149,16 @@ def check_engine_locks(target: Path) -> None:
             run(["uv", "pip", "install", *options, "--python-version", python, "-r", lock])
 
 
+EXTRAS = "cli,demo,arrow,otel,cursors,ion,speed,zstd"
+"""Everything that the unit tests use, as `noxfile.py` installs it for them."""
+
+
 def use_alone(environment: Environment, wheel: Path, source: Path) -> None:
     """Install the wheel only, run the first page on a fresh engine, then the unit tests of the sdist."""
     environment.install(wheel)
     environment.run("-W", "error", HERE / ".ci" / "first_page.py", source / "README.md")
     environment.run("-c", START_LOCAL)
-    environment.install(f"{wheel}[cli,demo,arrow,otel,cursors,ion,speed,zstd]", group=f"{source / 'pyproject.toml'}:test")
+    environment.install(f"{wheel}[{EXTRAS}]", group=f"{source / 'pyproject.toml'}:test")
     environment.run("-m", "pytest", "-q", "tests/unit", "tests/processes", folder=source)
 
 
@@ -164,7 +168,7 @@ def use_beside_aioboto3(environment: Environment, wheel: Path, source: Path) -> 
     expect("aioboto3 beside us", environment.version("aioboto3"), environment.newest("aioboto3"))
     expect("our version", environment.version("mizzle-async"), PROJECT["version"])
     environment.run("-W", "error", HERE / ".ci" / "beside_aioboto3.py")
-    environment.install(f"{wheel}[cli,demo,arrow,otel,cursors,ion,speed,zstd]", group=f"{source / 'pyproject.toml'}:test")
+    environment.install(f"{wheel}[{EXTRAS}]", group=f"{source / 'pyproject.toml'}:test")
     sessions = sorted(path.relative_to(source) for path in source.glob("tests/wire/test_session*.py"))
     environment.run("-m", "pytest", "-q", *SESSION_TESTS, *sessions, folder=source)
 
