@@ -189,11 +189,7 @@ def dependencies(session: nox.Session, versions: str) -> None:
     """Run the tests that depend most on other packages, with the lowest versions and with older aiobotocores."""
     install(session, *EXTRAS, "test", others=[OTHER_LOCKS / f"{versions}.lock"])
     sessions = sorted(str(path.relative_to(HERE)) for path in HERE.glob("tests/wire/test_*session*.py"))
-    everything = (
-        ["tests/unit", "tests/processes"]
-        if versions == "lowest"
-        else ["tests/unit/wire", "tests/unit/handles/test_client.py"]
-    )
+    everything = ["tests/unit"] if versions == "lowest" else ["tests/unit/wire", "tests/unit/handles/test_client.py"]
     run_pytest(session, *(session.posargs or [*everything, *sessions, "tests/wire/test_credential_keeper.py"]))
 
 

@@ -159,7 +159,7 @@ def use_alone(environment: Environment, wheel: Path, source: Path) -> None:
     environment.run("-W", "error", HERE / ".ci" / "first_page.py", source / "README.md")
     environment.run("-c", START_LOCAL)
     environment.install(f"{wheel}[{EXTRAS}]", group=f"{source / 'pyproject.toml'}:test")
-    environment.run("-m", "pytest", "-q", "tests/unit", "tests/processes", folder=source)
+    environment.run("-m", "pytest", "-q", "tests/unit", folder=source)
 
 
 def use_beside_aioboto3(environment: Environment, wheel: Path, source: Path) -> None:
