@@ -138,8 +138,10 @@ def condition_of(place: Any, operator: str, values: list[Any]) -> Condition[Any]
                 raise click.UsageError(f"type takes one of {' '.join(TYPE_CODES)}, not {values[0]!r}")
             made = place.attribute_type(values[0])
         case _:
-            known = " ".join((*OPERATORS, *NEGATED))
-            raise click.UsageError(f"{operator!r} is not an operator: use one of {known}")
+            words = " ".join(name for name in (*OPERATORS, *NEGATED) if name[0].isalpha())
+            raise click.UsageError(
+                f"{operator!r} is not an operator: use one of eq ne lt le gt ge {words}, or = != < <= > >="
+            )
     return made
 
 

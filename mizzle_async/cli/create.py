@@ -16,7 +16,8 @@ from mizzle_async.cli.handles import import_object, table_name
 from mizzle_async.cli.schemas import Schema
 from mizzle_async.errors import ResourceInUseError, ResourceNotFoundError
 from mizzle_async.handles.client import Client
-from mizzle_async.model import SharedTable, is_entity
+from mizzle_async.model import WIRE_VIEWS, SharedTable, is_entity
+from mizzle_async.operations.tables.definition import stream_specification
 
 
 @click.command(
@@ -33,6 +34,7 @@ from mizzle_async.model import SharedTable, is_entity
 @click.option("--read-units", type=click.IntRange(min=1), help="Provisioned read units a second.  [default: on demand]")
 @click.option("--write-units", type=click.IntRange(min=1), help="Provisioned write units a second.")
 @click.option("--ttl", metavar="ATTRIBUTE", help="The attribute with the second at which an item expires.")
+@click.option("--stream", type=click.Choice(list(WIRE_VIEWS)), help="Switch a stream of changes on, with this view.")
 @click.option("--if-absent", is_flag=True, help="It is no fault that the table exists.")
 @connected
 def create(words: tuple[str, ...], connection: Connection, **options: Any) -> None:
@@ -51,6 +53,7 @@ async def _create(
     read_units: int | None,
     write_units: int | None,
     ttl: str | None,
+    stream: str | None,
     if_absent: bool,
 ) -> int:
     if (read_units is None) != (write_units is None):
@@ -60,8 +63,8 @@ async def _create(
     if sum((bool(key), model is not None, like is not None)) != 1 or (not name and model is None):
         raise click.UsageError("name a table and its key, such as `orders id:S`; or a table with --like; or --model")
     if model is not None:
-        if indexes or local_indexes or ttl:
-            raise click.UsageError("--model has the indexes and the time to live")
+        if indexes or local_indexes or ttl or stream:
+            raise click.UsageError("--model has the indexes, the time to live and the stream")
         return await create_model(client, name or None, model, units)
     if like is not None:
         if indexes or local_indexes or units:
@@ -69,6 +72,8 @@ async def _create(
         schema = schemas.of_file(like) if schemas.is_file(like) else await schemas.of_existing(client, like)
     else:
         schema = schemas.of_words(key, indexes, local_indexes, units=units)
+    if stream is not None:
+        schema = evolve(schema, parameters={**schema.parameters, "StreamSpecification": stream_specification(stream)})
     return await create_table(
         client, name, evolve(schema, time_to_live=ttl or schema.time_to_live), if_absent=if_absent
     )
@@ -110,7 +115,9 @@ async def create_model(client: Client, table: str | None, model: str, units: tup
     handle: Any = cls if table is None else client.table(entity, name=table)
     read, write = units or (None, None)
     (made,) = await client.ensure_tables(handle, read_units=read, write_units=write)
-    click.echo(f"table {made.name} has the key and the indexes of {model}", err=True)
+    key = ", ".join(f"{attribute} ({made.attribute_types[attribute]})" for attribute, _ in made.key)
+    stream = "" if made.stream is None else f", and a stream of {made.stream.replace('_', ' ')}"
+    click.echo(f"table {made.name} is there, with the key {key}, the indexes of {model}{stream}", err=True)
     return DONE
 
 

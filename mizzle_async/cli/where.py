@@ -219,6 +219,8 @@ class _Parser:
     def values(self, operator: str) -> tuple[Any, ...]:
         """Return the values of an operator."""
         if operator in {"exists", "missing"}:
+            if self.peek() in {"true", "false"}:
+                self.fail(f"{operator} takes no value here: write exists or missing")
             return ()
         if operator == "between":
             low = self.value()

@@ -197,3 +197,13 @@ def test_wrong_table_is_one_line(shell):
         result = shell(*command)
         assert result.exit_code == 1
         assert re.fullmatch(r"ResourceNotFoundError: .*'no-such'.*\n", result.stderr), result.stderr
+
+
+def test_table_is_created_with_a_stream(shell, name):
+    """`create --stream` switches a stream on, and a table of a model says what it is."""
+    assert shell("create", name, "id:S", "--stream", "new_and_old_images").exit_code == 0
+    assert shell("put", '{"id": "1"}', "-t", name).exit_code == 0
+    changes = shell("changes", "--table", name, "--start", "oldest", "--once")
+    assert json.loads(changes.stdout)["change"] == "inserted"
+    refused = shell("create", name, "--model", "x:Y", "--stream", "keys_only")
+    assert (refused.exit_code, "--model has the indexes" in refused.stderr) == (2, True)

@@ -63,6 +63,7 @@ def test_precedence():
         ("n 5", "expected an operator after 'n'"),
         ("n >", "expected a value at the end"),
         ("n > 5 m", "expected and, or, or the end at 'm'"),
+        ("n exists false", "exists takes no value here: write exists or missing at 'false'"),
         ("(n > 5", "expected ')' at the end"),
         ("n > 5)", "expected and, or, or the end at ')'"),
         ("and n > 5", "expected the name of an attribute at 'and n > 5'"),
