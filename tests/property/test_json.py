@@ -161,7 +161,10 @@ TYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
             Box, width=fractions, content=st.binary(max_size=4), inner=st.none() | st.builds(Box, width=fractions)
         ),
     ),
-    (Checked, st.builds(Checked, size=integers) | st.builds(Checked, size=integers, double=integers)),
+    (
+        Checked,  # twice its size is a number of 38 digits too
+        st.builds(Checked, size=st.integers(-(10**37), 10**37)) | st.builds(Checked, size=integers, double=integers),
+    ),
     (Entry, st.fixed_dictionaries({"name": texts}, optional={"size": integers, "raw": st.none() | st.binary()})),
     (Pair, st.builds(Pair, left=integers, right=st.none() | texts)),
     (Line | Point, lines | st.builds(Point, x=integers)),
