@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -45,10 +45,7 @@ def parquet_rows(name: str, stream: BinaryIO, nan: Nan = "reject") -> Iterator[R
         fields = [(field.name, _readable(arrow, field.type), converters.of(field.type)) for field in file.schema_arrow]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS):
-            columns = [
-                batch.column(at).cast(kind).to_pylist(maps_as_pydicts="strict")
-                for at, (_, kind, _) in enumerate(fields)
-            ]
+            columns = [batch.column(at).cast(kind).to_pylist() for at, (_, kind, _) in enumerate(fields)]
             for cells in zip(*columns, strict=True):
                 number += 1
                 values = {
@@ -116,11 +113,23 @@ class Converters:
             return lambda value: {name: members[name](member) for name, member in value.items() if member is not None}
         if types.is_map(kind):
             key, item = self.of(kind.key_type), self.of(kind.item_type)
-            return lambda value: {_name(key(name)): _inner(item, member) for name, member in value.items()}
+            return lambda pairs: _map([(_name(key(name)), _inner(item, member)) for name, member in pairs])
         if hasattr(kind, "value_type") and not types.is_dictionary(kind):
             element = self.of(kind.value_type)
             return lambda value: [_inner(element, each) for each in value]
         return None
+
+
+def _map(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the map of its pairs, as which Arrow gives it.
+
+    Raises:
+        ValueError: A key comes twice, of which an item could keep one only.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a map has two values under one key")
+    return made
 
 
 def _inner(convert: Convert, value: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from mizzle_async.cli.files.parquet_rows import parquet_rows
 from mizzle_async.cli.files.rows import ReadOptions
 from mizzle_async.cli.files.source import Source
 from mizzle_async.cli.formats import Format
@@ -54,9 +55,9 @@ MOMENT = 1_600_000_000_123_456_789
         (pyarrow.list_(pyarrow.timestamp("ns")), [MOMENT, None], ["2020-09-13T12:26:40.123456789", None]),
         (pyarrow.struct([("x", pyarrow.float32())]), {"x": 0.1}, {"x": Decimal("0.1")}),
         (
-            pyarrow.map_(pyarrow.int32(), pyarrow.duration("ms")),
+            pyarrow.map_(pyarrow.int32(), pyarrow.timestamp("ms")),  # old versions restore no durations in a map
             [(7, 1500), (8, None)],
-            {"7": Decimal("1.5"), "8": None},
+            {"7": "1970-01-01T00:00:01.500000", "8": None},
         ),
     ],
 )
@@ -181,3 +182,12 @@ def test_nan_is_nothing_when_asked(nan, expected):
     parquet.write_table(pyarrow.table({"id": ["1"], "x": [nothing], "l": [[nothing]]}), "a.parquet")
     assert [row.values for row in Source(("a.parquet",), ReadOptions(nan=nan))] == expected
     assert Source(("a.parquet",)).__iter__().__next__().values["x"].is_nan()
+
+
+def test_map_with_a_key_twice_is_refused(tmp_path):
+    """An item could keep one of the values only, so the file is one error, and no traceback."""
+    array = pyarrow.array([[("a", 1), ("a", 2)]], pyarrow.map_(pyarrow.string(), pyarrow.int64()))
+    path = tmp_path / "twice.parquet"
+    parquet.write_table(pyarrow.table({"values": array}), path)
+    with path.open("rb") as stream, pytest.raises(click.ClickException, match="two values under one key"):
+        list(parquet_rows("twice.parquet", stream))
