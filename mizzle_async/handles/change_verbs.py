@@ -129,4 +129,5 @@ def decoded_changes(
     """Return the changes of a table as another decoder makes them, with any view of its stream."""
     from mizzle_async.streams.change_stream import ChangeStream
 
+    # A user has no use for these members.
     return ChangeStream(table._runtime, decoder, table=table._target.table, view=None, settings=settings)  # noqa: SLF001

@@ -422,6 +422,7 @@ def wanted_tables(client: ClientTables, models: Sequence[TableLike]) -> list[tup
     """
     from mizzle_async.operations.tables.definition import lifetime_of
 
+    # Private: a user asks for tables, never for their definitions.
     handles = [client._handle(model) for model in models]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return [
         (client._wanted(handle), lifetime_of(target_of(handle).schema))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -225,6 +225,7 @@ def patch_stored(
         to: The new state.
         timeout: Seconds for the whole call, or None for the client's.
     """
+    # A user patches from an instance, never from a stored item.
     return table._patch_stored(item, old, to, timeout)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 

@@ -438,6 +438,7 @@ def test_template_has_a_hole_for_each_path() -> None:
     """A path without a hole would not be in the key, and a hole without a path has no value."""
     for text, paths in (("A#{}#{}", (Order.team,)), ("A", (Order.team,)), ("A#{", ())):
         with pytest.raises(ModelError, match="key_template"):
+            # The wrong call is the test.
             key_template(text, *paths)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue,reportUnknownVariableType]
 
 
@@ -445,7 +446,7 @@ def test_wrong_query_shows_the_line_to_write() -> None:
     """The example is of the entity that is asked for, and several values have their own advice."""
     client = Client()
     orders, mails = client.table(Order), client.table(Mail)
-    for build, message in (
+    for build, message in (  # each line is a mistake, which checkers refuse too
         (lambda: orders.query(Order.order_id >= "1"), r"such as `Order\.team == value`"),  # type: ignore[arg-type]
         (lambda: orders.query(Order.team == "t", Order.order_id.is_in(["1"])), "one query for each value"),  # type: ignore[arg-type]
         (lambda: client.collection(Order, Note).query(Order.team.is_in(["t"])), "reads one partition"),  # type: ignore[arg-type]

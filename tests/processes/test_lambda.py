@@ -100,7 +100,6 @@ class Environment:
 @pytest.fixture
 async def environment(embedded_engine: EmbeddedEngine) -> AsyncIterator[Environment]:
     """An environment, and the table of its function."""
-    pytest.importorskip("snapshot_restore_py")
     prefix = f"{uuid4().hex}-"
     async with Client(
         endpoint_url=embedded_engine.endpoint_url,

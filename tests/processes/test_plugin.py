@@ -143,7 +143,6 @@ def test_each_test_has_tables_of_its_own(tmp_path):
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_fixtures_work_with_pytest_asyncio(tmp_path, mode):
     """With pytest-asyncio the client is open on the loop of the test, of whichever scope; anyio may be there too."""
-    pytest.importorskip("pytest_asyncio")
     marked = f"import pytest\npytestmark = pytest.mark.asyncio\n{ISOLATED}"
     plugins = ("asyncio", "anyio") if mode == "auto" else ("asyncio",)
     tests = f"{marked if mode == 'strict' else ISOLATED}{MARKED}"
@@ -154,7 +153,6 @@ def test_fixtures_work_with_pytest_asyncio(tmp_path, mode):
 
 def test_fixtures_work_in_parallel(tmp_path):
     """Each worker of pytest-xdist has an engine of its own."""
-    pytest.importorskip("xdist")
     output = run_tests(tmp_path, ISOLATED, "-n2", plugins=("anyio", "xdist"), settings="anyio_mode = auto")
     assert "2 passed" in output, output
 

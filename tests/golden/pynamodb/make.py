@@ -30,7 +30,7 @@ class Place(MapAttribute):
 
 
 class Thread(Model):
-    class Meta:  # noqa: D106
+    class Meta:  # noqa: D106  (PynamoDB's form)
         table_name = "threads"
 
     forum = UnicodeAttribute(hash_key=True)
@@ -50,7 +50,7 @@ class Thread(Model):
 
 
 class Animal(Model):
-    class Meta:  # noqa: D106
+    class Meta:  # noqa: D106  (PynamoDB's form)
         table_name = "animals"
 
     name = UnicodeAttribute(hash_key=True)

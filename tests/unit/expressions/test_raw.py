@@ -76,7 +76,7 @@ def test_update_takes_it_as_a_value():
     update = orders.update("1").set(Order.total, raw("round_to(#a, :b) + :c", a=Order.total, b=2, c=Decimal("0.5")))
     assert update.to_wire()["UpdateExpression"] == "SET #t = round_to(#t, :b) + :c"
     with pytest.raises(ExpressionError, match=r"takes a value"):
-        orders.update("1").add(Order.total, raw("f(#a)", a=Order.total))  # type: ignore[type-var]
+        orders.update("1").add(Order.total, raw("f(#a)", a=Order.total))  # type: ignore[type-var]  # the mistake
 
 
 @pytest.mark.parametrize(

@@ -340,7 +340,7 @@ def test_models_of_pydantic_s_hold_entities():
 
 def test_values_that_cannot_be_json_are_not_written_silently():
     """An attribute that holds another type than declared is an error or a warning of Pydantic's, never other data."""
-    wrong: Any = Order(id="1", raw="text")  # type: ignore[arg-type]
+    wrong: Any = Order(id="1", raw="text")  # type: ignore[arg-type]  # the mistake
     with pytest.raises(Exception, match="expected bytes, found str"):
         ORDERS.dump_json(wrong)
 

@@ -292,7 +292,7 @@ class Money:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Money) and other.cents == self.cents
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # as a class with an equality alone has
 
 
 def test_types_of_hooks_are_written_by_the_converter():
@@ -344,7 +344,7 @@ def test_values_without_a_class_are_written_by_their_types():
 
 def test_value_that_does_not_fit_is_not_written():
     """An instance whose attribute holds another type than declared is refused, as it is in a write."""
-    wrong: Any = Order(id="1", note=None, lines=[Line(sku=5)])  # type: ignore[arg-type]
+    wrong: Any = Order(id="1", note=None, lines=[Line(sku=5)])  # type: ignore[arg-type]  # the mistake
     with pytest.raises(MarshallingError, match=r"Order\.lines\[0\]\.sku: expected str, found int"):
         to_json(wrong)
 

@@ -78,7 +78,7 @@ def test_annotations_that_are_text_are_resolved():
 
     @dataclasses.dataclass
     class Lost:
-        value: "Nowhere"  # noqa: F821
+        value: "Nowhere"  # noqa: F821  (the missing name is the case)
 
     assert field_types(Lost) == {"value": Any}
 

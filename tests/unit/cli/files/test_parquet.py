@@ -2,7 +2,9 @@
 
 import datetime as dt
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,8 +16,8 @@ from mizzle_async.cli.formats import Format
 from mizzle_async.cli.losses import Losses
 from mizzle_async.cli.targets import ExportFile
 
-pyarrow = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
+pyarrow: Any = import_module("pyarrow")  # it has no types
+parquet: Any = import_module("pyarrow.parquet")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +42,7 @@ MOMENT = 1_600_000_000_123_456_789
         (pyarrow.timestamp("ns"), MOMENT, "2020-09-13T12:26:40.123456789"),
         (pyarrow.timestamp("ns", "UTC"), MOMENT, "2020-09-13T12:26:40.123456789+00:00"),
         (pyarrow.timestamp("ns"), 1_600_000_000_000_000_000, "2020-09-13T12:26:40"),
-        (pyarrow.timestamp("us"), dt.datetime(2020, 1, 2, 3, 4, 5, 6), "2020-01-02T03:04:05.000006"),  # noqa: DTZ001
+        (pyarrow.timestamp("us"), dt.datetime(2020, 1, 2, 3, 4, 5, 6), "2020-01-02T03:04:05.000006"),  # noqa: DTZ001  (Parquet's are naive)
         (pyarrow.timestamp("ns"), -1, "1969-12-31T23:59:59.999999999"),
         (pyarrow.duration("ns"), 1_500_000_001, Decimal("1.500000001")),
         (pyarrow.duration("s"), 90, Decimal(90)),
