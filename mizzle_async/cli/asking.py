@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from mizzle_async.cli.handles import Opened
 from mizzle_async.cli.selections import Selection
-from mizzle_async.cli.values import counted
+from mizzle_async.cli.values import counted, json_bytes
+from mizzle_async.handles.query import Query
 
 PAGES_COUNTED: Final = 10
 """The number of pages, of a MB each, that are counted before a question. Counting a whole table would cost as much as
@@ -34,6 +35,21 @@ def ask(question: str) -> None:
             raise click.Abort
     finally:
         signal.signal(signal.SIGINT, heard)
+
+
+async def tell_dry_run(command: str, verb: str, rows: Query[Any], *, as_json: bool) -> None:
+    """Print the number of items that a command would work on.
+
+    Args:
+        command: The command, for the report in JSON.
+        verb: The work in words, such as ``change``.
+        rows: The selected items.
+        as_json: Whether JSON is wanted.
+    """
+    number = await rows.count()
+    numbers = {"command": command, "dry_run": True, "items": number}
+    text = f"would {verb} {counted(number, 'item')}, a write unit for each KB"
+    click.echo(json_bytes(numbers) if as_json else text)
 
 
 async def count_before(opened: Opened, selection: Selection) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mizzle_async.cli.asking import ask, count_before
+from mizzle_async.cli.asking import ask, count_before, tell_dry_run
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.handles import open_table
@@ -14,7 +14,7 @@ from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_lim
 from mizzle_async.cli.paging import selected_keys
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
-from mizzle_async.cli.values import counted, json_bytes
+from mizzle_async.cli.values import json_bytes
 from mizzle_async.cli.with_workers import shared_by, with_workers
 from mizzle_async.handles.client import Client
 from mizzle_async.reading.iterators import Page
@@ -87,11 +87,7 @@ async def _delete_many(
     name = opened.table.name
     rows = selection.rows(opened)
     if dry_run:
-        number = await rows.count()
-        numbers = {"command": "delete", "dry_run": True, "items": number}
-        click.echo(
-            json_bytes(numbers) if as_json else f"would delete {counted(number, 'item')}, a write unit for each KB"
-        )
+        await tell_dry_run("delete", "delete", rows, as_json=as_json)
         return DONE
     if not yes:
         ask(f"delete {await count_before(opened, selection)} of {name}?")

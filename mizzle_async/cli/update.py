@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mizzle_async.cli.asking import ask, count_before
+from mizzle_async.cli.asking import ask, count_before, tell_dry_run
 from mizzle_async.cli.clauses import Clauses, built, changing
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_DONE, NOT_FOUND
@@ -20,7 +20,6 @@ from mizzle_async.cli.one_by_one import Sending
 from mizzle_async.cli.paging import selected_keys
 from mizzle_async.cli.progress import Display
 from mizzle_async.cli.selections import Selection, segmented, selecting, table_named
-from mizzle_async.cli.values import counted, json_bytes
 from mizzle_async.errors import ConditionalCheckFailedError, ItemNotFoundError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
@@ -138,11 +137,7 @@ async def _update_many(
         *(("when", (condition,)) for condition in selection.conditions(opened)),
     ]
     if dry_run:
-        number = await rows.count()
-        numbers = {"command": "update", "dry_run": True, "items": number}
-        click.echo(
-            json_bytes(numbers) if as_json else f"would change {counted(number, 'item')}, a write unit for each KB"
-        )
+        await tell_dry_run("update", "change", rows, as_json=as_json)
         return DONE
     if not yes:
         ask(f"change {await count_before(opened, selection)} of {name}?")

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 from attrs import NOTHING, Converter, frozen
 
+from mizzle_async.marshalling.in_turn import in_turn
 from mizzle_async.marshalling.plain import parse_json, value_from_plain
 from mizzle_async.marshalling.shapes.aliases import AliasShape
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
@@ -256,10 +257,10 @@ def _list_form(shape: ListShape, above: tuple[Shape, ...]) -> Form:
     def read(stored: AttributeValue) -> list[Any]:
         if "L" not in stored:
             raise not_stored_as("L", stored)
-        return _each_at(of.read, stored["L"])
+        return in_turn(of.read, stored["L"])
 
     def write(value: Any) -> AttributeValue:
-        return {"L": _each_at(of.write, _elements(value))}
+        return {"L": in_turn(of.write, _elements(value))}
 
     return Form(type=ColumnType("list", (Member("element", of.type, is_nullable),)), read=read, write=write)
 
@@ -415,16 +416,6 @@ def _elements(value: Any) -> Iterable[Any]:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise Misfit("a list", type(value).__name__)
     return value
-
-
-def _each_at(convert: Read, values: Iterable[Any]) -> list[Any]:
-    converted: list[Any] = []
-    try:
-        for value in values:
-            converted.append(convert(value))  # noqa: PERF401  (its length is the misfit's position)
-    except Misfit as misfit:
-        raise misfit.at_position(len(converted)) from misfit.__cause__
-    return converted
 
 
 class FieldForm:

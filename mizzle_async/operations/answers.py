@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from mizzle_async.errors import CorruptResponseError
+from mizzle_async.errors import CorruptResponseError, MizzleError
 from mizzle_async.limits import ITEM_BYTES, PAGE_BYTES
 from mizzle_async.marshalling import canonical_key
 from mizzle_async.types import AttributeValue, Item, Outcome, WirePayload
@@ -64,6 +64,30 @@ def check_key(asked: Item, item: Item) -> None:
         stored = item[name]
         if stored != value and canonical_key({name: stored}) != canonical_key({name: value}):
             raise mismatch(f"it is about another item: its {name!r} is not what was asked for")
+
+
+def checked_payload(api: str, payload: Any, check: Callable[[WirePayload], object]) -> WirePayload:
+    """Return the JSON of an answer of success, checked by the operation.
+
+    Args:
+        api: The API's name, for messages.
+        payload: The JSON.
+        check: Raises an error for an answer that cannot be the one to the request; any exception means the same.
+
+    Raises:
+        CorruptResponseError: It cannot be the answer to this request.
+    """
+    if type(payload) is not dict:
+        raise mismatch("a 200 whose JSON is not an object")
+    try:
+        if "ConsumedCapacity" in payload:
+            check_consumed(payload)
+        check(payload)
+    except MizzleError:
+        raise
+    except Exception as error:
+        raise mismatch(f"{api} does not answer in this shape ({type(error).__name__})") from error
+    return payload
 
 
 def check_consumed(payload: WirePayload) -> None:

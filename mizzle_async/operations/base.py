@@ -16,7 +16,7 @@ from attrs import field, fields
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
 from mizzle_async.expressions.misuse import is_at_misuse, is_refusal_of_asyncio
-from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, check_consumed, mismatch
+from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, checked_payload
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.sending import Sending
@@ -147,18 +147,7 @@ class Operation(Generic[ResultT_co]):
             ValueError: It is not JSON.
             CorruptResponseError: It is of the wrong shape, or about something else than was asked.
         """
-        payload = self._json(body)
-        if type(payload) is not dict:
-            raise mismatch("a 200 whose JSON is not an object")
-        try:
-            if "ConsumedCapacity" in payload:
-                check_consumed(payload)
-            self._check(payload)
-        except MizzleError:
-            raise
-        except Exception as error:
-            raise mismatch(f"{self.api} does not answer in this shape ({type(error).__name__})") from error
-        return payload
+        return checked_payload(self.api, self._json(body), self._check)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         raise NotImplementedError

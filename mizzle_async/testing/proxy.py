@@ -14,16 +14,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 from mizzle_async.errors import TransportError
-from mizzle_async.testing._upstream import Upstream
+from mizzle_async.testing._facade import Facade
 from mizzle_async.testing.replies import Ending, Reply
-from mizzle_async.testing.server import Event, Request, ScriptedServer
-from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.testing.server import Request
 
 _BAD_GATEWAY = 502
 
@@ -121,7 +119,7 @@ Faults: TypeAlias = Iterable[Fault | None] | Callable[[Request], Fault | None]
 """Faults in the order of the requests (None: none), or a function that chooses one for each request."""
 
 
-class FaultProxy:
+class FaultProxy(Facade):
     """Pass requests on to an engine, with faults.
 
     Args:
@@ -134,60 +132,14 @@ class FaultProxy:
     """
 
     def __init__(self, upstream: str, faults: Faults = ()) -> None:
-        self._upstream = Upstream(upstream)
+        super().__init__(upstream, self._answer)
         self._choose = faults if callable(faults) else _in_order(faults)
-        self._server = ScriptedServer(self._answer)
         self.forwarded: Counter[str] = Counter()
         self.faulted: Counter[str] = Counter()
-
-    async def start(self) -> Self:
-        """Listen on a free port of 127.0.0.1."""
-        await self._server.start()
-        return self
-
-    async def stop(self) -> None:
-        """Close every connection on both sides."""
-        try:
-            await self._server.stop()
-        finally:
-            await self._upstream.aclose()
-
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def __repr__(self) -> str:
         faults = ", ".join(f"{count} times {name}" for name, count in sorted(self.faulted.items())) or "no faults"
         return f"<FaultProxy {self.url}: {self.forwarded.total()} of {len(self.requests)} forwarded, {faults}>"
-
-    @property
-    def url(self) -> str:
-        """The URL to use as ``endpoint_url``."""
-        return self._server.url
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """The port that it listens on."""
-        return self._server.endpoint
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request, in order."""
-        return self._server.requests
-
-    @property
-    def log(self) -> list[Event]:
-        """Every event of its connections with clients, in order."""
-        return self._server.log
-
-    @property
-    def server(self) -> ScriptedServer:
-        """The server that clients connect to."""
-        return self._server
 
     async def _answer(self, request: Request) -> Reply:
         fault = self._choose(request)

@@ -19,20 +19,19 @@ import time
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import orjson
 
 from mizzle_async.errors import TransportError
 from mizzle_async.testing._engine import Engine
 from mizzle_async.testing._engine_streams import EngineStreams, KnownStream
+from mizzle_async.testing._facade import Facade
 from mizzle_async.testing._overlaps import Identity, Overlaps, actions_of, cancelled, identity
-from mizzle_async.testing._upstream import Upstream, UpstreamError
+from mizzle_async.testing._upstream import UpstreamError
 from mizzle_async.testing._virtual_streams import PAGE_RECORDS, StreamRefusedError, VirtualShard
 from mizzle_async.testing.replies import Reply
-from mizzle_async.testing.server import Request, ScriptedServer
-from mizzle_async.wire.exchange import Endpoint
+from mizzle_async.testing.server import Request
 
 ITERATOR_SECONDS: Final = 900.0
 """An iterator is good for 15 minutes, by the service's own model."""
@@ -52,7 +51,7 @@ _WRITES: Final = _SINGLE_WRITES | {
 }
 
 
-class Resharder:
+class Resharder(Facade):
     """A service on loopback, before an engine: its streams have many shards, and its transactions meet each other.
 
     Every request but those for streams reaches the engine as it is. Writes must come through the facade for their
@@ -89,8 +88,7 @@ class Resharder:
     ) -> None:
         if shards < 1 or page_shards < 1:
             raise ValueError("Resharder: shards= and page_shards= are 1 or more")
-        self._upstream = Upstream(engine if isinstance(engine, str) else engine.endpoint_url)
-        self._server = ScriptedServer(self._answer)
+        super().__init__(engine if isinstance(engine, str) else engine.endpoint_url, self._answer)
         self._page_shards = page_shards
         self._iterator_seconds = iterator_seconds
         self._clock = clock
@@ -112,51 +110,12 @@ class Resharder:
         self.transaction_seconds: float = 0.0
         self.children_seconds: float = 0.0
 
-    # ── life ──
-
-    async def start(self) -> Self:
-        """Listen on a free port of 127.0.0.1."""
-        await self._server.start()
-        return self
-
-    async def stop(self) -> None:
-        """Close every connection on both sides."""
-        try:
-            await self._server.stop()
-        finally:
-            await self._streams.aclose()
-            await self._upstream.aclose()
-
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
+    async def _end_work(self) -> None:
+        """End the reading of the engine's streams."""
+        await self._streams.aclose()
 
     def __repr__(self) -> str:
         return f"<Resharder {self.url}: {len(self._streams.known)} streams, {len(self.requests)} requests>"
-
-    @property
-    def url(self) -> str:
-        """The URL to use as ``endpoint_url``."""
-        return self._server.url
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """The port that it listens on."""
-        return self._server.endpoint
-
-    @property
-    def server(self) -> ScriptedServer:
-        """The server that clients connect to."""
-        return self._server
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request, in order."""
-        return self._server.requests
 
     # ── what a test says ──
 

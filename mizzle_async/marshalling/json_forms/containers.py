@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from mizzle_async.marshalling.in_turn import in_turn
 from mizzle_async.marshalling.json_forms.form import LIST, NULL, OBJECT, Form, kind_of, not_json
 from mizzle_async.marshalling.json_forms.open_form import in_order
 from mizzle_async.model.scalars.misfit import Misfit, not_a
@@ -40,7 +41,9 @@ class ListForm(Form):
 
     kinds: frozenset[str] = frozenset({LIST})
 
-    def __init__(self, python: str, accepts: tuple[type, ...], build: Callable[[Any], Any], of: Form) -> None:
+    def __init__(
+        self, python: str, accepts: tuple[type[Iterable[Any]], ...], build: Callable[[Any], Any], of: Form
+    ) -> None:
         self.python: str = python
         self._accepts = accepts
         self._build = build
@@ -220,14 +223,3 @@ def _is_value(member: Form, data: Any) -> bool:
     except Misfit:
         return False
     return True
-
-
-def in_turn(convert: Callable[[Any], Any], values: Any) -> list[Any]:
-    """Return the converted values of a list. A misfit names the position."""
-    converted: list[Any] = []
-    try:
-        for value in values:
-            converted.append(convert(value))  # noqa: PERF401  (its length is the misfit's position)
-    except Misfit as misfit:
-        raise misfit.at_position(len(converted)) from misfit.__cause__
-    return converted

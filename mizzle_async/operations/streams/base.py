@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final, Generic, TypeGuard, TypeVar
 import orjson
 from attrs import field, frozen
 
-from mizzle_async.errors import ExpressionError, MizzleError
-from mizzle_async.operations.answers import mismatch
+from mizzle_async.errors import ExpressionError
+from mizzle_async.operations.answers import checked_payload
 from mizzle_async.operations.sending import Sending
 from mizzle_async.operations.target import BindTarget
 from mizzle_async.types import (
@@ -154,16 +154,7 @@ class StreamOperation(Value, Generic[ResultT_co]):
             ValueError: It is not JSON.
             CorruptResponseError: It cannot be the answer to this request.
         """
-        payload: Any = orjson.loads(body)
-        if type(payload) is not dict:
-            raise mismatch("a 200 whose JSON is not an object")
-        try:
-            self._check(payload)
-        except MizzleError:
-            raise
-        except Exception as error:
-            raise mismatch(f"{self.api} does not answer in this shape ({type(error).__name__})") from error
-        return payload
+        return checked_payload(self.api, orjson.loads(body), self._check)
 
     def _to_request(self) -> WireRequest:
         return WireRequest(
