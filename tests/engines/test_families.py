@@ -189,6 +189,24 @@ async def test_parent_refuses_what_a_subclass_must_keep(client: Client, model: A
             build()
 
 
+async def test_batches_never_reach_over_to_another_class(client: Client, accounts: Table[Account]) -> None:
+    """BatchWriteItem checks no type, so deletes of a class in a batch are refused, and nothing is sent."""
+    users = client.table(User)
+    with pytest.raises(ExpressionError, match=r"shares its key with Account, .*send_all"):
+        users.delete_many(["acme"])
+    async with client.writer() as writer:
+        with pytest.raises(ExpressionError, match="shares its key with Account"):
+            await writer.delete(users.key("acme"))
+    with pytest.raises(ExpressionError, match="condition"):
+        await client.batch_write(users.delete("acme"))
+    with pytest.raises(ExpressionError, match="unique attribute slug"):
+        client.table(Post).put_many([Post(post_id="1")])
+    assert await accounts.exists("acme")
+    assert (await accounts.delete_many(["acme"])).written == 1
+    assert await users.scan().delete_where(User.email == "ada@example.org")
+    assert await accounts.scan().all() == []
+
+
 async def test_parent_refuses_to_remove_unique_values(client: Client) -> None:
     """Delete and put through the parent would leave the guard of a unique attribute behind."""
     posts = client.table(Post)

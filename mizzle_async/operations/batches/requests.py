@@ -27,6 +27,7 @@ from mizzle_async.operations.answers import check_items, check_key, check_result
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.delete import DeleteItem
+from mizzle_async.operations.writes.families import refuse_unique_below
 from mizzle_async.operations.writes.put import PutItem
 from mizzle_async.types import MAX_ANSWER_BYTES, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 from mizzle_async.values import transient
@@ -147,7 +148,8 @@ def check_batchable(schema: EntitySchema, verb: str) -> None:
     """Refuse entities whose writes need conditions, which BatchWriteItem has not.
 
     Raises:
-        ExpressionError: The entity has a version, unique attributes, or for a put immutable ones.
+        ExpressionError: The entity has a version, unique attributes, or for a put immutable ones. A subclass has unique
+            attributes. For a delete: the entity shares its key with other classes, whose items only a condition keeps.
     """
     one = "insert" if verb == "put" else "delete"
     if schema.version is not None:
@@ -162,6 +164,13 @@ def check_batchable(schema: EntitySchema, verb: str) -> None:
             f"{schema.entity} has unique attributes ({names}), whose guard items only a transaction keeps right, and "
             f"BatchWriteItem is none: use .{one}() for each item, several at once by "
             f"`client.send_all(orders.{one}(item) for item in items)`"
+        )
+    refuse_unique_below(schema, f"{verb}_many()")
+    if verb == "delete" and schema.shared is not None and schema.shared.parent is not None:
+        raise ExpressionError(
+            f"{schema.entity} shares its key with {schema.shared.parent.entity}, and BatchWriteItem takes no condition"
+            " that could check the type: a delete in a batch could remove an item of another class. Use .delete() for"
+            f" each item, several at once by `client.send_all(orders.{one}(item) for item in items)`"
         )
     if verb == "put" and schema.immutable:
         names = ", ".join(attribute.field for attribute in schema.immutable)
