@@ -368,6 +368,23 @@ def test_collection_of_entities_that_never_meet_is_refused() -> None:
         client.collection(Mail, Repo).query(Mail.address == "a")
 
 
+def test_collection_does_not_depend_on_the_value_that_is_asked_for() -> None:
+    """Formats say whether entities can meet: a value that only one of them could have is no error."""
+    table = SharedTable("meeting", partition_key="PK", sort_key="SK")
+
+    @entity(table, partition_key="X#{name}", sort_key="A")
+    class Named:
+        name: PartitionKey[str]
+
+    @entity(table, partition_key="X#{number:04}", sort_key="B")
+    class Numbered:
+        number: PartitionKey[int]
+
+    both = Client().collection(Named, Numbered)
+    for name in ("abc", "0007"):
+        assert both.query(Named.name == name).to_wire()["ExpressionAttributeValues"][":PK"] == {"S": f"X#{name}"}
+
+
 def test_values_of_a_shared_entity_travel_by_pickle() -> None:
     """Paths, keys, conditions and operations arrive as they were sent."""
     client = Client()
