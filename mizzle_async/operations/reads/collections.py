@@ -80,7 +80,7 @@ def _check_partition(schema: CollectionSchema, owner: EntitySchema, selection: S
     asked = _formats_of(owner, selection.index)[0]
     for member in schema.named:
         partition = _formats_of(member, selection.index)[0]
-        if not partition.may_equal(asked):  # whatever the value: a query must not fail for some values only
+        if not partition.may_equal(asked):  # by formats: a query must not fail for some values only
             raise ExpressionError(
                 f"{schema.entity}: an item of {member.entity} is never in a partition of {owner.entity}, whose key is"
                 f" {asked.text!r} and not {partition.text!r}: leave {member.entity} out"
