@@ -2,6 +2,7 @@
 
 import importlib.util
 import ipaddress
+import logging
 import os
 import signal
 import sys
@@ -67,6 +68,19 @@ def _no_aws_settings() -> Iterator[None]:
         for name, value in OFFLINE.items():
             patch.setenv(name, value)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    """Take back a test's settings of loggers: tests run in any order, and a page of the guide sets levels."""
+    loggers = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [(logger, logger.level, logger.propagate, logger.disabled, [*logger.handlers]) for logger in loggers]
+    yield
+    for logger, level, propagate, disabled, handlers in before:
+        if logger.level != level:
+            logger.setLevel(level)  # which forgets what loggers below have remembered of it
+        logger.propagate, logger.disabled = propagate, disabled
+        logger.handlers[:] = handlers
 
 
 def _helper(name: str) -> ModuleType:
