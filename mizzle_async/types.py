@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import field, frozen
 
+from mizzle_async.table_names import asked_table
 from mizzle_async.values import Value, transient
 
 AttributeValue: TypeAlias = dict[str, Any]
@@ -241,12 +242,16 @@ class CallRecord(Value):
 
     @property
     def units(self) -> dict[str, float]:
-        """Capacity units by table, as the answer reports them. A call that reports none has none."""
+        """Capacity units by table, as the request names it. A call whose answer reports none has none."""
         reported = self.consumed_capacity
         if reported is None:
             return {}
-        parts = [reported] if isinstance(reported, Mapping) else reported
-        return {part.get("TableName") or self.table: part.get("CapacityUnits") or 0.0 for part in parts}
+        units: dict[str, float] = {}
+        for part in (reported,) if isinstance(reported, Mapping) else reported:
+            answered = part.get("TableName") or self.table
+            table = answered if answered == self.table else asked_table(answered, self.table.split(", ")) or answered
+            units[table] = units.get(table, 0.0) + (part.get("CapacityUnits") or 0.0)
+        return units
 
     @property
     def read_units(self) -> float:

@@ -120,7 +120,7 @@ class ClientTables(ClientPart):
         for handle in dict.fromkeys(handles):
             sharing.setdefault(handle.name, []).append(handle)
         tables = await run_together(partial(self._ensure_all, each, options, deadline) for each in sharing.values())
-        by_name = {table.name: table for table in tables}
+        by_name = dict(zip(sharing, tables, strict=True))
         return [by_name[handle.name] for handle in handles]
 
     async def describe_table(self, model: TableLike | str, /) -> TableDescription:
@@ -304,10 +304,10 @@ class ClientTables(ClientPart):
         table = await self._ready(handle.name, deadline)
         # One index at a time: the service makes no two of a table at once.
         for index in missing_indexes(wanted, table, entity):
-            asked = TableDescription(table.name, table.key, {}, {index.name: index})
+            asked = TableDescription(handle.name, table.key, {}, {index.name: index})
             table = await self._change(asked, add_index_parameters(wanted, index, table), entity, deadline)
         if needs_stream(wanted, table, entity):
-            asked = TableDescription(table.name, table.key, {}, {}, stream=wanted.stream)
+            asked = TableDescription(handle.name, table.key, {}, {}, stream=wanted.stream)
             table = await self._switch_on_stream(asked, entity, deadline)
         await self._ensure_time_to_live(target_of(handle).schema, handle.name)
         return table

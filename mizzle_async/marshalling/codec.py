@@ -239,8 +239,11 @@ class EntityCodec(Generic[ModelT]):
     def identify_all(self, items: Sequence[Any]) -> list[Hashable]:
         """Return the identity of each of many items, dicts or records."""
         records = self._records
-        if records is None or records.cls not in set(map(type, items)):
+        kinds = set(map(type, items))
+        if records is None or records.cls not in kinds:
             return self._identify_items(items)
+        if len(kinds) == 1:
+            return records.identify_all(items)
         identify, cls, of_record = self.identify, records.cls, records.identify
         return [of_record(item) if type(item) is cls else identify(item) for item in items]
 

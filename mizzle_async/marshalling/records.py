@@ -21,7 +21,7 @@ text, number, truth value, bytes or a set of them is a dict within its record in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypedDict
 
@@ -81,10 +81,11 @@ class RecordForm:
         cls: The records' class.
     """
 
-    __slots__ = ("_decoder", "_slots", "cls")
+    __slots__ = ("_decoder", "_payloads", "_slots", "cls")
 
     def __init__(self, cls: type[ItemRecord], slots: Mapping[str, str]) -> None:
         self._slots = slots
+        self._payloads: dict[tuple[str, str], Callable[[Sequence[ItemRecord]], list[Any]]] = {}
         self._decoder: Decoder[Any] = Decoder(_answer_type(cls))
         self.cls: Final[type[ItemRecord]] = cls
 
@@ -108,6 +109,36 @@ class RecordForm:
         found = getattr(record, self._slots[name])
         return None if found is UNSET else to_builtins(found)
 
+    def unlike(self, records: Sequence[ItemRecord], name: str, value: AttributeValue) -> list[AttributeValue | None]:
+        """Return the stored values of an attribute that differ from a text, a number, or bytes.
+
+        Args:
+            records: The records.
+            name: The attribute's stored name.
+            value: The value.
+
+        Returns:
+            The values of those records alone that have another one, or the same in another form, None where it is
+            absent.
+        """
+        ((tag, payload),) = value.items()
+        try:
+            if self._payloads_of(name, tag)(records).count(payload) == len(records):
+                return []  # as almost always
+        except AttributeError:
+            pass  # another descriptor, or none
+        values = [self.stored(record, name) for record in records]
+        return [each for each in values if each != value]
+
+    def _payloads_of(self, name: str, tag: str) -> Callable[[Sequence[ItemRecord]], list[Any]]:
+        """Return a function for what many records hold of an attribute under one descriptor."""
+        read = self._payloads.get((name, tag))
+        if read is None:
+            program = Program(self.cls.__name__)
+            program.add(_list_of("payloads", f"item.{self._slots[name]}.{tag}"))
+            read = self._payloads[name, tag] = program.compile()["payloads"]
+        return read
+
 
 class ItemRecords(RecordForm):
     """The records of one entity's whole items.
@@ -115,20 +146,23 @@ class ItemRecords(RecordForm):
     Attributes:
         decode: Returns the instance of a record, or raises as the decoder of items does.
         identify: Returns the identity of a record's key, as `EntityCodec.identify` does.
+        identify_all: Returns the identities of many records' keys.
     """
 
-    __slots__ = ("decode", "identify")
+    __slots__ = ("decode", "identify", "identify_all")
 
     def __init__(
         self,
         cls: type[ItemRecord],
         decode: Callable[[ItemRecord], Any],
         identify: Callable[[ItemRecord], Hashable],
+        identify_all: Callable[[Sequence[ItemRecord]], list[Hashable]],
         slots: Mapping[str, str],
     ) -> None:
         super().__init__(cls, slots)
         self.decode: Final[Callable[[ItemRecord], Any]] = decode
         self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
+        self.identify_all: Final[Callable[[Sequence[ItemRecord]], list[Hashable]]] = identify_all
 
 
 def item_of(record: ItemRecord) -> Item:
@@ -184,7 +218,18 @@ def item_records(
     program.add(f"def decode_record(item):\n{indented(body)}")
     tags = {name: _tag(shape.by_wire[name]) if name in shape.by_wire else "S" for name in schema.key_names}
     keys = {name: (slots[name], tag) for name, tag in tags.items()}
-    return ItemRecords(cls, program.compile()["decode_record"], _identifier(keys, identify), slots)
+    of_record = _identifier(keys, identify)
+    texts = [f"item.{slot}.S" for slot, tag in keys.values() if tag == "S"]
+    is_text = len(texts) == len(keys)
+    identity = f"({', '.join(texts)})" if is_text else f"{program.bind(of_record, 'identify')}(item)"
+    program.add(_list_of("identify_records", identity))
+    functions = program.compile()
+    return ItemRecords(cls, functions["decode_record"], of_record, functions["identify_records"], slots)
+
+
+def _list_of(name: str, value: str) -> str:
+    """Return the source of a function that makes a list of a value of each record, which is named ``item``."""
+    return f"def {name}(items):\n{INDENT}return [{value} for item in items]"
 
 
 def slots_of(shape: ClassShape) -> dict[str, str]:

@@ -8,7 +8,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Container,
     Coroutine,
     Generator,
     Hashable,
@@ -16,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from itertools import chain
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from attrs import evolve, field
 
@@ -30,7 +29,6 @@ from mizzle_async.flow.tasks import drop, run_together
 from mizzle_async.flow.work import Pending
 from mizzle_async.marshalling import ItemRecords
 from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Meter, Target, check_timeout, use
-from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.reads.projected_keys import projection_members
 from mizzle_async.operations.reads.projection import Projection, projection_of
 from mizzle_async.types import Item, WirePayload
@@ -45,6 +43,12 @@ V3 = TypeVar("V3")
 V4 = TypeVar("V4")
 V5 = TypeVar("V5")
 V6 = TypeVar("V6")
+
+NamedKey: TypeAlias = tuple[Hashable, Item]
+"""A key after its identity, as the table's codec makes it."""
+
+NamedKeys: TypeAlias = Sequence[NamedKey]
+"""Some keys of one table, each once."""
 
 
 @transient(eq=False, repr=False, kw_only=True)
@@ -81,13 +85,9 @@ class BatchReader:
         owner: The client.
         target: The table.
         settings: How the items are read.
-        asked: The identities of all keys that are read.
     """
 
-    def __init__(
-        self, owner: PacingPort, target: Target[Any], settings: ReadSettings, asked: Container[Hashable]
-    ) -> None:
-        self.asked = asked
+    def __init__(self, owner: PacingPort, target: Target[Any], settings: ReadSettings) -> None:
         self.owner = owner
         self.target = target
         self.settings = settings
@@ -96,19 +96,23 @@ class BatchReader:
         self.report: BatchReport = BatchReport()
         self.meters: tuple[Meter, ...] = (self.report,) if settings.meter is None else (self.report, settings.meter)
 
-    async def read(self, keys: Sequence[Item]) -> list[Item]:
+    async def read(self, keys: NamedKeys) -> dict[Hashable, Item]:
         """Read up to a hundred items. Missing ones are left out.
 
         Raises:
             BatchError: Some keys were left unprocessed until the time was up. The report names them.
             MizzleError: The service refused the request.
         """
-        items: list[Item] = []
+        items: dict[Hashable, Item] = {}
         await self.read_into(keys, items)
         return items
 
-    async def read_into(self, keys: Sequence[Item], items: list[Item]) -> None:
-        """Read up to a hundred items into a list, which has those that were read even if not all were.
+    async def read_into(self, keys: NamedKeys, items: dict[Hashable, Item]) -> None:
+        """Read up to a hundred items into a dict, which has those that were read even if not all were.
+
+        Args:
+            keys: The keys, each once.
+            items: The items by the identities of their keys.
 
         Raises:
             BatchError: Some keys were left unprocessed until the time was up. The report names them.
@@ -117,29 +121,28 @@ class BatchReader:
         await _KeyBatch(self, keys, items).run()
 
 
-class _KeyBatch(RepeatedBatch[Item]):
+class _KeyBatch(RepeatedBatch[NamedKey]):
     """Up to a hundred keys of one table."""
 
-    def __init__(self, reader: BatchReader, keys: Sequence[Item], items: list[Item]) -> None:
+    def __init__(self, reader: BatchReader, keys: NamedKeys, items: dict[Hashable, Item]) -> None:
         super().__init__(reader.owner, reader.lanes, reader.settings.limiters, reader.timeout, list(keys))
         self._reader = reader
         self._items = items
 
-    def estimate(self, todo: list[Item]) -> float:
+    def estimate(self, todo: list[NamedKey]) -> float:
         """Return the read units of small items."""
         return len(todo) * (1.0 if self._reader.settings.consistent_read else 0.5)
 
-    def send(self, todo: list[Item], timeout: float) -> Awaitable[BatchAnswer]:
+    def send(self, todo: list[NamedKey], timeout: float) -> Awaitable[BatchAnswer]:
         """Send one request."""
         settings = self._reader.settings
         operation = BatchGet(
             self._reader.target,
-            tuple(todo),
+            dict(todo),
             consistent_read=settings.consistent_read,
             report_capacity=True,
             timeout=timeout,
             records=settings.records,
-            asked=self._reader.asked,
             projection=settings.projection,
         )
         use(operation)  # a client that is closed never sends it
@@ -147,15 +150,15 @@ class _KeyBatch(RepeatedBatch[Item]):
             meter.count_request(reads=True)
         return self._reader.owner.send(operation)
 
-    def accepted(self, todo: list[Item], answer: BatchAnswer) -> None:
+    def accepted(self, todo: list[NamedKey], answer: BatchAnswer) -> None:
         """Keep the items."""
         report = self._reader.report
         for meter in self._reader.meters:
             meter.count_units(answer.units or 0.0, reads=True)
         report.written += len(todo) - len(answer.unprocessed)
-        self._items += answer.items
+        self._items.update(answer.items)
 
-    def unprocessed(self, left: list[Item], failure: MizzleError | None) -> None:  # noqa: ARG002  (both are sent again)
+    def unprocessed(self, left: list[NamedKey], failure: MizzleError | None) -> None:  # noqa: ARG002  (both are sent again)
         """Count keys that are sent again."""
         self._reader.report.unprocessed += len(left)
 
@@ -167,12 +170,12 @@ class _KeyBatch(RepeatedBatch[Item]):
         """Return whether keys were left for their rate: the first time it may be for the size of the answer."""
         return failure is not None or attempt > 1
 
-    def give_up(self, left: list[Item], failure: MizzleError | None) -> None:
+    def give_up(self, left: list[NamedKey], failure: MizzleError | None) -> None:
         """Raise the error of the keys that were not read."""
         if failure is not None and not self.repeats(failure):
             raise failure
         report, error = self._reader.report, failure or self.too_late()
-        for key in (*left, *chain.from_iterable(reversed(self._parts))):
+        for _, key in (*left, *chain.from_iterable(reversed(self._parts))):
             report.note(UndoneWrite("get", self._reader.target.table, key, error))
         raise report.to_error("get_many")
 
@@ -205,20 +208,19 @@ async def read_rows(
     Returns:
         The rows in the order of the keys, None where there is no item. A key that comes twice has a row for each time.
     """
-    identify_all = target.codec.identify_all
-    names = identify_all(keys)
+    names = target.codec.identify_all(keys)
     asked = dict(zip(names, keys, strict=True))
-    reader = BatchReader(owner, target, settings, asked)
-    wanted = list(asked.values())
-    if len(wanted) < len(names):
-        items = await read_rows(owner, target, wanted, list, settings)
-        by_name = dict(zip(identify_all(wanted), items, strict=True))
+    if len(asked) < len(names):
+        items = await read_rows(owner, target, list(asked.values()), list, settings)
+        by_name = dict(zip(asked, items, strict=True))
         return [*decode(list(map(by_name.get, names)))]
+    reader = BatchReader(owner, target, settings)
+    wanted = list(asked.items())
     rows: dict[Hashable, RowT] = {}
 
-    async def read(chunk: Sequence[Item]) -> None:
+    async def read(chunk: NamedKeys) -> None:
         items = await reader.read(chunk)
-        rows.update(by_identity(target, items, decode(items)))
+        rows.update(zip(items, decode(list(items.values())), strict=True))
 
     if len(wanted) <= GET_CHUNK:
         if wanted:
@@ -232,19 +234,6 @@ async def read_rows(
 
         await run_together([lane] * min(settings.concurrency, -(-len(wanted) // GET_CHUNK)))
     return list(map(rows.get, names))
-
-
-def by_identity(target: Target[Any], items: Sequence[Item], rows: Sequence[RowT]) -> dict[Hashable, RowT]:
-    """Return the rows of items that were answered, by the items' identities.
-
-    Raises:
-        CorruptResponseError: A key of an item is none.
-    """
-    names = target.codec.identify_all(items)
-    try:
-        return dict(zip(names, rows, strict=True))
-    except TypeError as error:  # an identity that cannot be hashed
-        raise mismatch("a key of an item is no key") from error
 
 
 class GetMany(Pending, Generic[KeyT, ModelT]):
@@ -382,9 +371,9 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         self._wanted = list(wanted.items())
         self._decode = decode
         self._concurrency = settings.concurrency
-        self._reader = BatchReader(owner, target, settings, wanted)
+        self._reader = BatchReader(owner, target, settings)
         self._started = 0
-        self._tasks: dict[asyncio.Task[list[Item]], Sequence[tuple[Hashable, Item]]] = {}
+        self._tasks: dict[asyncio.Task[dict[Hashable, Item]], NamedKeys] = {}
         self._rows: deque[tuple[KeyT, ModelT | None]] = deque()
 
     def __aiter__(self) -> GetManyIterator[KeyT, ModelT]:
@@ -411,12 +400,11 @@ class GetManyIterator(AsyncIterator[tuple[KeyT, "ModelT | None"]], Generic[KeyT,
         while self._started < len(self._wanted) and len(self._tasks) < self._reader.lanes.limit:
             chunk = self._wanted[self._started : self._started + GET_CHUNK]
             self._started += len(chunk)
-            task = self._owner.start(self._reader.read([item for _, item in chunk]))
+            task = self._owner.start(self._reader.read(chunk))
             self._tasks[task] = chunk
 
-    def _arrived(self, chunk: Sequence[tuple[Hashable, Item]], items: list[Item]) -> None:
-        by_name = by_identity(self._target, items, items)
-        models = self._decode([by_name.get(name) for name, _ in chunk])
+    def _arrived(self, chunk: NamedKeys, items: dict[Hashable, Item]) -> None:
+        models = self._decode([items.get(name) for name, _ in chunk])
         for (name, _), model in zip(chunk, models, strict=True):
             self._rows += [(key, model) for key in self._asked[name]]
 

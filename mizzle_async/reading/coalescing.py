@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 from mizzle_async.errors import ClientStateError
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import GET_CHUNK, MISSING, KeyPart, OneKey, Target
-from mizzle_async.reading.by_key import BatchReader, ReadSettings, by_identity
+from mizzle_async.reading.by_key import BatchReader, ReadSettings
 from mizzle_async.types import Item
 
 ModelT = TypeVar("ModelT")
@@ -103,12 +103,12 @@ class CoalescedReads(Generic[ModelT]):
 
     async def _read(self, chunk: Chunk) -> None:
         """Read the items of some keys. Callers whose item was read have it, also if reading the others fails."""
-        items: list[Item] = []
+        items: dict[Hashable, Item] = {}
         try:
-            reader = BatchReader(self._owner, self._target, self._settings, set(chunk))
-            await reader.read_into([key for key, _ in chunk.values()], items)
+            reader = BatchReader(self._owner, self._target, self._settings)
+            await reader.read_into([(name, key) for name, (key, _) in chunk.items()], items)
         finally:
-            for name, item in by_identity(self._target, items, items).items():
+            for name, item in items.items():
                 _, futures = chunk.pop(name, (item, []))
                 _resolve(futures, item)
 

@@ -67,7 +67,7 @@ BELOW = {
 
 # The modules of a room that has no folder of its own; every other module stands in the room of its folder.
 WITHOUT_FOLDER = {
-    "vocabulary": ("types", "values", "limits", "errors", "codes", "late", "signatures"),
+    "vocabulary": ("types", "values", "limits", "errors", "codes", "late", "signatures", "table_names"),
     "operations.guards": ("operations.guards",),
     "wire.ground": (
         "wire.answers",

@@ -94,6 +94,22 @@ OTHERS: dict[str, tuple[Callable[[Client], Awaitable[Any]], Any]] = {
         lambda c: c.table(Entry).query(Entry.key == "a").all(),
         {"Items": [entry("b"), entry("b", "2")], "Count": 2, "ScannedCount": 2},
     ),
+    "another partition's item among its own": (
+        lambda c: c.table(Entry).query(Entry.key == "a").all(),
+        {"Items": [entry("a"), entry("b"), entry("a", "2")], "Count": 3, "ScannedCount": 3},
+    ),
+    "another partition's dict among its own": (
+        lambda c: (t := c.table("entries", partition_key="key", sort_key="number")).query(t.partition_key == "a").all(),
+        {"Items": [entry("a"), entry("b"), entry("a", "2")], "Count": 3, "ScannedCount": 3},
+    ),
+    "an item without the key among others": (
+        lambda c: c.table(Entry).query(Entry.key == "a").all(),
+        {"Items": [entry("a"), {"number": {"N": "2"}}, entry("a", "2")], "Count": 3, "ScannedCount": 3},
+    ),
+    "a last key of another partition": (
+        lambda c: c.table(Entry).query(Entry.key == "a").page(max_items=1),
+        {"Items": [entry("a")], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": entry("b")},
+    ),
     "fewer items than it counts": (
         lambda c: c.table(Entry).query(Entry.key == "a").all(),
         {"Items": [entry("a")], "Count": 2, "ScannedCount": 2},
@@ -106,6 +122,26 @@ OTHERS: dict[str, tuple[Callable[[Client], Awaitable[Any]], Any]] = {
     "an item of a batch that was not asked for": (
         lambda c: c.table(Note).get_many(["a"]),
         {"Responses": {"notes": [note("b")]}, "UnprocessedKeys": {}},
+    ),
+    "an item of a batch among others that was not asked for": (
+        lambda c: c.table(Note).get_many(["a", "c"]),
+        {"Responses": {"notes": [note("a"), note("b"), note("c")]}},
+    ),
+    "an item of a batch with another sort key": (
+        lambda c: c.table(Entry).get_many([c.table(Entry).key(key="a", number=each) for each in (1, 2, 3)]),
+        {"Responses": {"entries": [entry("a"), entry("a", "4"), entry("a", "3")]}},
+    ),
+    "an item of a batch twice": (
+        lambda c: c.table(Note).get_many(["a", "c"]),
+        {"Responses": {"notes": [note("a"), note("c"), note("a")]}},
+    ),
+    "an item of a batch whose key is none": (
+        lambda c: c.table(Note).get_many(["a", "c"]),
+        {"Responses": {"notes": [note("a"), {"key": {"S": ["c"]}}]}},
+    ),
+    "items of two tables": (
+        lambda c: c.table(Note).get_many(["a"]),
+        {"Responses": {"notes": [note("a")], "other": []}},
     ),
     "another table's items": (lambda c: c.table(Note).get_many(["a"]), {"Responses": {"other": [note("a")]}}),
     "keys that were never sent": (
@@ -158,6 +194,52 @@ def test_shifted_answers_reach_nobody():
 
     outcomes, _ = play(shifted, thirty)
     assert outcomes == [CorruptResponseError] * 30
+
+
+def test_a_chunk_of_keys_is_not_answered_by_another_chunk():
+    """The answer to one request of a get_many, repeated for the next one, is no answer: its items would be missing."""
+    keys = [f"k{number}" for number in range(150)]
+    first = [note(key) for key in keys[:100]]
+
+    async def read(client: Client) -> Any:
+        return await client.table(Note).get_many(keys, concurrency=1)
+
+    error, server = play(lambda _request: Reply({"Responses": {"notes": first}}), read)
+    assert isinstance(error, CorruptResponseError)
+    assert len(server.requests) == 2
+    assert server.left_open == 0
+
+
+@pytest.mark.parametrize("number", [1, 98, 99])
+def test_no_caller_of_coalesced_reads_gets_or_misses_an_item_for_anothers(number: int):
+    """A page with one foreign item, wherever it stands, is asked for again."""
+    keys = [f"k{each}" for each in range(100)]
+    right = [note(key) for key in keys]
+    wrong = [*right[:number], note("other"), *right[number + 1 :]]
+
+    async def read(client: Client) -> list[Any]:
+        async with client.table(Note).coalesced() as notes:
+            return await asyncio.gather(*map(notes.get, keys))
+
+    replies = [Reply({"Responses": {"notes": each}}) for each in (wrong, right)]
+    found, server = play(replies, read, attempts=2)
+    assert [each.key for each in found] == keys
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_partition_of_numbers_is_the_same_in_any_form():
+    """The service writes a number in its own way: 1 where 1.0 was sent. Another number is another partition."""
+    items = [{"key": {"N": form}} for form in ("1", "1.0", "1e0")]
+
+    async def read(client: Client) -> list[Any]:
+        numbers = client.table("numbers", partition_key="key", partition_key_type=int)
+        return await numbers.query(numbers.partition_key == 1).all()
+
+    found, _ = play([Reply({"Items": items, "Count": 3, "ScannedCount": 3})], read)
+    assert len(found) == 3
+    items[1] = {"key": {"N": "1.5"}}
+    error, _ = play([Reply({"Items": items, "Count": 3, "ScannedCount": 3})], read)
+    assert isinstance(error, CorruptResponseError)
 
 
 def test_writes_that_were_never_sent_are_not_sent_again():

@@ -26,7 +26,7 @@ def touched(operation: object) -> list[Touched]:
         return [(entry.target.table, partition_text(entry.identity), float(entry.units)) for entry in operation.entries]
     name = target.schema.partition_key.name
     if isinstance(operation, BatchGet):
-        return [(table, value_text(key[name]), 1.0) for key in operation.keys]
+        return [(table, value_text(key[name]), 1.0) for key in operation.asked.values()]
     if isinstance(operation, GetItem | Write):
         key: Item = operation.key if isinstance(operation, GetItem) else operation.sending.item_key()
         return [(table, value_text(key[name]), 1.0)]

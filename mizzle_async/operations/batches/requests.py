@@ -7,7 +7,7 @@ former, and promises no order for requests under way at once. Writes that were n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
@@ -23,12 +23,13 @@ from mizzle_async.limits import (
 )
 from mizzle_async.marshalling import ItemRecords, careful_serializer, check_item_size
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations.answers import check_items, check_key, check_results, mismatch
+from mizzle_async.operations.answers import check_items, check_results, mismatch
 from mizzle_async.operations.base import Operation
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.delete import DeleteItem
 from mizzle_async.operations.writes.families import refuse_unique_below
 from mizzle_async.operations.writes.put import PutItem
+from mizzle_async.table_names import asked_table
 from mizzle_async.types import MAX_ANSWER_BYTES, Item, RepeatSafety, WirePayload, WireRequest, WireResponse
 from mizzle_async.values import transient
 
@@ -39,6 +40,10 @@ ENVELOPE_BYTES: Final = 64 * 1024
 """The bytes of a request that are left for table names and brackets: 25 names of 255 bytes need a tenth of them."""
 
 WriteKind: TypeAlias = Literal["put", "delete"]
+
+_ITEMS: Final = "ItemsByKey"
+_LEFT: Final = "KeysLeft"
+"""Members of a checked answer that hold what the check has worked out: the service answers no such members."""
 
 
 class BatchEntry:
@@ -290,13 +295,13 @@ class BatchAnswer:
     """The answer to one batch request.
 
     Attributes:
-        items: The items read: dicts, or records where they were asked for.
-        unprocessed: Keys, or writes, that must be sent again.
+        items: The items read by the identities of their keys: dicts, or records where they were asked for.
+        unprocessed: Keys with their identities, or writes, that must be sent again.
         units: Consumed capacity units, of all tables, or None where the engine does not say.
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
     """
 
-    items: list[Any]
+    items: dict[Hashable, Any]
     unprocessed: list[Any]
     units: float | None = None
     ambiguous: bool = False
@@ -322,39 +327,45 @@ class BatchGet(Operation[BatchAnswer]):
     api = "BatchGetItem"
     _answer_bytes = MAX_ANSWER_BYTES
 
-    keys: tuple[Item, ...]
+    asked: Mapping[Hashable, Item]
+    """The keys by their identities, as the table's codec makes them."""
+
     consistent_read: bool = field(default=False, kw_only=True)
     report_capacity: bool = field(default=False, kw_only=True)
     records: ItemRecords | None = field(default=None, kw_only=True)
-    asked: Container[Hashable] | None = field(default=None, kw_only=True)
     projection: WirePayload | None = field(default=None, kw_only=True)
 
     def _json(self, body: bytes) -> Any:
         return super()._json(body) if self.records is None else self.records.parse(body)
 
     def _check(self, payload: WirePayload) -> None:
-        table = self._target.table
+        """Check that every item, and every key that was left, was asked for: by name, and once."""
         responses, unprocessed = payload.get("Responses", {}), payload.get("UnprocessedKeys", {})
-        if not responses.keys() | unprocessed.keys() <= {table}:
-            raise mismatch("it is about a table that was not asked for")
-        items = responses.get(table, [])
-        check_items(items, None if self.records is None else self.records.cls)
-        if items:
-            identify_all = self._target.codec.identify_all
-            asked = set(identify_all(self.keys)) if self.asked is None else self.asked
-            # An answer is to one request: the first item and the last one tell whose.
-            if not all(name in asked for name in identify_all((items[0], items[-1]))):
-                raise mismatch("it holds an item that was not asked for")
         if not responses and not unprocessed:
             check_results(payload, "Responses", "UnprocessedKeys")
-        if unprocessed:
-            identify = self._target.codec.identify
-            asked = {identify(key): key for key in self.keys}
-            for key in unprocessed[table]["Keys"]:
-                check_key(asked[identify(key)], key)
+        items = self._of_table(responses, [])
+        check_items(items, None if self.records is None else self.records.cls)
+        payload[_ITEMS] = self._asked_for(items, "an item")
+        payload[_LEFT] = self._asked_for(self._of_table(unprocessed, {"Keys": []})["Keys"], "a key")
+
+    def _of_table(self, member: Mapping[str, Any], absent: Any) -> Any:
+        """Return the part of an answer's member that is about the table."""
+        for answered in member:
+            if len(member) > 1 or asked_table(answered, (self._target.table,)) is None:
+                raise mismatch("it is about a table that was not asked for")
+        return next(iter(member.values()), absent)
+
+    def _asked_for(self, items: Sequence[Any], one: str) -> dict[Hashable, Any]:
+        """Return items, or keys, by the identities of their keys: each was asked for, and comes once."""
+        by_name = dict(zip(self._target.codec.identify_all(items), items, strict=True))
+        if len(by_name) != len(items):
+            raise mismatch(f"it holds {one} twice")
+        if not self.asked.keys() >= by_name.keys():
+            raise mismatch(f"it holds {one} that was not asked for")
+        return by_name
 
     def _body(self) -> WirePayload:
-        entry: WirePayload = {"Keys": list(self.keys)}
+        entry: WirePayload = {"Keys": list(self.asked.values())}
         if self.consistent_read:
             entry["ConsistentRead"] = True
         if self.projection is not None:
@@ -366,10 +377,9 @@ class BatchGet(Operation[BatchAnswer]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (rows judge what is expired)
         """Return the items, in no order, and the keys that were not looked at."""
-        table = self._target.table
-        payload = response.payload
-        left = payload.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        return BatchAnswer(payload.get("Responses", {}).get(table, []), left, consumed_units(payload))
+        payload, asked = response.payload, self.asked
+        left = [(name, asked[name]) for name in payload[_LEFT]]
+        return BatchAnswer(payload[_ITEMS], left, consumed_units(payload))
 
 
 @transient(eq=False, repr=False)
@@ -430,7 +440,7 @@ class BatchWrite(Operation[BatchAnswer]):
         payload = response.payload
         left = payload.get("UnprocessedItems")
         unprocessed = self._matched(left) if left else []
-        return BatchAnswer([], unprocessed, consumed_units(payload), response.ambiguous)
+        return BatchAnswer({}, unprocessed, consumed_units(payload), response.ambiguous)
 
     def _matched(self, left: dict[str, list[WirePayload]]) -> list[BatchEntry]:
         """Find the writes that came back: the service answers them in an order of its own, numbers normalised.
@@ -439,16 +449,20 @@ class BatchWrite(Operation[BatchAnswer]):
             CorruptResponseError: The answer lists a write that was never asked for.
         """
         asked = {entry.identity: entry for entry in self.entries}
-        identify: dict[str, Callable[[Item], Hashable]] = {
+        tables: dict[str, Callable[[Item], Hashable]] = {
             entry.target.table: entry.target.codec.identify for entry in self.entries
         }
         found: list[BatchEntry] = []
         try:
-            for table, requests in left.items():
+            for answered, requests in left.items():
+                table = asked_table(answered, tables)
+                if table is None:
+                    raise mismatch("it is about a table that was not asked for")
+                identify = tables[table]
                 for request in requests:
                     put: Any = request.get("PutRequest")
                     item: Item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
-                    found.append(asked.pop((table, identify[table](item))))
+                    found.append(asked.pop((table, identify(item))))
         except (KeyError, TypeError) as error:
             raise mismatch("it lists a write as unprocessed that was not asked for") from error
         return found

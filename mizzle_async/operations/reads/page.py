@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from attrs import evolve, field
@@ -170,22 +170,21 @@ class QueryPage(ReadPage):
     def _check(self, payload: WirePayload) -> None:
         super()._check(payload)
         items: list[Any] = payload.get("Items") or []
-        if items:
-            # An answer is of one query: the first item and the last one tell whose.
-            ends = items if len(items) == 1 else (items[0], items[-1])
-            for name, value in equalities(self.compiled):
-                for item in ends:
-                    stored = self._stored(item, name)
-                    if stored != value:
-                        check_key({name: value}, {name: stored})
+        last: Item = payload.get("LastEvaluatedKey") or {}
+        for name, value in equalities(self.compiled):
+            if name in last:
+                check_key({name: value}, last)
+            for stored in self._unlike(items, name, value):
+                if stored is None:
+                    raise mismatch(f"an item lacks {name!r}, by which it was asked for")
+                check_key({name: value}, {name: stored})
 
-    def _stored(self, item: Any, name: str) -> AttributeValue:
-        records, as_item = self.records, item
-        is_record = records is not None and type(item) is records.cls
-        stored: AttributeValue | None = records.stored(item, name) if records and is_record else as_item.get(name)
-        if stored is None:
-            raise mismatch(f"an item lacks {name!r}, by which it was asked for")
-        return stored
+    def _unlike(self, items: list[Any], name: str, value: AttributeValue) -> Iterable[AttributeValue | None]:
+        """Return the stored values of an attribute that differ from the one asked for, if only in form."""
+        records = self.records
+        if records is not None and items and type(items[0]) is records.cls:
+            return records.unlike(items, name, value)
+        return [stored for item in items if (stored := item.get(name)) != value]
 
 
 class ScanPage(ReadPage):

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.streams.base import StreamOperation, is_number, table_of_stream
+from mizzle_async.table_names import asked_table
 from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
 
@@ -137,7 +138,7 @@ class ListStreams(StreamOperation[tuple[str, ...]]):
             CorruptResponseError: One is another table's.
         """
         streams = payload["Streams"]
-        if any(each["TableName"] != self.table_name for each in streams):
+        if any(asked_table(each["TableName"], (self.table_name,)) is None for each in streams):
             raise mismatch("it lists streams of another table")
         return tuple(_text(each["StreamArn"]) for each in streams)
 
@@ -187,7 +188,7 @@ class DescribeTableStream(StreamOperation[TableStream | None]):
             CorruptResponseError: It describes another table.
         """
         table = payload["Table"]
-        if table["TableName"] != self.table_name:
+        if asked_table(table["TableName"], (self.table_name,)) is None:
             raise mismatch("it describes another table")
         arn = table.get("LatestStreamArn")
         if not arn:

@@ -15,6 +15,7 @@ from attrs import frozen
 from mizzle_async.errors import ExpressionError, MizzleError
 from mizzle_async.operations.streams.base import is_number
 from mizzle_async.operations.streams.read import RawRecord, check_record
+from mizzle_async.table_names import asked_table, name_of_table
 from mizzle_async.values import Record
 
 _DYNAMODB: Final = "aws:dynamodb"
@@ -74,8 +75,9 @@ def _record(entry: Any, position: int, table: str) -> EventRecord:
     except (MizzleError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ExpressionError(f"{where} is no record of a change: it lacks its keys or its kind") from error
     for stored in _tables_of(record):
-        if stored != table:
-            raise ExpressionError(f"{where} is of table {stored!r}: decode it with the handle of that table")
+        if asked_table(stored, (table,)) is None:
+            name = name_of_table(stored)
+            raise ExpressionError(f"{where} is of table {name!r}: decode it with the handle of that table")
     return EventRecord(record, number)
 
 
@@ -96,9 +98,9 @@ def _of_kinesis(entry: Mapping[str, Any], where: str) -> tuple[RawRecord, Any]:
 
 
 def _tables_of(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the table that a record says it is of: by the stream's ARN, or by name where it came through Kinesis."""
+    """Yield the table that a record says it is of: by its ARN, or by name where it came through Kinesis."""
     arn, name = record.get("eventSourceARN"), record.get("tableName")
     if isinstance(arn, str) and ":table/" in arn:
-        yield arn.partition(":table/")[2].partition("/")[0]
+        yield arn
     if isinstance(name, str):
         yield name
