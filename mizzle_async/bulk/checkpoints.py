@@ -208,7 +208,7 @@ class SettledRange:
         self.start = position + 1
         self.digest = (self.digest - _item_digest(position, identity)) % _DIGESTS
         if self.start == self.end and self.digest:
-            raise _other_input(self.end)
+            raise other_input(self.end)
 
 
 @frozen(eq=False, repr=False)
@@ -284,7 +284,7 @@ class LoadState:
         self._seen += 1
         if self._seen <= before.done:
             if self._seen == before.done and self._hash.hexdigest() != before.digest:
-                raise _other_input(before.done)
+                raise other_input(before.done)
             return False
         if not self._runs or self._runs[-1].digest:
             self._runs.append(Run(position))
@@ -331,10 +331,7 @@ class LoadState:
         """
         before = self._beyond[-1].end if self._beyond else self._before.done
         if self._seen < before:
-            raise ResumeError(
-                f"the input has {self._seen:,} items, and item number {before:,} was loaded before: resume with the "
-                "same input, or remove the state file to begin anew"
-            )
+            raise shorter_input(self._seen, before)
         if self._runs and not self._runs[-1].digest:
             self._runs[-1].digest = self._hash.hexdigest()
             self._advance()
@@ -381,8 +378,26 @@ def _item_digest(position: int, identity: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest(), "big")
 
 
-def _other_input(items: int) -> ResumeError:
+def other_input(items: int) -> ResumeError:
+    """Return the error of an input that is not the one of the state file.
+
+    Args:
+        items: How many items of it were loaded before.
+    """
     return ResumeError(
         f"the first {items:,} items of the input are not those that were loaded before: resume with the same input in "
         "the same order, or remove the state file to begin anew"
+    )
+
+
+def shorter_input(items: int, before: int) -> ResumeError:
+    """Return the error of an input that has fewer items than were loaded before.
+
+    Args:
+        items: How many items it has.
+        before: How many were loaded before.
+    """
+    return ResumeError(
+        f"the input has {items:,} items, and item number {before:,} was loaded before: resume with the same input, or "
+        "remove the state file to begin anew"
     )

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from mizzle_async.bulk.checkpoints import StateFile
+from mizzle_async.bulk.saved_state import SavedState
 from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.copy_with_workers import copy_with_workers
 from mizzle_async.cli.create import create_table
 from mizzle_async.cli.estimates import Estimate, read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
-from mizzle_async.cli.paging import PagedWork
+from mizzle_async.cli.paging import PagedWork, position_of
 from mizzle_async.cli.progress import Display
+from mizzle_async.cli.putting import Putting
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.schemas import of_existing
 from mizzle_async.cli.selections import Selection, selecting
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.errors import MizzleError
-from mizzle_async.flow.report import BatchReport, UndoneWrite
+from mizzle_async.cli.with_workers import with_workers
+from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
 from mizzle_async.operations.tables.definition import TableDescription
@@ -41,6 +42,7 @@ SAMPLE: Final = 1_000
 @click.option("--to-region", help="The region of the target, if it differs.")
 @click.option("--create", is_flag=True, help="Create the target as the source is, if it is missing.")
 @click.option("--stop-on-error", is_flag=True, help="Stop at the first item that the target refuses.")
+@with_workers
 @write_limits
 @resumable
 @bulk_options
@@ -51,12 +53,16 @@ def copy(
     to_endpoint_url: str | None,
     to_profile: str | None,
     to_region: str | None,
+    workers: int | None,
+    parts: int | None,
     **options: Any,
 ) -> None:
     """Put the items of the table SOURCE into the table TARGET.
 
     Items under an existing key are replaced. Ctrl-C stops at once, and the report says how to go on.
     """
+    if parts is not None and workers is None:
+        raise click.UsageError("--parts goes with --workers")
     other = Connection(
         to_endpoint_url or connection.endpoint_url,
         to_profile or connection.profile_name,
@@ -64,10 +70,11 @@ def copy(
     )
 
     async def work(client: Client) -> int:
+        shared: dict[str, Any] = {"connections": (connection, other), "workers": workers, "parts": parts}
         if other == connection:
-            return await _copy(client, client, **options)
+            return await _copy(client, client, **shared, **options)
         async with other.client() as target_client:
-            return await _copy(client, target_client, **options)
+            return await _copy(client, target_client, **shared, **options)
 
     connection.run(work)
 
@@ -76,6 +83,9 @@ async def _copy(
     client: Client,
     target_client: Client,
     *,
+    connections: tuple[Connection, Connection],
+    workers: int | None,
+    parts: int | None,
     source: str,
     target: str,
     model: str | None,
@@ -102,38 +112,41 @@ async def _copy(
         await _rehearse(opened, goal, selection, as_json=as_json)
         return DONE
     state = State.begin(resume, f"copy-{source}-to-{target}")
-    file = StateFile(state.path, {"work": "copy", "table": source, "target": target, "selection": selection.words})
-    earlier = file.read(lambda state: {name: state[name] for name in ("cursor", "taken", "done", "complete")})
     rejects = Rejects(Path(f"{target}.rejects.jsonl"), goes_on=resume is not None, stops=stop_on_error)
     total = opened.description.item_count if selection.is_everything else None
     display = Display(f"copy {source} to {target}", total=total, quiet=quiet)
     rejects.say = display.say
-    report = BatchReport()
-
-    def reject(undone: UndoneWrite) -> None:
-        reason = undone.error.message if isinstance(undone.error, MizzleError) else type(undone.error).__name__
-        key = {name: undone.item[name] for name in opened.key_names}
-        rejects.add((source, undone.position + report.taken + 1), reason, content=key)
-
-    async def take(page: Sequence[dict[str, Any]]) -> None:
-        before = _sum(report, BatchReport())
-        writing = goal.table.put_many(
-            page,
-            concurrency=concurrency,
-            write_units_per_second=write_units_per_second,
-            timeout=timeout,
-            on_error=reject,
-            progress=lambda part: display(_sum(before, part)),
-        )
-        try:
-            await writing
-        finally:
-            rejects.good += writing.report.written
-            _add(report, writing.report)
-
-    paged = PagedWork(rows, take, report, display, file, selection.limit)
     job = Job("copy", display, state, rejects, as_json=as_json, quiet=quiet, done="copied")
-    return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, lambda: paged.run(earlier)))
+    limits: dict[str, Any] = {
+        "concurrency": concurrency,
+        "write_units_per_second": write_units_per_second,
+        "timeout": timeout,
+    }
+    if workers is not None:
+        work = copy_with_workers(
+            opened,
+            goal,
+            selection,
+            rejects,
+            workers=workers,
+            parts=parts,
+            connection=connections[0],
+            target=None if target_client is client else connections[1],
+            resume=state.path,
+            progress=display,
+            **limits,
+        )
+        return await job.run(work)
+    report = BatchReport()
+    about = {"work": "copy", "table": source, "target": target, "selection": selection.words}
+    saved = SavedState(state.path, about)
+    putting = Putting(goal, source, opened.key_names, rejects, report, display, limits)
+    paged = PagedWork(rows, putting.take, report, display, saved, selection.limit)
+
+    async def copied() -> BatchReport:
+        return await paged.run(await saved.read(position_of))
+
+    return await job.run(BulkWork(f"copy of {source!r} to {target!r}", report, copied))
 
 
 def _check_keys(source: TableDescription, target: TableDescription) -> None:
@@ -149,23 +162,6 @@ def _check_keys(source: TableDescription, target: TableDescription) -> None:
                 f"nothing can be copied: the key of {target.name} has {name} of type {other}, and {source.name} has it"
                 f" of type {own}"
             )
-
-
-def _add(report: BatchReport, part: BatchReport) -> None:
-    """Add the report of a part. Reads are counted by the reader."""
-    report.written += part.written
-    report.rejected += part.rejected
-    report.unprocessed += part.unprocessed
-    report.count_consumption(part)
-    report.failed += part.failed
-    report.unknown += part.unknown
-
-
-def _sum(report: BatchReport, part: BatchReport) -> BatchReport:
-    whole = BatchReport(skipped=report.skipped, taken=report.taken, evaluated=report.evaluated)
-    _add(whole, report)
-    _add(whole, part)
-    return whole
 
 
 async def _rehearse(opened: Opened, goal: Opened, selection: Selection, *, as_json: bool) -> None:

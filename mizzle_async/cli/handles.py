@@ -217,9 +217,32 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
     found: Any = None if model is None else import_object(model)
     if found is None:
         table = table_name(table)
-    typed = None if found is None or isinstance(found, SharedTable) else _typed_table(client, found, table, str(model))
+    typed = _typed_table(client, found, table, str(model))
     named: Any = found if table is None else table
     description = await client.describe_table(named if typed is None else typed)
+    return _opened(client, typed, description, model, as_stored=as_stored)
+
+
+def opened_as(
+    client: Client, description: TableDescription, table: str | None, model: str | None, *, as_stored: bool = False
+) -> Opened:
+    """Return a table whose description is there: that of `open_table`, in another process.
+
+    Args:
+        client: An open client.
+        description: The service's description.
+        table: As for `open_table`.
+        model: As for `open_table`.
+        as_stored: As for `open_table`.
+    """
+    found: Any = None if model is None else import_object(model)
+    name = table_name(table) if found is None else table
+    return _opened(client, _typed_table(client, found, name, str(model)), description, model, as_stored=as_stored)
+
+
+def _opened(
+    client: Client, typed: Table[Any] | None, description: TableDescription, model: str | None, *, as_stored: bool
+) -> Opened:
     names = [name for name, _ in description.key]
     if typed is not None and list(target_of(typed).schema.key_names) != names:
         other = ", ".join(target_of(typed).schema.key_names)
@@ -236,7 +259,10 @@ async def open_table(client: Client, table: str | None, model: str | None, *, as
     return Opened(raw, typed, description)
 
 
-def _typed_table(client: Client, cls: Any, table: str | None, model: str) -> Table[Any]:
+def _typed_table(client: Client, cls: Any, table: str | None, model: str) -> Table[Any] | None:
+    """Return the table of an entity; None for a shared table, and where there is no class."""
+    if cls is None or isinstance(cls, SharedTable):
+        return None
     if not is_entity(cls):
         raise click.UsageError(f"{model!r} is not an entity: decorate the class with @entity")
     typed = client.table(cls, name=table) if table is not None else client.table(cls)

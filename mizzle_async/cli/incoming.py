@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import click
 from attrs import define, field
 
-from mizzle_async.cli.files.rows import Row
-from mizzle_async.cli.files.source import Source
+from mizzle_async.cli.files.rows import ReadOptions, Row
 from mizzle_async.cli.files.typed import cell_value, typed_value
 from mizzle_async.cli.formats import Format
 from mizzle_async.cli.handles import Opened, key_scalar
@@ -21,6 +20,24 @@ from mizzle_async.errors import LimitError, MarshallingError, MizzleError
 from mizzle_async.flow.report import UndoneWrite
 from mizzle_async.marshalling import check_item_size, item_from_plain, plain_item
 from mizzle_async.types import Item
+
+
+class RowSource(Protocol):
+    """A source of rows: the files of a command, or the rows that a worker was dealt.
+
+    Attributes:
+        options: The options for reading files.
+        needed: The columns that a CSV file must have, each with its other names.
+        target: The table that is loaded.
+    """
+
+    options: ReadOptions
+    needed: tuple[tuple[str, ...], ...]
+    target: str
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
+        ...
 
 
 @define
@@ -39,7 +56,7 @@ class Incoming:
     """
 
     opened: Opened
-    source: Source
+    source: RowSource
     rejects: Rejects
     origins: Origins = field(factory=Origins)
     limit: int | None = None
@@ -133,6 +150,19 @@ class Incoming:
             if self._is_current(row, item):
                 yield row, item
 
+    def is_dealt(self, row: Row) -> bool:
+        """Return whether a worker is to put a row. Deletions are set aside, and changes that a later one has replaced.
+
+        A bad row is for a worker, too: it is rejected there.
+        """
+        if row.values is None or (row.written_at is None and not row.is_deletion and not self.deletions):
+            return True
+        try:
+            item = self._item(row)
+        except (MarshallingError, LimitError):
+            return True
+        return self._is_current(row, item)
+
     def _is_current(self, row: Row, item: Item) -> bool:
         """Return whether an item is to be put: the newest change of it, and no deletion."""
         if row.written_at is None and not row.is_deletion and not self.deletions:
@@ -154,7 +184,7 @@ class Incoming:
         return {name: key_scalar(item[name]) for name in self.opened.key_names}
 
     def _item(self, row: Row) -> Item:
-        item = self._stored(row)
+        item = self.stored(row)
         codec = self.opened.codec
         if self.opened.model is not None:
             unknown = item.keys() - codec.schema.by_name.keys()
@@ -166,7 +196,12 @@ class Incoming:
             codec.sharding.spread(item)
         return item
 
-    def _stored(self, row: Row) -> Item:
+    def stored(self, row: Row) -> Item:
+        """Return the stored form of a row, without any check of its key.
+
+        Raises:
+            MarshallingError: A value does not fit its attribute.
+        """
         values = row.values or {}
         if row.format is Format.DYNAMODB:
             return dict(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +21,12 @@ from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.incoming import Incoming
 from mizzle_async.cli.inserting import insert_all
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
-from mizzle_async.cli.meter import Meter
+from mizzle_async.cli.load_with_workers import load_with_workers
 from mizzle_async.cli.progress import Display, items_done
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import counted, json_bytes
+from mizzle_async.cli.with_workers import with_workers_alone
 from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
@@ -64,6 +65,7 @@ MODES: Final = {
 @click.option("--stop-on-error", is_flag=True, help="Stop at the first bad line.")
 @click.option("--heat", is_flag=True, help="At the end, plot the partition keys with the most write units.")
 @with_reading
+@with_workers_alone
 @write_limits
 @resumable
 @bulk_options
@@ -91,8 +93,11 @@ def load(
     mode = modes[0] if modes else "put"
     if mode in {"insert", "if_absent"} and options["resume"]:
         raise click.UsageError(f"--resume does not go with {MODES[mode]}: the same command goes on by itself")
+    if options["workers"] is not None and (mode in {"insert", "if_absent"} or options["heat"]):
+        other = "--heat" if options["heat"] else MODES[mode]
+        raise click.UsageError(f"--workers does not go with {other}: rows of a worker that was killed are put again")
     source = Source(files, reading)
-    connection.run(lambda client: _load(client, source, connection.meter, mode=mode, **options))
+    connection.run(lambda client: _load(client, source, connection, mode=mode, **options))
 
 
 @frozen
@@ -132,9 +137,10 @@ class Sample:
 async def _load(
     client: Client,
     source: Source,
-    meter: Meter,
+    connection: Connection,
     *,
     mode: str,
+    workers: int | None,
     create: bool,
     table: str | None,
     model: str | None,
@@ -169,7 +175,7 @@ async def _load(
     if dry_run:
         return _rehearse(incoming, mode, as_json=as_json)
     state = State.begin(resume, f"load-{name}") if mode in {"put", "delete"} else None
-    display = Display(f"load {name}", total=source.size, done=progress_of(incoming), quiet=quiet)
+    display = Display(f"load {name}", total=source.size, done=progress_of(incoming, source), quiet=quiet)
     bad.say = source.say = display.say
     job = Job(
         "load", display, state, bad, as_json=as_json, quiet=quiet, done="deleted" if mode == "delete" else "loaded"
@@ -181,15 +187,28 @@ async def _load(
         "progress": display,
     }
     if mode in {"insert", "if_absent"}:
-        work = insert_all(client, opened, incoming, meter, skips=mode == "if_absent", **limits)
+        work = insert_all(client, opened, incoming, connection.meter, skips=mode == "if_absent", **limits)
+    elif workers is not None:
+        first = load_with_workers(
+            client,
+            connection,
+            incoming,
+            source,
+            workers=workers,
+            model=model,
+            mode=mode,
+            resume=None if state is None else state.path,
+            **limits,
+        )
+        work = _with_deletions(opened, incoming, job, first, limits)
     else:
-        limits["on_error"] = incoming.undone
-        work = _put_or_delete(opened, incoming, mode, job, resume=state.path if state is not None else None, **limits)
+        kept = None if state is None else state.path
+        work = _put_or_delete(opened, incoming, source, mode, job, resume=kept, **limits)
     try:
         return await job.run(work)
     finally:
         if heat:
-            click.echo(str(meter.report()), err=True)
+            click.echo(str(connection.meter.report()), err=True)
 
 
 def _check_batchable(opened: Opened) -> None:
@@ -209,18 +228,25 @@ def _check_batchable(opened: Opened) -> None:
 
 
 def _put_or_delete(
-    opened: Opened, incoming: Incoming, mode: str, job: Job, *, resume: Path | None, **limits: Any
+    opened: Opened, incoming: Incoming, source: Source, mode: str, job: Job, *, resume: Path | None, **limits: Any
 ) -> BulkWork:
     """Return the work of putting the items, or of deleting them; and of deleting those that the files say are gone."""
     rows = incoming.keys() if mode == "delete" else incoming.values()
-    given: Any = rows if incoming.source.is_repeatable else Aside(rows)
+    given: Any = rows if source.is_repeatable else Aside(rows)
     handle: Any = opened.table if mode == "delete" else opened.model or opened.table
-    first = (handle.delete_many if mode == "delete" else handle.put_many)(given, resume=resume, **limits)
+    verb = handle.delete_many if mode == "delete" else handle.put_many
+    first = verb(given, resume=resume, on_error=incoming.undone, **limits)
+    return _with_deletions(opened, incoming, job, first, limits)
+
+
+def _with_deletions(
+    opened: Opened, incoming: Incoming, job: Job, first: BulkWork, limits: Mapping[str, Any]
+) -> BulkWork:
+    """Return work with the deletion of the items that the files say are gone, at its end."""
 
     async def work() -> BatchReport:
         report: BatchReport = await first
         if incoming.deletions:
-            limits["on_error"] = "raise"
             second = opened.table.delete_many(list(incoming.deletions.values()), **limits)
             try:
                 await second
@@ -234,9 +260,8 @@ def _put_or_delete(
     return BulkWork(f"load of {opened.table.name!r}", first.report, work)
 
 
-def progress_of(incoming: Incoming) -> Callable[[BatchReport], float] | None:
+def progress_of(incoming: Incoming, source: Source) -> Callable[[BatchReport], float] | None:
     """Return the function of the bytes whose items are settled: not those that are read ahead of the writes."""
-    source = incoming.source
     if source.size is None:
         return None
 

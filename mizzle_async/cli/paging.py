@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from mizzle_async.bulk.checkpoints import StateFile
+from mizzle_async.bulk.saved_state import SavedState
 from mizzle_async.cli.handles import Opened
 from mizzle_async.cli.selections import Rows, Selection
 from mizzle_async.flow.report import BatchReport
@@ -31,16 +31,18 @@ class PagedWork:
         take: Processes the rows of a page. They are done when it returns.
         report: The report to count in.
         progress: Called with the report after each page.
-        state: The state file.
+        state: Where the position is kept.
         limit: The maximum number of items, those of earlier runs included. None reads all.
+        between: The number of pages between checkpoints.
     """
 
     rows: Rows
     take: Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
     report: BatchReport
     progress: Callable[[BatchReport], object]
-    state: StateFile
+    state: SavedState
     limit: int | None = None
+    between: int = PAGES_BETWEEN
     _done: int = field(default=0, init=False)
     _pages: int = field(default=0, init=False)
 
@@ -73,16 +75,16 @@ class PagedWork:
                 self._pages += 1
                 if cursor is None:
                     break
-                if self._pages % PAGES_BETWEEN == 0:
-                    self._save(cursor, complete=False)
-        except BaseException:
-            self._save(cursor, complete=False)
+                if self._pages % self.between == 0:
+                    await self.state.write(self._position(cursor, complete=False))
+        except BaseException as error:
+            await self.state.write_last(self._position(cursor, complete=False), error)
             raise
         finally:
             if coming is not None:
                 coming.cancel()
                 await asyncio.wait([coming])
-        self._save(cursor, complete=cursor is None)
+        await self.state.write_last(self._position(cursor, complete=cursor is None), None)
         return self.report
 
     def _request(self, cursor: str | None, taken: int) -> asyncio.Task[Page[dict[str, Any]]] | None:
@@ -92,8 +94,17 @@ class PagedWork:
             return None
         return asyncio.create_task(self.rows.page(cursor, max_items=left))
 
-    def _save(self, cursor: str | None, *, complete: bool) -> None:
-        self.state.write({"cursor": cursor, "taken": self.report.taken, "done": self._done, "complete": complete})
+    def _position(self, cursor: str | None, *, complete: bool) -> dict[str, Any]:
+        return {"cursor": cursor, "taken": self.report.taken, "done": self._done, "complete": complete}
+
+
+def position_of(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the position that a state has.
+
+    Raises:
+        LookupError: The state is damaged.
+    """
+    return {name: state[name] for name in ("cursor", "taken", "done", "complete")}
 
 
 async def selected_keys(

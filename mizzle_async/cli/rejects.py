@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
-from attrs import asdict, define, field, has
+from attrs import asdict, define, field, frozen, has
 
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import MizzleError
@@ -62,6 +62,28 @@ class Origins:
         at = bisect_right(self._starts, position) - 1
         file, line = self._places[at]
         return file, line + position - self._starts[at]
+
+
+@frozen(eq=False)
+class Reject:
+    """An item that could not be written. It travels by pickle.
+
+    Attributes:
+        origin: File and line.
+        reason: The attribute and the fault.
+        entry: The line of the rejects file.
+    """
+
+    origin: tuple[str, int]
+    reason: str
+    entry: bytes
+
+
+@frozen(eq=False)
+class Remark:
+    """A sentence for the user."""
+
+    text: str
 
 
 @define
@@ -151,25 +173,34 @@ class Rejects:
         Raises:
             StoppedError: If the user wants to stop here.
         """
-        self.count += 1
         reason = (f"attribute {attribute}: " if attribute else "") + problem
+        entry = {
+            "file": origin[0],
+            "line": origin[1],
+            "attribute": attribute or None,
+            "problem": problem,
+            "content": content,
+            "format": str(format),
+        }
+        if columns and isinstance(content, str):
+            entry["columns"] = columns
+        self.take(Reject(origin, reason, b"" if origin in self._known else _line(entry)))
+
+    def take(self, reject: Reject) -> None:
+        """Add a reject whose entry is made. It is in the file once.
+
+        Raises:
+            StoppedError: If the user wants to stop here.
+        """
+        self.count += 1
+        reason = reject.reason
         self.reasons[reason if len(self.reasons) < REASONS_KEPT or reason in self.reasons else "other reasons"] += 1
         if self.path is None:
             return
-        where = f"{origin[0]}:{origin[1]}: {reason}"
-        if origin not in self._known:
-            self._known.add(origin)
-            entry = {
-                "file": origin[0],
-                "line": origin[1],
-                "attribute": attribute or None,
-                "problem": problem,
-                "content": content,
-                "format": str(format),
-            }
-            if columns and isinstance(content, str):
-                entry["columns"] = columns
-            self._write(self.path, _line(entry))
+        where = f"{reject.origin[0]}:{reject.origin[1]}: {reason}"
+        if reject.origin not in self._known:
+            self._known.add(reject.origin)
+            self._write(self.path, reject.entry)
         if self.stops:
             raise StoppedError(where)
         if self.limit is not None and self.count > self.limit:
@@ -180,6 +211,13 @@ class Rejects:
             self.say(where)
         elif self.count == MOST_SHOWN + 1:
             self.say(f"more bad lines: they are in {self.path}")
+
+    def count_known(self) -> set[tuple[str, int]]:
+        """Count the rejects of an earlier run, and return their origins."""
+        self.count += len(self._known)
+        if self._known:
+            self.reasons["in an earlier run"] += len(self._known)
+        return set(self._known)
 
     def summary(self) -> str:
         """Return the commonest reasons, each with its number."""
@@ -199,6 +237,54 @@ class Rejects:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+@define
+class NotedRejects(Rejects):
+    """The rejects of a worker, which are notes for the parent: it has the file.
+
+    Args:
+        note: Sends a note.
+    """
+
+    path: Path | None = None
+    note: Callable[[Reject | Remark], object] = field(kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        """Send sentences for the user, too."""
+        self.say = lambda text: self.note(Remark(text))
+
+    def take(self, reject: Reject) -> None:
+        """Send a reject."""
+        self.count += 1
+        self.note(reject)
+
+
+class SharedRejects:
+    """Takes the notes of workers. An item that is refused again, after a worker was killed, is counted once.
+
+    Args:
+        rejects: The rejects file. It counts those of an earlier run that it has.
+    """
+
+    def __init__(self, rejects: Rejects) -> None:
+        self._rejects = rejects
+        self._counted = rejects.count_known()
+        self._has_remark = False
+
+    def __call__(self, note: Reject | Remark) -> None:
+        """Take a note.
+
+        Raises:
+            StoppedError: If the user wants to stop here.
+        """
+        if isinstance(note, Reject):
+            if note.origin not in self._counted:
+                self._counted.add(note.origin)
+                self._rejects.take(note)
+        elif not self._has_remark:  # one of a kind, as of one process
+            self._has_remark = True
+            self._rejects.say(note.text)
 
 
 def _line(entry: dict[str, Any]) -> bytes:

@@ -42,17 +42,24 @@ def shared_by(connection: Connection, workers: int | None, parts: int | None) ->
         if parts is not None:
             raise click.UsageError("--parts goes with --workers")
         return {}
-    connect = WorkerConnect(connection.endpoint_url, connection.profile_name, connection.region_name)
-    return {"workers": workers, "parts": parts, "connect": connect}
+    return {"workers": workers, "parts": parts, "connect": worker_connect(connection)}
+
+
+def worker_connect(connection: Connection) -> WorkerConnect:
+    """Return a function that makes the clients of workers, with the address of a connection."""
+    return WorkerConnect(connection.endpoint_url, connection.profile_name, connection.region_name)
 
 
 def with_workers(command: CommandT) -> CommandT:
-    """Add the options ``workers`` and ``parts`` to a command."""
-    for option in (
-        click.option(
-            "--parts", type=click.IntRange(1, 1_000_000), help="The parts that workers are dealt.  [default: 64]"
-        ),
-        click.option("--workers", type=click.IntRange(1, 256), help="Share the work between so many processes."),
-    ):
-        command = option(command)
-    return command
+    """Add the options ``workers`` and ``parts`` to a command that reads a table."""
+    parts = click.option(
+        "--parts", type=click.IntRange(1, 1_000_000), help="The parts that workers are dealt.  [default: 64]"
+    )
+    return with_workers_alone(parts(command))
+
+
+def with_workers_alone(command: CommandT) -> CommandT:
+    """Add the option ``workers`` to a command whose input is no table."""
+    return click.option("--workers", type=click.IntRange(1, 256), help="Share the work between so many processes.")(
+        command
+    )

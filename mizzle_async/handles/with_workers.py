@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mizzle_async.bulk.parts import split_plan
 from mizzle_async.bulk.saved_state import ResumeFrom
 from mizzle_async.bulk.workers.jobs import PARTS, Job, JobRun, common_rate
 from mizzle_async.bulk.workers.messages import UnitKind
-from mizzle_async.bulk.workers.worker import Setup, TaskStore
+from mizzle_async.bulk.workers.worker import Perform, Setup, TaskStore
 from mizzle_async.bulk.write_engine import Progress
 from mizzle_async.errors import ExpressionError, ResumeError
-from mizzle_async.flow.report import BatchReport
+from mizzle_async.flow.report import BatchReport, UndoneKind
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
 from mizzle_async.handles.query import Read
@@ -44,6 +44,7 @@ class WorkerOptions(Value):
         resume: Where the state is kept, or None.
         progress: Called with the report as it grows.
         limits: Units a second of all workers together, None for no limit.
+        noted: Called with the notes of workers.
     """
 
     workers: int
@@ -52,6 +53,7 @@ class WorkerOptions(Value):
     resume: ResumeFrom | None
     progress: Progress | None
     limits: Mapping[UnitKind, float | None]
+    noted: Callable[[Any], object] | None = None
 
 
 @frozen(eq=False)
@@ -210,6 +212,38 @@ def change_with_workers(
     return _work(_runtime_of(query), job, f"{verb} of {job.table!r}", work)
 
 
+def work_in_parts(
+    query: Any,
+    payload: Callable[[Any, int, int], Any],
+    perform: Perform,
+    options: WorkerOptions,
+    *,
+    verb: str,
+    kind: UndoneKind,
+    goal: str,
+) -> BulkWork:
+    """Return the work of doing something with each part of a query.
+
+    Args:
+        query: The query.
+        payload: Returns the argument of the work's function, of a part, its number and how many there are.
+        perform: Returns the work of one part.
+        options: The options.
+        verb: The caller's verb.
+        kind: The kind of work, for parts that are given up.
+        goal: Where the items go: the state is about it, too.
+    """
+    queries = _split(query, options)
+    payloads = [payload(part, number, len(queries)) for number, part in enumerate(queries)]
+    job = _job(query, payloads, options, verb=verb, kind=kind, perform=perform)
+    job = evolve(job, digest=f"{job.digest} to {goal}")
+
+    async def work(run: JobRun) -> None:
+        await run.run(_Alone(_runtime_of(query)))
+
+    return _work(_runtime_of(query), job, f"{verb} of {job.table!r}", work)
+
+
 def _runtime_of(query: Any) -> Runtime:
     runtime: Runtime = query._runtime  # noqa: SLF001  (the other half of queries)
     return runtime
@@ -226,7 +260,15 @@ def _split(query: Any, options: WorkerOptions) -> list[Any]:
     return divided
 
 
-def _job(query: Any, payloads: list[Any], options: WorkerOptions, *, verb: str, kind: Any) -> Job:
+def _job(
+    query: Any,
+    payloads: list[Any],
+    options: WorkerOptions,
+    *,
+    verb: str,
+    kind: UndoneKind,
+    perform: Perform = perform,
+) -> Job:
     runtime = _runtime_of(query)
     rates: dict[UnitKind, float] = {}
     own: dict[UnitKind, Any] = {"read": runtime.read_limiter, "write": runtime.write_limiter}
@@ -252,6 +294,7 @@ def _job(query: Any, payloads: list[Any], options: WorkerOptions, *, verb: str, 
         rates=rates,
         resume=options.resume,
         progress=options.progress,
+        noted=options.noted,
     )
     job.check()
     return job

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
 from mizzle_async.bulk.saved_state import ResumeFrom, SavedState
+from mizzle_async.bulk.workers.decks import Block, Deck, ListDeck, Part, StreamDeck
 from mizzle_async.bulk.workers.grants import Bucket
-from mizzle_async.bulk.workers.messages import Progress, Task, UnitKind
-from mizzle_async.bulk.workers.pool import Part, Pool, check_setup
+from mizzle_async.bulk.workers.keeping import Keeping
+from mizzle_async.bulk.workers.messages import Noted, Progress, Task, UnitKind
+from mizzle_async.bulk.workers.pool import Pool, check_setup
 from mizzle_async.bulk.workers.worker import Setup, TaskStore
 from mizzle_async.bulk.write_engine import Progress as OnProgress
 from mizzle_async.errors import BatchError, ExpressionError
@@ -23,7 +26,8 @@ from mizzle_async.values import Value
 PARTS: Final = 64
 """Parts of a query where the caller does not say: the same for every number of workers, so that it can be resumed."""
 
-CHECKPOINT_SECONDS: Final = 1.0
+ReadBlocks: TypeAlias = Callable[[int, str], Generator[Block, None, None]]
+"""Reads the blocks of an input after the rows of an earlier run, whose number and digest it takes."""
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -36,11 +40,12 @@ class Job(Value):
         kind: The kind of work, for parts that are given up.
         digest: The identity of the whole query.
         setup: Its functions.
-        payloads: One for each part.
+        payloads: One for each part. A stream has none: its blocks have them.
         workers: How many processes.
         rates: The limits in units a second.
         resume: Where the state is kept, or None.
         progress: Called with the report as it grows.
+        noted: Called with the notes of workers.
     """
 
     verb: str
@@ -48,11 +53,12 @@ class Job(Value):
     kind: UndoneKind
     digest: str
     setup: Setup
-    payloads: Sequence[Any]
+    payloads: Sequence[Any] = ()
     workers: int
     rates: dict[UnitKind, float]
     resume: ResumeFrom | None = None
     progress: OnProgress | None = None
+    noted: Callable[[Any], object] | None = None
 
     def check(self) -> None:
         """Check what can be known before anything starts.
@@ -84,7 +90,7 @@ class JobRun:
         self._written_before = [0] * len(self.parts)
         about = {"work": f"{job.verb} in parts", "table": job.table, "query": job.digest, "parts": len(self.parts)}
         self._saved = None if job.resume is None else SavedState(job.resume, about)
-        self._is_changed = asyncio.Event()
+        self._keeping = Keeping(self._saved, self._state)
 
     async def run(self, client: Any) -> None:
         """Do all parts that are not done.
@@ -98,22 +104,12 @@ class JobRun:
             MizzleError: The error that concerns every worker.
         """
         await self._load()
-        saving = asyncio.create_task(self._keep())
-        failure: BaseException | None = None
-        try:
+        async with self._keeping:
             if self._job.workers == 1:
                 await self._alone(client)
             else:
-                await self._together()
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            saving.cancel()
-            with suppress(asyncio.CancelledError):
-                await saving
-            if self._saved is not None:
-                await self._saved.write_last(self._state(), failure)
+                deck = ListDeck(self.parts)
+                await _pool(self._owner, self._job, deck, self._report, self._keeping.change).run()
         if not self._report.is_complete:
             raise self._report.to_error(self._job.verb)
 
@@ -127,19 +123,8 @@ class JobRun:
         for part in self.parts:
             if part.is_done:
                 continue
-
-            def told(message: Progress, part: Part = part) -> None:
-                part.told(message)
-                self._is_changed.set()
-
-            def grown(report: BatchReport, part: Part = part) -> None:
-                part.report = report
-                self._add_up()
-                if job.progress is not None:
-                    job.progress(self._report)
-
-            store = TaskStore(Task(part.number, part.payload, part.state), told)
-            work = job.setup.perform(client, part.payload, store, grown, job.rates)
+            store = TaskStore(Task(part.payload, part.state), partial(self._receive, part))
+            work = job.setup.perform(client, part.payload, store, partial(self._grow, part), job.rates)
             part.report = store.report = work.report
             try:
                 with suppress(BatchError):  # the report has every item that was not done
@@ -149,26 +134,23 @@ class JobRun:
                 part.report = work.report
                 self._add_up()
 
+    def _receive(self, part: Part, message: Progress | Noted) -> None:
+        """Take a message of a part that is done in this process."""
+        if isinstance(message, Noted):
+            if self._job.noted is not None:
+                self._job.noted(message.note)
+            return
+        part.advance(message)
+        self._keeping.change()
+
+    def _grow(self, part: Part, report: BatchReport) -> None:
+        part.report = report
+        self._add_up()
+        if self._job.progress is not None:
+            self._job.progress(self._report)
+
     def _add_up(self) -> None:
         self._report.become(sum((part.total for part in self.parts), BatchReport()))
-
-    async def _together(self) -> None:
-        job = self._job
-        loop = asyncio.get_running_loop()
-        buckets: dict[UnitKind, Bucket] = {
-            kind: Bucket(rate, self._owner.pause, loop.time) for kind, rate in job.rates.items()
-        }
-        await Pool(
-            job.setup,
-            self.parts,
-            workers=job.workers,
-            buckets=buckets,
-            report=self._report,
-            kind=job.kind,
-            table=job.table,
-            changed=self._is_changed.set,
-            progress=job.progress,
-        ).run()
 
     # ── state ──
 
@@ -198,13 +180,72 @@ class JobRun:
         ]
         return {"states": states, "complete": all(state["done"] for state in states)}
 
-    async def _keep(self) -> None:
-        """Write the state while it changes, every second at most."""
-        while self._saved is not None:
-            await self._is_changed.wait()
-            self._is_changed.clear()
-            await self._saved.write(self._state())
-            await asyncio.sleep(CHECKPOINT_SECONDS)
+
+class StreamRun:
+    """One run of a job whose parts come from an input, in blocks. The processes are at least one.
+
+    Its state is the number of rows that are done without a gap, so any number of workers goes on from it.
+
+    Args:
+        owner: The client.
+        job: The job. It has no payloads.
+        report: The report to be filled in.
+    """
+
+    def __init__(self, owner: TaskPort, job: Job, report: BatchReport) -> None:
+        self._owner = owner
+        self._job = job
+        self._report = report
+        about = {"work": f"{job.verb} by workers", "table": job.table, "query": job.digest}
+        self._saved = None if job.resume is None else SavedState(job.resume, about)
+
+    async def run(self, read: ReadBlocks) -> None:
+        """Do the rows that are not done.
+
+        Args:
+            read: Reads the input.
+
+        Raises:
+            BatchError: Something was not done.
+            ResumeError: The state is about something else, or the input is another one.
+            MizzleError: The error that concerns every worker.
+        """
+        done, digest = 0, ""
+        if self._saved is not None:
+            done, digest = await self._saved.read(_rows_done) or (0, "")
+        deck = StreamDeck(read(done, digest), rows=done, digest=digest)
+
+        def state() -> dict[str, Any]:
+            return {"rows": deck.rows, "digest": deck.digest, "complete": deck.is_complete}
+
+        async with Keeping(self._saved, state) as keeping:
+            await _pool(self._owner, self._job, deck, self._report, keeping.change).run()
+        if not self._report.is_complete:
+            raise self._report.to_error(self._job.verb)
+
+
+def _rows_done(state: dict[str, Any]) -> tuple[int, str]:
+    rows, digest = state["rows"], state["digest"]
+    if not (isinstance(rows, int) and isinstance(digest, str)):
+        raise TypeError
+    return rows, digest
+
+
+def _pool(owner: TaskPort, job: Job, deck: Deck, report: BatchReport, changed: Callable[[], object]) -> Pool:
+    now = asyncio.get_running_loop().time
+    buckets: dict[UnitKind, Bucket] = {kind: Bucket(rate, owner.pause, now) for kind, rate in job.rates.items()}
+    return Pool(
+        job.setup,
+        deck,
+        workers=job.workers,
+        buckets=buckets,
+        report=report,
+        kind=job.kind,
+        table=job.table,
+        changed=changed,
+        noted=job.noted,
+        progress=job.progress,
+    )
 
 
 def common_rate(limit: float | None, own: float | None) -> float | None:

@@ -19,12 +19,10 @@ class Task:
     """One part of the work.
 
     Attributes:
-        number: Its number, from zero.
-        payload: What the work's function does it with.
+        payload: The argument of the work's function.
         state: How far an earlier worker has come with it, or None.
     """
 
-    number: int
     payload: Any
     state: Any = None
 
@@ -52,16 +50,14 @@ class Ready:
 
 @frozen(eq=False)
 class Progress:
-    """How a part goes: its report, of this worker's attempt.
+    """How the worker's part goes: its report, of this worker's attempt.
 
     Attributes:
-        number: The part.
         report: Its report so far.
         state: How far it is done, durably, where `has_state`.
         has_state: Whether the report is exactly that of the state.
     """
 
-    number: int
     report: BatchReport
     state: Any = None
     has_state: bool = False
@@ -85,15 +81,20 @@ class Returned:
 
 @frozen(eq=False)
 class Done:
-    """A part is at its end.
+    """The worker's part is at its end.
 
     Attributes:
-        number: The part.
         report: Its report, which has the items that were not done.
     """
 
-    number: int
     report: BatchReport
+
+
+@frozen(eq=False)
+class Noted:
+    """A note of the work's function for the parent: an item that is refused, a sentence for the user."""
+
+    note: Any
 
 
 @frozen(eq=False)
@@ -101,10 +102,17 @@ class Fatal:
     """An error that concerns every worker: credentials, a table that is not there, an error of the caller's code."""
 
     error: BaseException
-    number: int | None = None
     report: BatchReport | None = None
 
 
 @frozen(eq=False)
 class Died:
     """The worker's pipe is closed: it was killed, or has ended."""
+
+
+# ── in the parent ──
+
+
+@frozen(eq=False)
+class Arrived:
+    """Parts have come, or the last one has."""

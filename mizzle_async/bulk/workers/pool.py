@@ -9,7 +9,6 @@ import asyncio
 import multiprocessing
 import pickle
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,13 +18,16 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 
+from mizzle_async.bulk.workers.decks import Deck, Part
 from mizzle_async.bulk.workers.grants import Bucket
 from mizzle_async.bulk.workers.messages import (
+    Arrived,
     Asked,
     Died,
     Done,
     Fatal,
     Grant,
+    Noted,
     Progress,
     Ready,
     Returned,
@@ -43,49 +45,7 @@ DEATHS: Final = 3
 STOP_SECONDS: Final = 10.0
 """Workers have so long to finish what is under way."""
 
-Event: TypeAlias = "tuple[_Seat, Any]"
-
-
-@define(eq=False, repr=False)
-class Part:
-    """One part of the work, as the parent knows it.
-
-    Attributes:
-        number: Its number, from zero.
-        payload: What the work's function does it with.
-        state: How far it is done, durably.
-        kept: The report of earlier workers, up to the state that the next one begins at.
-        report: The report of the worker that has it.
-        sure: The report of that worker up to the state.
-        deaths: How many workers have died of it.
-        is_done: Whether it is at its end, also where items of it were not done.
-    """
-
-    number: int
-    payload: Any
-    state: Any = None
-    kept: BatchReport = field(factory=BatchReport)
-    report: BatchReport = field(factory=BatchReport)
-    sure: BatchReport = field(factory=BatchReport)
-    deaths: int = 0
-    is_done: bool = False
-
-    @property
-    def total(self) -> BatchReport:
-        """The report of all workers that had it."""
-        return self.kept + self.report
-
-    def told(self, message: Progress) -> None:
-        """Take note of a worker's report and state."""
-        self.report = message.report
-        if message.has_state:
-            self.state, self.sure = message.state, message.report
-
-    def lost(self) -> None:
-        """Go back to the last state: its worker has died."""
-        self.kept += self.sure
-        self.report, self.sure = BatchReport(), BatchReport()
-        self.deaths += 1
+Event: TypeAlias = "tuple[_Seat | None, Any]"
 
 
 @define(eq=False, repr=False)
@@ -104,20 +64,21 @@ class Pool:
 
     Args:
         setup: The work.
-        parts: The parts, those of an earlier run that are done included.
+        deck: The parts.
         workers: How many processes at most.
         buckets: The buckets of the units that are limited.
         report: The report to be filled in.
         kind: The kind of work, for parts that are given up.
         table: The table.
         changed: Called when a part's state or end is known.
+        noted: Called with the notes of workers.
         progress: Called with the report as it grows.
     """
 
     def __init__(
         self,
         setup: Setup,
-        parts: Sequence[Part],
+        deck: Deck,
         *,
         workers: int,
         buckets: dict[UnitKind, Bucket],
@@ -125,17 +86,18 @@ class Pool:
         kind: UndoneKind,
         table: str,
         changed: Callable[[], object],
+        noted: Callable[[Any], object] | None = None,
         progress: Callable[[BatchReport], object] | None = None,
     ) -> None:
         self._setup = setup
-        self._parts = parts
-        self._waiting = deque(part for part in parts if not part.is_done)
-        self._workers = min(workers, len(self._waiting))
+        self._deck = deck
+        self._workers = workers if deck.workers_limit is None else min(workers, deck.workers_limit)
         self._buckets = buckets
         self._report = report
         self._kind: UndoneKind = kind
         self._table = table
         self._changed = changed
+        self._noted = noted
         self._progress = progress
         self._seats: set[_Seat] = set()
         self._unready = 0
@@ -149,12 +111,17 @@ class Pool:
             MizzleError: The error that concerns every worker.
         """
         try:
+            self._deck.begin(partial(self._events.put_nowait, (None, Arrived())))
             for _ in range(self._workers):
                 await self._hire()
-            while self._waiting or any(seat.part is not None for seat in self._seats):
+            while self._deck.is_open or any(seat.part is not None for seat in self._seats):
                 seat, message = await self._events.get()
-                await self._handle(seat, message)
+                if seat is not None:
+                    await self._handle(seat, message)
+                self._deal()
+            self._deck.check()
         finally:
+            self._deck.close()
             await asyncio.shield(self._end())
             self._add_up()
 
@@ -175,39 +142,50 @@ class Pool:
         match message:
             case Ready():
                 seat.is_ready = True
-                self._deal(seat)
             case Asked(kind, debt):
                 granting = asyncio.create_task(self._grant(seat, kind, debt))
                 seat.grants.add(granting)
                 granting.add_done_callback(seat.grants.discard)
             case Returned(kind, units):
                 self._buckets[kind].give_back(units)
-            case Progress():
-                self._parts[message.number].told(message)
+            case Progress() | Done() | Noted():
+                self._take_in(seat, message)
                 self._show()
-            case Done(number, report):
-                self._finished(self._parts[number], report)
-                self._deal(seat)
-            case Fatal(error, number, report):
-                if number is not None and report is not None:
-                    self._parts[number].report = report
+            case Fatal(error):
+                self._take_in(seat, message)
                 raise error
             case _:
                 await self._died(seat)
 
-    def _finished(self, part: Part, report: BatchReport) -> None:
-        part.report = report
-        part.is_done = True
-        self._show()
+    def _take_in(self, seat: _Seat, message: Progress | Done | Noted | Fatal) -> None:
+        """Take note of a worker's message about its part."""
+        part = seat.part
+        match message:
+            case Noted(note):
+                if self._noted is not None:
+                    self._noted(note)
+            case Progress() if part is not None:
+                part.advance(message)
+            case Done(report) if part is not None:
+                part.report = report
+                part.is_done = True
+                seat.part = None
+                self._deck.finished(part)
+            case Fatal(_, report) if part is not None and report is not None:
+                part.report = report
+            case _:
+                pass
 
-    def _deal(self, seat: _Seat) -> None:
-        """Give a worker its next part, or nothing more to do."""
-        seat.part = self._waiting.popleft() if self._waiting else None
-        if seat.part is None:
-            return
-        task = Task(seat.part.number, seat.part.payload, seat.part.state)
-        with suppress(OSError):  # it has died: its part goes back when that is heard
-            seat.pipe.send(task)
+    def _deal(self) -> None:
+        """Give free workers their next parts, as long as there are any."""
+        for seat in self._seats:
+            if not seat.is_ready or seat.part is not None:
+                continue
+            seat.part = self._deck.take()
+            if seat.part is None:
+                return
+            with suppress(OSError):  # it has died: its part goes back when that is heard
+                seat.pipe.send(Task(seat.part.payload, seat.part.state))
 
     async def _grant(self, seat: _Seat, kind: UnitKind, debt: float) -> None:
         units = await self._buckets[kind].grant(debt)
@@ -230,12 +208,13 @@ class Pool:
                 'classes must be importable from modules, and a script starts work below `if __name__ == "__main__":`'
             )
         if part is not None:
-            part.lost()
+            seat.part = None
+            part.lose_worker()
             if part.deaths >= DEATHS:
                 self._give_up(part, code)
             else:
-                self._waiting.appendleft(part)
-        if self._waiting:
+                self._deck.give_back(part)
+        if self._deck.is_open:
             await self._hire()
 
     def _give_up(self, part: Part, code: int | None) -> None:
@@ -246,6 +225,7 @@ class Pool:
         )
         error.table = self._table
         part.report.note(UndoneWrite(self._kind, self._table, part.number, error, part.number, uncertain=True))
+        self._deck.finished(part)
 
     async def _end(self) -> None:
         """Wait until workers have finished what is under way, and end those that do not."""
@@ -268,17 +248,13 @@ class Pool:
         left = set(self._seats)
         while left:
             seat, message = await self._events.get()
-            match message:
-                case Progress():
-                    self._parts[message.number].told(message)
-                case Done(number, report):
-                    self._finished(self._parts[number], report)
-                case Fatal(_, number, report) if number is not None and report is not None:
-                    self._parts[number].report = report
-                case Died():
-                    left.discard(seat)
-                case _:
-                    pass
+            if seat is None:
+                continue
+            if isinstance(message, Died):
+                left.discard(seat)
+            elif isinstance(message, Progress | Done | Noted | Fatal):
+                with suppress(Exception):  # the work has ended, for the first error
+                    self._take_in(seat, message)
 
     # ── reports ──
 
@@ -290,7 +266,7 @@ class Pool:
 
     def _add_up(self) -> None:
         """Set the report to the sum of all parts."""
-        self._report.become(sum((part.total for part in self._parts), BatchReport()))
+        self._report.become(self._deck.report)
 
 
 def _listen(seat: _Seat, loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Event]) -> None:

@@ -13,14 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final, TypeAlias
 
 from attrs import evolve, frozen
 
 from mizzle_async.bulk.workers.grants import GrantedLimiter
-from mizzle_async.bulk.workers.messages import Done, Fatal, Grant, Progress, Ready, Stop, Task, UnitKind
+from mizzle_async.bulk.workers.messages import Done, Fatal, Grant, Noted, Progress, Ready, Stop, Task, UnitKind
 from mizzle_async.errors import BatchError, MizzleError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
@@ -64,7 +63,7 @@ class TaskStore:
     place = "the state of a part"
     remedy = "remove the state file"
 
-    def __init__(self, task: Task, send: Callable[[Progress], None]) -> None:
+    def __init__(self, task: Task, send: Callable[[Progress | Noted], None]) -> None:
         self._task = task
         self._send = send
         self.report: BatchReport | None = None
@@ -76,11 +75,15 @@ class TaskStore:
 
     async def write(self, state: dict[str, Any], /) -> None:
         """Tell the parent how far the part is done."""
-        self._send(Progress(self._task.number, snapshot(self.report), state, has_state=True))
+        self._send(Progress(snapshot(self.report), state, has_state=True))
 
     async def write_last(self, state: dict[str, Any], /) -> None:
         """Tell the parent how far the part is done, at the end of the work."""
         await self.write(state)
+
+    def note(self, note: Any) -> None:
+        """Send the parent a note, which travels by pickle."""
+        self._send(Noted(note))
 
 
 def snapshot(report: BatchReport | None) -> BatchReport:
@@ -162,24 +165,23 @@ class Worker:
         store = TaskStore(task, self._send)
         report = BatchReport()
         try:
-            progress = partial(self._progress, task)
-            work = self._setup.perform(client, task.payload, store, progress, {})
+            work = self._setup.perform(client, task.payload, store, self._progress, {})
             store.report = report = work.report
             with suppress(BatchError):  # the report has every item that was not done
                 await work
         except asyncio.CancelledError:
-            self._send(Progress(task.number, snapshot(report)))
+            self._send(Progress(snapshot(report)))
             raise
         except Exception as error:  # noqa: BLE001  (the parent raises it)
-            self._send(Fatal(error, task.number, snapshot(report)))
+            self._send(Fatal(error, snapshot(report)))
         else:
-            self._send(Done(task.number, snapshot(report)))
+            self._send(Done(snapshot(report)))
 
-    def _progress(self, task: Task, report: BatchReport) -> None:
+    def _progress(self, report: BatchReport) -> None:
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            self._send(Progress(task.number, snapshot(report)))
+            self._send(Progress(snapshot(report)))
 
 
 def _travelling(message: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from mizzle_async.cli.files.documents import Document, Entry, several_tables
 from mizzle_async.cli.files.json_cursor import DocumentError, JsonCursor
@@ -16,33 +16,58 @@ from mizzle_async.cli.values import check_dynamodb_item
 from mizzle_async.errors import MizzleError
 from mizzle_async.marshalling import parse_json
 
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
 NO_OBJECT: Final = 'expected an object, such as {"id": 1}'
+
+
+class RawLine(NamedTuple):
+    """A line of JSON that is not read.
+
+    Attributes:
+        file: The file.
+        line: Its number, from 1.
+        content: Its bytes.
+        is_stored: Whether it is in DynamoDB's JSON.
+    """
+
+    file: str
+    line: int
+    content: bytes
+    is_stored: bool
+
+
+def raw_lines(name: str, stream: BinaryIO, *, is_stored: bool) -> Iterator[RawLine]:
+    """Yield the lines that are not blank, as they are."""
+    for number, line in enumerate(_lines(name, stream), 1):
+        if line.strip():
+            yield RawLine(name, number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line, is_stored)
+
+
+def line_row(line: RawLine) -> Row:
+    """Return the row of a line."""
+    values: Any
+    try:
+        values = parse_json(line.content)
+        problem = "" if isinstance(values, dict) else NO_OBJECT
+    except ValueError as error:
+        values, problem = None, str(error)
+    if problem:
+        text = line.content.decode("utf-8", "replace").rstrip("\r\n")
+        return Row(file=line.file, line=line.line, problem=problem, content=text)
+    if line.is_stored:
+        return stored_row(line.file, line.line, unwrapped(values))
+    return Row(file=line.file, line=line.line, values=values)
 
 
 def line_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
     """Yield the rows of lines of plain JSON."""
-    for number, line in enumerate(_lines(name, stream), 1):
-        if not line.strip():
-            continue
-        try:
-            values = parse_json(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
-            problem = "" if isinstance(values, dict) else NO_OBJECT
-        except ValueError as error:
-            values, problem = None, str(error)
-        if problem:
-            text = line.decode("utf-8", "replace").rstrip("\r\n")
-            yield Row(file=name, line=number, problem=problem, content=text)
-        else:
-            yield Row(file=name, line=number, values=values)
+    return map(line_row, raw_lines(name, stream, is_stored=False))
 
 
 def stored_line_rows(name: str, stream: BinaryIO) -> Iterator[Row]:
     """Yield the rows of lines of DynamoDB's JSON, with and without ``{"Item": …}``."""
-    for row in line_rows(name, stream):
-        if row.values is None:
-            yield row
-            continue
-        yield stored_row(name, row.line, unwrapped(row.values))
+    return map(line_row, raw_lines(name, stream, is_stored=True))
 
 
 def unwrapped(value: Mapping[str, Any]) -> Any:

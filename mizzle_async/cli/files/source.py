@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import click
 from attrs import define, field
@@ -15,8 +15,10 @@ from mizzle_async.cli.files.folders import InputFile, expand
 from mizzle_async.cli.files.ion_rows import ion_rows
 from mizzle_async.cli.files.json_rows import (
     DocumentRows,
+    RawLine,
     change_rows,
     line_rows,
+    raw_lines,
     reject_rows,
     stored_line_rows,
     tables_of,
@@ -27,6 +29,8 @@ from mizzle_async.cli.files.parquet_rows import parquet_rows
 from mizzle_async.cli.files.rows import ReadOptions, Row, unreadable
 from mizzle_async.cli.formats import STANDARD, Format, format_of_name
 from mizzle_async.cli.rejects import say_aside
+
+RowT = TypeVar("RowT")
 
 LINE_READERS: dict[Layout, Callable[[str, BinaryIO], Iterator[Row]]] = {
     Layout.LINES: line_rows,
@@ -116,11 +120,24 @@ class Source:
         return again
 
     def __iter__(self) -> Iterator[Row]:
+        return self._each(self._rows)
+
+    def unread(self) -> Iterator[RawLine | Row]:
+        """Yield lines of JSON as they are, and rows of other layouts, in the same order."""
+        return self._each(self._unread_rows)
+
+    def _each(self, rows_of: Callable[[str, Layout, BinaryIO, BinaryIO], Iterator[RowT]]) -> Iterator[RowT]:
+        """Yield the rows of all files.
+
+        Args:
+            rows_of: Returns the rows of a file, by its name, its layout, its contents and its bytes.
+        """
         done = 0
         for file in self.files:
-            with self._open(file.name) as (stream, raw):
+            with self._open(file.name) as (contents, raw):
                 count = 0
-                for row in self._rows(file.name, stream, raw):
+                layout, stream = layout_of(file.name, contents, self.options.format)
+                for row in rows_of(file.name, layout, stream, raw):
                     self.position = done + (raw.tell() if raw.seekable() else 0)
                     count += 1
                     yield row
@@ -131,8 +148,12 @@ class Source:
                 if not _is_stream(file.name):
                     done += Path(file.name).stat().st_size
 
-    def _rows(self, name: str, stream: BinaryIO, raw: BinaryIO) -> Iterator[Row]:
-        layout, stream = layout_of(name, stream, self.options.format)
+    def _unread_rows(self, name: str, layout: Layout, stream: BinaryIO, raw: BinaryIO) -> Iterator[RawLine | Row]:
+        if layout in {Layout.LINES, Layout.STORED_LINES}:
+            return raw_lines(name, stream, is_stored=layout is Layout.STORED_LINES)
+        return self._rows(name, layout, stream, raw)
+
+    def _rows(self, name: str, layout: Layout, stream: BinaryIO, raw: BinaryIO) -> Iterator[Row]:
         if layout is Layout.CSV:
             yield from csv_rows(name, stream, self.options, self.needed)
         elif layout is Layout.PARQUET:

@@ -49,6 +49,22 @@ def test_misspelt_command_is_answered_with_the_right_one(run):
     assert "there is no command 'qurey': did you mean 'query'?" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--insert", "--if-absent", "--heat"])
+def test_a_load_by_workers_refuses_options_that_it_cannot_keep(run, option):
+    """Rows of a worker that was killed are put again, and the parent sees no request of a worker."""
+    result = run("load", "x.jsonl", "-t", "x", "--workers", "2", option)
+    assert result.exit_code == 2
+    assert f"--workers does not go with {option}" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("copy", "a", "b"), ("export", "a"), ("delete", "--everything")])
+def test_parts_go_with_workers(run, words):
+    """Parts without workers are a mistake."""
+    result = run(*words, "--parts", "2")
+    assert result.exit_code == 2
+    assert "--parts goes with --workers" in result.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_script_of_completion(run, shell):
     """`completion` prints the script of each shell, which asks the program for words."""

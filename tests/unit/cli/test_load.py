@@ -21,11 +21,11 @@ from mizzle_async.flow.report import BatchReport
 def test_progress_is_that_of_settled_items(read, report, bad, expected):
     """Of the bytes that were read, those count whose items are written, rejected or skipped, not those read ahead."""
     source = SimpleNamespace(size=2_000, position=1_000)
-    incoming = SimpleNamespace(source=source, read=read, rejects=SimpleNamespace(count=bad))
-    done = progress_of(incoming)
+    incoming = SimpleNamespace(read=read, rejects=SimpleNamespace(count=bad))
+    done = progress_of(incoming, source)
     assert done(report) == expected
 
 
 def test_progress_without_an_end():
     """Of a pipe the size is not known: items are counted."""
-    assert progress_of(SimpleNamespace(source=SimpleNamespace(size=None))) is None
+    assert progress_of(SimpleNamespace(), SimpleNamespace(size=None)) is None
