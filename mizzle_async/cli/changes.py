@@ -28,7 +28,7 @@ from mizzle_async.streams.starts import Start
 from mizzle_async.streams.stores import FileCheckpoints
 
 _WORDS: Final[dict[str, Start]] = {"oldest": "oldest", "latest": "latest"}
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_SPAN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h|d)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _KINDS: Final = {"INSERT": "inserted", "MODIFY": "modified", "REMOVE": "removed"}
 

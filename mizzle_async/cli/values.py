@@ -11,14 +11,14 @@ from typing import Any, Final
 import orjson
 
 from mizzle_async.errors import MarshallingError
-from mizzle_async.marshalling import decode_any, encode_any, parse_json, plain_item, value_from_plain
+from mizzle_async.marshalling import decimal_from_text, decode_any, encode_any, parse_json, plain_item, value_from_plain
 from mizzle_async.types import AttributeValue, Item
 
 LARGEST_INTEGER: Final = 2**63 - 1
 """The largest integer, of either sign, that orjson takes. Larger ones are written as text."""
 
 _NAME = re.compile(r"(?:\\.|[^\\.\[\]])+")
-_POSITION = re.compile(r"\[(\d+)\]")
+_POSITION = re.compile(r"\[([0-9]+)\]")
 
 
 def counted(number: int, noun: str) -> str:
@@ -89,12 +89,12 @@ def of_type(text: str, code: str) -> AttributeValue:
     try:
         match code:
             case "N":
-                return encode_any(Decimal(text))
+                return encode_any(decimal_from_text(text))
             case "B":
                 return encode_any(b64decode(text, validate=True))
             case _:
                 return encode_any(text)
-    except (ArithmeticError, ValueError):
+    except ValueError:
         expected = "a number" if code == "N" else "base64 text"
         raise MarshallingError(f"expected {expected}") from None
 

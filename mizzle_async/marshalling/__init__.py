@@ -6,7 +6,14 @@ from mizzle_async.marshalling.differences import Difference, diff, value_at
 from mizzle_async.marshalling.merging import Overtaken
 from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import StoredSet, StoredValue, null_forms
-from mizzle_async.marshalling.plain import item_from_plain, parse_json, plain_item, plain_value, value_from_plain
+from mizzle_async.marshalling.plain import (
+    decimal_from_text,
+    item_from_plain,
+    parse_json,
+    plain_item,
+    plain_value,
+    value_from_plain,
+)
 from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
 from mizzle_async.marshalling.records import ItemRecord, ItemRecords, RecordForm, item_of
 from mizzle_async.marshalling.row_records import RowRecords
@@ -36,6 +43,7 @@ __all__ = [
     "check_item_size",
     "collection_schema",
     "configure_converter",
+    "decimal_from_text",
     "decode_any",
     "diff",
     "encode_any",

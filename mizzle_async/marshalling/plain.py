@@ -20,6 +20,8 @@ from mizzle_async.marshalling.shapes.by_value import encode_any
 from mizzle_async.marshalling.shapes.open_values import OptionalShape
 from mizzle_async.marshalling.shapes.shape import ALL_TAGS, Shape
 from mizzle_async.marshalling.shapes.unions import TaggedUnionShape, UnionShape
+from mizzle_async.model.scalars.misfit import Misfit
+from mizzle_async.model.scalars.numbers import number_in, read_number
 from mizzle_async.types import AttributeValue, Item
 
 SET_ELEMENTS: Final = {"SS": "S", "NS": "N", "BS": "B"}
@@ -82,8 +84,10 @@ def plain_value(value: AttributeValue) -> Any:
 
 
 def _number(text: str) -> int | Decimal:
-    number = Decimal(text)
-    return int(number) if number == number.to_integral_value() else number
+    try:
+        return read_number(text)
+    except Misfit as misfit:
+        raise misfit.to_error("value") from None
 
 
 def item_from_plain(codec: EntityCodec[Any], row: Mapping[str, Any], *, is_text: bool = False) -> Item:
@@ -165,7 +169,7 @@ def _from_text(text: str, tags: frozenset[str], shape: Shape | None, *, is_text:
     if "S" in tags:
         return encode_any(text)
     if "N" in tags:
-        return encode_any(_decimal(text))
+        return encode_any(decimal_from_text(text))
     if "B" in tags:
         return encode_any(b64decode(text, validate=True))
     if not is_text:
@@ -179,12 +183,17 @@ def _from_set(elements: list[Any], tags: AbstractSet[str]) -> AttributeValue:
     if tags == {"BS"}:
         return encode_any({b64decode(element, validate=True) for element in elements})
     if tags == {"NS"}:
-        return encode_any({_decimal(str(element)) for element in elements})
+        return encode_any({decimal_from_text(str(element)) for element in elements})
     return encode_any(set(elements))
 
 
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text.strip())
-    except InvalidOperation:
-        raise ValueError("expected a number") from None
+def decimal_from_text(text: str) -> Decimal:
+    """Return the number that a text is, in ASCII digits: blanks around it do not count.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = number_in(text.strip())
+    if number is None:
+        raise ValueError("expected a number")
+    return number

@@ -73,7 +73,7 @@ class Sharding(Value):
             MarshallingError: It has none.
         """
         whole, separator, suffix = str(stored.get("S", "")).rpartition(SEPARATOR)
-        if not separator or not suffix.isdecimal():
+        if not separator or not (suffix.isascii() and suffix.isdecimal()):
             path = f"{self.entity}.{self.partition_name}"
             raise MarshallingError(f"{path}: expected the suffix of a shard, found a key without one", path=path)
         return {"S": whole}

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from mizzle_async.expressions import AttributePath, Condition, Encoded
 from mizzle_async.limits import TIME_TO_LIVE_YEARS
+from mizzle_async.model.scalars.misfit import Misfit
+from mizzle_async.model.scalars.numbers import float_in
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue
 
@@ -30,8 +32,8 @@ def is_expired(value: AttributeValue | None, now: float) -> bool:
     if value is None:
         return False
     try:
-        expires = float(value["N"])
-    except (KeyError, TypeError, ValueError):  # of another type, or no attribute value: reading the item says so
+        expires = float_in(value["N"])
+    except (KeyError, TypeError, Misfit):  # of another type, or no attribute value: reading the item says so
         return False
     latest = floor(now)
     return latest - IGNORED_AFTER_SECONDS <= expires <= latest

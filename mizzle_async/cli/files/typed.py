@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from mizzle_async.cli.files.shapes import is_stored_value
-from mizzle_async.marshalling import encode_any, parse_json, value_from_plain
+from mizzle_async.marshalling import decimal_from_text, encode_any, parse_json, value_from_plain
 from mizzle_async.types import AttributeValue
 
 PARSED: Final = {"BOOL", "NULL", "SS", "NS", "BS", "L", "M"}
@@ -78,8 +78,10 @@ def _text_only(value: Any) -> str:
 def _number(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise ValueError("expected a number")  # noqa: TRY004  (the input is wrong, not the program)
+    if isinstance(value, str):
+        return decimal_from_text(value)
     try:
-        return Decimal(value.strip() if isinstance(value, str) else value)
+        return Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         raise ValueError("expected a number") from None
 

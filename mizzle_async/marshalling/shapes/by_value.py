@@ -206,7 +206,7 @@ def decode_value(stored: AttributeValue) -> Any:
             return stored["S"]
         if tag == "N":
             text = stored["N"]
-            return int(text) if text.isdigit() else read_number(text)
+            return int(text) if text.isdigit() and text.isascii() else read_number(text)
         decode = _DECODERS.get(tag)
         if decode is not None:
             return decode(stored[tag])
@@ -220,7 +220,7 @@ def decode_entries(payload: Mapping[str, AttributeValue]) -> dict[str, Any]:
         name: stored["S"]
         if "S" in stored
         else int(text)
-        if "N" in stored and (text := stored["N"]).isdigit()
+        if "N" in stored and (text := stored["N"]).isdigit() and text.isascii()
         else decode_value(stored)
         for name, stored in payload.items()
     }

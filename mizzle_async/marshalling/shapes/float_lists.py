@@ -17,7 +17,7 @@ from mizzle_async.marshalling.shapes.containers import ListShape
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import FLOAT
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, guard
-from mizzle_async.model.scalars.numbers import float_text, read_float, write_float
+from mizzle_async.model.scalars.numbers import float_in, float_text, write_float
 from mizzle_async.types import AttributeValue
 
 BULK: Final = 16
@@ -66,15 +66,14 @@ def read_floats(elements: Sequence[AttributeValue]) -> list[float]:
     texts: list[str] = [element["N"] for element in elements]
     if len(texts) >= BULK:
         joined = ",".join(texts)
-        # JSON has no negative zero among its integers, and allows spaces.
-        if "-0," not in joined and joined[-2:] != "-0" and not any(space in joined for space in _JSON_SPACE):
+        if not any(space in joined for space in _JSON_SPACE):  # JSON allows them
             try:
                 numbers: list[Any] = orjson.loads(f"[{joined}]")
             except ValueError:
                 numbers = []
             if len(numbers) == len(texts) and _NUMBERS.issuperset(map(type, numbers)):
                 return list(map(float, numbers))
-    return [float(text) if text[-1:].isdigit() else read_float(text) for text in texts]
+    return list(map(float_in, texts))
 
 
 def write_floats(values: Sequence[Any]) -> list[AttributeValue]:

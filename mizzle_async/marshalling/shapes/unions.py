@@ -23,6 +23,7 @@ from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import ALL_TAGS, Levels, Shape, deepest, guard
 from mizzle_async.model.annotations import plain_type
 from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
+from mizzle_async.model.scalars.numbers import parse_int
 from mizzle_async.types import AttributeValue
 
 TAG_ATTRIBUTE = "_type"
@@ -145,7 +146,8 @@ class NumberShape(Shape):
             # A fraction as the service writes it.
             fraction = f'"." in {text} and {text}[-1] in "123456789" and "E" not in {text} and "e" not in {text}'
             source = f"({self.other.value_source(program, text)}) if {fraction} else {source}"
-        return f'(int({text}) if ({text} := ({found} := {stored})["N"]).isdigit() else {source})'
+        whole = f"{program.bind(parse_int, 'parse_int')}({text})"
+        return f'({whole} if ({text} := ({found} := {stored})["N"]).isdigit() else {source})'
 
 
 class TaggedUnionShape(Shape):

@@ -64,7 +64,8 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
         is_plain=True,
         sources=Sources(
             f"{{t}} if type({{v}}) is int and len({{t}} := str({{v}})) <= {NUMBER_DIGITS} else {{write}}({{v}})",
-            "int({p})",
+            "{parse_int}({p})",
+            {"parse_int": numbers.parse_int},
         ),
     ),
     ScalarType(
@@ -72,8 +73,8 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
         is_plain=True,
         sources=Sources(
             "{float_text}({v}) if type({v}) is float else {write}({v})",
-            "float({t}) if ({t} := {p})[-1:].isdigit() else {read}({t})",
-            {"float_text": numbers.float_text},
+            "{parse_float}({p})",
+            {"float_text": numbers.float_text, "parse_float": numbers.parse_float},
         ),
     ),
     ScalarType(
@@ -83,8 +84,8 @@ SCALAR_TYPES: Final[tuple[ScalarType, ...]] = (
             f'{{t}} if type({{v}}) is {{Decimal}} and len({{t}} := str({{v}})) <= {NUMBER_DIGITS}'
             ' and {t}[-1] != "0" and {v}.is_finite()'
             ' and "E" not in {t} and "e" not in {t} else {write}({v})',
-            "{Decimal}({p})",
-            {"Decimal": Decimal},
+            "{t} if ({t} := {p}).isascii() and ({t} := {parse_decimal}({t})).is_finite() else {read}({t})",
+            {"Decimal": Decimal, "parse_decimal": numbers.parse_decimal},
         ),
     ),
     ScalarType(

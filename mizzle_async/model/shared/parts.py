@@ -112,8 +112,8 @@ def _text(place: _Place) -> KeyPart:
 
 def _integer(place: _Place) -> KeyPart:
     if not place.spec:
-        return KeyPart(field=place.field, where=place.where, kind="integer", pattern=r"0|-?[1-9]\d*", ordered=False)
-    if not re.fullmatch(r"0[1-9]\d?", place.spec):
+        return KeyPart(field=place.field, where=place.where, kind="integer", pattern=r"0|-?[1-9][0-9]*", ordered=False)
+    if not re.fullmatch(r"0[1-9][0-9]?", place.spec):
         raise _misfit(place, f"an int takes a width, {{{place.field}:010}}, or nothing")
     digits = int(place.spec)
     return KeyPart(
@@ -121,18 +121,18 @@ def _integer(place: _Place) -> KeyPart:
         where=place.where,
         kind="integer",
         spec=place.spec,
-        pattern=rf"\d{{{digits}}}",
+        pattern=rf"[0-9]{{{digits}}}",
         width=digits,
         discrete=True,
     )
 
 
 def _decimal(place: _Place) -> KeyPart:
-    match = re.fullmatch(r"0([1-9]\d?)\.([1-9]\d?)f?", place.spec)
+    match = re.fullmatch(r"0([1-9][0-9]?)\.([1-9][0-9]?)f?", place.spec)
     if match is None or int(match[1]) - int(match[2]) < 2:  # noqa: PLR2004  (a digit and the point)
         raise _misfit(place, f"a Decimal takes a width and places, {{{place.field}:012.2}}")
     width, places = int(match[1]), int(match[2])
-    pattern = rf"\d{{{width - places - 1}}}\.\d{{{places}}}"
+    pattern = rf"[0-9]{{{width - places - 1}}}\.[0-9]{{{places}}}"
     return KeyPart(
         field=place.field,
         where=place.where,
@@ -176,7 +176,12 @@ def _date(place: _Place) -> KeyPart:
     if place.spec:
         raise _misfit(place, "a date takes no format")
     return KeyPart(
-        field=place.field, where=place.where, kind="date", pattern=r"\d{4}-\d\d-\d\d", width=10, discrete=True
+        field=place.field,
+        where=place.where,
+        kind="date",
+        pattern=r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]",
+        width=10,
+        discrete=True,
     )
 
 

@@ -94,6 +94,16 @@ def test_values_of_key_types():
         assert text not in str(caught.value).replace("expected", "").replace("text", "")
 
 
+@pytest.mark.parametrize("text", ["1_0", "\u0661\u0662", "Infinity", "1e", "0x1"])
+def test_a_number_of_a_flag_has_digits_of_ascii(text: str):
+    """Python takes more texts as numbers than DynamoDB does: another item would be named."""
+    with pytest.raises(MarshallingError, match="expected a number"):
+        values.of_type(text, "N")
+    assert values.any_from_text(text) == {"S": text}
+    with pytest.raises(ValueError, match="is not a path"):
+        values.parse_path("a[\u0661]")
+
+
 def test_items_in_dynamodb_json():
     """An item in DynamoDB's JSON has a type with each value."""
     item = {"a": {"S": "x"}}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mizzle_async.marshalling.shapes.float_lists import BULK, FloatListShape, list_shape, read_floats, write_floats
 from mizzle_async.marshalling.shapes.scalars import FLOAT, INT
 from mizzle_async.model.scalars.misfit import Misfit
-from mizzle_async.model.scalars.numbers import float_text, read_float
+from mizzle_async.model.scalars.numbers import float_in, float_text
 
 ordinary = st.floats(-1e20, 1e20, allow_nan=False)
 tiny = st.floats(-1e-4, 1e-4, allow_nan=False)
@@ -49,7 +49,7 @@ def test_what_is_no_float_is_written_or_refused_as_one_after_the_other(values: l
 
 def one_by_one(stored: list[str]) -> list[float]:
     """Read each text as the decoder of a single float does."""
-    return [float(text) if text[-1:].isdigit() else read_float(text) for text in stored]
+    return list(map(float_in, stored))
 
 
 @given(st.lists(st.one_of(texts, foreign), **many))
