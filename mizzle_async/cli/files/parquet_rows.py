@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 from mizzle_async.cli.files.rows import Nan, Row, unreadable
 from mizzle_async.cli.formats import Format
+from mizzle_async.marshalling import parse_json
 
 ROWS: Final = 1_000
 """The number of rows that are read at a time."""
@@ -42,22 +43,36 @@ def parquet_rows(name: str, stream: BinaryIO, nan: Nan = "reject") -> Iterator[R
     try:
         file = import_module("pyarrow.parquet").ParquetFile(stream)
         converters = Converters(arrow, has_nan=nan == "reject")
-        fields = [(field.name, _readable(arrow, field.type), converters.of(field.type)) for field in file.schema_arrow]
+        fields = [
+            (field.name, _readable(arrow, field.type), converters.of_field(field), mark_of(field))
+            for field in file.schema_arrow
+        ]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS):
-            columns = [batch.column(at).cast(kind).to_pylist() for at, (_, kind, _) in enumerate(fields)]
+            columns = [batch.column(at).cast(kind).to_pylist() for at, (_, kind, _, _) in enumerate(fields)]
             for cells in zip(*columns, strict=True):
                 number += 1
                 values = {
                     column: convert(cell)
-                    for (column, _, convert), cell in zip(fields, cells, strict=True)
-                    if cell is not None
+                    for (column, _, convert, mark), cell in zip(fields, cells, strict=True)
+                    if is_present(cell, mark)
                 }
                 if nan == "omit":
                     values = {column: value for column, value in values.items() if value is not None}
                 yield Row(file=name, line=number, values=values, format=Format.PARQUET)
     except (OSError, ValueError, NotImplementedError) as error:  # as the errors of pyarrow are
         raise unreadable(name, error) from error
+
+
+def mark_of(field: Any) -> str:
+    """Return the word that a frame of this library has in the metadata of a field whose type does not say it all."""
+    mark: bytes = (field.metadata or {}).get(b"mizzle", b"")
+    return mark.decode("utf-8", "replace")
+
+
+def is_present(value: Any, mark: str) -> bool:
+    """Return whether a value is stored. An empty set is the absence of one."""
+    return value is not None and (mark != "set" or bool(value))
 
 
 def _readable(arrow: Any, kind: Any) -> Any:
@@ -86,6 +101,14 @@ class Converters:
         self._types = arrow.types
         self._has_nan = has_nan
 
+    def of_field(self, field: Any) -> Convert:
+        """Return the function for the values of a field. A frame of this library marks sets, and texts of JSON."""
+        mark = mark_of(field)
+        if mark == "json":
+            return _parsed
+        convert = self.of(field.type)
+        return convert if mark != "set" else lambda value: set(convert(value))
+
     def of(self, kind: Any) -> Convert:
         """Return the function for the values of a type."""
         return self._collection(kind) or self._scalar(kind)
@@ -109,15 +132,25 @@ class Converters:
     def _collection(self, kind: Any) -> Convert | None:
         types = self._types
         if types.is_struct(kind):
-            members = {field.name: self.of(field.type) for field in kind}
-            return lambda value: {name: members[name](member) for name, member in value.items() if member is not None}
+            members = {field.name: (self.of_field(field), mark_of(field)) for field in kind}
+            return lambda value: {
+                name: members[name][0](member) for name, member in value.items() if is_present(member, members[name][1])
+            }
         if types.is_map(kind):
-            key, item = self.of(kind.key_type), self.of(kind.item_type)
+            key, item = self.of(kind.key_type), self.of_field(kind.item_field)
             return lambda pairs: _map([(_name(key(name)), _inner(item, member)) for name, member in pairs])
         if hasattr(kind, "value_type") and not types.is_dictionary(kind):
-            element = self.of(kind.value_type)
+            element = self.of_field(kind.value_field)
             return lambda value: [_inner(element, each) for each in value]
         return None
+
+
+def _parsed(text: Any) -> Any:
+    """Return the value of a text of JSON; the text itself, if another program has put other text there."""
+    try:
+        return parse_json(text)
+    except (TypeError, ValueError):
+        return text
 
 
 def _map(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,12 +9,19 @@ from typing import Any
 import click
 import pytest
 
+from mizzle_async import Attribute, Client, PartitionKey, SortKey, attribute, entity
 from mizzle_async.cli.files.parquet_rows import parquet_rows
 from mizzle_async.cli.files.rows import ReadOptions
 from mizzle_async.cli.files.source import Source
 from mizzle_async.cli.formats import Format
+from mizzle_async.cli.handles import Opened
+from mizzle_async.cli.incoming import Incoming
 from mizzle_async.cli.losses import Losses
+from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.targets import ExportFile
+from mizzle_async.integrations.arrow.framing import entity_framer
+from mizzle_async.operations.tables.definition import TableDescription
+from mizzle_async.writing.table_part import target_of
 
 pyarrow: Any = import_module("pyarrow")  # it has no types
 parquet: Any = import_module("pyarrow.parquet")
@@ -193,3 +200,75 @@ def test_map_with_a_key_twice_is_refused(tmp_path):
     parquet.write_table(pyarrow.table({"values": array}), path)
     with path.open("rb") as stream, pytest.raises(click.ClickException, match="two values under one key"):
         list(parquet_rows("twice.parquet", stream))
+
+
+@entity("readings")
+class Reading:
+    sensor: PartitionKey[str]
+    second: SortKey[int]
+    tags: Attribute[set[str]] = attribute(factory=set)
+    counts: Attribute[set[int]] = attribute(factory=set)
+    parts: Attribute[set[bytes]] = attribute(factory=set)
+    anything: Attribute[Any] = attribute(default=None)
+    nested: Attribute[dict[str, Any]] = attribute(factory=dict)
+    at: Attribute[dt.datetime | None] = attribute(default=None)
+    took: Attribute[dt.timedelta | None] = attribute(default=None)
+    price: Attribute[Decimal | None] = attribute(default=None)
+    content: Attribute[bytes | None] = attribute(default=None)
+    texts: Attribute[list[str]] = attribute(factory=list)
+
+
+DESCRIPTION = TableDescription(
+    "readings", (("sensor", "HASH"), ("second", "RANGE")), {"sensor": "S", "second": "N"}, {}
+)
+
+
+@pytest.mark.parametrize("model", [None, Reading], ids=["no model", "model"])
+def test_a_frame_of_the_library_is_loaded_as_it_was(model):
+    """Sets stay sets and values of any type stay what they are: their fields say so in the file."""
+    readings = [
+        Reading(sensor="a", second=1),
+        Reading(
+            sensor="a",
+            second=2,
+            tags={"x", "y"},
+            counts={1, 2},
+            parts={b"\x00"},
+            anything={"n": [1, Decimal("1.5"), True, None, "t"]},
+            nested={"k": {"deep": [1]}, "text": "7"},
+            at=dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.UTC),
+            took=dt.timedelta(seconds=5, microseconds=3),
+            price=Decimal("1.05"),
+            content=b"\x00\x01",
+            texts=["b", "a"],
+        ),
+    ]
+    client = Client(region_name="eu-west-1", credentials=("id", "secret"))
+    codec = target_of(client.table(Reading)).codec
+    items = [codec.encode(reading) for reading in readings]
+    parquet.write_table(pyarrow.Table.from_batches([entity_framer(codec).batch(items)]), "a.parquet")
+    raw = client.table("readings", partition_key="sensor", sort_key="second", sort_key_type=Decimal)
+    opened = Opened(raw, None if model is None else client.table(model), DESCRIPTION)
+    rejects = Rejects(None)
+    values = list(Incoming(opened, Source(("a.parquet",)), rejects).values())
+    assert rejects.count == 0
+    assert [codec.decode(opened.codec.encode(value)) for value in values] == readings
+
+
+def test_marks_of_other_programs_do_no_harm():
+    """A text that is no JSON stays text, and a set in a struct is a set."""
+    fields = [
+        pyarrow.field("id", pyarrow.string()),
+        pyarrow.field("a", pyarrow.string(), metadata={"mizzle": "json"}),
+        pyarrow.field(
+            "s", pyarrow.struct([pyarrow.field("t", pyarrow.list_(pyarrow.int64()), metadata={"mizzle": "set"})])
+        ),
+    ]
+    cells = [["1", "2", "3"], ["{", '{"x": 1.50}', None], [{"t": [1, 2]}, {"t": []}, None]]
+    columns = [pyarrow.array(each, field.type) for each, field in zip(cells, fields, strict=True)]
+    parquet.write_table(pyarrow.table(columns, schema=pyarrow.schema(fields)), "a.parquet")
+    assert [row.values for row in Source(("a.parquet",))] == [
+        {"id": "1", "a": "{", "s": {"t": {1, 2}}},
+        {"id": "2", "a": {"x": Decimal("1.50")}, "s": {}},
+        {"id": "3"},
+    ]
