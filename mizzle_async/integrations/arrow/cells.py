@@ -203,6 +203,8 @@ def _careful(column: Column, array: Any) -> tuple[list[Any], dict[int, BadCell]]
 
 def _values(array: Any, own: Any) -> list[Any]:
     """Return the values of an array as Python has them, and errors in place of those that its column cannot hold."""
+    if _is.is_decimal(own) and _is.is_decimal(array.type):
+        return list(array.to_pylist())  # exact as they are: Arrow wraps where it makes room behind the point
     try:
         return list(array.cast(own).to_pylist())
     except MISFITS:

@@ -76,6 +76,17 @@ async def put(data: Any, model: Any = Order, **options: Any) -> list[dict[str, A
     return caller.items
 
 
+@pytest.mark.parametrize("digits", range(21, 39))
+async def test_every_digit_of_a_decimal_is_written(digits: int):
+    """A column of the caller's may have more digits before the point than one of ours, beside numbers of exponents."""
+    large = Decimal("9" + "0" * (digits - 1))
+    for small, scale in ((Decimal(1), 0), (Decimal("1E-7"), 7)):
+        if digits + scale <= 38:
+            totals = pa.array([large, small], pa.decimal128(38, scale))
+            items = await put(pa.table({**KEYS, "total": totals}))
+            assert [Decimal(item["t"]["N"]) for item in items] == [large, small]
+
+
 async def test_columns_go_by_name_and_defaults_complete_the_rows():
     """Their order is no matter, null is absence or the default, an empty set is absent."""
     table = pa.table(
