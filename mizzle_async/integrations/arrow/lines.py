@@ -11,9 +11,9 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Literal, TypeAlias
+from typing import IO, Any, Final, Literal, TypeAlias
 
 import msgspec
 import orjson
@@ -29,6 +29,9 @@ from mizzle_async.marshalling.columns import columns_of
 from mizzle_async.operations import check_at_least_one
 from mizzle_async.operations.guards import is_guard
 from mizzle_async.types import Item
+
+CHUNK: Final = 1_000
+"""Lines that are made columns at a time: their records fit into the caches of a processor."""
 
 Line: TypeAlias = bytes | str
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[MarshallingError], object]
@@ -71,10 +74,22 @@ def arrow_batches_from_lines(
         return
     is_full = b'"Item"' in _bytes(first)[:64]
     reader = FullReader(codec, schema, on_error) if is_full else ChangesReader(codec, on_error)
-    chunk = [first, *islice(source, rows - 1)]
-    while chunk:
-        yield reader.batch(chunk)
-        chunk = list(islice(source, rows))
+    source = chain([first], source)
+    while chunks := list(_chunks(islice(source, rows))):
+        yield from _joined([reader.batch(chunk) for chunk in chunks])
+
+
+def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    while chunk := list(islice(lines, CHUNK)):
+        yield chunk
+
+
+def _joined(batches: list[Any]) -> list[Any]:
+    """Return the rows of some batches of one schema as one batch; as more only if a column has gigabytes of text."""
+    if len(batches) == 1:
+        return batches
+    joined: list[Any] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return joined or batches[:1]
 
 
 def _bytes(line: Line) -> bytes:
@@ -132,8 +147,7 @@ class FullReader:
         if self._decoder is not None and lines and not has_guards:
             try:
                 # Line feeds are white space to JSON. An empty line is no JSON: then each line is read alone.
-                content: Any = b"[%b]" % b",".join(lines) if isinstance(lines[0], bytes) else f"[{','.join(lines)}]"  # type: ignore[arg-type]  # of one kind
-                return [line.Item for line in self._decoder.decode(content)]
+                return [line.Item for line in self._decoder.decode(_as_list(lines))]
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
                 pass
         schema = self._codec.schema
@@ -151,6 +165,16 @@ class FullReader:
                 self._on_error(error)
             return False
         return True
+
+
+def _as_list(lines: list[Line]) -> Line:
+    """Return the JSON of a list of lines of one kind, in one copy of their content."""
+    first: Any = lines[0]
+    left, comma, right = (b"[", b",", b"]") if isinstance(first, bytes) else ("[", ",", "]")
+    ends: list[Any] = [left + first, *lines[1:]]
+    ends[-1] += right
+    joined: Line = comma.join(ends)
+    return joined
 
 
 def _image(line: dict[str, Any], name: str, entity: str) -> Item:

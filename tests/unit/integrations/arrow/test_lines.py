@@ -61,6 +61,33 @@ def test_a_full_export_has_the_columns_of_the_class(tmp_path: Path):
     assert table([*LINES, b"\n", b""]).equals(whole)
 
 
+@pytest.mark.parametrize("on_error", ["skip", [].append], ids=["skip", "function"])
+def test_lines_are_read_in_small_chunks_and_given_in_whole_batches(monkeypatch: pytest.MonkeyPatch, on_error: Any):
+    """The size of a chunk shows nowhere: batches have the wanted rows, also of categories, of changes, and of none."""
+    chosen = pa.schema([("customer_id", pa.dictionary(pa.int32(), pa.string())), ("total", pa.decimal128(9, 2))])
+    bad = b'{"Item":{"customer_id":{"S":"c"},"number":{"S":"x"}}}\n'
+    lines = [*LINES[:7], bad, *LINES[7:]]
+    keys = {"customer_id": {"S": "c"}, "number": {"N": "1"}}
+    changes = [
+        orjson.dumps({"Metadata": {"WriteTimestampMicros": {"N": str(number)}}, "Keys": keys}) for number in range(25)
+    ]
+    whole = [
+        list(arrow_batches_from_lines(lines, Order, rows=10, schema=chosen, on_error=on_error)),
+        list(arrow_batches_from_lines([bad] * 5, Order, on_error=on_error)),
+        list(arrow_batches_from_lines(changes, Order, rows=10)),
+    ]
+    monkeypatch.setattr("mizzle_async.integrations.arrow.lines.CHUNK", 3)
+    chunked = [
+        list(arrow_batches_from_lines(lines, Order, rows=10, schema=chosen, on_error=on_error)),
+        list(arrow_batches_from_lines([bad] * 5, Order, on_error=on_error)),
+        list(arrow_batches_from_lines(changes, Order, rows=10)),
+    ]
+    assert [[batch.num_rows for batch in batches] for batches in chunked] == [[9, 10, 6], [0], [10, 10, 5]]
+    for batches, expected in zip(chunked, whole, strict=True):
+        assert [batch.to_pylist() for batch in batches] == [batch.to_pylist() for batch in expected]
+        assert all(batch.schema == expected[0].schema for batch in batches)
+
+
 def test_no_lines_are_an_empty_batch():
     """With the whole schema."""
     assert table([]).schema == arrow_schema(Order)
