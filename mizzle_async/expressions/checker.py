@@ -6,8 +6,8 @@ encoded. The text of a request is made from that once, when the request is shown
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Container, Iterable
+from typing import Any, Final, TypeAlias
 
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions.composite_keys import expanded
@@ -22,6 +22,7 @@ from mizzle_async.expressions.conditions import (
     encoded_predicate,
 )
 from mizzle_async.expressions.operand_checks import (
+    ORDERED,
     CheckContext,
     check_arguments,
     check_comparand,
@@ -38,6 +39,7 @@ from mizzle_async.expressions.updates import UpdateClause, UpdateClauses
 from mizzle_async.expressions.uses import ClauseRules, PathCheck, Use
 from mizzle_async.expressions.writer import Encode
 from mizzle_async.limits import EXPRESSION_OPERATORS
+from mizzle_async.types import AttributeValue
 
 FACETS: Final[dict[str, tuple[Facet, Use]]] = {
     **dict.fromkeys(
@@ -56,6 +58,14 @@ APPROVED: Final = 4_096
 """Uses of attributes that are kept."""
 
 TERMS: Final = (Term, Condition)
+NO_VALUES: Final = (Term, Condition, Encoded)
+
+FindWriter: TypeAlias = Callable[[str, Facet], "Callable[[Any], AttributeValue] | None"]
+"""Returns the function that encodes an attribute's plain values, or None where a value decides how it is encoded."""
+
+
+def _no_writer(_name: str, _facet: Facet) -> None:
+    return None
 
 
 class Checker:
@@ -67,9 +77,10 @@ class Checker:
         key_names: Stored names of the table's key attributes, which no update may change.
         check: Knows the uses of paths. Without one every path can be used for everything.
         rules: Knows which clauses leave a readable item. Without them every clause does.
+        writer: Finds the encoders of attributes, for comparisons whose use was found right before.
     """
 
-    __slots__ = ("_approved", "_context", "_key_names")
+    __slots__ = ("_approved", "_context", "_key_names", "_writer")
 
     def __init__(
         self,
@@ -79,10 +90,34 @@ class Checker:
         key_names: Container[str] = (),
         check: PathCheck | None = None,
         rules: ClauseRules | None = None,
+        writer: FindWriter = _no_writer,
     ) -> None:
         self._context = CheckContext(encode, entity, check, rules)
         self._key_names = key_names
-        self._approved: set[tuple[Any, ...]] = set()
+        self._writer = writer
+        self._approved: dict[tuple[Any, ...], Callable[[Any], AttributeValue] | None] = {}
+
+    def known(self, condition: Condition[Any]) -> Predicate[Any] | None:
+        """Return a comparison of a use that was found right before, with its value encoded. None for all others.
+
+        Nothing but the value is looked at. None is returned too where it does not fit: `condition` says why.
+        """
+        if not isinstance(condition, Predicate) or len(condition.arguments) != 1:
+            return None
+        left, operator = condition.left, condition.operator
+        (value,) = condition.arguments
+        if not isinstance(left, AttributePath) or isinstance(value, NO_VALUES) or len(left.segments) != 1:
+            return None
+        write = self._approved.get((operator, left.owner, left.segments[0]))
+        if write is None:
+            return None
+        try:
+            encoded = write(value)
+        except Exception:  # noqa: BLE001  (a value of another kind, or none that fits: see above)
+            return None
+        if operator in ORDERED:
+            check_value(encoded, left, operator)
+        return encoded_predicate(type(condition), operator, left, Encoded(encoded))
 
     def condition(self, condition: Condition[Any], expression: str = "ConditionExpression") -> Condition[Any]:
         """Return a condition with its values encoded.
@@ -120,7 +155,8 @@ class Checker:
                 ".filter()"
             )
         if sort is None:
-            return self._condition(partition), None
+            known = self.known(partition)
+            return self._condition(partition) if known is None else known, None
         if not isinstance(sort, SortKeyCondition):
             raise ExpressionError(
                 f"{entity}: a query's second argument compares the sort key with a value, not {sort!r}: other "
@@ -161,13 +197,13 @@ class Checker:
         if str(path.segments[0]) in self._key_names:
             raise ExpressionError(f"{path} is a key: an update cannot change it. Write a new item, and delete this one")
         checked = checked_clause(self._context, clause)
-        self._approve(use)
+        self._approve(use, None)
         return checked
 
-    def _approve(self, use: tuple[Any, ...] | None) -> None:
+    def _approve(self, use: tuple[Any, ...] | None, write: Callable[[Any], AttributeValue] | None) -> None:
         """Keep the use of an attribute, which was found right. Of names without end only some are kept."""
         if use is not None and len(self._approved) < APPROVED:
-            self._approved.add(use)
+            self._approved[use] = write
 
     def projection(self, paths: Iterable[Any]) -> None:
         """Check the paths of a projection.
@@ -219,7 +255,7 @@ class Checker:
         if isinstance(left, Size):
             path, facet = left.path, Facet.NUMBER
         checked = type(predicate)(operator, left, check_arguments(self._context, predicate, path, facet))
-        self._approve(known)
+        self._approve(known, None if known is None else self._writer(known[2], facet))
         return checked
 
 

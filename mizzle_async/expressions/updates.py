@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from mizzle_async.errors import ExpressionError
@@ -42,6 +43,8 @@ SET, SET_DEFAULT, ADD, REMOVE, DISCARD, APPEND, PREPEND = ClauseKind
 
 _ASSIGNING: Final = frozenset({SET, SET_DEFAULT})
 _COMBINING: Final = frozenset({ADD, DISCARD})
+
+_IS_REPEAT_SAFE: Final = attrgetter("is_repeat_safe")
 
 _DESCRIPTIONS = {
     ClauseKind.SET: "SET {path} = {value}",
@@ -151,7 +154,7 @@ class UpdateClauses:
         That holds for SET of values, REMOVE of attributes, ADD to sets and DELETE from them. It does not hold for sums,
         appends and list positions.
         """
-        return all(clause.is_repeat_safe for clause in self.clauses)
+        return all(map(_IS_REPEAT_SAFE, self.clauses))
 
     @property
     def owners(self) -> tuple[Any, ...]:

@@ -278,6 +278,15 @@ class EntityCodec(Generic[ModelT]):
         if limit is not None:
             limit.check({name: stored})
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether any attribute's values have a limit of their own."""
+        return bool(self._limits)
+
+    def is_limited(self, name: str) -> bool:
+        """Return whether the values of an attribute have a limit of their own: it is a key of an index."""
+        return name in self._limits
+
     def shape_of(self, name: str) -> Shape | None:
         """Return how a top-level attribute is stored, by its stored name, None where it is stored by value."""
         member = self._operands.members.get(name)
@@ -310,6 +319,21 @@ class EntityCodec(Generic[ModelT]):
                 "compared in the key condition of a query of the table only"
             )
         return self._operands.encode(value, path, facet)
+
+    def operand_writer(self, name: str, facet: Facet) -> Callable[[Any], AttributeValue] | None:
+        """Return the function that encodes the values of an operand, as `encode_operand` does.
+
+        Args:
+            name: The attribute's stored name.
+            facet: How the values relate to it.
+
+        Returns:
+            The function, which raises any exception for a value that `encode_operand` has to look at. None where the
+            value decides how it is encoded.
+        """
+        if self.sharding is not None and name == self.sharding.partition_name:
+            return None
+        return self._operands.writer(name, facet)
 
     def partition_values(self, value: Any) -> list[AttributeValue]:
         """Return the values that a partition key is stored as in each of the partitions that it is spread over.

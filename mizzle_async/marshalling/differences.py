@@ -18,8 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import field, frozen
-
 from mizzle_async.errors import ExpressionError, LimitError
 from mizzle_async.expressions import AttributePath, Compiler, Condition, Facet, ListAppend, Segments, UpdateClauses
 from mizzle_async.limits import EXPRESSION_BYTES, EXPRESSION_OPERATORS
@@ -28,7 +26,7 @@ from mizzle_async.marshalling.merging import check_unchanged, is_container, merg
 from mizzle_async.marshalling.path_values import StoredSet, StoredValue
 from mizzle_async.marshalling.same_values import SET_TAGS, same_value, set_elements
 from mizzle_async.types import AttributeValue, Item
-from mizzle_async.values import Value
+from mizzle_async.values import Value, transient
 
 FEW_CLAUSES = 40
 """An update of so many clauses fits into an expression with any names. A larger one is compiled to see."""
@@ -44,7 +42,10 @@ SINGLE_TAGS = frozenset({"S", "N", "B", "BOOL"})
 """Of values without parts."""
 
 
-@frozen(eq=False, repr=False)
+UNCHANGED = UpdateClauses()
+
+
+@transient(eq=False, repr=False)
 class Difference(Value):
     """The update that turns one item into another.
 
@@ -54,7 +55,7 @@ class Difference(Value):
         guards: The number of conditions in the guard.
     """
 
-    clauses: UpdateClauses = field(factory=UpdateClauses)
+    clauses: UpdateClauses = UNCHANGED
     guard: Condition[Any] | None = None
     guards: int = 0
 

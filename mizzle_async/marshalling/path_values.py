@@ -105,7 +105,7 @@ class Operands:
         """
         if path is not None and len(path.segments) == 1:
             key = (path.segments[0], facet)
-            write = self._writers[key] if key in self._writers else self._writer(*key)
+            write = self._writers[key] if key in self._writers else self.writer(*key)
             if write is not None:
                 try:
                     return write(value)
@@ -125,8 +125,13 @@ class Operands:
             found = misfit
         raise found.to_error("value" if path is None else str(path)) from found.__cause__
 
-    def _writer(self, name: Any, facet: Facet) -> Callable[[Any], AttributeValue] | None:
-        """Return the compiled writer of a declared attribute's scalar, None where there is none for this facet."""
+    def writer(self, name: Any, facet: Facet) -> Callable[[Any], AttributeValue] | None:
+        """Return the compiled writer of a declared attribute's scalar, None where there is none for this facet.
+
+        Args:
+            name: The attribute's stored name.
+            facet: How the values relate to it.
+        """
         member = self.members.get(name)
         if member is None:
             return None  # names of undeclared attributes come from data without end

@@ -18,7 +18,7 @@ from mizzle_async.limits import KEY_ATTRIBUTE_NAME_BYTES
 from mizzle_async.model.annotations import type_name, without_none
 from mizzle_async.model.key_types import check_scalar_type
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
-from mizzle_async.values import Value
+from mizzle_async.values import Value, transient
 
 
 class RoleAttribute(Protocol):
@@ -51,7 +51,7 @@ class DeclaredAttribute(Protocol):
         ...
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class WriteContext(Value):
     """One write, as roles see it.
 
@@ -70,7 +70,7 @@ class WriteContext(Value):
     write_id: str | None = None
 
 
-@frozen(eq=False, repr=False)
+@transient(eq=False, repr=False)
 class RoleClause(Value):
     """One clause that a role adds to an update.
 

@@ -247,13 +247,21 @@ class EntitySchema(DocumentSchema):
         Raises:
             ExpressionError: If the class has no such attribute.
         """
-        attribute = self.by_field.get(name) or self.by_name.get(name)
-        if attribute is None:
-            if self.is_open:
-                return AttributePath(self.owner, (name,))
-            raise ExpressionError(f"{self.entity} has no attribute {name!r}; it has {', '.join(self.by_field)}")
-        kind = path_class(attribute.key or attribute.part)
-        return kind(self.owner, (attribute.name,), labels=(attribute.field,))
+        path = self._paths.get(name)
+        if path is not None:
+            return path
+        if self.is_open:
+            return AttributePath(self.owner, (name,))
+        raise ExpressionError(f"{self.entity} has no attribute {name!r}; it has {', '.join(self.by_field)}")
+
+    @cached_property
+    def _paths(self) -> dict[str, AttributePath[Any, Any]]:
+        """The paths of the declared attributes, by name in Python, or else by stored name."""
+        paths: dict[str, AttributePath[Any, Any]] = {}
+        for attribute in self.attributes:
+            kind = path_class(attribute.key or attribute.part)
+            paths[attribute.field] = kind(self.owner, (attribute.name,), labels=(attribute.field,))
+        return {**{name: paths[attribute.field] for name, attribute in self.by_name.items()}, **paths}
 
     @cached_property
     def partition_key_path(self) -> PartitionKeyPath[Any, Any]:

@@ -60,6 +60,8 @@ def check_key(asked: Item, item: Item) -> None:
         asked: The key in the request.
         item: The item, or those of its attributes that were answered.
     """
+    if asked.items() <= item.items():
+        return
     for name, value in asked.items():
         stored = item[name]
         if stored != value and canonical_key({name: stored}) != canonical_key({name: value}):
@@ -93,6 +95,8 @@ def checked_payload(api: str, payload: Any, check: Callable[[WirePayload], objec
 def check_consumed(payload: WirePayload) -> None:
     """Refuse consumed capacity that is no number, of one table or of each of several."""
     consumed: Any = payload.get("ConsumedCapacity")
+    if type(consumed) is dict and type(consumed.get("CapacityUnits")) is float:
+        return  # as it is for one table
     if consumed is not None:
         for each in consumed if type(consumed) is list else (consumed,):
             if not isinstance(each.get("CapacityUnits") or 0.0, int | float):

@@ -47,6 +47,12 @@ CAREFREE_BYTES: Final = EXPRESSION_SUBSTITUTION_BYTES // 8
 """Values of so many characters are within the limit of names and values, however many bytes a character takes."""
 
 
+CONNECTIVES: Final = (Conjunction, Disjunction)
+
+VALUE: Final = ":"
+"""The token of a value. No operator and no name is one."""
+
+
 class _NoShape(Exception):  # noqa: N818  (it leaves no function of this module)
     """A statement's text depends on its values."""
 
@@ -55,22 +61,29 @@ class Walk:
     """The walk over one statement.
 
     Attributes:
-        tokens: Everything that the texts depend on, in the order of use.
-        values: The values, each once, in the order of use.
-        size: About the size of the values in bytes, or more.
+        tokens: Everything that the texts depend on, in the order of use, but which values are equal.
+        values: The values, in the order of use.
     """
 
-    __slots__ = ("_positions", "size", "tokens", "values")
+    __slots__ = ("tokens", "values")
 
     def __init__(self) -> None:
         self.tokens: list[Any] = []
         self.values: list[AttributeValue] = []
-        self.size: int = 0
-        self._positions: dict[tuple[str, str], int] = {}
 
-    def position(self, value: AttributeValue) -> int | None:
-        """Return the position of a value that was walked over, None for another one."""
-        return self._positions.get(value_key(value))
+    def shape(self) -> tuple[tuple[Any, ...], int]:
+        """Return the shape of the statement, and about the size of its values in characters."""
+        texts: list[str] = []
+        for value in self.values:
+            (payload,) = value.values()
+            texts.append(payload if type(payload) is str else str(payload))
+        size = len("".join(texts))
+        if len(texts) > 1 and len(set(texts)) < len(texts):
+            first: dict[tuple[str, Any], int] = {}
+            positions = [first.setdefault(value_key(value), number) for number, value in enumerate(self.values)]
+            if len(first) < len(positions):
+                self.tokens.append(tuple(positions))
+        return tuple(self.tokens), size
 
     def update(self, clauses: UpdateClauses) -> None:
         """Walk over the clauses of an update."""
@@ -82,7 +95,12 @@ class Walk:
             if kind is not REMOVE:
                 if kind is APPEND or kind is PREPEND:
                     self._bound(EMPTY_LIST)
-                self._operand(clause.value)
+                value = clause.value
+                if type(value) is Encoded and value.value is not None:  # most are
+                    tokens.append(VALUE)
+                    self.values.append(value.value)
+                else:
+                    self._operand(value)
 
     def condition(self, condition: Condition[Any]) -> None:
         """Walk over a condition."""
@@ -97,11 +115,14 @@ class Walk:
             else:
                 self._operand(left)
             for argument in arguments:
-                if operator == "attribute_type":
+                if type(argument) is Encoded and argument.value is not None:  # most are
+                    tokens.append(VALUE)
+                    self.values.append(argument.value)
+                elif operator == "attribute_type":
                     self._bound({"S": argument})
                 else:
                     self._operand(argument)
-        elif isinstance(condition, Conjunction | Disjunction):
+        elif isinstance(condition, CONNECTIVES):
             tokens.append("&" if type(condition) is Conjunction else "|")
             tokens.append(len(condition.parts))
             for part in condition.parts:
@@ -144,16 +165,8 @@ class Walk:
             raise _NoShape
 
     def _bound(self, value: AttributeValue) -> None:
-        ((code, payload),) = value.items()
-        if type(payload) is not str:
-            payload = repr(payload)
-        key = code, payload
-        position = self._positions.get(key)
-        if position is None:
-            position = self._positions[key] = len(self.values)
-            self.values.append(value)
-            self.size += len(payload)
-        self.tokens.append(position)
+        self.tokens.append(VALUE)
+        self.values.append(value)
 
 
 @transient(eq=False, repr=False, kw_only=True)
@@ -243,7 +256,9 @@ class StatementCache:
         except (_NoShape, RecursionError):
             self.misses += 1
             return self.compiled(clauses, condition)
-        return self._filled(walk) or self._first(walk, self.compiled(clauses, condition))
+        shape, size = walk.shape()
+        filled = self._filled(shape, walk.values, size)
+        return filled or self._first(shape, walk.values, self.compiled(clauses, condition))
 
     def read_members(self, read: ReadStatement) -> WirePayload:
         """Return the texts, names and values of a read, as members of its request.
@@ -269,11 +284,12 @@ class StatementCache:
         if read.projection is not None:
             tokens.append("project")
             tokens += [path.segments for path in read.projection]
-        return self._filled(walk) or self._first(walk, read.compiled(self._compiler()))
+        shape, size = walk.shape()
+        filled = self._filled(shape, walk.values, size)
+        return filled or self._first(shape, walk.values, read.compiled(self._compiler()))
 
-    def _filled(self, walk: Walk) -> WirePayload | None:
+    def _filled(self, shape: tuple[Any, ...], values: list[AttributeValue], size: int) -> WirePayload | None:
         """Return the members of a statement whose shape is known, None for another one."""
-        shape = tuple(walk.tokens)
         template = self._templates.get(shape)
         if template is None:
             return None
@@ -281,17 +297,16 @@ class StatementCache:
         self._templates.move_to_end(shape)
         members = dict(template.members)
         if template.slots:
-            values = walk.values
             filled = {placeholder: values[position] for placeholder, position in template.slots}
-            if walk.size > CAREFREE_BYTES:
+            if size > CAREFREE_BYTES:
                 check_substitutions(self._entity, members.get("ExpressionAttributeNames", {}), filled)
             members["ExpressionAttributeValues"] = filled
         return members
 
-    def _first(self, walk: Walk, members: WirePayload) -> WirePayload:
+    def _first(self, shape: tuple[Any, ...], values: list[AttributeValue], members: WirePayload) -> WirePayload:
         """Return the members of the first statement of a shape, which is kept."""
         self.misses += 1
-        self._keep(tuple(walk.tokens), members, walk)
+        self._keep(shape, values, members)
         return members
 
     def compiled(self, clauses: UpdateClauses | None, condition: Condition[Any] | None) -> WirePayload:
@@ -311,15 +326,18 @@ class StatementCache:
             members["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return {**members, **compiler.finish()}
 
-    def _keep(self, shape: tuple[Any, ...], members: WirePayload, walk: Walk) -> None:
+    def _keep(self, shape: tuple[Any, ...], values: list[AttributeValue], members: WirePayload) -> None:
         """Keep a compiled statement for others of its shape."""
+        positions: dict[tuple[str, Any], int] = {}
+        for number, value in enumerate(values):
+            positions.setdefault(value_key(value), number)
         slots: list[tuple[str, int]] = []
         for placeholder, value in members.get("ExpressionAttributeValues", {}).items():
-            position = walk.position(value)
+            position = positions.get(value_key(value))
             if position is None:
                 return
             slots.append((placeholder, position))
-        if len(slots) == len(walk.values):
+        if len(slots) == len(positions):
             texts = {name: member for name, member in members.items() if name != "ExpressionAttributeValues"}
             self._templates[shape] = Template(texts, tuple(slots))
             if len(self._templates) > SHAPES:

@@ -14,6 +14,7 @@ from mizzle_async.marshalling import EntityCodec, Marshaller, PathRules
 from mizzle_async.model import EntitySchema, UsageCheck
 from mizzle_async.model.scalars.misfit import DEFINED_TWICE
 from mizzle_async.operations.assigned import assignments
+from mizzle_async.operations.known_clauses import KnownClauses
 from mizzle_async.operations.statement_cache import StatementCache
 from mizzle_async.types import AttributeValue, Sender
 
@@ -40,6 +41,7 @@ class Target(Generic[ModelT]):
         absent: The condition that the item does not exist.
         assigned: Functions that values pass through before they are assigned, by the attribute's stored name.
         rules: The rules of its update clauses.
+        known: Its update clauses that were found right.
         statements: Its compiled writes, by shape.
     """
 
@@ -56,6 +58,7 @@ class Target(Generic[ModelT]):
     absent: Condition[Any] = field(init=False)
     assigned: dict[str, Callable[[Any], Any]] = field(init=False)
     rules: PathRules = field(init=False)
+    known: KnownClauses = field(init=False)
     statements: StatementCache = field(init=False)
     _reporting: Target[ModelT] | None = field(init=False, default=None)
 
@@ -67,6 +70,7 @@ class Target(Generic[ModelT]):
         object.__setattr__(self, "absent", self.schema.partition_key_path.not_exists())
         object.__setattr__(self, "assigned", assignments(self.schema))
         object.__setattr__(self, "rules", self.codec.rules)
+        object.__setattr__(self, "known", KnownClauses(self.codec, self.assigned))
         object.__setattr__(self, "checker", self._make_checker())
         object.__setattr__(self, "statements", StatementCache(self.compiler, self.schema.entity))
 
@@ -85,7 +89,10 @@ class Target(Generic[ModelT]):
 
     def _make_checker(self) -> Checker:
         schema, usage = self.schema, UsageCheck(self.schema)
-        return Checker(self.encode, schema.entity, key_names=schema.key_names, check=usage, rules=self.rules)
+        find = self.codec.operand_writer
+        return Checker(
+            self.encode, schema.entity, key_names=schema.key_names, check=usage, rules=self.rules, writer=find
+        )
 
     def checked(self, condition: Condition[Any], expression: str = "ConditionExpression") -> Condition[Any]:
         """Return a condition with its values encoded.
@@ -98,6 +105,9 @@ class Target(Generic[ModelT]):
             ExpressionError: It is about another entity, or DynamoDB would refuse it.
             LimitError: It is nested too deeply, or IN has too many operands.
         """
+        known = self.checker.known(condition)
+        if known is not None:
+            return known
         if not self.owns(condition):
             self.check_owners(condition.owners, condition)
         return self.checker.condition(condition, expression)
@@ -204,6 +214,11 @@ class DetachedTarget(Target[ModelT]):
             made = Marshaller().codec(self.schema)
             object.__setattr__(self, "_codec", made)
         return made
+
+    @property
+    def known(self) -> KnownClauses:  # pyright: ignore[reportIncompatibleVariableOverride]  # made late, as the codec
+        """Its update clauses that were found right: none."""
+        return KnownClauses(self.codec, self.assigned)
 
     @property
     def rules(self) -> PathRules:  # pyright: ignore[reportIncompatibleVariableOverride]  # the same

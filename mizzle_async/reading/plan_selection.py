@@ -90,7 +90,8 @@ class PlanSelection(Selection[RowT_co]):
 
     def open_count(self) -> PageSource:
         """Return a source of pages without items, where the service's own count is right."""
-        return open_parts(self.reader, self.plan.counting, count_only=self.plan.countable)
+        plan = self.plan
+        return open_parts(self.reader, plan.counting, count_only=plan.countable)
 
     def count(self, page: RawPage) -> int:
         """Return the number of rows of a page."""

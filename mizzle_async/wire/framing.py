@@ -43,7 +43,7 @@ _HEADER_NAMES = {
 _USUAL_HEAD = re.compile(
     rb"HTTP/1\.1 200 OK\r\n"
     rb"Server: Server\r\n"
-    rb"Date: ([A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT)\r\n"
+    rb"Date: ([A-Z][ -~]{27}T)\r\n"
     rb"Content-Type: application/x-amz-json-1\.0\r\n"
     rb"Content-Length: ([0-9]{1,8})\r\n"
     rb"Connection: keep-alive\r\n"

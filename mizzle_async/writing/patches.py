@@ -169,9 +169,10 @@ class TablePatches(TablePart[ModelT]):
         before, after = old, new
         if automatic:
             before, after = ({name: item[name] for name in item if name not in automatic} for item in (old, new))
-        for name, value in after.items():
-            if before.get(name) != value:
-                codec.check_assigned(name, value)
+        if codec.has_limits:
+            for name, value in after.items():
+                if before.get(name) != value:
+                    codec.check_assigned(name, value)
         difference = _difference(codec, before, after, stored)
         conditions = self._of_family("patch()")
         if as_read and stored is not None:

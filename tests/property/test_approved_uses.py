@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+import attrs
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mizzle_async import Attribute, Client, MizzleError, PartitionKey, attribute, entity
+from mizzle_async import Attribute, Client, GlobalSecondaryIndex, MizzleError, PartitionKey, attribute, entity
 from mizzle_async.expressions import ClauseKind, Encoded, UpdateClause, UpdateClauses
-from mizzle_async.operations import Target
+from mizzle_async.expressions.updates import ADD, SET
+from mizzle_async.operations import Presence, Target, UpdateItem
 from mizzle_async.testing import StubCaller
 from mizzle_async.writing.table_part import target_of
 
@@ -31,6 +33,13 @@ class Thing:
     items: Attribute[list[str]] = attribute(factory=list)
     either: Attribute[int | str]
     anything: Attribute[Any]
+    state: Attribute[str]
+    even: Attribute[int] = attribute(default=0, converter=lambda value: value // 2 * 2)
+    few: Attribute[str] = attribute(default="", validator=attrs.validators.max_len(2))
+    born: Attribute[int] = attribute(default=0, immutable=True)
+
+
+BY_STATE = GlobalSecondaryIndex("by-state", partition_key=Thing.state)
 
 
 paths: Any = Thing
@@ -76,6 +85,15 @@ def condition_result(target: Target[Any], condition: Any) -> Any:
     return type(checked), checked.operator, checked.left.segments, tuple(map(known, checked.arguments))
 
 
+def update_result(target: Target[Any], method: str, name: str, value: Any) -> Any:
+    """Return the request of an update with one clause, or the error's class and text."""
+    update: Any = UpdateItem(target, {"id": {"S": "1"}}, presence=Presence.PRESENT)
+    try:
+        return getattr(update, method)(getattr(paths, name), value).to_wire()
+    except MizzleError as error:
+        return type(error), str(error)
+
+
 @given(st.sampled_from(ClauseKind), names, values)
 def test_a_clause_of_an_approved_use_is_checked_as_the_first_one(kind: ClauseKind, name: str, value: Any) -> None:
     """One table has seen every example before, the other none."""
@@ -90,6 +108,26 @@ def test_a_comparison_of_an_approved_use_is_checked_as_the_first_one(method: str
     condition = getattr(getattr(paths, name), method)(value)
     fresh = Target(TABLE.codec, "things")
     assert condition_result(TABLE, condition) == condition_result(fresh, condition)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(["set", "set_default", "add"]), names, values | st.just("x" * 3_000))
+def test_a_known_clause_is_the_one_that_is_checked(method: str, name: str, value: Any) -> None:
+    """The same of an update's own verbs, demands of the class and limits of keys included: request, or error."""
+    fresh = Target(TABLE.codec, "things")
+    assert update_result(TABLE, method, name, value) == update_result(fresh, method, name, value)
+
+
+def test_clauses_are_known_so_that_the_comparison_means_something() -> None:
+    """The second clause of a kind, an attribute and a type of value is not checked anew; limited ones always are."""
+    target = Target(TABLE.codec, "things")
+    for method, name, value in [("set", "text", "x"), ("add", "whole", 1), ("set", "state", "x"), ("set", "few", "x")]:
+        update_result(target, method, name, value)
+    assert target.known.clause(SET, paths.text, "y") is not None
+    assert target.known.clause(ADD, paths.whole, 2) is not None
+    assert target.known.clause(ADD, paths.whole, 0.5) is None
+    assert target.known.clause(SET, paths.state, "x") is None
+    assert target.known.clause(SET, paths.few, "x") is None
 
 
 def test_uses_are_kept_so_that_the_comparison_means_something() -> None:

@@ -73,10 +73,10 @@ def stamp_update(
     write = _context(target.codec, now, creates=creates, version=version, write_id=write_id)
     for clause in _role_clauses(schema, write):
         if clause.name not in touched:
-            path: AttributePath[Any, Any] = AttributePath(schema.owner, (clause.name,))
             attribute = schema.by_name.get(clause.name)
-            if attribute is not None:
-                path = schema.path(attribute.field)
+            path: AttributePath[Any, Any] = (
+                AttributePath(schema.owner, (clause.name,)) if attribute is None else schema.path(attribute.field)
+            )
             clauses = UpdateClauses((*clauses.clauses, UpdateClause(clause.kind, path, Encoded(clause.value))))
     return clauses
 

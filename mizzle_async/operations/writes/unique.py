@@ -156,6 +156,9 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
             f"what was sent, to which {added} could not be added: let the instance that is given as to=… say everything"
         )
 
+    def _and(self, clause: UpdateClause) -> NoReturn:
+        self._with(clause)
+
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was sent, with its times and its version: a transaction returns no item."""
         given: ModelT = self._decode(stamped(self._target.codec, self._sent, self._now, self._version))

@@ -12,6 +12,7 @@ from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, Se
 from mizzle_async.expressions import AttributePath, Condition, Encoded, Operand, UpdateClause, UpdateClauses
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
+from mizzle_async.expressions.update_checks import APPROVABLE
 from mizzle_async.expressions.updates import (
     ADD,
     APPEND,
@@ -20,6 +21,7 @@ from mizzle_async.expressions.updates import (
     REMOVE,
     SET,
     SET_DEFAULT,
+    ClauseKind,
     checked_path,
 )
 from mizzle_async.marshalling import Overtaken, item_size, value_size
@@ -66,6 +68,7 @@ ElementT = TypeVar("ElementT")
 SummandT = TypeVar("SummandT", bound=Summand)
 
 TERMS = (Term, Condition)
+NO_CLAUSES = UpdateClauses()
 _CREATING = frozenset({SET, SET_DEFAULT, ADD, APPEND, PREPEND})
 
 
@@ -77,7 +80,7 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
     _action = "Update"
 
     _key: Item = field(alias="key")
-    _clauses: UpdateClauses = field(factory=UpdateClauses, kw_only=True, alias="clauses")
+    _clauses: UpdateClauses = field(default=NO_CLAUSES, kw_only=True, alias="clauses")
     _creates: bool = field(default=False, kw_only=True, alias="creates")
     _known: Mapping[str, Any] | None = field(default=None, kw_only=True, alias="known", repr=False)
     _renewed: frozenset[str] = field(default=frozenset(), kw_only=True, alias="renewed", repr=False)
@@ -227,24 +230,28 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
             ExpressionError: The path is a key, is another entity's, or overlaps with another clause's.
             MarshallingError: The value does not fit the attribute.
         """
+        clause = self._target.known.clause(SET, path, value)
+        if clause is not None:
+            return self._and(clause)
         use(self)
         if value is not MISSING and isinstance(path, AttributePath):
-            return self._with(self._assignment(path, value))
+            return self._assigned(SET, path, value)
         if (value is MISSING) is not isinstance(path, Mapping):
             raise ExpressionError(
                 f"{self._target.schema.entity}: .set() takes a path and a value, or a mapping of names to values alone"
             )
         if not isinstance(path, Mapping):
-            return self._with(self._assignment(path, value))
+            return self._assigned(SET, path, value)
         schema = self._target.schema
-        return self._with(*[self._assignment(schema.path(name), each) for name, each in path.items()])
+        return self._with(*[self._assignment(SET, schema.path(name), each) for name, each in path.items()])
 
     def set_default(self, path: AttributePath[ModelT_co, ValueT], value: ValueT, /) -> Self:
         """Assign a value where nothing is stored (``if_not_exists``)."""
+        clause = self._target.known.clause(SET_DEFAULT, path, value)
+        if clause is not None:
+            return self._and(clause)
         use(self)
-        checked_path(SET_DEFAULT, path)
-        assigned = value if isinstance(value, TERMS) else self._target.assign(value, path)
-        return self._with(UpdateClause(SET_DEFAULT, path, assigned))
+        return self._assigned(SET_DEFAULT, path, value)
 
     @overload
     def add(self, path: SetPath[ModelT_co, ElementT], value: AbstractSet[ElementT], /) -> Self: ...
@@ -252,8 +259,14 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     def add(self, path: AttributePath[ModelT_co, SummandT], value: SummandT | int, /) -> Self: ...
     def add(self, path: Any, value: Any, /) -> Self:
         """Add to a number, or add elements to a set. An absent number counts as 0, an absent set as empty."""
+        clause = self._target.known.clause(ADD, path, value)
+        if clause is not None:
+            return self._and(clause)
         use(self)
-        return self._with(UpdateClause(ADD, checked_path(ADD, path), own_copy(value)))
+        added = self._with(UpdateClause(ADD, checked_path(ADD, path), own_copy(value)))
+        if type(value) in APPROVABLE:
+            self._target.known.keep(ADD, path, value)
+        return added
 
     def remove(self, path: AttributePath[ModelT_co, Any], /, *more: AttributePath[ModelT_co, Any]) -> Self:
         """Remove attributes, map entries or list elements.
@@ -280,10 +293,20 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         use(self)
         return self._with(UpdateClause(PREPEND, checked_path(PREPEND, path), own_copy(values)))
 
-    def _assignment(self, path: Any, value: Any) -> UpdateClause:
-        checked_path(SET, path)
+    def _assigned(self, kind: ClauseKind, path: Any, value: Any) -> Self:
+        """Return this update with an assignment, whose kind, path and type of value are known from now on."""
+        assigned = self._with(self._assignment(kind, path, value))
+        self._target.known.keep(kind, path, value)
+        return assigned
+
+    def _assignment(self, kind: ClauseKind, path: Any, value: Any) -> UpdateClause:
+        checked_path(kind, path)
         assigned = value if isinstance(value, TERMS) else self._target.assign(value, path)
-        return UpdateClause(SET, path, assigned)
+        return UpdateClause(kind, path, assigned)
+
+    def _and(self, clause: UpdateClause) -> Self:
+        """Return this update with one more clause, which is checked."""
+        return self._derived(_clauses=UpdateClauses((*self._clauses.clauses, clause)))
 
     def _with(self, *clauses: UpdateClause) -> Self:
         """Return this update with more clauses, each checked now, so that a mistake shows where it was written."""

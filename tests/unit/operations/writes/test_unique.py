@@ -326,6 +326,25 @@ def test_conditions_can_be_added(users):
     assert item["ConditionExpression"] == "attribute_not_exists(#user_id) AND attribute_not_exists(#name)"
 
 
+def test_a_patch_of_guard_items_takes_no_clause_that_is_known_either(client):
+    """Its result is the instance that was sent: a clause is refused, the first of its kind and later ones."""
+
+    @entity("members")
+    class Member:
+        name: PartitionKey[str]
+        note: Attribute[str]
+        email: Attribute[str] = attribute(unique=True)
+
+    members = client.table(Member)
+    members.update(name="m").set(Member.note, "first").to_wire()
+    members.update(name="m").set_default(Member.note, "first").to_wire()
+    old = Member(name="m", note="", email="old")
+    patch = members.patch(old, to=evolve(old, email="new"))
+    for add in (patch.set, patch.set_default):
+        with pytest.raises(ExpressionError, match="could not be added"):
+            add(Member.note, "second")
+
+
 def test_with_a_condition_it_is_another_transaction(users):
     """What is built from an operation by adding to it has a token of its own."""
     insert, patch = users.insert(ANN), users.patch(ANN, to=evolve(ANN, email="new"))
