@@ -20,6 +20,7 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.testing import Reply, ScriptedServer
+from mizzle_async.testing.clock import run_virtual
 
 STATE = StateTable("app-state")
 FAILED = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
@@ -132,12 +133,21 @@ async def test_mark_of_another_says_that_it_was_applied_before():
     assert (await run(lambda _number, _request: cancelled(FAILED, FAILED)))[0] is False
 
 
-async def test_every_answer_lost_is_unknown():
+def test_every_answer_lost_is_unknown():
     """When the time is up without an answer, the outcome is unknown, and the words say what to do."""
-    error, requests = await run(lambda _number, _request: Reply.close(), timeout=0.5)
+    error, requests = run_virtual(run(lambda _number, _request: Reply.close()))
     assert isinstance(error, OutcomeUnknownError)
     assert "Ask again with the same key" in str(error)
     assert len(requests) > 4
+
+
+@pytest.mark.parametrize("last", ["throttled", "silent", "conflict"])
+def test_lost_answer_stays_unknown_where_later_sendings_fail_too(last):
+    """What came of the lost one is unknown, although the last sending was certainly not applied, or never answered."""
+    replies = {"throttled": Reply.throttled(), "silent": Reply.hang(), "conflict": cancelled(CONFLICT, FINE)}
+    error, requests = run_virtual(run(lambda number, _request: Reply.close() if number <= 2 else replies[last]))
+    assert isinstance(error, OutcomeUnknownError), error
+    assert len(requests) > 2
 
 
 @pytest.mark.parametrize("reasons", [(CONFLICT, FINE), (FINE, CONFLICT), (CONFLICT, CONFLICT), (CONFLICT, FAILED)])
@@ -148,9 +158,9 @@ async def test_conflict_is_sent_again(reasons):
     assert len(requests) == 10
 
 
-async def test_conflict_that_does_not_pass_is_raised():
+def test_conflict_that_does_not_pass_is_raised():
     """When the time is up, the conflict is raised: it is certain that nothing was written."""
-    error, _ = await run(lambda _number, _request: cancelled(FINE, CONFLICT), timeout=0.3)
+    error, _ = run_virtual(run(lambda _number, _request: cancelled(FINE, CONFLICT)))
     assert isinstance(error, TransactionCanceledError)
     assert [reason.code for reason in error.reasons] == ["TransactionConflict"]
 

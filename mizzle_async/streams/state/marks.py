@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mizzle_async.errors import (
     ExpressionError,
+    MizzleError,
     OutcomeUnknownError,
     TransactionCanceledError,
     TransactionInProgressError,
@@ -21,6 +22,12 @@ from mizzle_async.streams.state.table import StateRows
 
 KEEP: Final = timedelta(hours=48)
 """How long marks are kept: longer than a stream keeps its records, and than queues and clients usually repeat."""
+
+UNSETTLED: Final = (TransactionInProgressError, OutcomeUnknownError)
+"""Errors after which a sending may have been applied."""
+
+REPEATED: Final = (TransactionCanceledError, *UNSETTLED)
+"""Errors after which the transaction is sent again. Of a cancellation, `may_pass` decides."""
 
 LONGEST_KEEP: Final = timedelta(days=3653)
 
@@ -54,6 +61,10 @@ class Marks:
 
         Returns:
             False where they were applied before.
+
+        Raises:
+            TransactionCanceledError: Nothing was written.
+            OutcomeUnknownError: The answer of a sending was lost, and none of the later ones told what became of it.
         """
         check_timeout(timeout)
         port = self._port
@@ -61,16 +72,24 @@ class Marks:
         ends = clock() + (port.timeout if timeout is None else timeout)
         write = self.write(scope, operations, keep=keep, timeout=timeout)
         bound = FIRST_PAUSE
+        unsettled: MizzleError | None = None  # an earlier sending may have been applied
         while True:
             try:
                 return await port.send(write)
-            except (TransactionCanceledError, TransactionInProgressError, OutcomeUnknownError) as error:
-                pause = port.random() * bound
+            except MizzleError as error:
                 if isinstance(error, TransactionCanceledError) and not may_pass(error):
                     raise
-                if clock() + pause >= ends:
-                    raise
+                if isinstance(error, UNSETTLED):
+                    unsettled = error
+                pause = port.random() * bound
+                if not isinstance(error, REPEATED) or clock() + pause >= ends:
+                    if unsettled is None or unsettled is error:
+                        raise
+                    raise unsettled from error
+                failure = unsettled or error
             await port.pause(pause)
+            if clock() >= ends:
+                raise failure
             bound = min(bound * 2, LONGEST_PAUSE)
             # Its token stays: were the last sending applied, this one is answered as that one would have been.
             write = derive(write, _timeout=max(ends - clock(), 0.0))
