@@ -90,9 +90,9 @@ class WireRequest(Value):
         safety: Whether it may be repeated after a lost answer.
         index: The index it reads, for throttle state.
         timeout: Seconds for the whole call, or None for the client's.
-        token_age: Seconds since an earlier call first sent its client request token.
         parse: Reads the JSON of an answer of success, and checks it. None for orjson alone.
         answer_bytes: The largest answer that is believed.
+        token_age: Seconds since an earlier call first sent its client request token.
     """
 
     operation: str
@@ -101,9 +101,9 @@ class WireRequest(Value):
     safety: RepeatSafety
     index: str | None = None
     timeout: float | None = None
-    token_age: float = 0.0
     parse: ParseAnswer | None = field(default=None, repr=False)
     answer_bytes: int = MAX_ANSWER_BYTES
+    token_age: float = 0.0
 
 
 @transient(eq=False, repr=False)
@@ -305,6 +305,10 @@ class SendingSteps(Protocol[ResultT_co]):
 
     def result(self) -> ResultT_co:
         """Return the result of a settled operation."""
+        ...
+
+    def opening(self, now: float, /) -> WireRequest | None:
+        """Return the wire request of an operation that is about to be sent, None where its result is known without."""
         ...
 
     def begin(self, now: float, /) -> None:

@@ -275,10 +275,9 @@ class Runtime:
         if sending.is_detached:
             operation = sending.bound(self.bind)
             sending = operation.sending
-        if sending.settled:
+        request = sending.opening(self.now())
+        if request is None:
             return sending.result()
-        sending.begin(self.now())
-        request = sending.to_request()
         ends = self._loop_time() + (self.timeout if request.timeout is None else request.timeout)
         failures = 0
         while True:

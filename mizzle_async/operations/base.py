@@ -136,8 +136,8 @@ class Operation(Generic[ResultT_co]):
             self._safety,
             self._index(),
             self._timeout,
-            parse=self._parse,
-            answer_bytes=self._answer_bytes,
+            self._parse,
+            self._answer_bytes,
         )
 
     def _parse(self, body: bytes, /) -> WirePayload:

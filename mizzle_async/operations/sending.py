@@ -69,6 +69,21 @@ class Sending(Generic[ResultT_co]):
         result: ResultT_co = self._operation._result()
         return result
 
+    def opening(self, now: float, /) -> WireRequest | None:
+        """Return the wire request, encoded, of an operation that is about to be sent.
+
+        Args:
+            now: The time in seconds since the epoch, by the client's clock.
+
+        Returns:
+            The request, or None where the operation is settled.
+        """
+        operation = self._operation
+        if operation._settled:
+            return None
+        operation._begin(now)
+        return self.to_request()
+
     def begin(self, now: float, /) -> None:
         """Note that the operation is about to be sent, before `to_request` is called.
 

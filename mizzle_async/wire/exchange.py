@@ -8,17 +8,16 @@ silent comes with the exchange.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol, overload
+from typing import Any, NamedTuple, Protocol, overload
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from mizzle_async.errors import TransportError
 from mizzle_async.types import MAX_ANSWER_BYTES, Outcome, ParseAnswer, WirePayload
 from mizzle_async.values import Value, transient
 
 
-@frozen(slots=True, cache_hash=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where requests of one kind go. Equal endpoints share a connection pool."""
 
     scheme: str
@@ -83,28 +82,28 @@ class Exchange:
         endpoint: Where it goes.
         headers: Signed headers with ``Host``, without ``Content-Length``, in the order in which they are sent.
         body: The encoded JSON.
-        phase: ``NOT_SENT`` until a byte is given to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
-            checked answer is there.
         fresh: Asks for a connection that has not served before.
-        stale: Set by the transport where a connection that had served before was closed, or fell silent, without a byte
-            of an answer: usually it was idle for too long, or forgotten on the way.
+        parse: Reads the JSON of an answer of success, and checks it. None for orjson alone.
         patience: Seconds without a byte of the answer after which the transport gives up and closes the connection.
             None waits until the exchange is cancelled.
-        waits_for: Set by the transport while the exchange waits for a connection: it knows the obstacle, where one is.
-        parse: Reads the JSON of an answer of success, and checks it. None for orjson alone.
         answer_bytes: The largest answer that is believed.
+        phase: ``NOT_SENT`` until a byte is given to the socket, then ``UNKNOWN``, then ``ANSWERED`` once a whole,
+            checked answer is there.
+        stale: Set by the transport where a connection that had served before was closed, or fell silent, without a byte
+            of an answer: usually it was idle for too long, or forgotten on the way.
+        waits_for: Set by the transport while the exchange waits for a connection: it knows the obstacle, where one is.
     """
 
     endpoint: Endpoint
     headers: Sequence[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
-    phase: Outcome = Outcome.NOT_SENT
     fresh: bool = False
-    stale: bool = False
-    patience: float | None = None
-    waits_for: Awaited | None = field(default=None, repr=False)
     parse: ParseAnswer | None = field(default=None, repr=False)
+    patience: float | None = None
     answer_bytes: int = MAX_ANSWER_BYTES
+    phase: Outcome = Outcome.NOT_SENT
+    stale: bool = False
+    waits_for: Awaited | None = field(default=None, repr=False)
 
 
 @transient(eq=False, repr=False)

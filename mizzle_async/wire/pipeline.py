@@ -259,15 +259,7 @@ class Pipeline:
             is_last = call.retries + 1 >= self._policy.attempts
             left = math.inf if is_last else call.ends - self._loop.time()
             patience = self._policy.patience(request.operation, request.safety, left)
-        return Exchange(
-            route.endpoint,
-            headers,
-            body,
-            fresh=call.fresh,
-            parse=request.parse,
-            patience=patience,
-            answer_bytes=request.answer_bytes,
-        )
+        return Exchange(route.endpoint, headers, body, call.fresh, request.parse, patience, request.answer_bytes)
 
     def _sign_again(self, call: Call, route: Route) -> Exchange:
         """Prepare the second request of a hedged read."""
@@ -284,7 +276,8 @@ class Pipeline:
         if self._throttles.states:
             self._throttles.succeeded(call.request.table, call.request.index)
         if self._instruments or logger.isEnabledFor(logging.DEBUG):
-            self._observe(call, None, answer)
+            record = record_of(call, self._loop.time() - call.started, None, answer)
+            observe(record, len(call.request.body), self._instruments)
         identity = answer.headers.get("x-amzn-requestid", "")
         return WireResponse(answer.payload, identity, call.attempts, call.ambiguous, answer.distrust)
 
@@ -447,9 +440,9 @@ class Pipeline:
 
     # ── instruments and logs ──
 
-    def _observe(self, call: Call, error: BaseException | None, answer: Answer | None = None) -> None:
+    def _observe(self, call: Call, error: BaseException) -> None:
         if self._instruments or logger.isEnabledFor(logging.DEBUG):
-            record = record_of(call, self._loop.time() - call.started, error, answer)
+            record = record_of(call, self._loop.time() - call.started, error, None)
             observe(record, len(call.request.body), self._instruments)
 
     def _refuse(self) -> NoReturn:

@@ -88,6 +88,11 @@ class StreamSending(Sending[ResultT_co]):
         """Whether the result is known without a request: never."""
         return False
 
+    def opening(self, now: float, /) -> WireRequest:
+        """Return the wire request, encoded: it does not depend on the time."""
+        del now
+        return self.to_request()
+
     def begin(self, now: float, /) -> None:
         """Do nothing: the request does not depend on the time."""
 

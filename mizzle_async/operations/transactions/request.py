@@ -42,7 +42,7 @@ def transaction_request(
     encoded: bytes, table: str, token: ClientRequestToken, timeout: float | None, parse: ParseAnswer
 ) -> WireRequest:
     """Return the wire request."""
-    return WireRequest(API, encoded, table, RepeatSafety.TOKEN, None, timeout, token.age, parse)
+    return WireRequest(API, encoded, table, RepeatSafety.TOKEN, None, timeout, parse, token_age=token.age)
 
 
 def tables_of(actions: Sequence[Action]) -> str:

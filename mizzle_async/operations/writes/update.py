@@ -339,8 +339,9 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
     @property
     def _settled(self) -> bool:
         """Tell whether there is nothing to change and nothing to check: then nothing is sent."""
-        is_empty = self._clauses.is_empty and not self._renewed
-        return self._unchanged is not None and is_empty and not self._conditions
+        if self._unchanged is None:
+            return False
+        return self._clauses.is_empty and not self._renewed and not self._conditions
 
     def _result(self) -> ModelT_co:
         """Return the instance that needs no change."""

@@ -152,8 +152,8 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
             self._safety,
             None,
             self._timeout,
-            parse=self._parse,
-            answer_bytes=self._answer_bytes,
+            self._parse,
+            self._answer_bytes,
         )
 
     def _recover(self, error: Exception, now: float, /) -> ResultT_co:

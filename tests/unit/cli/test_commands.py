@@ -147,6 +147,7 @@ def test_tables_prints_a_template_of_models(run, tmp_path, monkeypatch):
     module = "from mizzle_async import *\n@entity('orders')\nclass Order:\n    key: PartitionKey[str]\n"
     (tmp_path / "cf_orders.py").write_text(module)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the shell looks for modules in its folder from now on
     result = run("tables", "--cloudformation", "cf_orders:Order", "--prefix", "dev-")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["Resources"]["DevOrders"]["Properties"]["TableName"] == "dev-orders"
