@@ -81,6 +81,17 @@ def _has_digits_only(array: Any) -> bool:
     return content is None or not content.to_pybytes().translate(None, DIGITS)
 
 
+def cast_to(array: Any, kind: Any) -> Any:
+    """Return an array of another type.
+
+    Raises:
+        ArrowException: The type does not hold a value.
+    """
+    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()  # older versions cast no text to categories
+    return array if array.type == kind else array.cast(kind)
+
+
 def in_calendar(array: Any) -> Any:
     """Return an array of points in time or days, unless one is of a year that Python does not have."""
     is_day = pa.types.is_date(array.type)

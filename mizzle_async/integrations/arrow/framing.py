@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mizzle_async.errors import MarshallingError, MizzleError, ModelError
-from mizzle_async.integrations.arrow.arrays import array_of_texts
+from mizzle_async.integrations.arrow.arrays import array_of_texts, cast_to
 from mizzle_async.integrations.arrow.library import MISFITS, pa
 from mizzle_async.integrations.arrow.types import arrow_field, arrow_type, may_stand_for
 from mizzle_async.marshalling import EntityCodec
@@ -70,7 +70,7 @@ class EntityFramer:
         try:
             is_text = column.text and has_texts
             array = array_of_texts(entries, column.text, own) if is_text else pa.array(entries, own)
-            return array if own == kind else array.cast(kind)
+            return array if own == kind else cast_to(array, kind)
         except MISFITS:
             pass
         values = self._columns.careful(column, items) if has_texts else entries
@@ -96,12 +96,12 @@ def exact_array(values: list[Any], own: Any, kind: Any, misfit: Callable[[int], 
         misfit: Returns the error of a value by its position.
     """
     try:
-        return pa.array(values, own).cast(kind)
+        return cast_to(pa.array(values, own), kind)
     except MISFITS as error:
         whole = error
     for number, value in enumerate(values):
         try:
-            pa.array([value], own).cast(kind)
+            cast_to(pa.array([value], own), kind)
         except MISFITS as error:
             raise misfit(number) from error
     raise misfit(0) from whole
