@@ -81,8 +81,13 @@ def _sentence(method: Callable[..., Any], arguments: Sequence[Any], named: Mappi
         problem = f"has no option {', '.join(f'{name}=' for name in unknown)}"
     else:
         rest = [*by_position[len(positional) :], *(each for each in parameters.values() if each not in by_position)]
-        required = [each.name for each in rest if each.default is each.empty and each.kind not in _VARIABLE]
-        problem = f"lacks {', '.join(name for name in required if name not in named) or 'an argument'}"
+        required = [each for each in rest if each.default is each.empty and each.kind not in _VARIABLE]
+        missing = [
+            f"{each.name}=" if each.kind is each.KEYWORD_ONLY else each.name
+            for each in required
+            if each.name not in named
+        ]
+        problem = f"lacks {', '.join(missing) or 'an argument'}"
     advice = (hint(owner, positional, named) if hint is not None else "") or _meant(unknown, parameters)
     return f"{_subject(owner)}{verb}() {problem}" + (f": {advice}" if advice else "")
 

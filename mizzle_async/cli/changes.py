@@ -15,7 +15,7 @@ from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, NOT_FOUND
 from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.selections import table_named
-from mizzle_async.cli.values import json_bytes
+from mizzle_async.cli.values import counted, json_bytes
 from mizzle_async.handles.change_verbs import decoded_changes
 from mizzle_async.handles.client import Client
 from mizzle_async.marshalling import plain_item
@@ -131,7 +131,7 @@ async def _changes(
             stream.stop()
 
     report = await stream.for_each(show, concurrency=1, attempts=1, until="caught_up" if once else "closed")
-    click.echo(f"{count:,} changes, {report.requests:,} requests", err=True)
+    click.echo(f"{counted(count, 'change')}, {counted(report.requests, 'request')}", err=True)
     return DONE if count else NOT_FOUND
 
 

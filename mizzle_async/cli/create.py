@@ -17,7 +17,7 @@ from mizzle_async.cli.schemas import Schema
 from mizzle_async.errors import ResourceInUseError, ResourceNotFoundError
 from mizzle_async.handles.client import Client
 from mizzle_async.model import WIRE_VIEWS, SharedTable, is_entity
-from mizzle_async.operations.tables.definition import stream_specification
+from mizzle_async.operations.tables.definition import TableDescription, stream_specification
 
 
 @click.command(
@@ -114,11 +114,22 @@ async def create_model(client: Client, table: str | None, model: str, units: tup
     entity: Any = cls
     handle: Any = cls if table is None else client.table(entity, name=table)
     read, write = units or (None, None)
+    existed = await client.table_exists(handle)
     (made,) = await client.ensure_tables(handle, read_units=read, write_units=write)
-    key = ", ".join(f"{attribute} ({made.attribute_types[attribute]})" for attribute, _ in made.key)
-    stream = "" if made.stream is None else f", and a stream of {made.stream.replace('_', ' ')}"
-    click.echo(f"table {made.name} is there, with the key {key}, the indexes of {model}{stream}", err=True)
+    verb = f"table {made.name} is there" if existed else f"created table {made.name}"
+    click.echo(f"{verb} with {_parts(made)}", err=True)
     return DONE
+
+
+def _parts(table: TableDescription) -> str:
+    """Return the parts of a table in words: its key, its indexes and its stream."""
+    key = ", ".join(f"{attribute} ({table.attribute_types[attribute]})" for attribute, _ in table.key)
+    parts = [f"the key {key}"]
+    if table.indexes:
+        parts.append(f"the index{'' if len(table.indexes) == 1 else 'es'} {', '.join(sorted(table.indexes))}")
+    if table.stream is not None:
+        parts.append(f"a stream of {table.stream.replace('_', ' ')}")
+    return "; ".join(parts)
 
 
 async def create_for_load(client: Client, source: Source, table: str | None, model: str | None) -> None:
@@ -134,10 +145,20 @@ async def create_for_load(client: Client, source: Source, table: str | None, mod
     try:
         await client.describe_table(name)
     except ResourceNotFoundError:
-        path = next((path for each in source.names if (path := schemas.find_file(Path(each))) is not None), None)
+        path = _schema_beside(source)
         if path is None:
             raise click.UsageError(
                 f"there is no table {name}, and no file describes it, as `export --schema` writes one:"
                 f" `mizzle-async create {name} PARTITION:TYPE [SORT:TYPE]` creates it"
             ) from None
         await create_table(client, name, schemas.of_file(path))
+
+
+def described_by(source: Source, model: str | None) -> str | None:
+    """Return the description of the missing table of a load, a model or a file beside its input, or None."""
+    path = _schema_beside(source) if model is None else None
+    return model if path is None else str(path)
+
+
+def _schema_beside(source: Source) -> Path | None:
+    return next((path for each in source.names if (path := schemas.find_file(Path(each))) is not None), None)

@@ -65,11 +65,13 @@ def export(
     """
     shared = shared_by(connection, workers, parts)
     if shared:
-        if options.pop("schema") or file == STANDARD or columns or format_name not in {None, Format.DYNAMODB}:
-            raise click.UsageError("--workers writes a folder of files in DynamoDB's JSON")
+        if file == STANDARD or columns or format_name not in {None, Format.DYNAMODB}:
+            raise click.UsageError(
+                "--workers writes a folder of files in DynamoDB's JSON: name a folder, without --columns and --format"
+            )
         if (Path(file) / "_manifest.json").exists() and not (overwrite or options["resume"] or options["dry_run"]):
             raise click.UsageError(f"{file} has an export: say --overwrite, or --resume with its state")
-        connection.run(lambda client: _export_folder(client, file, shared, **options))
+        connection.run(lambda client: _export_folder(client, file, shared, overwrite=overwrite, **options))
         return
     names = tuple(name for name in (columns or "").split(",") if name)
     target = ExportFile(file, format_of_export(file, format_name, typed=is_typed(options["model"])), names)
@@ -109,10 +111,7 @@ async def _export(
         return DONE
     name = opened.table.name
     if schema:
-        path = schema_file(Path(target.name))
-        if path.exists() and not (overwrite or resume):
-            raise click.UsageError(f"{path} exists: say --overwrite")
-        path.write_bytes((await of_existing(client, name)).as_json())
+        await _write_schema(client, name, target.name, overwrite=overwrite or resume is not None)
     target.natural = opened.natural if opened.codec.sharding is not None else None
     declared = () if opened.model is None else frozenset(opened.codec.schema.by_name)
     target.losses = Losses(target.format, declared, frozenset(opened.key_names))
@@ -164,6 +163,8 @@ async def _export_folder(
     as_json: bool,
     quiet: bool,
     read_units_per_second: float | None,
+    schema: bool,
+    overwrite: bool,
 ) -> int:
     """Export into a folder, by workers."""
     opened = await open_table(client, table, model)
@@ -171,6 +172,8 @@ async def _export_folder(
         _rehearse(opened, selection, as_json=as_json)
         return DONE
     name = opened.table.name
+    if schema:
+        await _write_schema(client, name, folder, overwrite=overwrite or resume is not None)
     rows = selection.rows(opened)
     state = State.begin(resume, f"export-{name}")
     total = opened.description.item_count if selection.is_everything else None
@@ -179,6 +182,18 @@ async def _export_folder(
         folder, resume=state.path, progress=display, read_units_per_second=read_units_per_second, **shared
     )
     return await Job("export", display, state, as_json=as_json, quiet=quiet, done="exported").run(work)
+
+
+async def _write_schema(client: Client, table: str, data: str, *, overwrite: bool) -> None:
+    """Write the definition of a table beside a file or a folder of its items.
+
+    Raises:
+        click.UsageError: If there is one already, and it may not be replaced.
+    """
+    path = schema_file(Path(data))
+    if path.exists() and not overwrite:
+        raise click.UsageError(f"{path} exists: say --overwrite")
+    path.write_bytes((await of_existing(client, table)).as_json())
 
 
 def _rehearse(opened: Opened, selection: Selection, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from mizzle_async.cli.aside import Aside
 from mizzle_async.cli.connection import Connection, connected
-from mizzle_async.cli.create import create_for_load
+from mizzle_async.cli.create import create_for_load, described_by
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, IN_PART
 from mizzle_async.cli.files.options import reading as with_reading
@@ -27,7 +27,7 @@ from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import table_named
 from mizzle_async.cli.values import counted, json_bytes
 from mizzle_async.cli.with_workers import with_workers_alone
-from mizzle_async.errors import ExpressionError
+from mizzle_async.errors import ExpressionError, ResourceNotFoundError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
@@ -156,9 +156,7 @@ async def _load(
     timeout: float,
     heat: bool,
 ) -> int:
-    if create and not dry_run:
-        await create_for_load(client, source, table, model)
-    opened = await open_table(client, table, model)
+    opened = await _open(client, source, table, model, create=create and not dry_run)
     if mode == "put" and opened.model is not None:
         _check_batchable(opened)
     name = opened.table.name
@@ -209,6 +207,23 @@ async def _load(
     finally:
         if heat:
             click.echo(str(connection.meter.report()), err=True)
+
+
+async def _open(client: Client, source: Source, table: str | None, model: str | None, *, create: bool) -> Opened:
+    """Open the table of a load, and create it before where that was asked for.
+
+    Raises:
+        click.ClickException: If there is none, and --create would make one.
+    """
+    if create:
+        await create_for_load(client, source, table, model)
+    try:
+        return await open_table(client, table, model)
+    except ResourceNotFoundError as error:
+        described = described_by(source, model)
+        if described is None:
+            raise
+        raise click.ClickException(f"{error.message}; or say --create, which makes it by {described}") from error
 
 
 def _check_batchable(opened: Opened) -> None:

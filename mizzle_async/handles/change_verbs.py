@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.operations import Target
+from mizzle_async.operations.hints import start_hint
 from mizzle_async.signatures import explained
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ChangeVerbs(Generic[ModelT_co]):
         drain_seconds: float = 10.0,
         checkpoint_seconds: float = 5.0,
     ) -> ChangeStream[PartialChange[ModelT_co]]: ...
-    @explained()
+    @explained(start_hint)
     def changes(
         self,
         *,

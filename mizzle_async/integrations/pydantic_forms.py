@@ -7,10 +7,11 @@ from threading import local
 from typing import Annotated, Any, Final
 
 from attrs import frozen
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
 from mizzle_async.model.scalars.misfit import Misfit
+from mizzle_async.model.scalars.numbers import number_in
 from mizzle_async.model.seams import PYDANTIC_HOOK
 from mizzle_async.values import Record
 
@@ -113,6 +114,19 @@ class Checked:
             return self._read(value)
         except Misfit as misfit:
             raise PydanticCustomError(MISFIT, "{problem}", {"problem": misfit.sentence()}) from misfit.__cause__
+
+
+class Digits:
+    """Numbers, which a text may stand for in digits of ASCII: Pydantic takes ``1_0``, and digits of any script."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self._validate, handler(source))
+
+    def _validate(self, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        number = validate(value)
+        if isinstance(value, str) and number_in(value.strip()) is None:
+            raise PydanticCustomError(MISFIT, "expected a number, found text that is none")
+        return number
 
 
 @frozen(eq=False, repr=False)

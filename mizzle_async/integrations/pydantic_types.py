@@ -26,7 +26,7 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, PlainSerializer, With
 from pydantic_core import CoreSchema, core_schema
 
 from mizzle_async.errors import ModelError
-from mizzle_async.integrations.pydantic_forms import Checked, FormSchema, TaggedMember, TaggedUnion, stand_in
+from mizzle_async.integrations.pydantic_forms import Checked, Digits, FormSchema, TaggedMember, TaggedUnion, stand_in
 from mizzle_async.marshalling.json_forms.form import Form
 from mizzle_async.marshalling.json_forms.forms import JsonForms
 from mizzle_async.marshalling.json_forms.open_form import in_order
@@ -50,6 +50,7 @@ FORMS: Final = JsonForms(RESOLVER)
 
 CHECKED: Final = frozenset({int, float, Decimal, datetime, time, timedelta})
 """Types of which Pydantic takes more values than DynamoDB stores."""
+NUMBERS: Final = frozenset({int, float, Decimal})
 SMART: Final = frozenset({str, bool, int, float})
 """Types that Pydantic tells apart in a union as JSON does."""
 NONES: Final = frozenset({None, type(None)})
@@ -266,7 +267,8 @@ class Translator:
             form = FORMS.form(kind, self._where)
             # Pydantic writes 365 days as a year, P1Y.
             write = (PlainSerializer(form.write, return_type=DURATION, when_used="json"),) if kind is timedelta else ()
-            return Annotated[(kind, Checked(form.read), *write)]
+            digits = (Digits(),) if kind in NUMBERS else ()
+            return Annotated[(kind, Checked(form.read), *digits, *write)]
         if value_type(shape) is bytes:
             schema = {"enum": self._listed(kind)} if issubclass(kind, Enum) else {}
             return self._formed(kind, {"type": "string", "contentEncoding": "base64", **schema})

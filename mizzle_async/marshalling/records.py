@@ -131,7 +131,7 @@ class RecordForm:
         return [each for each in values if each != value]
 
     def _payloads_of(self, name: str, tag: str) -> Callable[[Sequence[ItemRecord]], list[Any]]:
-        """Return a function for what many records hold of an attribute under one descriptor."""
+        """Return a function for the payloads that many records have of an attribute under one descriptor."""
         read = self._payloads.get((name, tag))
         if read is None:
             program = Program(self.cls.__name__)

@@ -47,3 +47,13 @@ def write_hint(table: Any, positional: Sequence[Any], named: Mapping[str, Any]) 
     if schema.is_open or not any(each in schema.by_field for each in named):
         return "" if len(positional) <= 1 else "give one item; several at once go to .put_many()"
     return f"give an instance, `{schema.entity}({', '.join(f'{each}=…' for each in named)})`"
+
+
+def start_hint(_owner: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """Return advice where `changes` does not say where it begins."""
+    if positional or "start" not in named:
+        return (
+            'say where a consumer begins that has no position yet: start="oldest", start="latest", a datetime, or a'
+            " timedelta back from now"
+        )
+    return ""

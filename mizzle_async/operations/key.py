@@ -35,8 +35,8 @@ Missing = _Missing
 class Key(Generic[ModelT_co]):
     """The key of an item of one entity, from ``table.key(…)``.
 
-    Two keys are equal when DynamoDB would find the same item: ``1``, ``1.0`` and ``1e0`` are one number. Values do not
-    appear in its repr.
+    Two keys are equal when DynamoDB would find the same item: ``1``, ``1.0`` and ``1e0`` are one number. Its repr ends
+    in logs, so it shows no values: `item` has them.
     """
 
     # A hundred are made for one request: a frozen attrs class is made in twice the time.
@@ -67,7 +67,7 @@ class Key(Generic[ModelT_co]):
         return hash((self.entity, canonical_key(self.item)))
 
     def __repr__(self) -> str:
-        return f"<Key of {_entity_name(self.entity)}: {', '.join(self.item)}>"
+        return f"<Key of {_entity_name(self.entity)} by {', '.join(self.item)}: its values are in .item>"
 
 
 KeyScalar: TypeAlias = (

@@ -91,13 +91,17 @@ class ChangeReport(Record):
     released: int
     lost: int
     behind: float | None
-    shards: tuple[ShardReport, ...] = field(repr=lambda shards: f"{len(shards)} shards")
+    shards: tuple[ShardReport, ...] = field(repr=lambda shards: _shards(len(shards)))
 
     def __str__(self) -> str:
         parts = [f"{self.delivered:,} delivered", f"{self.done:,} done"]
         optional = {"skipped": self.skipped, "failed": self.failed, "retried": self.retried, "gaps": self.gaps}
         parts += [f"{count:,} {name}" for name, count in optional.items() if count]
-        parts.append(f"{len(self.shards)} shards")
+        parts.append(_shards(len(self.shards)))
         if self.behind is not None:
             parts.append(f"{self.behind:,.1f} s behind")
         return ", ".join(parts)
+
+
+def _shards(number: int) -> str:
+    return f"{number} shard{'' if number == 1 else 's'}"

@@ -71,6 +71,18 @@ DICTS: Any = Client().table("legacy", partition_key="pk", sort_key="sk")
         ),
         (ORDERS.insert, "Order: .insert() lacks item"),
         (
+            ORDERS.changes,
+            'lacks start=: say where a consumer begins that has no position yet: start="oldest", start="latest", a',
+        ),
+        (
+            lambda: ORDERS.changes("oldest"),
+            "Order: .changes() takes no argument by position, not 1: say where a consumer begins that has no position",
+        ),
+        (
+            lambda: ORDERS.changes(start="oldest", idl=2.0),
+            "Order: .changes() has no option idl=: did you mean idle=?",
+        ),
+        (
             lambda: Order.status.is_in("a", "b"),
             ".is_in() takes 1 argument by position, not 2: give the values as one collection, `Order.status",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,9 @@ from mizzle_async.marshalling import parse_json
 
 FILES: Final = "manifest-files.json"
 SUMMARY: Final = "manifest-summary.json"
+PARTS: Final = "_manifest.json"
+"""Written last by an export of several processes."""
+PART_FILE: Final = re.compile(r"part-[0-9]{5}\.jsonl")
 DATA: Final = "data"
 CHUNK: Final = 1024 * 1024
 
@@ -90,6 +94,8 @@ def _expand(name: str) -> list[InputFile]:
     path = Path(name)
     if path.name in {FILES, SUMMARY} and path.is_file():
         return _of_manifest(path.parent)
+    if path.name == PARTS and path.is_file():
+        return _of_parts(path.parent)
     if path.is_dir():
         return _of_folder(path)
     if path.is_file() or path.is_fifo() or path.is_char_device() or path.is_socket():
@@ -100,6 +106,8 @@ def _expand(name: str) -> list[InputFile]:
 def _of_folder(path: Path) -> list[InputFile]:
     if (path / FILES).is_file():
         return _of_manifest(path)
+    if (path / PARTS).is_file():
+        return _of_parts(path)
     exports = sorted(child for child in path.iterdir() if (child / FILES).is_file())
     if len(exports) == 1:
         return _of_manifest(exports[0])
@@ -111,9 +119,38 @@ def _of_folder(path: Path) -> list[InputFile]:
     folder = path / DATA if (path / DATA).is_dir() else path
     files = sorted(child for child in folder.iterdir() if child.is_file() and plain_suffix(child.name) in SUFFIXES)
     files = [file for file in files if file.name not in {FILES, SUMMARY, "schema.json"}]
+    if any(PART_FILE.fullmatch(file.name) for file in files):
+        raise click.UsageError(
+            f"{path} has parts of an export that is not complete, as it has no {PARTS}: end it with --resume, or name"
+            " the files"
+        )
     if not files:
         raise click.UsageError(f"{path} is a folder without files of items and without {FILES}")
     return [InputFile(str(file)) for file in files]
+
+
+def _of_parts(folder: Path) -> list[InputFile]:
+    """Return the files of an export of several processes. Those without items are left out.
+
+    Raises:
+        click.UsageError: If one of them is missing or has another size, or the manifest cannot be read.
+    """
+    try:
+        content: Any = parse_json((folder / PARTS).read_bytes())
+        sizes = {str(entry["name"]): int(entry["bytes"]) for entry in content["files"]}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise click.UsageError(f"{folder / PARTS} is no manifest of an export") from error
+    for name, size in sizes.items():
+        file = folder / PurePosixPath(name).name
+        if not file.is_file():
+            raise click.UsageError(f"{folder} lacks {name}, which {PARTS} names: fetch the whole export")
+        if file.stat().st_size != size:
+            raise click.UsageError(
+                f"{file} is not the file that its manifest describes: it has {file.stat().st_size:,} bytes, not"
+                f" {size:,}; fetch it again"
+            )
+    filled = [name for name, size in sizes.items() if size] or list(sizes)[:1]
+    return [InputFile(str(folder / PurePosixPath(name).name)) for name in filled]
 
 
 def _of_manifest(folder: Path) -> list[InputFile]:

@@ -108,12 +108,39 @@ def test_export_is_restored_into_an_empty_account(shell, name):
     dropped = shell("drop", name, "--yes")
     assert (dropped.exit_code, dropped.stderr) == (0, f"deleted table {name}\n")
     missing = shell("load", "backup.json.gz", "-t", name)
-    assert missing.exit_code == 1
+    assert (missing.exit_code, "say --create, which makes it by backup.schema.json" in missing.stderr) == (1, True)
     for _ in range(2):
         result = shell("load", "backup.json.gz", "-t", name, "--create")
         assert (result.exit_code, "1 loaded" in result.stderr) == (0, True), result.stderr
     assert shell("get", "1", "-t", name, "--dynamodb").stdout == before
     assert described(shell, name)["indexes"].keys() == {"ind"}
+
+
+def test_an_export_by_workers_is_restored_into_an_empty_account(shell, name):
+    """The definition lies beside the folder; another run replaces neither without a word."""
+    shell("create", name, "id:S", "--index", "ind=kind:S")
+    shell("load", "-", "-t", name, input='{"id": "1"}\n{"id": "2"}\n')
+    workers = ("--workers", "1", "--parts", "2", "--schema")
+    assert shell("export", "backup", "-t", name, *workers).exit_code == 0
+    (shell.folder / "backup" / "_manifest.json").unlink()
+    again = shell("export", "backup", "-t", name, *workers)
+    assert (again.exit_code, "backup.schema.json exists: say --overwrite" in again.stderr) == (2, True)
+    assert shell("export", "backup", "-t", name, *workers, "--overwrite").exit_code == 0
+    shell("drop", name, "--yes")
+    result = shell("load", "backup", "-t", name, "--create")
+    assert (result.exit_code, "2 loaded" in result.stderr) == (0, True), result.stderr
+    assert described(shell, name)["indexes"].keys() == {"ind"}
+
+
+def test_a_table_of_a_model_is_created_with_its_parts(shell, name, airports):
+    """The report says what was made, or that the table was there."""
+    made = shell("create", name, "--model", shell.model)
+    assert (made.exit_code, made.stderr[: len(name) + 30]) == (
+        0,
+        f"created table {name} with the key country (S), icao (S)"[: len(name) + 30],
+    )
+    there = shell("create", name, "--model", shell.model)
+    assert (there.exit_code, there.stderr.startswith(f"table {name} is there with the key ")) == (0, True)
 
 
 def test_backup_of_dynamodump_is_restored(shell, name):

@@ -442,3 +442,26 @@ def test_pages_are_their_items_and_cursors():
     assert adapter.json_schema()["title"] == "Page[Order]"
     with pytest.raises(ValidationError, match=r"items\.0\.id"):
         adapter.validate_python({"items": [{}]})
+
+
+@pytest.mark.parametrize("text", ["1_0", "\u0661", "NaN", "Infinity", "0x1"])
+def test_texts_that_stand_for_numbers_have_digits_of_ascii(text: str) -> None:
+    """Pydantic takes more texts than DynamoDB does: one rule for every way in."""
+
+    @entity("amounts")
+    class Amount:
+        name: PartitionKey[str]
+        exact: Attribute[Decimal] = attribute(default=Decimal(0))
+        whole: Attribute[int] = attribute(default=0)
+        near: Attribute[float] = attribute(default=0.0)
+        several: Attribute[list[Decimal]] = attribute(factory=list)
+
+    adapter = TypeAdapter(Amount)
+    for name, value in (("exact", text), ("whole", text), ("near", text), ("several", [text])):
+        with pytest.raises(ValidationError) as caught:
+            adapter.validate_python({"name": "a", name: value})
+        assert [error["loc"][0] for error in caught.value.errors()] == [name]
+    assert adapter.validate_json('{"name": "a", "exact": " 1.50 ", "whole": "10"}') == Amount(
+        name="a", exact=Decimal("1.50"), whole=10
+    )
+    assert adapter.json_schema()["properties"]["whole"]["type"] == "integer"

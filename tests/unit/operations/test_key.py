@@ -43,7 +43,7 @@ def test_keys_of_two_entities_differ(client):
 def test_repr_has_no_values(client):
     """A key tells its entity and attributes only: it ends in logs."""
     key = client.table(Score).key(game="secret", points=Decimal(99))
-    assert repr(key) == "<Key of Score: game, points>"
+    assert repr(key) == "<Key of Score by game, points: its values are in .item>"
 
 
 def test_key_can_be_pickled(client):
@@ -63,7 +63,7 @@ def test_key_of_a_table_without_a_class(client):
     """A table of dicts has keys too, known by its name."""
     legacy = client.table("legacy", partition_key="pk", sort_key="sk")
     key = legacy.key(pk="a", sk="b")
-    assert repr(key) == "<Key of legacy: pk, sk>"
+    assert repr(key) == "<Key of legacy by pk, sk: its values are in .item>"
     assert legacy.get({"pk": "a", "sk": "b", "payload": 1}).to_wire() == legacy.get(key).to_wire()
 
 

@@ -697,7 +697,7 @@ def test_report_says_how_far_it_is(world):
             await asyncio.sleep(10)
             assert stream.report.behind == 0.0
             assert stream.report.shards[0].undone == 0
-            assert "2 delivered, 2 done, 1 shards, 0.0 s behind" in repr(stream)
+            assert "2 delivered, 2 done, 1 shard, 0.0 s behind" in repr(stream)
             waiting.cancel()
 
     world(test)

@@ -200,6 +200,49 @@ def test_export_of_another_count_is_refused(tmp_path):
         rows_of(own)
 
 
+def write_parts(folder, *parts):
+    """Write an export of several processes."""
+    folder.mkdir()
+    files = []
+    for number, items in enumerate(parts):
+        content = "".join(json.dumps({"Item": item}) + "\n" for item in items).encode()
+        (folder / f"part-{number:05}.jsonl").write_bytes(content)
+        files.append({"name": f"part-{number:05}.jsonl", "bytes": len(content)})
+    (folder / "_manifest.json").write_text(json.dumps({"format": 1, "items": len(parts), "files": files}))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["", "_manifest.json"])
+def test_export_of_several_processes_is_read(tmp_path, name):
+    """The manifest is no file of items, and parts without items are no news."""
+    folder = write_parts(tmp_path / "export", [STORED[0]], [], [STORED[1]])
+    told = []
+    source = Source((str(folder / name),), ReadOptions(), say=told.append)
+    assert [row.values for row in source] == STORED
+    assert told == []
+    assert list(Source((str(write_parts(tmp_path / "empty", [], [])),), ReadOptions())) == []
+
+
+def test_export_of_several_processes_that_is_not_whole_is_refused(tmp_path):
+    """A part that is missing or cut, and a run that did not come to its end, are told before anything is read."""
+    folder = write_parts(tmp_path / "export", [STORED[0]], [STORED[1]])
+    part = folder / "part-00001.jsonl"
+    content = part.read_bytes()
+    part.write_bytes(content[:-5])
+    with pytest.raises(click.UsageError, match="not the file that its manifest describes"):
+        rows_of(folder)
+    part.unlink()
+    with pytest.raises(click.UsageError, match=r"lacks part-00001\.jsonl, which _manifest\.json names"):
+        rows_of(folder)
+    (folder / "_manifest.json").write_text("[]")
+    with pytest.raises(click.UsageError, match="is no manifest of an export"):
+        rows_of(folder)
+    (folder / "_manifest.json").unlink()
+    with pytest.raises(click.UsageError, match="parts of an export that is not complete"):
+        rows_of(folder)
+    assert [row.values for row in rows_of(folder / "part-00000.jsonl")] == STORED[:1]
+
+
 def test_folder_of_several_exports_is_refused(tmp_path):
     """Of several exports the user names those that are meant, in their order."""
     own = write_export(tmp_path)
