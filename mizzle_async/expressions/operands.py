@@ -32,10 +32,21 @@ class Comparand(Term, Generic[EntityT, ValueT_co]):
     __slots__ = ()
 
 
+def refuse_comparison(operand: object, _other: object, /) -> NoReturn:
+    """Refuse to compare what only a SET clause takes."""
+    raise ExpressionError(
+        f"{operand!r} stands in SET clauses only: a condition compares a path, or its size(), with a value, "
+        "so compute the value in Python, `path > value - 1`"
+    )
+
+
 class Operand(Term, Generic[EntityT, ValueT_co]):
     """The right side of a SET clause beside a value: a path, a sum or a difference, or a function."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
+        __lt__ = __le__ = __gt__ = __ge__ = refuse_comparison
 
 
 @final
@@ -140,14 +151,6 @@ class Size(Comparable[EntityT, int]):
         return self.describe(hidden)
 
 
-def refuse_arithmetic(term: object, *_: object) -> NoReturn:
-    """Refuse arithmetic that DynamoDB has not: it adds or subtracts two operands, once."""
-    raise ExpressionError(
-        f"{term!r}: DynamoDB adds or subtracts two operands; it neither multiplies, divides, negates nor chains. "
-        "Compute the rest in Python, `path + (first + second)`, `0 - path`"
-    )
-
-
 class Arithmetic(Operand[EntityT, ValueT_co]):
     """A sum or a difference of two operands. DynamoDB takes one operator, not a chain.
 
@@ -158,10 +161,6 @@ class Arithmetic(Operand[EntityT, ValueT_co]):
     """
 
     __slots__ = ("left", "operator", "right")
-
-    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
-        __add__ = __radd__ = __sub__ = __rsub__ = refuse_arithmetic
-        __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
     def __init__(self, operator: str, left: Any, right: Any) -> None:
         self.operator: Final[str] = operator
@@ -210,9 +209,6 @@ class IfNotExists(Operand[EntityT, ValueT]):
     def list_append(self, values: ValueT | Operand[EntityT, ValueT]) -> Operand[EntityT, ValueT]:
         """Return this list with ``values`` after it, for a SET clause."""
         return ListAppend(self, values)
-
-    if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
-        __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
     def places(self) -> Iterator[Place]:
         """Yield every path that it reads, in its order."""

@@ -37,7 +37,6 @@ from mizzle_async.expressions.operands import (
     NotComparable,
     Operand,
     Size,
-    refuse_arithmetic,
 )
 from mizzle_async.expressions.terms import Place
 
@@ -289,7 +288,6 @@ class AttributePath(Place, Comparable[EntityT, ValueT], Operand[EntityT, ValueT]
         )
 
     if not TYPE_CHECKING:  # so that type checkers refuse unknown names and operators themselves
-        __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = refuse_arithmetic
 
         def __getattr__(self, name: str) -> Never:
             if name.startswith("_") or name in Place.__slots__:  # asked for while nothing is set: copying, pickling

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeAlias
 
 from attrs import field, frozen
 
+from mizzle_async.errors import ExpressionError
 from mizzle_async.types import AttributeValue
 
 Segments: TypeAlias = tuple[str | int, ...]
@@ -69,14 +70,32 @@ def refuse_combination(_left: object, _right: object, /) -> NoReturn:
     )
 
 
+def refuse_negation(term: object, /) -> NoReturn:
+    """Refuse ``~`` of anything but a condition."""
+    raise TypeError(f"~ negates a condition, and {term} is none: write `path == False` or `path.not_exists()`")
+
+
+def refuse_arithmetic(term: object, *_: object) -> NoReturn:
+    """Refuse arithmetic that DynamoDB has not: it adds or subtracts two operands of a SET clause, once."""
+    raise ExpressionError(
+        f"{term!r}: DynamoDB adds or subtracts two operands of a SET clause. It neither multiplies, divides, negates "
+        "nor chains, and a condition computes nothing. Compute the rest in Python, `path + (first + second)`, `0 - path`"
+    )
+
+
 class Term:
-    """A place in an item, or a function of places."""
+    """A place in an item, or a function of places. What it can be added to, or compared with, its classes say."""
 
     __slots__ = ()
     composite: ClassVar[bool] = False
 
     if not TYPE_CHECKING:  # so that type checkers refuse these uses themselves
         __and__ = __rand__ = __or__ = __ror__ = refuse_combination
+        __invert__ = refuse_negation
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = refuse_arithmetic
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = refuse_arithmetic
+        __mod__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = refuse_arithmetic
+        __neg__ = __pos__ = __abs__ = __round__ = refuse_arithmetic
 
     @abstractmethod
     def places(self) -> Iterator[Place]:

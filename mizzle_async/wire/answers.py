@@ -93,8 +93,10 @@ def _error_payload(body: bytes) -> dict[str, Any]:
 
 
 def _error_code(payload: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """Find the code, at the top level only: a nested ``__type`` belongs to something else."""
-    for found in (payload.get("__type"), payload.get("code"), headers.get("x-amzn-errortype")):
+    """Return the code: the header's, as in every SDK of AWS, else the body's. Another nested ``__type`` is none."""
+    output = payload.get("Output")
+    bodys = (payload.get("__type"), payload.get("code"), payload.get("Code"))
+    for found in (headers.get("x-amzn-errortype"), *bodys, output.get("__type") if type(output) is dict else None):
         if isinstance(found, str) and found:
             # From the colon on stands a URL, which may hold a number sign of its own.
             return found.partition(":")[0].rpartition("#")[2].strip()

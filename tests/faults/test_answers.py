@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,6 +30,15 @@ class Note:
     key: PartitionKey[str]
     text: Attribute[str] = attribute(default="")
     count: Attribute[int] = attribute(default=0)
+
+
+@entity("numbers")
+class Numbers:
+    key: PartitionKey[str]
+    count: Attribute[int] = attribute(default=0)
+    share: Attribute[float] = attribute(default=0.0)
+    price: Attribute[Decimal] = attribute(default=Decimal(0))
+    anything: Attribute[Any] = attribute(default=None)
 
 
 @entity("entries")
@@ -185,6 +195,22 @@ def test_a_reason_of_a_cancelled_transaction_of_the_wrong_shape_raises_nothing_f
     assert isinstance(outcome, MizzleError), repr(outcome)
 
 
+NO_NUMBERS = {"an underscore": "1_0", "digits of Arabic": "\u0661\u0662", "no number": "NaN", "no end": "Infinity"}
+
+
+@pytest.mark.parametrize("place", ["count", "share", "price", "anything"])
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_a_number_is_read_by_one_strict_rule(name: str, place: str) -> None:
+    """A text that Python takes for a number, and DynamoDB never writes, is refused at an attribute of any type."""
+    answer = Reply({"Item": note("a", **{place: {"N": NO_NUMBERS[name]}})})
+    for call in (
+        lambda c: c.table(Numbers).get("a").send(),
+        lambda c: c.table("numbers", partition_key="key").get("a").send(),
+    ):
+        (outcome, _), _ = play([answer], call)
+        assert isinstance(outcome, CorruptResponseError), repr(outcome)
+
+
 PAGES: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "query": lambda c: c.table(Entry).query(Entry.key == "a").all(),
     "count": lambda c: c.table(Entry).query(Entry.key == "a").count(),
@@ -255,6 +281,24 @@ def test_a_head_that_is_none_is_refused_at_once(name: str) -> None:
     """Odd status lines and contradicting headers are neither believed nor waited for."""
     (outcome, _), _ = play([Reply.raw(RAW[name], Ending.KEEP)], lambda c: c.table(Note).get("a").send())
     assert isinstance(outcome, CorruptResponseError), repr(outcome)
+
+
+CODES: dict[str, Reply] = {
+    "header first": Reply(
+        {"__type": "com.amazonaws.dynamodb.v20120810#ValidationException", "message": "m"},
+        400,
+        {"X-Amzn-Errortype": "ResourceNotFoundException"},
+    ),
+    "Code": Reply({"Code": "ResourceNotFoundException", "message": "m"}, 400),
+    "inside Output": Reply({"Output": {"__type": "x#ResourceNotFoundException"}, "message": "m"}, 400),
+}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_the_code_of_an_error_is_found_where_smithy_says(name: str) -> None:
+    """The header counts before the body, and `Code` counts too."""
+    (outcome, _), _ = play([CODES[name]], lambda c: c.table(Note).get("a").send())
+    assert getattr(outcome, "code", None) == "ResourceNotFoundException", repr(outcome)
 
 
 def test_an_expired_signature_without_a_date_is_sent_again() -> None:

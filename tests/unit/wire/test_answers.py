@@ -115,7 +115,11 @@ def test_an_empty_body_with_its_checksum_is_bodiless():
         ({"x-amzn-errortype": "a#SerializationException"}, b"", "SerializationException"),
         ({"x-amzn-errortype": "ThrottlingException:http://internal/#a"}, b"", "ThrottlingException"),
         ({}, b'{"__type":"com.amazon.coral#ThrottlingException:http://x/#y"}', "ThrottlingException"),
-        ({"x-amzn-errortype": "Header"}, b'{"__type":"Body","code":"Code"}', "Body"),
+        ({"x-amzn-errortype": "Header"}, b'{"__type":"Body","code":"Code"}', "Header"),
+        ({}, b'{"__type":"Body","code":"Code"}', "Body"),
+        ({}, b'{"Code":"Throttling"}', "Throttling"),
+        ({}, b'{"Output":{"__type":"com.amazon.coral.service#InternalFailure"},"Version":"1.0"}', "InternalFailure"),
+        ({}, b'{"Output":["__type"]}', ""),
         ({}, b'{"Item":{"__type":"Nested"}}', ""),
         ({}, b'{"__type":7}', ""),
         ({}, b"[1]", ""),
@@ -123,7 +127,7 @@ def test_an_empty_body_with_its_checksum_is_bodiless():
     ],
 )
 def test_where_the_code_is(headers, body, code):
-    """The code is the body's ``__type``, else its ``code``, else the header's; without namespace, URL and nesting."""
+    """The code is the header's, else the body's or its output's; without namespace, URL and other nesting."""
     assert check_answer(400, headers, body).code == code
 
 
