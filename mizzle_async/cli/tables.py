@@ -94,6 +94,7 @@ def _as_json(table: TableDescription) -> dict[str, Any]:
             }
             for index in table.indexes.values()
         },
+        "vector_indexes": list(table.vector_indexes),
         "items": table.item_count,
         "size_bytes": table.size_bytes,
         "on_demand": table.on_demand,
@@ -108,7 +109,8 @@ def _draw(described: list[TableDescription]) -> None:
 
     grid = Table("table", "status", "key", "indexes", "items", "MB", "billing")
     for table in described:
-        indexes = "\n".join(f"{index.name}: {_key(index.key, table)}" for index in table.indexes.values())
+        own = [f"{index.name}: {_key(index.key, table)}" for index in table.indexes.values()]
+        indexes = "\n".join([*own, *(f"{name}: vectors" for name in table.vector_indexes)])
         figures = f"{table.item_count:,}", f"{table.size_bytes / 1e6:,.1f}"
         grid.add_row(table.name, table.status, _key(table.key, table), indexes, *figures, _billing(table))
     wide = None if sys.stdout.isatty() else 200

@@ -79,7 +79,7 @@ def refuse_arithmetic(term: object, *_: object) -> NoReturn:
     """Refuse arithmetic that DynamoDB has not: it adds or subtracts two operands of a SET clause, once."""
     raise ExpressionError(
         f"{term!r}: DynamoDB adds or subtracts two operands of a SET clause. It neither multiplies, divides, negates "
-        "nor chains, and a condition computes nothing. Compute the rest in Python, `path + (first + second)`, `0 - path`"
+        "nor chains, and a condition computes nothing. Compute it in Python, `path + (first + second)`, `0 - path`"
     )
 
 

@@ -143,6 +143,21 @@ async def test_an_unknown_operation_of_the_control_plane_is_named(client: Client
         await client.control("ListStacks", {})
 
 
+async def test_a_vector_index_is_part_of_a_table_s_description() -> None:
+    """A table that was made elsewhere does not look as if it had none."""
+    vectors = {"IndexName": "by-meaning", "IndexStatus": "ACTIVE", "Dimensions": 3}
+    table = {
+        "TableName": "messages",
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "VectorIndexes": [vectors],
+    }
+    async with Client(caller=StubCaller({"DescribeTable": {"Table": table}})) as client:
+        description = await client.describe_table(E)
+    assert "by-meaning" in repr(description)
+
+
 def test_a_filter_that_no_index_serves_is_explained() -> None:
     """`explain()` says that a filtered query reads more than it returns, always."""
     with warnings.catch_warnings():

@@ -107,6 +107,7 @@ class TableDescription(Value):
         arn: Its Amazon Resource Name.
         stream_arn: The Amazon Resource Name of its latest stream, empty where it never had one. A stream that was
             switched off can be read for another day.
+        vector_indexes: The names of its vector indexes, which this library neither makes nor searches.
     """
 
     name: str
@@ -123,6 +124,7 @@ class TableDescription(Value):
     deletion_protection: bool = False
     arn: str = ""
     stream_arn: str = ""
+    vector_indexes: tuple[str, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -356,6 +358,7 @@ def read_description(table: Mapping[str, Any]) -> TableDescription:
         deletion_protection=bool(table.get("DeletionProtectionEnabled")),
         arn=table.get("TableArn", ""),
         stream_arn=table.get("LatestStreamArn", ""),
+        vector_indexes=tuple(each["IndexName"] for each in table.get("VectorIndexes") or ()),
     )
 
 
