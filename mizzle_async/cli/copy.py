@@ -9,7 +9,6 @@ import click
 
 from mizzle_async.bulk.saved_state import SavedState
 from mizzle_async.cli.connection import Connection, connected
-from mizzle_async.cli.copy_with_workers import copy_with_workers
 from mizzle_async.cli.create import create_table
 from mizzle_async.cli.estimates import Estimate, read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
@@ -123,6 +122,8 @@ async def _copy(
         "timeout": timeout,
     }
     if workers is not None:
+        from mizzle_async.cli.copy_with_workers import copy_with_workers
+
         work = copy_with_workers(
             opened,
             goal,

@@ -123,7 +123,7 @@ def copy_with_workers(
     connect = None if target is None else worker_connect(target)
 
     def shown(report: BatchReport) -> None:
-        rejects.good = report.written
+        rejects.good = max(rejects.good, report.written)
         progress(report)
 
     options = WorkerOptions(

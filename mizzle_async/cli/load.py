@@ -21,7 +21,6 @@ from mizzle_async.cli.handles import Opened, open_table
 from mizzle_async.cli.incoming import Incoming
 from mizzle_async.cli.inserting import insert_all
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable, write_limits
-from mizzle_async.cli.load_with_workers import load_with_workers
 from mizzle_async.cli.progress import Display, items_done
 from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.selections import table_named
@@ -187,6 +186,8 @@ async def _load(
     if mode in {"insert", "if_absent"}:
         work = insert_all(client, opened, incoming, connection.meter, skips=mode == "if_absent", **limits)
     elif workers is not None:
+        from mizzle_async.cli.load_with_workers import load_with_workers
+
         first = load_with_workers(
             client,
             connection,

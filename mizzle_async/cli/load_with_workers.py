@@ -101,7 +101,7 @@ def load_with_workers(
     rates: dict[UnitKind, float] = {} if write_units_per_second is None else {"write": write_units_per_second}
 
     def shown(report: BatchReport) -> None:
-        incoming.rejects.good = report.written + len(incoming.deletions)
+        incoming.rejects.good = max(incoming.rejects.good, report.written + len(incoming.deletions))
         progress(report)
 
     job = SharedJob(

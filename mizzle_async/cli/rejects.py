@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
-from attrs import asdict, define, field, frozen, has
+from attrs import asdict, define, evolve, field, frozen, has
 
 from mizzle_async.cli.values import json_bytes
 from mizzle_async.errors import MizzleError
@@ -72,11 +72,13 @@ class Reject:
         origin: File and line.
         reason: The attribute and the fault.
         entry: The line of the rejects file.
+        good: The number of good rows that the worker had read by then.
     """
 
     origin: tuple[str, int]
     reason: str
     entry: bytes
+    good: int = 0
 
 
 @frozen(eq=False)
@@ -257,7 +259,7 @@ class NotedRejects(Rejects):
     def take(self, reject: Reject) -> None:
         """Send a reject."""
         self.count += 1
-        self.note(reject)
+        self.note(evolve(reject, good=self.good))
 
 
 class SharedRejects:
@@ -279,6 +281,7 @@ class SharedRejects:
             StoppedError: If the user wants to stop here.
         """
         if isinstance(note, Reject):
+            self._rejects.good = max(self._rejects.good, note.good)  # so a file with few good rows is not hopeless
             if note.origin not in self._counted:
                 self._counted.add(note.origin)
                 self._rejects.take(note)

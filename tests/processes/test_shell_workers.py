@@ -198,7 +198,8 @@ async def test_a_copy_by_workers_survives_kills(bench: Bench):
     command = ("copy", "one", "two", "--parts", "40", "--resume", "state.json", "--json")
     bench.shell(*command, "--workers", "2", kills=True, end=(700, "SIGKILL"), code=-signal.SIGKILL)
     assert all_end([int(pid) for pid in (bench.folder / "workers.txt").read_text().split()])
-    report = bench.shell(*command, "--workers", "2", code=3)
+    address = ("--to-endpoint-url", bench.engine.endpoint_url)  # a client of its own for the target
+    report = bench.shell(*command, *address, "--workers", "2", "--write-units", "100000", code=3)
     assert 0 < report["copied"] < ITEMS  # pages of parts that were done are not put again
     assert (report["rejected"], report["complete"], report["read_units"] > 0) == (3, True, True)
     assert len(bench.rejects("two.rejects.jsonl")) == 3

@@ -1,4 +1,5 @@
 import json
+import pickle
 from decimal import Decimal
 
 import click
@@ -6,7 +7,17 @@ import pytest
 from attrs import frozen
 
 from mizzle_async.cli.jobs import State
-from mizzle_async.cli.rejects import HOPELESS, MOST_SHOWN, Origins, Rejects, StoppedError
+from mizzle_async.cli.rejects import (
+    HOPELESS,
+    MOST_SHOWN,
+    NotedRejects,
+    Origins,
+    Reject,
+    Rejects,
+    Remark,
+    SharedRejects,
+    StoppedError,
+)
 from mizzle_async.marshalling import parse_json
 
 
@@ -159,3 +170,50 @@ def test_state_that_nobody_named(tmp_path, monkeypatch, capsys):
     named.path.write_text("{}")
     named.end(complete=True)
     assert named.path.exists()
+
+
+def test_rejects_of_workers_are_counted_once(tmp_path, capsys):
+    """An item that is refused again, by the successor of a worker or by another run, is one; a remark is made once."""
+    notes = []
+    worker = NotedRejects(note=notes.append)
+    for line in (3, 4):
+        worker.add(("f", line), "wrong", attribute="a", content={"a": frozenset({line})})
+    worker.say("a remark")
+    assert worker.count == 2
+    for run in range(2):
+        rejects = Rejects(tmp_path / "rejects", goes_on=True)
+        shared = SharedRejects(rejects)
+        assert rejects.count == 2 * run
+        for note in pickle.loads(pickle.dumps([*notes, *notes])):
+            shared(note)
+        rejects.close()
+        assert rejects.count == 2
+    lines = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
+    assert [(line["line"], line["content"]) for line in lines] == [(3, {"a": [3]}), (4, {"a": [4]})]
+    assert capsys.readouterr().err.count("a remark") == 2  # one for each run
+    assert [type(note) for note in notes] == [Reject, Reject, Remark]
+
+
+def test_rejects_of_workers_end_the_work_only_where_nothing_is_good(tmp_path):
+    """The parent hears of bad rows before it hears of written ones: the note has the good rows before it."""
+    notes = []
+    worker = NotedRejects(note=notes.append)
+    for line in range(HOPELESS + 1):
+        worker.good = line // 3
+        worker.add(("f", line), "missing")
+    some_good = Rejects(tmp_path / "a")
+    shared = SharedRejects(some_good)
+    for note in notes:
+        shared(note)
+    some_good.close()
+    hopeless = Rejects(tmp_path / "b")
+    worker = NotedRejects(note=SharedRejects(hopeless))
+    for line in range(HOPELESS - 1):
+        worker.add(("f", line), "missing")
+    with pytest.raises(StoppedError, match="rows are all bad"):
+        worker.add(("f", HOPELESS), "missing")
+    hopeless.close()
+    stops = Rejects(tmp_path / "c", stops=True)
+    with pytest.raises(StoppedError, match="f:0: missing"):
+        SharedRejects(stops)(notes[0])
+    stops.close()
