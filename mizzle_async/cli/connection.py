@@ -30,8 +30,13 @@ TIMEOUT: Final = 60.0
 
 TABLES_HINT: Final = "; `mizzle-async tables` lists the tables that exist, `mizzle-async create` makes one"
 
-OPTIONS: Final = {"region_name=": "--region", "profile_name=": "--profile", "endpoint_url=": "--endpoint-url"}
-"""Arguments of a client that messages name, and the options for them."""
+OPTIONS: Final = {
+    "region_name=": "--region",
+    "profile_name=": "--profile",
+    "endpoint_url=": "--endpoint-url",
+    "check region, credentials and table_prefix": "check its name, --region and --profile",
+}
+"""Advice of a client's messages, and the same in options of the shell."""
 
 
 @frozen

@@ -10,7 +10,7 @@ import click
 from attrs import field, frozen
 
 from mizzle_async.cli.aside import Aside
-from mizzle_async.cli.connection import Connection, connected
+from mizzle_async.cli.connection import Connection, connected, in_options
 from mizzle_async.cli.create import create_for_load, described_by
 from mizzle_async.cli.estimates import Estimate
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES, IN_PART
@@ -224,7 +224,8 @@ async def _open(client: Client, source: Source, table: str | None, model: str | 
         described = described_by(source, model)
         if described is None:
             raise
-        raise click.ClickException(f"{error.message}; or say --create, which makes it by {described}") from error
+        missing = in_options(error.message)
+        raise click.ClickException(f"{missing}; or say --create, which makes it by {described}") from error
 
 
 def _check_batchable(opened: Opened) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import Condition, PartitionChoice
-from mizzle_async.model import EntitySchema
+from mizzle_async.expressions import AttributePath, Condition, PartitionChoice
+from mizzle_async.model import EntitySchema, indexes_of
 
 
 def shown(argument: object) -> str:
@@ -42,8 +42,23 @@ def refuse_first(schema: EntitySchema, condition: Any) -> NoReturn:
         )
     raise ExpressionError(
         f"{schema.entity}: a query needs `partition key == value` first, such as `{example}`, not {shown(condition)}:"
-        " other conditions go to .filter(), and .scan() reads everything"
+        f" {_by_index(schema, condition)}other conditions go to .filter(), and .scan() reads everything"
     )
+
+
+def _by_index(schema: EntitySchema, condition: Any) -> str:
+    """Return how an index is queried by an attribute that a condition compares, or nothing where none has it as key."""
+    path: Any = getattr(condition, "left", None)
+    if schema.is_open or not isinstance(path, AttributePath):
+        return ""
+    names = [
+        index.name
+        for index in indexes_of(schema.cls)
+        if not index.is_local and path.segments[:1] in {each.segments[:1] for each in index.partition_paths}
+    ]
+    if not names:
+        return ""
+    return f"index {names[0]!r} is queried by its own `.partition_key == value`, "
 
 
 def refuse_further(schema: EntitySchema, condition: Any) -> NoReturn:
