@@ -231,3 +231,13 @@ def test_the_table_of_a_record_is_found_in_arn_or_name(orders):
     """An ARN of another partition of AWS, and a record without a source."""
     gov = record() | {"eventSourceARN": ARN.replace("arn:aws:", "arn:aws-us-gov:")}
     assert [each.number for each in records_of([gov], "orders")] == ["100"]
+
+
+def test_the_records_of_a_table_that_is_named_by_arn_are_its_own():
+    """The handle's name is an ARN, and a record has that of the stream, or the name of the table."""
+    table = ARN.partition("/stream/")[0]
+    entry = {**record(), "eventSourceARN": ARN}
+    assert [each.number for each in records_of([entry], table)] == ["100"]
+    assert [each.number for each in records_of([record() | {"tableName": "orders"}], table)] == ["100"]
+    with pytest.raises(ExpressionError, match="is of table 'orders': decode it with the handle of that table"):
+        records_of([entry], table.replace("111122223333", "444455556666"))

@@ -100,6 +100,18 @@ def test_the_latest_stream_of_a_table_is_known():
         send(DescribeTableStream("orders"), {"Table": {"TableName": "invoices"}})
 
 
+def test_a_table_that_is_named_by_arn_is_described_by_its_name():
+    """The service answers with the name, whatever the request has; a table of another name is another one."""
+    table = ARN.partition("/stream/")[0]
+    name = table.rpartition("/")[2]
+    described = {"Table": {"TableName": name, "LatestStreamArn": ARN}}
+    assert send(DescribeTableStream(table), described)[0] == TableStream(ARN, "", is_enabled=False)
+    listed = {"Streams": [{"StreamArn": ARN, "TableName": name, "StreamLabel": "x"}]}
+    assert send(ListStreams(table), listed)[0] == (ARN,)
+    with pytest.raises(CorruptResponseError, match="another table"):
+        send(DescribeTableStream(table), {"Table": {"TableName": "invoices"}})
+
+
 def test_streams_of_a_table_are_listed():
     """Their ARNs come in the service's order; those of another table are refused."""
     listed = {"Streams": [{"StreamArn": ARN, "TableName": "dev-orders", "StreamLabel": "x"}]}
