@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from typing import Any, BinaryIO, Final
 
@@ -27,6 +28,9 @@ FIRST_LINE_BYTES: Final = 4 * 1024 * 1024
 """The longest first line that is looked into: the largest item, with each character of it escaped, is shorter."""
 
 ION_MARKS: Final = (b"$ion_1_0", b"\xe0\x01\x00\xea")
+
+OTHER_OUTPUT: Final = re.compile(rb"(?:Items|Count|ConsumedCapacity|ScannedCount):|ITEMS\b|-{5}")
+"""The first line of a scan of the AWS CLI in YAML, in text, or as a table."""
 
 
 class Layout(StrEnum):
@@ -79,8 +83,10 @@ def layout_of(name: str, stream: BinaryIO, argument: str | None) -> tuple[Layout
     if named is None and line[:1] not in {b"{", b"["}:
         if name == STANDARD or not line:
             return Layout.LINES, stream
+        other = "; of the AWS CLI the output is read with --output json" if OTHER_OUTPUT.match(line) else ""
         raise click.UsageError(
             f"{name}: neither the name nor the first line shows the format: name it with --format {'|'.join(Format)}"
+            f"{other}"
         )
     return _json_layout(name, line, explicit=argument is not None, named=named), stream
 

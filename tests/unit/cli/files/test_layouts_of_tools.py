@@ -54,6 +54,18 @@ def test_document_of_a_tool(tmp_path, tool, indent):
     assert [row.line for row in rows] == [1, 2]
 
 
+@pytest.mark.parametrize("line", ["Items:", "ConsumedCapacity: null", "ITEMS\t1", "-----------------"])
+def test_other_outputs_of_the_aws_cli_are_named(tmp_path, line):
+    """YAML, text and tables lose types: the option that keeps them is named."""
+    path = tmp_path / "scan.out"
+    path.write_text(f"{line}\n- id:\n    S: '1'\n")
+    with pytest.raises(click.UsageError, match="of the AWS CLI the output is read with --output json"):
+        rows_of(path)
+    path.write_text("<html>\n")
+    with pytest.raises(click.UsageError, match=r"name it with --format [a-z|]+$"):
+        rows_of(path)
+
+
 @pytest.mark.parametrize("document", [{"Item": ONE}, {"Item": ONE, "ConsumedCapacity": {}}, ONE])
 def test_document_of_one_item(tmp_path, document):
     """The output of get-item, and a file for put-item, is one item."""
