@@ -121,7 +121,11 @@ def load_with_workers(
 
     async def work() -> BatchReport:
         dealing = Dealing(incoming, source, workers)
-        await StreamRun(client._runtime, job, report).run(dealing.blocks)  # noqa: SLF001  (a client has no word for it)
+        run = StreamRun(client._runtime, job, report)  # noqa: SLF001  (a client has no word for it)
+        try:
+            await run.run(dealing.blocks)
+        finally:
+            incoming.rejects.put_in_order([file.name for file in source.files])
         return report
 
     return BulkWork(f"load of {description.name!r}", report, work)

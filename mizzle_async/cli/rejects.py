@@ -6,7 +6,7 @@ import json
 import os
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -239,6 +239,24 @@ class Rejects:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def put_in_order(self, files: Sequence[str]) -> None:
+        """Write the lines of the file in the order of the input. Workers refuse rows in an order of their own.
+
+        Args:
+            files: The files of the input, in order.
+        """
+        self.close()
+        if self.path is None or not self.path.exists():
+            return
+        places = {name: position for position, name in enumerate(files)}
+        with self.path.open("rb") as file:
+            keyed = [(self._origin(line), line) for line in file]
+        keyed.sort(key=lambda each: (places.get(each[0][0], len(places)), each[0][1]))
+        scratch = self.path.with_name(f"{self.path.name}.new")
+        with scratch.open("wb") as file:
+            file.writelines(line for _, line in keyed)
+        scratch.replace(self.path)
 
 
 @define

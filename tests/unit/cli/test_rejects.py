@@ -217,3 +217,18 @@ def test_rejects_of_workers_end_the_work_only_where_nothing_is_good(tmp_path):
     with pytest.raises(StoppedError, match="f:0: missing"):
         SharedRejects(stops)(notes[0])
     stops.close()
+
+
+def test_rejects_are_put_in_the_order_of_the_input(tmp_path):
+    """By file, as the user named them, and by line; what is added later is added to the same file."""
+    rejects = Rejects(tmp_path / "rejects")
+    rejects.put_in_order(["b", "a"])
+    assert not (tmp_path / "rejects").exists()
+    for origin in [("a", 2), ("b", 10), ("a", 1), ("b", 9)]:
+        rejects.add(origin, "wrong", content={"x": 1})
+    rejects.put_in_order(["b", "a"])
+    rejects.add(("a", 3), "wrong")
+    rejects.close()
+    lines = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
+    assert [(line["file"], line["line"]) for line in lines] == [("b", 9), ("b", 10), ("a", 1), ("a", 2), ("a", 3)]
+    assert [path.name for path in tmp_path.iterdir()] == ["rejects"]
