@@ -142,11 +142,11 @@ def _argument(context: CheckContext, argument: Any, left: Term, path: Any, facet
     check_comparand(context, argument, Use.READ)
     if _same_term(argument, left):
         raise ExpressionError(f"{path} is compared with itself, which DynamoDB refuses")
-    if facet is Facet.WHOLE and isinstance(argument, Place):
-        if context.check is not None:
+    if isinstance(argument, Place) and facet is not Facet.NUMBER:
+        if context.check is not None and facet is Facet.WHOLE:
             context.check.compare(path, argument)
         if context.rules is not None:
-            context.rules.meet(path, argument)
+            context.rules.meet(path, argument, facet)
     return argument
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mizzle_async.expressions.terms import Place
+from mizzle_async.expressions.terms import Facet, Place
 
 
 class Use(Enum):
@@ -73,6 +73,6 @@ class ClauseRules(Protocol):
         """Check that a sum or a difference is a value of a path, and return the path that encodes times in it."""
         ...
 
-    def meet(self, left: Place, right: Place) -> None:
-        """Check that times at two paths are stored alike, so that they can be compared."""
+    def meet(self, left: Place, right: Place, facet: Facet) -> None:
+        """Check that the values at two paths can be equal, or that one can be a part of the other."""
         ...

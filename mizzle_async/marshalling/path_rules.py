@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.expressions import IfNotExists, Place
+from mizzle_async.expressions import Facet, IfNotExists, Place
 from mizzle_async.marshalling.assignable import is_assignable
 from mizzle_async.marshalling.path_values import Operands
 from mizzle_async.marshalling.path_walk import Step, flat, steps_to
@@ -29,6 +29,14 @@ TEXT: Final = scalar_for(datetime)
 NUMBERED_TIMES: Final = frozenset({SECONDS, MILLISECONDS, WHOLE_SECONDS})
 TIMES: Final = NUMBERED_TIMES | {TEXT}
 FREE_NUMBERS: Final = frozenset({INT, FLOAT, DECIMAL})
+TEXTS: Final = frozenset({"S", "B"})
+
+
+NEVER: Final = {
+    Facet.WHOLE: "never equals",
+    Facet.TEXT: "never begins with",
+    Facet.ELEMENT: "never contains",
+}
 
 
 class PathRules:
@@ -109,17 +117,28 @@ class PathRules:
             if isinstance(shape, TupleShape):
                 raise ExpressionError(f"{path} is a {shape.python}, which has a fixed length: assign the whole value")
 
-    def meet(self, left: Place, right: Place) -> None:
+    def meet(self, left: Place, right: Place, facet: Facet) -> None:
         """Check that two paths hold values that can be compared.
 
+        Args:
+            left: A path.
+            right: The path that it is compared with.
+            facet: How the values of the second relate to those of the first.
+
         Raises:
-            ExpressionError: Both hold points in time, stored in different ways.
+            ExpressionError: They are stored as different types, or as points in time in different ways.
         """
         first, second = self._times(left), self._times(right)
-        if first and second and {_unit(each) for each in first}.isdisjoint(map(_unit, second)):
+        if facet is Facet.WHOLE and first and second and {_unit(each) for each in first}.isdisjoint(map(_unit, second)):
             raise ExpressionError(
                 f"{left} and {right} hold times that are stored in different ways ({_way(first)} and {_way(second)}), "
                 "so they never compare as times: give both the same datetime_format="
+            )
+        own = frozenset[str]().union(*(_tags(shape, facet) for shape in self._at(left)))
+        other = frozenset[str]().union(*(shape.tags for shape in self._at(right)))
+        if own.isdisjoint(other):
+            raise ExpressionError(
+                f"{left} {NEVER[facet]} {right}: that would be stored as {_or(own)}, and {right} is as {_or(other)}"
             )
 
     def shrink(self, path: Place) -> None:
@@ -246,6 +265,20 @@ class PathRules:
 
     def _refuse_sum(self, path: Place, kind: str) -> NoReturn:
         raise ExpressionError(f"{path} is a {kind}")
+
+
+def _tags(shape: Shape, facet: Facet) -> frozenset[str]:
+    """Return the types of values, or of parts of them, as they are stored."""
+    if facet is Facet.WHOLE or isinstance(shape, AnyShape):
+        return shape.tags
+    element = shape.element() if facet is Facet.ELEMENT else None
+    if element is None:
+        return shape.tags & TEXTS
+    return frozenset[str]().union(*(each.tags for each in flat(element)))
+
+
+def _or(tags: frozenset[str]) -> str:
+    return " or ".join(sorted(tags))
 
 
 def _place(side: Any) -> Place | None:

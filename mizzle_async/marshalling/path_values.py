@@ -153,7 +153,7 @@ class Operands:
         match facet:
             case Facet.TEXT:
                 _check_stored(shape, "S", "B")
-                return _encode_text(value)
+                return _encode_text(value, shape)
             case Facet.ELEMENT:
                 return _encode_element(value, shape, levels)
             case Facet.NUMBER:
@@ -343,12 +343,14 @@ def _check_stored(shape: Shape, *tags: str) -> None:
         raise Misfit(f"an attribute that is stored as {' or '.join(tags)}", f"one that is stored as {shape.stored_as}")
 
 
-def _encode_text(value: Any) -> AttributeValue:
-    if isinstance(value, str):
+def _encode_text(value: Any, whole: Shape) -> AttributeValue:
+    """Encode a part of a text, or of bytes: what the whole is stored as."""
+    if isinstance(value, str) and "S" in whole.tags:
         return {"S": write_str(value)}
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray | memoryview) and "B" in whole.tags:
         return {"B": write_bytes(value)}
-    raise not_a("str or bytes", value)
+    words = " or ".join(name for name, tag in (("str", "S"), ("bytes", "B")) if tag in whole.tags)
+    raise not_a(words or "a part of it", value)
 
 
 def _encode_element(value: Any, shape: Shape, levels: int) -> AttributeValue:
@@ -360,7 +362,7 @@ def _encode_element(value: Any, shape: Shape, levels: int) -> AttributeValue:
         try:
             if element is not None or "M" in member.tags:
                 return (element or ANY).encode(value, levels)
-            return _encode_text(value)
+            return _encode_text(value, member)
         except Misfit as misfit:
             found = found or misfit
     raise found or not_a("a part of it", value)
@@ -368,6 +370,8 @@ def _encode_element(value: Any, shape: Shape, levels: int) -> AttributeValue:
 
 def _encode_delta(value: Any, shape: Shape, levels: int) -> AttributeValue:
     _check_stored(shape, "N")
+    if isinstance(shape, UnionShape):  # the sum is read as its member that is stored as a number
+        shape = next((member for member in shape.members if "N" in member.tags), shape)
     if isinstance(value, timedelta):
         places = TIME_PLACES.get(shape)
         return shape.encode(value, levels) if places is None else {"N": scaled_text(value // MICROSECOND, places)}

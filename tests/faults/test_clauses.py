@@ -92,6 +92,9 @@ class E:
     took: Attribute[timedelta] = attribute(default=timedelta(seconds=1))
     u: Attribute[int | str | list[int]] = attribute(default="text")
     either: Attribute[str | set[str]] = attribute(default="text")
+    dec_or_text: Attribute[Decimal | str] = attribute(default="text")
+    by_union: Attribute[dict[str, int | str]] = attribute(factory=dict)
+    data: Attribute[bytes] = attribute(default=b"x")
     low: Attribute[str] = attribute(default="", converter=str.lower)
     checked: Attribute[int] = attribute(default=1, validator=validators.ge(0))
 
@@ -171,6 +174,22 @@ def test_a_sum_of_what_is_no_free_number_is_refused(name: str) -> None:
     refused(SUMS[name])
 
 
+UNION_SUMS: dict[str, Callable[[Any], Any]] = {
+    "a float onto a whole number": lambda u: u.add(C.u, 1.5),
+    "a Decimal onto a whole number": lambda u: u.add(C.u, Decimal("2.5")),
+    "a float onto a Decimal": lambda u: u.add(C.dec_or_text, 1.5),
+    "by assignment": lambda u: u.set(C.u, C.u + 1.5),
+    "in a dict": lambda u: u.add(C.by_union["x"], 1.5),
+}
+
+
+@pytest.mark.parametrize("name", UNION_SUMS)
+def test_a_number_that_a_union_does_not_have_is_not_added_to_it(name: str) -> None:
+    """The sum is read as the union's own number."""
+    with pytest.raises((ExpressionError, MarshallingError)):
+        UNION_SUMS[name](Client().table(E).update("x")).to_wire()
+
+
 KEYS: dict[str, Callable[[Any], Any]] = {
     "no member of an enum": lambda u: u.set(C.by_weekday["nope"], 1),
     "no member of a text enum": lambda u: u.set(C.by_color["nope"], 1),
@@ -240,6 +259,28 @@ def test_times_in_different_units_never_meet(name: str) -> None:
     """Two attributes whose times are stored differently are neither assigned nor compared."""
     with pytest.raises(ExpressionError):
         UNITS[name](Client().table(E)).to_wire()
+
+
+NEVER: dict[str, Callable[[], Any]] = {
+    "a number and a time as text": lambda: C.i == C.at,
+    "a text and a time as a number": lambda: C.sec == C.s,
+    "a date and a time as a number": lambda: C.day < C.sec,
+    "a text contains a number": lambda: C.s.contains(C.i),
+    "a text contains bytes": lambda: C.s.contains(b"x"),
+    "bytes contain a text": lambda: C.data.contains("x"),
+    "a list of numbers contains a text": lambda: C.ints.contains(C.s),
+    "a set of numbers contains a text": lambda: C.int_set.contains(C.color),
+    "a text begins with a number": lambda: C.s.begins_with(C.i),
+    "a text begins with bytes": lambda: C.s.begins_with(b"x"),
+    "a union contains what none of its members has": lambda: C.u.contains(C.data),
+}
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_a_condition_that_can_never_be_true_is_refused(name: str) -> None:
+    """Two paths, or a path and a part of it, that are never stored alike are not compared."""
+    with pytest.raises((ExpressionError, MarshallingError)):
+        Client().table(E).update("x").set(C.s, "y").when(NEVER[name]()).to_wire()
 
 
 async def test_a_union_contains_what_any_of_its_members_may_contain(client: Client) -> None:
