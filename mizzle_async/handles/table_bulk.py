@@ -23,6 +23,7 @@ from mizzle_async.operations import (
 from mizzle_async.operations.reads.projected_keys import projected_row
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.reading.by_key import GetMany, ReadSettings
+from mizzle_async.signatures import explained
 from mizzle_async.types import Item
 from mizzle_async.writing.table_part import TablePart
 
@@ -34,9 +35,15 @@ if TYPE_CHECKING:
 ModelT = TypeVar("ModelT")
 
 
+def _many(_table: object, values: Sequence[Any], _named: object) -> str:
+    """Say how several items are given."""
+    return "give them as one collection, `[…]`" if len(values) > 1 else ""
+
+
 class TableBulk(TablePart[ModelT]):
     """The part of a table handle that reads and writes many items by key."""
 
+    @explained(_many)
     def get_many(
         self,
         keys: Iterable[KeyLike[ModelT]],
@@ -137,6 +144,7 @@ class TableBulk(TablePart[ModelT]):
         expired = [item is not None and is_expired(codec.stored(item, name), now) for item in items]
         return codec.decode_all(None if gone else item for item, gone in zip(items, expired, strict=True))
 
+    @explained(_many)
     def put_many(
         self,
         items: Iterable[ModelT] | AsyncIterable[ModelT],
@@ -264,6 +272,7 @@ class TableBulk(TablePart[ModelT]):
         )
         return put_arrow(self._runtime, self._target, data, options, extra=extra)
 
+    @explained(_many)
     def delete_many(
         self,
         keys: Iterable[KeyLike[ModelT]] | AsyncIterable[KeyLike[ModelT]],

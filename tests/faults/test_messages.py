@@ -98,6 +98,10 @@ CALLS: dict[str, Callable[[], Any]] = {
     "a key in two positions": lambda: Client().table(E).get("a", "b"),
     "another client's name for the region": lambda: Client(region="eu-west-1"),
     "a filter by keyword": lambda: Client().table(E).scan(a=1),
+    "two items in two positions": lambda: Client().table(E).put_many(E(pk="a", sk="b"), E(pk="a", sk="c")),
+    "two keys in two positions": lambda: Client().table(E).get_many("a", "b"),
+    "deletions in two positions": lambda: Client().table(E).delete_many("a", "b"),
+    "another library's option": lambda: Client().table(E).get_many([], consistent=True),
     "a put of keywords": lambda: Client().table(E).put(pk="a", sk="b"),
 }
 
