@@ -4,13 +4,12 @@ A store of one process keeps positions alone. A store that several processes sha
 process's to read: it grants them, takes them back, and fences the positions that a former owner writes late.
 
 The reader calls a member from one task, one method at a time, except for `Member.close`, which ends the sequence. A
-member needs no task of its own: it does its work within `Member.turn`, which the reader calls every
+member needs no task of its own: it does its work within `Member.turn`, which the reader begins every
 `Member.interval` seconds and whenever a shard became ready.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Coroutine, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -67,14 +66,11 @@ class Holding(Value):
             done become ready by it.
         elsewhere: The shards that other live processes hold. ``for_each(until="caught_up")`` leaves those to them, and
             waits for every other one.
-        valid_until: The reading of the loop's clock at which the holding ends, unless another turn has come before:
-            the reader stops delivering and cancels its handlers then, because others may take over.
     """
 
     shards: Mapping[str, int]
     wanted: frozenset[str] = frozenset()
     progress: Mapping[str, ShardProgress] = field(factory=dict)
-    valid_until: float = math.inf
     elsewhere: frozenset[str] = frozenset()
 
 
@@ -84,6 +80,15 @@ class Member(Protocol):
     @property
     def interval(self) -> float | None:
         """Seconds between turns, or None for a store of one process: a turn when a shard became ready is enough."""
+        ...
+
+    @property
+    def valid_until(self) -> float:
+        """The reading of the loop's clock at which the last holding ends, infinity for a store of one process.
+
+        The reader stops delivering and cancels its handlers then, because others may take over. A heartbeat moves it
+        at once: the rest of a turn may be slow.
+        """
         ...
 
     async def read(self) -> SavedPositions | None:
@@ -110,7 +115,7 @@ class Member(Protocol):
     async def turn(self, ready: Collection[str], /) -> Holding:
         """Do the due work: beat, take shards of dead processes and a fair share, ask for shards, answer such requests.
 
-        Called every `interval` seconds, and when `ready` has grown.
+        Called `interval` seconds after the beginning of the last one, and when `ready` has grown.
 
         Args:
             ready: The shards that can be read now: their parents are done, and they are not. Those alone are shared
@@ -120,7 +125,7 @@ class Member(Protocol):
             The holding after it.
 
         Raises:
-            MizzleError: The store could not be reached. The last holding stays good until its `valid_until`.
+            MizzleError: The store could not be reached. The last holding stays good until `valid_until`.
         """
         ...
 

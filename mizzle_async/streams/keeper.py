@@ -143,12 +143,12 @@ class Keeper:
 
     async def _turn(self, ready: frozenset[str]) -> None:
         """Ask the store which shards are held."""
-        interval = self._member.interval
+        interval, begun = self._member.interval, self._clock()
         holding = await self._member.turn(ready)
         self.turns += 1
         self._asked, self._elsewhere = ready, holding.elsewhere
-        self._next_turn = math.inf if interval is None else self._clock() + interval
-        self._expire_at(holding.valid_until)
+        self._next_turn = math.inf if interval is None else begun + interval
+        self._expire_at(self._member.valid_until)
         self._apply(holding)
         self._parts.turned()
 
@@ -181,7 +181,11 @@ class Keeper:
             self._expiry = asyncio.get_running_loop().call_at(when, self._expire)
 
     def _expire(self) -> None:
-        """Lose every shard: the store was silent for so long that others may take them."""
+        """Lose every shard, unless a heartbeat was written since: others may take the shards of a silent process."""
+        ends = self._member.valid_until
+        if ends > self._clock():
+            self._expire_at(ends)
+            return
         if self.runs:
             logger.warning("the store of positions was not reached in time: %d shards are given up", len(self.runs))
         for run in list(self.runs.values()):

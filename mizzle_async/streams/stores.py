@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -74,6 +75,11 @@ class SoleMember:
     def interval(self) -> float | None:
         """No turn is due by time."""
         return None
+
+    @property
+    def valid_until(self) -> float:
+        """No other process takes over."""
+        return math.inf
 
     async def read(self) -> SavedPositions | None:
         """Return the positions of the consumer of this table, or None before its first start."""

@@ -1,6 +1,7 @@
 """Consumes changes until it is told to stop, or killed: run by test_changes_workers.py, several at once.
 
-Each change that was handled is a line of its own in the log, written at once: number, key, event, and the time.
+Each change that was handled is a line of its own in the log, written at once: number, key, event, and the time. The
+times at which shards were lost to a silent store are lines of the file beside it, whose name ends in ``.lost``.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any
 from mizzle_async import (
     Attribute,
     Change,
+    ChangeStream,
     Client,
     Inserted,
     Modified,
@@ -84,7 +86,19 @@ async def main(settings: dict[str, Any]) -> None:
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stream.stop)
         os.write(1, b"ready\n")
+        watch = asyncio.create_task(note_losses(stream, os.open(f"{settings['log']}.lost", os.O_WRONLY | os.O_CREAT)))
         await stream.for_each(handle, concurrency=64)
+        watch.cancel()
+
+
+async def note_losses(stream: ChangeStream[Any], log: int) -> None:
+    """Write the time whenever the consumer has lost shards."""
+    lost = 0
+    while True:
+        if stream.report.lost > lost:
+            lost = stream.report.lost
+            os.write(log, f"{time.time():.3f}\n".encode())
+        await asyncio.sleep(0.2)
 
 
 if __name__ == "__main__":

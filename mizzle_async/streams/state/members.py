@@ -73,6 +73,7 @@ class StateMember:
         self._holder = holder
         self._worker: Worker | None = None
         self._tenure = Tenure(0.0, seconds)
+        self._valid_until = 0.0
         self._sights = Sights()
         self._wanted: dict[str, float] = {}
         """Shards that another worker asks for, each with the time by the loop's clock when that was first seen."""
@@ -85,6 +86,11 @@ class StateMember:
     def interval(self) -> float:
         """Seconds between turns."""
         return self._seconds / RENEWALS
+
+    @property
+    def valid_until(self) -> float:
+        """The reading of the loop's clock at which the last holding ends."""
+        return self._valid_until
 
     @property
     def worker(self) -> str:
@@ -149,13 +155,13 @@ class StateMember:
         others = live - {self.worker}
         kept = await self._kept({shard: seen for shard, seen in positions.items() if seen.owner == self.worker})
         held = self._drained_in_time(kept, others, now)
+        self._valid_until = self._tenure.ends
         self._held = {shard: seen.epoch for shard, seen in held.items()}
         return Holding(
             self._held.copy(),
             wanted=frozenset(shard for shard, seen in held.items() if seen.wanted_by in others),
             progress={shard: seen.progress for shard, seen in positions.items()},
             elsewhere=frozenset(shard for shard, seen in positions.items() if seen.owner in others),
-            valid_until=self._tenure.ends,
         )
 
     async def _kept(self, owned: dict[str, Position]) -> dict[str, Position]:
@@ -167,7 +173,10 @@ class StateMember:
         return {shard: seen for shard, seen in owned.items() if shard not in again}
 
     async def _beat(self) -> None:
-        """Write a heartbeat. A process that was found dead begins again as another worker, without its shards.
+        """Write a heartbeat, and go on with what is held.
+
+        A process that was found dead begins again as another worker, without its shards: what it held ends when it
+        would have ended.
 
         Raises:
             MizzleError: It is not known to be written.
@@ -187,6 +196,7 @@ class StateMember:
                 self._worker, self._held = None, {}
             else:
                 self._worker, self._tenure = beaten, Tenure(started, self._seconds)
+                self._valid_until = self._tenure.ends
                 return
         row = f"{WORKERS}{self._port.new_token()}"
         first = Worker(scope=self._rows.scope, row=row, beat=1, seconds=self._seconds, holder=self._holder)

@@ -351,6 +351,7 @@ class SharedStore:
         wanted: The shards that a member asked for.
         members: When each member last beat.
         is_down: Whether it cannot be reached.
+        reading_seconds: Seconds between the heartbeat of a turn and the turn's end.
         saves: The number of writings.
     """
 
@@ -363,6 +364,7 @@ class SharedStore:
         self.members: dict[object, float] = {}
         self.epochs: dict[str, int] = {}
         self.is_down = False
+        self.reading_seconds = 0.0
         self.saves = 0
 
     async def join(self, consumer: str, stream_arn: str, /) -> "SharedMember":
@@ -379,6 +381,7 @@ class SharedMember:
         self.stream_arn = stream_arn
         self.clock = asyncio.get_running_loop().time
         self.is_dead = False
+        self.valid_until = 0.0
 
     @property
     def interval(self) -> float:
@@ -412,8 +415,11 @@ class SharedMember:
         """Beat, take, ask."""
         begun = self.clock()
         await self._reach()
-        store, now = self.store, self.clock()
+        store = self.store
         store.members[self] = begun
+        self.valid_until = begun + store.lease_seconds - 1.0
+        await asyncio.sleep(store.reading_seconds)
+        now = self.clock()
         live = {each for each, beat in store.members.items() if now - beat < store.lease_seconds}
         for shard, (owner, _) in list(store.owners.items()):
             if owner not in live or self._is_done(shard):
@@ -423,7 +429,7 @@ class SharedMember:
         held = {shard: epoch for shard, (owner, epoch) in store.owners.items() if owner is self}
         wanted = frozenset(shard for shard in held if store.wanted.get(shard) in live)
         elsewhere = frozenset(store.owners) - held.keys()
-        return Holding(held, wanted, dict(store.progress), begun + store.lease_seconds - 1.0, elsewhere)
+        return Holding(held, wanted, dict(store.progress), elsewhere)
 
     def _take(self, ready: set[str], live: set[object], share: int) -> None:
         """Take free shards up to a fair share, and ask the richest for one where they are too few."""

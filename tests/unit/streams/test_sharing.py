@@ -189,6 +189,25 @@ def test_store_that_is_slow_for_less_than_the_lease_changes_nothing(world, share
     world(test)
 
 
+def test_slow_reads_of_a_store_lose_nothing_while_heartbeats_are_written(world, shared_store):
+    """A written heartbeat counts at once, and the next one is due by it: the rest of a turn may take its time."""
+
+    async def test(world):
+        world.service.split(parts=4)
+        store = shared_store(lease_seconds=10.0)
+        worker = Worker(world, store)
+        flow = asyncio.ensure_future(writing(world, 60))
+        await asyncio.sleep(10)
+        store.reading_seconds = 6.0
+        await flow
+        await asyncio.sleep(20)
+        await worker.stop()
+        assert check(world, worker) == 0
+        assert worker.stream.report.lost == 0
+
+    world(test)
+
+
 def test_store_that_is_down_for_longer_is_joined_again(world, shared_store):
     """The shards are given up, and taken again when it is back: at least once, each key in its order."""
 

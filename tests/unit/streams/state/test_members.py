@@ -121,7 +121,7 @@ def test_one_process_holds_everything(world):
         holding = await member.turn(shards(100))
         assert set(holding.shards) == shards(100)
         assert set(holding.shards.values()) == {1}
-        assert holding.valid_until == pytest.approx(time() + SECONDS * 5 / 6)
+        assert member.valid_until == pytest.approx(time() + SECONDS * 5 / 6)
         network.engine.requests.clear()
         holding = await member.turn(shards(100))
         assert set(holding.shards) == shards(100)
@@ -178,12 +178,66 @@ def test_killed_process_is_replaced_when_its_time_is_over(world):
             holding = await two.turn(shards(10))
             if len(holding.shards) == 10:
                 break
-            assert time() < last.valid_until + SECONDS
+            assert time() < one.valid_until + SECONDS
             await asyncio.sleep(SECONDS / 3)
-        assert time() > last.valid_until
+        assert time() > one.valid_until
         assert died + SECONDS <= time() <= died + 2 * SECONDS
         assert {holding.progress[each].position for each in last.shards} == {"7"}
         assert await one.save([ShardProgress(each, "8") for each in last.shards]) == frozenset(last.shards)
+
+    world(use)
+
+
+def test_written_heartbeat_counts_while_the_turn_goes_on(world, memory_engine, monkeypatch):
+    """The holding is good from the heartbeat on, however long the reading of the rows takes."""
+    arrive = memory_engine.Network.arrive
+
+    def only_heartbeats(network, operation, *rest):
+        if operation == "PutItem":
+            arrive(network, operation, *rest)
+
+    async def use(_network, client):
+        member = await join(client)
+        await member.begin(None)
+        await member.turn(shards(4))
+        await asyncio.sleep(SECONDS / 3)
+        begun = time()
+        monkeypatch.setattr(memory_engine.Network, "arrive", only_heartbeats)
+        turn = asyncio.ensure_future(member.turn(shards(4)))
+        await asyncio.sleep(SECONDS / 3)
+        assert not turn.done()
+        assert member.valid_until == pytest.approx(begun + SECONDS * 5 / 6)
+        monkeypatch.setattr(memory_engine.Network, "arrive", arrive)
+        assert set((await turn).shards) == shards(4)
+
+    world(use)
+
+
+def test_holding_of_a_zombie_ends_although_it_joins_again(world, memory_engine, monkeypatch):
+    """The heartbeat of the new worker says nothing about the shards of the old one: others may have them."""
+    arrive = memory_engine.Network.arrive
+
+    def no_reads(network, operation, *rest):
+        if operation != "Query":
+            arrive(network, operation, *rest)
+
+    async def use(_network, client):
+        one, two = await join(client), await join(client)
+        await one.begin(None)
+        await one.turn(shards(4))
+        ends = one.valid_until
+        for _ in range(6):
+            await two.turn(shards(4))
+            await asyncio.sleep(SECONDS / 3)
+        worker = one.worker
+        monkeypatch.setattr(memory_engine.Network, "arrive", no_reads)
+        turn = asyncio.ensure_future(one.turn(shards(4)))
+        await asyncio.sleep(SECONDS / 3)
+        assert one.worker != worker
+        assert one.valid_until == ends
+        monkeypatch.setattr(memory_engine.Network, "arrive", arrive)
+        await turn
+        assert one.valid_until > ends
 
     world(use)
 
@@ -317,7 +371,6 @@ class Reader:
         self.member = member
         self.random = random
         self.held = {}
-        self.valid_until = 0.0
 
     async def run(self, until):
         """Take turns until the time is over, or until the process ends: killed, or with its leave."""
@@ -334,21 +387,23 @@ class Reader:
         """Take a turn, and read within the time of its holding."""
         holding = await self.member.turn(self.readers.ready)
         self.stop({shard for shard, epoch in self.held.items() if holding.shards.get(shard) != epoch})
-        if time() >= holding.valid_until:
+        if time() >= self.member.valid_until:
             return
         for shard in holding.shards:
             assert self.readers.reading.get(shard) in {None, self}, shard
             self.readers.reading[shard] = self
             assert int(holding.progress[shard].position or 0) <= self.readers.saved[shard]
-        self.held, self.valid_until = dict(holding.shards), holding.valid_until
-        asyncio.get_running_loop().call_at(holding.valid_until, self.time_is_up)
+        self.held = dict(holding.shards)
+        asyncio.get_running_loop().call_at(self.member.valid_until, self.time_is_up)
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(holding.valid_until):
+            async with asyncio.timeout_at(self.member.valid_until):
                 await self.work(holding.wanted)
 
     def time_is_up(self):
-        """Stop at the end of the last holding."""
-        if time() >= self.valid_until:
+        """Stop at the end of the last holding, which a heartbeat may have moved."""
+        if time() < self.member.valid_until:
+            asyncio.get_running_loop().call_at(self.member.valid_until, self.time_is_up)
+        else:
             self.stop(self.readers.ready)
 
     async def work(self, wanted):
