@@ -186,6 +186,10 @@ class EntityCodec(Generic[ModelT]):
         """A function that says which stored items belong to another entity; None where all are the entity's."""
         return None if self.shared is None else self.shared.is_foreign
 
+    def are_own(self, items: Sequence[Any]) -> bool:
+        """Return whether no item of many is `foreign`, seen at one look: False where it takes a look at each."""
+        return self.shared is not None and self.shared.are_own(items)
+
     @property
     def records(self) -> ItemRecords | None:
         """The lighter form of items in answers that hold many, made when first asked for, None where there is none."""

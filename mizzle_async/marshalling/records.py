@@ -26,6 +26,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypedDict
 
 import orjson
+from attrs import frozen
 from msgspec import UNSET, DecodeError, Struct, UnsetType, defstruct, to_builtins
 from msgspec.json import Decoder
 
@@ -46,12 +47,29 @@ from mizzle_async.marshalling.shapes.sets import ScalarSetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import AttributeValue, Item
+from mizzle_async.values import Record
 
 ItemRecord: TypeAlias = Struct
 """An item in the form of its entity's record."""
 
-CheckSource: TypeAlias = Callable[[Program, Callable[[str, str], str]], tuple[list[str], str]]
-"""Writes lines and the test after them. It takes the program, and what writes a stored value's place."""
+
+@frozen(eq=False, repr=False)
+class KeyCheck(Record):
+    """The source of a check that the keys of an item agree with its attributes.
+
+    Attributes:
+        lines: Lines before the test.
+        test: The test.
+        texts: Variables that hold the stored text of an attribute after those lines, by its stored name.
+    """
+
+    lines: Sequence[str]
+    test: str
+    texts: Mapping[str, str]
+
+
+CheckSource: TypeAlias = Callable[[Program, Callable[[str, str], str]], KeyCheck]
+"""Writes a check. It takes the program, and a function that writes the place of a stored value."""
 
 _PAYLOADS: Final[dict[str, Any]] = {
     **dict.fromkeys(("S", "N", "B"), str),
@@ -205,13 +223,22 @@ def item_records(
         added: Names that items have beside the attributes of the class, all of them text, with their slots.
         check: Writes the test that a record is the entity's, where it need not be.
     """
-    slots = {**slots_of(shape), **(added or {})}
+    slots = {**(added or {}), **slots_of(shape)}
     cls = record_class(schema, shape, slots)
     program = Program(schema.entity)
-    lines = instance_lines(program, shape, lambda program, field: value_source(program, field, slots[field.wire]))
+    known: Mapping[str, str] = {}
+    before: list[str] = []
     if check is not None:
-        before, test = check(program, lambda name, tag: f"item.{slots[name]}.{tag}")
-        lines = [*before, f"if not ({test}):", f"{INDENT}raise KeyError", *lines]
+        checked = check(program, lambda name, tag: f"item.{slots[name]}.{tag}")
+        known = checked.texts
+        before = [*checked.lines, f"if not ({checked.test}):", f"{INDENT}raise KeyError"]
+
+    def value(program: Program, field: Field) -> str:
+        if field.wire in known and isinstance(field.shape, Scalar) and not field.may_be_absent:
+            return field.shape.value_source(program, known[field.wire])
+        return value_source(program, field, slots[field.wire])
+
+    lines = [*before, *instance_lines(program, shape, value)]
     whole = f"{program.bind(decode, 'decode')}({program.bind(item_of, 'item_of')}(item))"
     count = f"{program.bind(lamp, 'lamp')}.decoded += 1"
     body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}{count}", f"return {whole}"]
@@ -248,8 +275,10 @@ def record_class(
         slots: The slot of each attribute, by its stored name.
         is_partial: Whether every attribute may be absent, or only those that an item may lack.
     """
-    members = [_member(field, slots[field.wire], is_partial=is_partial) for field in shape.fields]
-    members += [(slot, _STORED["S"] | UnsetType, UNSET) for name, slot in slots.items() if name not in shape.by_wire]
+    members: list[Any] = [
+        (slot, _STORED["S"] | UnsetType, UNSET) for name, slot in slots.items() if name not in shape.by_wire
+    ]
+    members += [_member(field, slots[field.wire], is_partial=is_partial) for field in shape.fields]
     names = {slot: wire for wire, slot in slots.items()}
     return defstruct(f"{schema.entity}Record", members, rename=names, kw_only=True, gc=False)
 

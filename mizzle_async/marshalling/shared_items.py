@@ -6,7 +6,7 @@ here, whose errors name the misfit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -14,7 +14,7 @@ from msgspec import UNSET
 from mizzle_async.errors import MarshallingError
 from mizzle_async.marshalling.entities import known_key, refuse_key_names
 from mizzle_async.marshalling.lamp import Lamp
-from mizzle_async.marshalling.records import ItemRecords, fits_records, item_of, item_records
+from mizzle_async.marshalling.records import ItemRecords, KeyCheck, fits_records, item_of, item_records
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.program import Program
@@ -70,6 +70,8 @@ class SharedItems:
         self._written: tuple[WrittenKey, ...] | None = None
         self._fast_encode: Callable[[Any], Item] | None = None
         self._fast_decode: Callable[[Item], Any] | None = None
+        self._fast_keys: tuple[Callable[[Mapping[str, Any]], Item], Callable[[Any], Item]] | None = None
+        self._judged: tuple[Mapping[type[Any], SharedKeys], Callable[[Any], bool]] | None = None
         self._has_records: bool | None = None
 
     @property
@@ -98,6 +100,10 @@ class SharedItems:
             ExpressionError: They are not exactly the key's.
             MarshallingError: A value does not fit.
         """
+        return (self._fast_keys or self._compiled_keys())[0](values)
+
+    def encode_key_carefully(self, values: Mapping[str, Any]) -> Item:
+        """Return the key of values by Python name, or raise the error that names the misfit."""
         if set(values) != set(self.keys.fields):
             refuse_key_names(self.schema, values)
         return self._key(values)
@@ -108,6 +114,10 @@ class SharedItems:
         Raises:
             MarshallingError: A value does not fit.
         """
+        return (self._fast_keys or self._compiled_keys())[1](instance)
+
+    def key_of_carefully(self, instance: Any) -> Item:
+        """Return the key of an instance, or raise the error that names the misfit."""
         return self._key(vars(instance))
 
     def _key(self, values: Mapping[str, Any]) -> Item:
@@ -220,8 +230,27 @@ class SharedItems:
     def is_foreign(self) -> Callable[[Any], bool]:
         """A function that says whether a stored item, dict or record, belongs to another entity, or to none.
 
-        Its type decides where the item has it. Otherwise its key does.
+        Its type decides where the item has it. Otherwise its key does. It is the same function until the table has
+        another entity.
         """
+        members = self.keys.table.members
+        if self._judged is None or self._judged[0] is not members:
+            self._judged = members, self._foreign_test()
+        return self._judged[1]
+
+    def are_own(self, items: Sequence[Any]) -> bool:
+        """Return whether many items are records whose types say that all of them are the entity's.
+
+        False where items have to be looked at one by one.
+        """
+        if not items or isinstance(items[0], dict):
+            return False
+        try:
+            return {item.kind.S for item in items}.issubset(self.keys.family_names)
+        except AttributeError:  # an item that is known by its key alone
+            return False
+
+    def _foreign_test(self) -> Callable[[Any], bool]:
         name, own, fits = self.keys.table.type_attribute, self.keys.family_names, self.keys.fits
         key_names = self.keys.table.key_names
 
@@ -337,7 +366,7 @@ class SharedItems:
         if self._has_records is False or len(self.keys.family) > 1 or not fits_records(self._shape, added):
             return None
 
-        def check(program: Program, place: Callable[[str, str], str]) -> tuple[list[str], str]:
+        def check(program: Program, place: Callable[[str, str], str]) -> KeyCheck:
             found = SharedSource(self.schema, self._hooked, program=program, place=place).key_checks()
             if found is None:
                 raise LookupError
@@ -351,6 +380,11 @@ class SharedItems:
             made = None
         self._has_records = made is not None
         return made
+
+    def _compiled_keys(self) -> tuple[Callable[[Mapping[str, Any]], Item], Callable[[Any], Item]]:
+        source = SharedSource(self.schema, self._hooked, KEY_LIMITS)
+        fast = self._fast_keys = source.compile_keys(self.encode_key_carefully, self.key_of_carefully)
+        return fast
 
     def _compiled(self) -> tuple[Callable[[Any], Item], Callable[[Item], Any]]:
         source = SharedSource(self.schema, self._hooked, KEY_LIMITS)

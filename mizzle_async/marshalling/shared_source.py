@@ -26,6 +26,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from mizzle_async.expressions import Condition
+from mizzle_async.marshalling.records import KeyCheck
 from mizzle_async.marshalling.shapes.generated_classes import INDENT, indented
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.model import EntitySchema
@@ -95,6 +96,9 @@ class SharedSource:
         self._program = program or Program(schema.entity)
         self._place = place
         self._variables: dict[tuple[str, str, str], str] = {}
+        self._texts: dict[str, str] = {}
+        self._value: Callable[[str], str] = lambda field: f"self.{field}"
+        self._has_item = True
 
     def compile(
         self,
@@ -118,6 +122,24 @@ class SharedSource:
         names = self._program.compile()
         return names["encode"], names["decode"]
 
+    def compile_keys(
+        self, encode_key: Callable[[Mapping[str, Any]], Item], key_of: Callable[[Any], Item]
+    ) -> tuple[Callable[[Mapping[str, Any]], Item], Callable[[Any], Item]]:
+        """Return the functions of keys alone: of values by Python name, and of an instance.
+
+        Args:
+            encode_key: The first one, whose errors name the misfit.
+            key_of: The second one, likewise.
+        """
+        self._has_item = False
+        lines = self._key("self.{}".format)
+        self._program.add(f"def key_of(self):\n{self._guarded(lines, 'self', key_of)}")
+        count = len(self._keys.fields)
+        lines = [f"if len(values) != {count}:", f"{INDENT}raise KeyError", *self._key("values[{!r}]".format)]
+        self._program.add(f"def encode_key(values):\n{self._guarded(lines, 'values', encode_key)}")
+        names = self._program.compile()
+        return names["encode_key"], names["key_of"]
+
     def _guarded(self, lines: Sequence[str], argument: str, carefully: Callable[[Any], Any]) -> str:
         again = f"return {self._program.bind(carefully, 'carefully')}({argument})"
         return indented(["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", again])
@@ -125,7 +147,29 @@ class SharedSource:
     # ── writing ──
 
     def _encoder(self, index_keys: Sequence[IndexKey], encode: Callable[[Any], Item]) -> list[str]:
-        lines = [f"item = {self._program.bind(encode, 'attributes')}(self)"]
+        lines, entries = self._key_entries()
+        lines.insert(0, f"item = {self._program.bind(encode, 'attributes')}(self)")
+        if self._keys.table.type_attribute is not None:
+            entries.append(f"{self._keys.table.type_attribute!r}: {{'S': {self._keys.type_names[0]!r}}}")
+        lines.append(f"result = {{{', '.join(entries)}, **item}}")
+        lines += [f"del result[{each.name!r}]" for each in self._schema.attributes if each.key_only]
+        for index_key in index_keys:
+            lines += self._index_key(index_key)
+        return [*lines, "return result"]
+
+    def _key(self, value: Callable[[str], str]) -> list[str]:
+        """Return the lines that return a key.
+
+        Args:
+            value: Returns the expression of an attribute's value, by its name in Python.
+        """
+        self._variables, self._value = {}, value
+        lines, entries = self._key_entries()
+        return [*lines, f"return {{{', '.join(entries)}}}"]
+
+    def _key_entries(self) -> tuple[list[str], list[str]]:
+        """Return lines, and the entries of the key after them."""
+        lines: list[str] = []
         entries: list[str] = []
         names = self._keys.table.key_names
         for number, (name, form, limit) in enumerate(zip(names, self._keys.formats, self._limits, strict=False)):
@@ -136,13 +180,7 @@ class SharedSource:
                 f"{INDENT}{UNUSUAL}",
             ]
             entries.append(f"{name!r}: {{'S': k{number}}}")
-        if self._keys.table.type_attribute is not None:
-            entries.append(f"{self._keys.table.type_attribute!r}: {{'S': {self._keys.type_names[0]!r}}}")
-        lines.append(f"result = {{{', '.join(entries)}, **item}}")
-        lines += [f"del result[{each.name!r}]" for each in self._schema.attributes if each.key_only]
-        for index_key in index_keys:
-            lines += self._index_key(index_key)
-        return [*lines, "return result"]
+        return lines, entries
 
     def _index_key(self, index_key: IndexKey) -> list[str]:
         if len(index_key.ways) > 1:
@@ -180,7 +218,7 @@ class SharedSource:
         return lines
 
     def _part_written(self, part: KeyPart, variable: str) -> list[str]:
-        value = f"self.{part.field}"
+        value = self._value(part.field)
         if part.is_text and not part.escape:
             case = f".{part.spec}()" if part.spec in CASES else ""
             tests = [f"not {variable}", *(f"{character!r} in {variable}" for character in part.forbidden)]
@@ -201,7 +239,7 @@ class SharedSource:
                 f"{INDENT}{UNUSUAL}",
                 f"{variable} = f'{{{variable}:{part.spec}}}'",
             ]
-        if part.kind in STORED_AS_TEXT and self._is_stored_as_text(part):
+        if self._has_item and part.kind in STORED_AS_TEXT and self._is_stored_as_text(part):
             return self._piece(part, variable)
         return [f"{variable} = {self._program.bind(write_part, 'write')}({self._program.bind(part, 'part')}, {value})"]
 
@@ -212,19 +250,19 @@ class SharedSource:
         found = self.key_checks()
         if found is None:
             return None
-        lines, test = found
         attributes = "item"
         if self._schema.unknown == "raise":
             added = self._program.bind(self._added_names(), "added")
             attributes = f"{{name: stored for name, stored in item.items() if name not in {added}}}"
-        return [*lines, f"if {test}:", f"{INDENT}return {self._program.bind(decode, 'attributes')}({attributes})"]
+        decoded = f"{self._program.bind(decode, 'attributes')}({attributes})"
+        return [*found.lines, f"if {found.test}:", f"{INDENT}return {decoded}"]
 
-    def key_checks(self) -> tuple[list[str], str] | None:
-        """Return lines, and the test after them that an item's keys and its type agree with its attributes.
+    def key_checks(self) -> KeyCheck | None:
+        """Return the check that an item's keys and its type agree with its attributes.
 
         None where only the values can tell.
         """
-        self._variables = {}
+        self._variables, self._texts = {}, {}
         lines: list[str] = []
         for form in self._keys.formats:
             for part in form.parts:
@@ -244,7 +282,7 @@ class SharedSource:
             own = self._keys.type_names
             is_own = f"== {own[0]!r}" if len(own) == 1 else f"in {own!r}"
             tests.append(f"{self._place(self._keys.table.type_attribute, 'S')} {is_own}")
-        return lines, " and ".join(tests)
+        return KeyCheck(lines, " and ".join(tests), self._texts)
 
     def _part_read(self, part: KeyPart, variable: str) -> list[str] | None:
         attribute = self._schema.by_field[part.field]
@@ -255,6 +293,8 @@ class SharedSource:
             case = f".{part.spec}()" if part.spec in CASES else ""
             tests = [f"{character!r} in {variable}" for character in part.forbidden]
             check = [f"if {' or '.join(tests)}:", f"{INDENT}{UNUSUAL}"] if tests else []
+            if not case:
+                self._texts[attribute.name] = variable
             return [f"{variable} = {text}{case}", *check]
         if part.choices is not None:
             return [f"{variable} = {text}"]
@@ -263,7 +303,10 @@ class SharedSource:
             number = self._place(attribute.name, "N")
             return [f'{variable} = f"{{int({number}){form}}}"']
         if part.kind in STORED_AS_TEXT and self._is_stored_as_text(part):
-            return self._piece(part, variable)
+            lines = self._piece(part, variable)
+            if len(lines) == 1:
+                self._texts[attribute.name] = variable
+            return lines
         return None
 
     # ── both ──

@@ -120,10 +120,8 @@ class PlanSelection(Selection[RowT_co]):
         plan = self.plan
         if not plan.decodes_all or (limit is not None and len(page.items) > limit):
             return super().rows(page, limit)
-        hidden = self.hidden()
-        shown = page.items if hidden is None else [item for item in page.items if not hidden(item)]
         try:
-            return plan.decode_all(shown), page.last_key, False
+            return plan.decode_all(plan.shown(page.items, self.reader.now())), page.last_key, False
         except CorruptResponseError:
             page.refuse()
             raise

@@ -64,6 +64,7 @@ class SharedTable:
         self.stream: Final = stream
         self.indexes: Final[dict[str, SharedIndex]] = {}
         self._members: dict[type[Any], SharedKeys] = {}
+        self._families: dict[type[Any], tuple[SharedKeys, ...]] = {}
         self._sealed: set[type[Any]] = set()
 
     @property
@@ -133,6 +134,17 @@ class SharedTable:
             self._check_keys(keys, other)
         kept = {other.cls: other for other in others}
         self._members = {**kept, keys.cls: keys}
+        self._families = {}
+
+    def _family(self, keys: SharedKeys) -> tuple[SharedKeys, ...]:
+        """Return an entity and those that inherit from it. Found once, until the table has another entity."""
+        families = self._families  # before the members: of two threads none keeps the family of earlier ones
+        found = families.get(keys.cls)
+        if found is None:
+            members = self._members.values()
+            inherit = (other for other in members if other is not keys and issubclass(other.cls, keys.cls))
+            found = families[keys.cls] = (keys, *inherit)
+        return found
 
     def _check_type_names(self, keys: SharedKeys, other: SharedKeys) -> None:
         taken = set(keys.type_names).intersection(other.type_names)
@@ -263,8 +275,7 @@ class SharedKeys(Record):
     @property
     def family(self) -> tuple[SharedKeys, ...]:
         """The entity and those that inherit from it: an instance of one of them is an instance of the entity."""
-        members = self.table.members.values()
-        return (self, *(other for other in members if other is not self and issubclass(other.cls, self.cls)))
+        return self.table._family(self)  # noqa: SLF001  (of this module)
 
     @property
     def family_names(self) -> tuple[str, ...]:

@@ -380,6 +380,13 @@ class ReadPlan(Generic[ModelT, RowT_co]):
             return lambda item: any(check(item) for check in checks)
         return checks[0] if checks else None
 
+    def shown(self, items: list[Any], now: float) -> list[Any]:
+        """Return the items of a page that are not `expired`."""
+        codec, hidden = self.target.codec, self.expired(now)
+        if hidden is None or (hidden is codec.foreign and codec.are_own(items)):
+            return items
+        return [item for item in items if not hidden(item)]
+
     def _expired(self, now: float) -> Callable[[Any], bool] | None:
         schema = self.target.schema
         lifetime = schema.time_to_live

@@ -95,7 +95,7 @@ def _shared_plan(target: Target[Any], options: ReadOptions, conditions: Sequence
     shared = schema.shared
     assert shared is not None  # noqa: S101  (the caller asked)
     for condition in conditions:
-        if isinstance(condition, Condition):
+        if isinstance(condition, Condition) and not target.owns(condition):
             target.check_owners(condition.owners, condition)
     selection = select_shared(schema, conditions)
     index: Any = StoredIndex(selection.index) if isinstance(selection.index, SharedIndex) else selection.index
@@ -106,7 +106,15 @@ def _shared_plan(target: Target[Any], options: ReadOptions, conditions: Sequence
     implied: tuple[Condition[Any], ...] = () if selection.excluded is None else (selection.excluded,)
     if foreign_members([shared], selection, registered=shared.table.members.values()):
         implied += _of_own_type(target, index)
-    return ReadPlan(target, options, partition=partition, sort=sort, index=index, implied=implied)
+    return ReadPlan(
+        target,
+        options,
+        partition=partition,
+        sort=sort,
+        index=index,
+        implied=implied,
+        is_checked=not selection.is_raw,  # its conditions were made here, of texts that fit
+    )
 
 
 def _of_own_type(target: Target[Any], index: AnyIndex | None) -> tuple[Condition[Any], ...]:

@@ -44,12 +44,14 @@ class SharedSelection(Value):
         sort: The condition on the sort key's text.
         index: The index that is read, or None.
         excluded: A condition that leaves out one value, where the range holds it.
+        is_raw: Whether the texts are the caller's own.
     """
 
     partition_text: str
     sort: KeyRange
     index: SecondaryIndex[Any, Any, Any] | SharedIndex | None
     excluded: Condition[Any] | None = None
+    is_raw: bool = False
 
 
 def select_shared(schema: EntitySchema, conditions: Sequence[Any]) -> SharedSelection:
@@ -132,8 +134,8 @@ def _raw_selection(entity: str, conditions: Sequence[Any], index: Any) -> Shared
             if not isinstance(argument, str):
                 raise ExpressionError(f"{entity}: {condition.left} is a text, not {type(argument).__name__}")
     if not more:
-        return SharedSelection(partition.arguments[0], ANY_TEXT, index)
-    return SharedSelection(partition.arguments[0], KeyRange(more[0].operator, more[0].arguments), index)
+        return SharedSelection(partition.arguments[0], ANY_TEXT, index, is_raw=True)
+    return SharedSelection(partition.arguments[0], KeyRange(more[0].operator, more[0].arguments), index, is_raw=True)
 
 
 def _comparisons(entity: str, conditions: Iterable[Any]) -> tuple[dict[str, Any], PartComparison | None]:

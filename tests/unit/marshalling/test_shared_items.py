@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 import pytest
 
-from mizzle_async.errors import ExpressionError, LimitError, MarshallingError, ModelError
+from mizzle_async.errors import ExpressionError, LimitError, MarshallingError, MizzleError, ModelError
 from mizzle_async.marshalling import EntityCodec, Marshaller
 from mizzle_async.model import (
     Attribute,
@@ -188,6 +188,87 @@ def test_key_by_values_and_of_an_instance():
     assert codec(Order).key_of(order()) == key
     with pytest.raises(ExpressionError, match="order_id is missing"):
         codec(Order).encode_key({"customer_id": "c1", "placed_at": DAY})
+
+
+MIX = {
+    "number": 7,
+    "price": Decimal("12.5"),
+    "day": date(2026, 2, 3),
+    "id": UUID(int=5),
+    "moment": DAY,
+    "name": "Ada",
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (Order, {"customer_id": "c1", "placed_at": DAY, "order_id": "o1"}),
+        (Order, {"customer_id": "a#b", "placed_at": DAY, "order_id": "o1"}),
+        (Order, {"customer_id": "c1", "placed_at": "2026-01-01", "order_id": "o1"}),
+        (Order, {"customer_id": None, "placed_at": DAY, "order_id": "o1"}),
+        (Order, {"customer_id": Status.OPEN, "placed_at": DAY, "order_id": "o1"}),
+        (Order, {"customer_id": "c1", "placed_at": DAY, "order_id": "x" * 1024}),
+        (Order, {"customer_id": "c1", "placed_at": DAY, "order_id": "é" * 400}),
+        (Order, {"customer_id": "c1", "placed_at": DAY, "order_id": "o1", "total": 1}),
+        (Order, {"customer_id": "c1", "placed_at": DAY}),
+        (Mix, MIX),
+        (Mix, {**MIX, "number": True}),
+        (Mix, {**MIX, "number": 1_000_000}),
+        (Mix, {**MIX, "moment": DAY.replace(microsecond=1)}),
+        (Mix, {**MIX, "name": ""}),
+    ],
+)
+def test_generated_keys_are_those_of_the_careful_way(model, values):
+    """The generated functions of keys return what the careful ones do, and raise what they raise."""
+    shared = codec(model).shared
+    assert shared is not None
+    instance = object.__new__(model)
+    vars(instance).update(values)
+
+    def outcome(function, *arguments):
+        try:
+            return function(*arguments)
+        except (MizzleError, KeyError) as error:
+            return type(error), str(error)
+
+    assert outcome(shared.encode_key, values) == outcome(shared.encode_key_carefully, values)
+    assert outcome(shared.key_of, instance) == outcome(shared.key_of_carefully, instance)
+
+
+def test_common_keys_take_no_careful_way(monkeypatch):
+    """Keys of the common kind are written by generated code alone."""
+    shared = codec(Order).shared
+    assert shared is not None
+    monkeypatch.setattr(shared, "_key", None)
+    key = {"PK": STORED["PK"], "SK": STORED["SK"]}
+    assert shared.encode_key({"customer_id": "c1", "placed_at": DAY, "order_id": "o1"}) == key
+    assert shared.key_of(order()) == key
+
+
+def test_family_is_found_again_when_the_table_has_another_entity():
+    """What is kept about an entity's family ends where a class that inherits from it is defined."""
+    table = SharedTable("events", partition_key="PK", sort_key="SK")
+
+    @entity(table, partition_key="EVENT#{day}", sort_key="{name}")
+    class Event:
+        day: PartitionKey[str]
+        name: SortKey[str]
+
+    shared = codec(Event).shared
+    assert shared is not None
+    foreign = shared.is_foreign
+    assert foreign is shared.is_foreign
+    item = {"PK": {"S": "EVENT#monday"}, "SK": {"S": "opera"}, "_type": {"S": "Concert"}}
+    assert foreign(item)
+    assert len(shared.keys.family) == 1
+
+    @entity(table)
+    class Concert(Event):
+        guests: Attribute[int] = attribute(default=0)
+
+    assert not shared.is_foreign(item)
+    assert [each.cls for each in shared.keys.family] == [Event, Concert]
 
 
 def test_two_ways_into_one_index_at_once_are_refused():

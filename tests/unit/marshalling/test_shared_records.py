@@ -128,6 +128,24 @@ def test_pages_with_other_entities_leave_them_out() -> None:
     assert [CODEC.decode(item) for item in page if not hidden(item)] == [ORDER]
 
 
+def test_page_of_own_items_is_seen_at_one_look() -> None:
+    """Types tell that no item of a page is foreign. Where one may be, each item is looked at."""
+    own = parsed([STORED, {**STORED, "total": {"N": "3"}}])
+    plan_of_orders = plan(ORDERS.query(paths.customer == "c1"))
+    assert CODEC.are_own(own)
+    assert plan_of_orders.shown(own, 0.0) is own
+    of_key_alone = parsed([STORED, {name: value for name, value in STORED.items() if name != "_type"}])
+    assert not CODEC.are_own(of_key_alone)
+    assert plan_of_orders.shown(of_key_alone, 0.0) == of_key_alone
+    named_otherwise = parsed([STORED, {**STORED, "_type": {"S": "Other"}}])
+    assert not CODEC.are_own(named_otherwise)
+    assert plan_of_orders.shown(named_otherwise, 0.0) == named_otherwise[:1]
+    dicts = [STORED, OTHER]
+    assert not CODEC.are_own(dicts)
+    assert plan_of_orders.shown(dicts, 0.0) == [STORED]
+    assert not CODEC.are_own([])
+
+
 def test_an_entity_that_others_inherit_from_has_no_records() -> None:
     """Its records would lack the attributes of theirs."""
     assert target_of(CLIENT.table(Event)).codec.records is None
