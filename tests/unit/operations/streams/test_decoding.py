@@ -4,6 +4,7 @@ import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from mizzle_async import (
@@ -58,6 +59,13 @@ class Event:
     number: SortKey[int]
 
 
+@entity("readings")
+class Reading:
+    sensor: PartitionKey[str]
+    number: SortKey[int]
+    text: Attribute[str]
+
+
 shop = SharedTable("shop", partition_key="PK", sort_key="SK")
 
 
@@ -103,6 +111,35 @@ NEW = KEYS | {"status": {"S": "paid"}, "total": {"N": "1.0"}, "_write_id": {"S":
 
 
 # ── the three kinds ──
+
+
+@pytest.mark.parametrize("name", ["INSERT", "MODIFY", "REMOVE"])
+def test_common_records_make_the_changes_of_the_careful_way(client, monkeypatch, name):
+    """Of an entity alone in its table changes are made without `__init__`: every attribute is what it would be."""
+    plain = decoder(client, Reading)
+    keys = {"sensor": {"S": "a"}, "number": {"N": "1"}}
+    old = None if name == "INSERT" else {**keys, "text": {"S": "old"}}
+    new = None if name == "REMOVE" else {**keys, "text": {"S": "new"}}
+    told = record(name, keys, old, new)
+    careful = plain._careful(told, NUMBER, "shard")
+    monkeypatch.setattr(plain, "_careful", None)
+    change = plain.decode(told, NUMBER, "shard")
+    assert type(change) is type(careful)
+    for each in attrs.fields(type(change)):
+        assert getattr(change, each.name) == getattr(careful, each.name)
+    assert change.key == careful.key
+    assert pickle.loads(pickle.dumps(change)) == change
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"sensor": {"S": "a"}}, {"sensor": {"S": "a"}, "other": {"N": "1"}}, {"x": {"S": "a"}, "number": {"N": "1"}}],
+)
+def test_common_record_with_another_key_is_refused(client, keys):
+    """The key of a record has the key attributes of its entity, and no other."""
+    image = {"sensor": {"S": "a"}, "number": {"N": "1"}, "text": {"S": "t"}}
+    with pytest.raises(MarshallingError, match="expected a record with the key sensor, number"):
+        decoder(client, Reading).decode(record("INSERT", keys, new=image), NUMBER)
 
 
 def test_each_kind_of_record_is_a_class_of_its_own(client):
