@@ -1,23 +1,18 @@
 """Count the instructions of every verb, and compare their ratios to the floor with those of `instructions.json`.
 
 Run: ``python benchmarks/calls/instructions.py`` in an environment with this package and uvloop; needs valgrind.
-``--write`` writes the file, verbs after it limit the run, ``--counts`` prints the counts too.
+``--write`` writes the file, and verbs after it limit the run.
 
-Time is useless for a gate on a shared machine. User-mode instructions, counted by cachegrind, repeat within 2 % under
-any load. Each client runs once under valgrind: it imports and opens everything, then forks two children for each verb,
-which make different numbers of calls. The difference of their counts is the cost of the calls alone.
+Time is useless for a gate on a shared machine. User-mode instructions repeat within 2 % under any load: each client
+runs once under valgrind, and `harness.counting` says how.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +20,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the folder is no installed package
 
-from harness import measure, workload
+from harness import counting, measure, workload
 from harness.measure import Settings
-from harness.processes import Server, clean_environment
+from harness.processes import Server
 
 RECORDED = HERE / "instructions.json"
 CLIENTS = {"floor": ("floor", ""), "ours": ("mizzle_client", "model")}
@@ -53,56 +48,29 @@ async def calls(client: Any, settings: Settings, verb: str, lanes: int) -> None:
         await measure.drive(call, lanes * concurrency, concurrency)
 
 
-def child(client: Any, settings: Settings, verb: str, lanes: int) -> int:
-    """Fork, make the calls in the child, and return its process id when it has ended."""
-    number = os.fork()
-    if number == 0:
-        status = 1
-        try:
-            asyncio.run(calls(client, settings, verb, lanes))
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(number, 0)
-    if status:
-        raise SystemExit(f"{verb} failed with status {status}: see above")
-    return number
-
-
 def work(name: str, settings: Settings, verbs: list[str]) -> None:
-    """Run one client under valgrind: warm up everything, then fork the children, and print their process ids."""
+    """Run one client under valgrind: warm up everything, then make the calls of each verb in two children."""
     script, variant = CLIENTS[name]
     client = measure.load(str(HERE / "peers" / f"{script}.py"))
     settings = replace(settings, variant=variant)
     for verb in verbs:
         asyncio.run(calls(client, settings, verb, 1))
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    children = {verb: [child(client, settings, verb, lanes) for lanes in LANES] for verb in verbs}
-    Path("children.json").write_text(json.dumps(children))
+    counting.settle()
+
+    def child(verb: str, lanes: int) -> int:
+        return counting.in_child(verb, lambda: asyncio.run(calls(client, settings, verb, lanes)))
+
+    counting.report({verb: (child(verb, LANES[0]), child(verb, LANES[1])) for verb in verbs})
 
 
 def count(name: str, settings: Settings, verbs: list[str]) -> dict[str, float]:
     """Return the thousands of instructions of a call, for each verb."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=count.%p", "--quiet"]
-        command += [sys.executable, __file__, "--work", name, json.dumps(asdict(settings)), *verbs]
-        environment = clean_environment() | {"PYTHONHASHSEED": "0", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-        subprocess.run(command, check=True, cwd=folder, env=environment)
-        children = json.loads((Path(folder) / "children.json").read_text())
-        counts = {}
-        for verb, (short, long) in children.items():
-            totals = [instructions(Path(folder) / f"count.{number}") for number in (short, long)]
-            calls = (LANES[1] - LANES[0]) * (HEAVY_CONCURRENCY if verb in HEAVY else CONCURRENCY)
-            counts[verb] = (totals[1] - totals[0]) / calls / 1000
-        return counts
-
-
-def instructions(file: Path) -> int:
-    """Read the total of a file of cachegrind."""
-    with file.open() as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("summary:"))
+    more = counting.counted(__file__, "--work", name, json.dumps(asdict(settings)), *verbs)
+    lanes = LANES[1] - LANES[0]
+    return {
+        verb: total / lanes / (HEAVY_CONCURRENCY if verb in HEAVY else CONCURRENCY) / 1000
+        for verb, total in more.items()
+    }
 
 
 def main() -> int:
