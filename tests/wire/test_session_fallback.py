@@ -365,7 +365,7 @@ async def test_no_failure_behind_a_proxy_shows_its_password(monkeypatch, failure
             region_name="a",
             credentials=("AKCANARY", "CANARY", "CANARYTOKEN"),
             retry=RetryPolicy.no_backoff(),
-            timeout=0.5 if failure in {"away", "certificate"} else 10.0,  # a proxy that is away is waited for
+            timeout=1.5 if failure in {"away", "certificate"} else 10.0,  # a proxy that is away is waited for
         )
         pipeline = await open_pipeline(settings)
         with pytest.raises(errors.TransportError) as caught:

@@ -169,9 +169,9 @@ class FullReader:
 
 def _as_list(lines: list[Line]) -> Line:
     """Return the JSON of a list of lines of one kind, in one copy of their content."""
-    first: Any = lines[0]
-    left, comma, right = (b"[", b",", b"]") if isinstance(first, bytes) else ("[", ",", "]")
-    ends: list[Any] = [left + first, *lines[1:]]
+    signs: list[Any] = [b"[", b",", b"]"] if isinstance(lines[0], bytes) else ["[", ",", "]"]
+    left, comma, right = signs
+    ends: list[Any] = [left + lines[0], *lines[1:]]
     ends[-1] += right
     joined: Line = comma.join(ends)
     return joined
