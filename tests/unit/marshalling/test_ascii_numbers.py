@@ -113,16 +113,16 @@ def read(codec: Any, item: Any) -> Any:
     return (codec.decode if type(record) is dict else codec.records.decode)(record)
 
 
-@pytest.mark.parametrize("text", NO_NUMBERS)
 @pytest.mark.parametrize("name", [*SINGLE, *LISTS, "named", "several", "amounts"])
-def test_what_is_no_number_in_ascii_is_refused_by_every_type(codec: Any, name: str, text: str):
+def test_what_is_no_number_in_ascii_is_refused_by_every_type(codec: Any, name: str):
     """One rule for the items of every answer, for the fast functions and for the careful ones."""
-    item = {"key": {"S": "a"}, name: stored_in(name, text)}
-    for decode in (codec.decode, lambda item: read(codec, item)):
-        with pytest.raises(MarshallingError) as caught:
-            decode(item)
-        assert f"Number.{name}" in str(caught.value)
-        assert not text or text not in str(caught.value).replace("None", "")
+    for text in NO_NUMBERS:
+        item = {"key": {"S": "a"}, name: stored_in(name, text)}
+        for decode in (codec.decode, lambda item: read(codec, item)):
+            with pytest.raises(MarshallingError) as caught:
+                decode(item)
+            assert f"Number.{name}" in str(caught.value), text
+            assert len(text) < 3 or text not in str(caught.value)
 
 
 @pytest.mark.parametrize(("text", "value"), NUMBERS.items())

@@ -353,14 +353,14 @@ async def test_a_projection_has_its_paths_as_columns():
     ]
 
 
-@pytest.mark.parametrize("digits", range(21, 39))
 @pytest.mark.parametrize("first", ["1", "5", "9", "-9"])
-def test_a_number_that_its_column_cannot_hold_is_refused(first: str, digits: int):
+def test_a_number_that_its_column_cannot_hold_is_refused(first: str):
     """Arrow wraps some of them without a word when it makes room behind the point: none becomes another number."""
-    item = {**SMALLEST, "total": {"N": first + "0" * (digits - 1)}}
-    with pytest.raises(MarshallingError, match=r"Order\.total: a stored value does not fit its column") as caught:
-        row(ORDER, item)
-    assert caught.value.key == KEY
+    for digits in range(21, 39):
+        item = {**SMALLEST, "total": {"N": first + "0" * (digits - 1)}}
+        with pytest.raises(MarshallingError, match=r"Order\.total: a stored value does not fit its column") as caught:
+            row(ORDER, item)
+        assert caught.value.key == KEY
 
 
 @pytest.mark.parametrize("whole", ["9" * 20, "-" + "9" * 20, "9" * 19])
@@ -370,13 +370,13 @@ def test_the_largest_numbers_of_a_column_are_read(whole: str):
     assert row(ORDER, item)["total"] == Decimal(f"{whole}.5")
 
 
-@pytest.mark.parametrize("digits", range(15, 126))
-def test_a_sum_of_durations_that_no_duration_holds_is_refused(digits: int):
+def test_a_sum_of_durations_that_no_duration_holds_is_refused():
     """ADD may leave the range that a duration has: the error names item and attribute, and nothing else is read."""
-    item = {**SMALLEST, "took": {"N": "9" + "0" * (digits - 1)}}
-    with pytest.raises(MarshallingError, match=r"Order\.took: ") as caught:
-        row(ORDER, item)
-    assert caught.value.key == KEY
+    for digits in range(15, 126):
+        item = {**SMALLEST, "took": {"N": "9" + "0" * (digits - 1)}}
+        with pytest.raises(MarshallingError, match=r"Order\.took: ") as caught:
+            row(ORDER, item)
+        assert caught.value.key == KEY
 
 
 async def test_a_schema_of_the_caller_chooses_columns_and_types():
