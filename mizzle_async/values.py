@@ -58,8 +58,29 @@ def _fields(value: Record) -> tuple[Attribute[Any], ...]:
     return found
 
 
-_COPIERS: dict[tuple[Any, ...], Callable[..., Any]] = {}
-"""Functions that copy objects, by class and the names of what changes: a few for each class."""
+class Copiers(dict[type[Any], Callable[..., Any]]):
+    """The functions that copy a transient object with other values of some attributes, by class, each made when asked.
+
+    ``WITH_NAME = Copiers("_name")`` is used as ``WITH_NAME[type(value)](value, name)``, which is `altered`
+    without arguments by name.
+
+    Args:
+        *names: The attributes, by their names in the object.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, cls: type[Any]) -> Callable[..., Any]:
+        made = self[cls] = _copier(cls, self._names)
+        return made
+
+
+_COPIERS: dict[tuple[str, ...], Copiers] = {}
+"""Functions that copy objects, by the names of the attributes that change."""
 
 
 def altered(value: AnyT, /, **changes: Any) -> AnyT:
@@ -68,11 +89,11 @@ def altered(value: AnyT, /, **changes: Any) -> AnyT:
     As `attrs.evolve`, at a small part of its cost: nothing is checked, and ``__init__`` is not called. Attributes that
     ``__init__`` does not take start anew, with their defaults.
     """
-    key = (type(value), *changes)
-    copy = _COPIERS.get(key)
-    if copy is None:
-        copy = _COPIERS[key] = _copier(type(value), tuple(changes))
-    made: AnyT = copy(value, **changes)
+    names = tuple(changes)
+    copiers = _COPIERS.get(names)
+    if copiers is None:
+        copiers = _COPIERS[names] = Copiers(*names)
+    made: AnyT = copiers[type(value)](value, *changes.values())
     return made
 
 

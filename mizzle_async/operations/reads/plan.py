@@ -38,10 +38,12 @@ from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.operations.statement_cache import ReadStatement
 from mizzle_async.operations.target import Target
 from mizzle_async.types import AttributeValue, Item, WirePayload
-from mizzle_async.values import altered, transient
+from mizzle_async.values import Copiers, altered, transient
 
 ModelT = TypeVar("ModelT")
 RowT_co = TypeVar("RowT_co", covariant=True)
+
+WITH_FILTERS = Copiers("filters", "warned")
 
 
 @transient(eq=False, repr=False)
@@ -111,7 +113,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
         checked = self.target.checked(condition, "FilterExpression")
         if self.partition is not None:
             self._check_filter(condition)
-        filtered = altered(self, filters=(*self.filters, checked), warned=set())
+        filtered: ReadPlan[ModelT, RowT_co] = WITH_FILTERS[type(self)](self, (*self.filters, checked), set())
         if self.index is not None:
             filtered.check_index()  # it must hold what is filtered by
         return filtered

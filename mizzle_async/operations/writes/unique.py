@@ -12,7 +12,7 @@ import orjson
 from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, TransactionCanceledError
-from mizzle_async.expressions import UpdateClause, UpdateClauses
+from mizzle_async.expressions import Condition, UpdateClause, UpdateClauses
 from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_results
@@ -57,6 +57,9 @@ class _Guarded(Write[Any, Any, Any]):
     def _derived(self, **changes: Any) -> Self:
         # With another condition it is another transaction.
         return super()._derived(_token=request_token(None, self._target.new_token, self), **changes)
+
+    def _with_conditions(self, conditions: tuple[Condition[Any], ...]) -> Self:
+        return self._derived(_conditions=conditions)
 
     def _begin(self, now: float, /) -> None:
         """Note a sending.

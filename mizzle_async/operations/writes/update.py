@@ -59,7 +59,7 @@ from mizzle_async.operations.writes.stamps import check_maintained, item_version
 from mizzle_async.operations.writes.write import Write
 from mizzle_async.signatures import explained
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireResponse
-from mizzle_async.values import transient
+from mizzle_async.values import Copiers, transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
@@ -69,6 +69,7 @@ SummandT = TypeVar("SummandT", bound=Summand)
 
 TERMS = (Term, Condition)
 NO_CLAUSES = UpdateClauses()
+WITH_CLAUSES = Copiers("_clauses")
 _CREATING = frozenset({SET, SET_DEFAULT, ADD, APPEND, PREPEND})
 
 
@@ -306,7 +307,9 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
 
     def _and(self, clause: UpdateClause) -> Self:
         """Return this update with one more clause, which is checked."""
-        return self._derived(_clauses=UpdateClauses((*self._clauses.clauses, clause)))
+        self._used = True  # type: ignore[misc]  # frozen for type checkers only
+        more: Self = WITH_CLAUSES[type(self)](self, UpdateClauses((*self._clauses.clauses, clause)))
+        return more
 
     def _with(self, *clauses: UpdateClause) -> Self:
         """Return this update with more clauses, each checked now, so that a mistake shows where it was written."""

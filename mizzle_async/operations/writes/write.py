@@ -27,11 +27,13 @@ from mizzle_async.operations.writes.presence import Presence, checked, write_con
 from mizzle_async.operations.writes.stamps import check_version, version_condition
 from mizzle_async.operations.writes.verdict import Verdict, judge
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
-from mizzle_async.values import altered, transient
+from mizzle_async.values import Copiers, altered, transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 StoredT_co = TypeVar("StoredT_co", covariant=True)
+
+WITH_CONDITIONS = Copiers("_conditions")
 
 
 @transient(eq=False, repr=False)
@@ -71,8 +73,12 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         Raises:
             ExpressionError: DynamoDB would refuse it, or it is about another entity.
         """
-        use(self)
-        return self._derived(_conditions=(*self._conditions, checked(self._target, condition)))
+        self._used = True  # type: ignore[misc]  # frozen for type checkers only
+        return self._with_conditions((*self._conditions, checked(self._target, condition)))
+
+    def _with_conditions(self, conditions: tuple[Condition[ModelT_co], ...]) -> Self:
+        more: Self = WITH_CONDITIONS[type(self)](self, conditions)
+        return more
 
     def exactly_once(self, *, token: str | None = None) -> ExactlyOnce[StoredT_co]:
         """Return this write as a transaction of its own, which is applied once even if its answers are lost.
