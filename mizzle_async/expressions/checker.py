@@ -155,8 +155,7 @@ class Checker:
                 ".filter()"
             )
         if sort is None:
-            known = self.known(partition)
-            return self._condition(partition) if known is None else known, None
+            return self._condition(partition), None
         if not isinstance(sort, SortKeyCondition):
             raise ExpressionError(
                 f"{entity}: a query's second argument compares the sort key with a value, not {sort!r}: other "

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.flow.pace import Limiters, RateLimiter, Spacing, rate_limiter
+from mizzle_async.flow.pace import UNLIMITED, Limiters, RateLimiter, Spacing, rate_limiter
 from mizzle_async.operations import CursorCodec
 from mizzle_async.types import Sender
 
@@ -87,6 +87,8 @@ class TaskPort(PacingPort, Protocol):
 
 def read_limiters(port: PacingPort, units_per_second: float | None) -> Limiters:
     """Return the limits of a piece of reading: its own, and the client's."""
+    if units_per_second is None and port.read_limiter is None:
+        return UNLIMITED
     return Limiters(_own_limiter(port, "read", units_per_second), port.read_limiter)
 
 

@@ -130,8 +130,9 @@ class PagedSource:
         self._max_items = requests.options.max_items if max_items is None else max_items
         self._prefetch = prefetch
         self._parts = [_Part(number, start_key) for number in range(requests.parts)]
-        for part, position in zip(self._parts, positions, strict=False):
-            part.start_key, part.ended = position
+        if positions:
+            for part, position in zip(self._parts, positions, strict=False):
+                part.start_key, part.ended = position
         self._pending: dict[asyncio.Task[RawPage], _Part] = {}
         self._reserved = 0
         self._guess = 0

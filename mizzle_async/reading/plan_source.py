@@ -39,6 +39,9 @@ class PlanRequests:
         self._records = plan.records if records else None
         now, total = reader.now(), plan.options.segments
         one = plan.options.segment
+        if total == 1 and not plan.partitions and not plan.is_empty:
+            self._parts = [(plan.compile(now, count_only=count_only), one)]
+            return
         segments = [one] if one or total == 1 else [(number, total) for number in range(total)]
         self._parts = [
             (each.compile(now, count_only=count_only), segment) for each in plan.split() for segment in segments
