@@ -308,7 +308,7 @@ class SendingSteps(Protocol[ResultT_co]):
         ...
 
     def opening(self, now: float, /) -> WireRequest | None:
-        """Return the wire request of an operation that is about to be sent, None where its result is known without."""
+        """Return the wire request of an operation that is about to be sent, None where it is settled or detached."""
         ...
 
     def begin(self, now: float, /) -> None:

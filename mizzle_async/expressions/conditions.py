@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeV
 
 from mizzle_async.expressions.misuse import note_misuse
 from mizzle_async.expressions.terms import (
+    CHANGEABLE,
     Encoded,
     Place,
     Show,
@@ -132,8 +133,12 @@ class Predicate(Condition[EntityT_contra]):
     def __init__(self, operator: str, left: Term, arguments: tuple[Any, ...] = ()) -> None:
         self.operator: Final[str] = operator
         self.left: Final[Term] = left
-        # A later change of the caller's container must not change the condition.
-        self.arguments: Final[tuple[Any, ...]] = tuple(map(own_copy, arguments))
+        for argument in arguments:
+            if isinstance(argument, CHANGEABLE):
+                # A later change of the caller's container must not change the condition.
+                arguments = tuple(map(own_copy, arguments))
+                break
+        self.arguments: Final[tuple[Any, ...]] = arguments
 
     def inner(self) -> tuple[Condition[EntityT_contra], ...]:
         """Return no conditions."""

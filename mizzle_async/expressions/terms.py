@@ -176,9 +176,9 @@ def describe_argument(argument: Any, show: Show) -> str:
     return argument.describe(show) if isinstance(argument, Term) else show(argument)
 
 
-_CHANGEABLE: Final = (set, list, dict, bytearray)
+CHANGEABLE: Final = (set, list, dict, bytearray)
 
 
 def own_copy(value: Any) -> Any:
     """Return a copy of a container that the caller may change later."""
-    return value.copy() if isinstance(value, _CHANGEABLE) else value
+    return value.copy() if isinstance(value, CHANGEABLE) else value

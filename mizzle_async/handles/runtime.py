@@ -272,18 +272,21 @@ class Runtime:
         """
         sending = operation.sending
         pipeline = self.opened()
-        if sending.is_detached:
-            operation = sending.bound(self.bind)
-            sending = operation.sending
         request = sending.opening(self.now())
         if request is None:
-            return sending.result()
+            if not sending.is_detached:
+                return sending.result()
+            operation = sending.bound(self.bind)
+            sending = operation.sending
+            if sending.settled:
+                return sending.result()
+            sending.begin(self.now())
+            request = sending.to_request()
         ends = self._loop_time() + (self.timeout if request.timeout is None else request.timeout)
         failures = 0
         while True:
             try:
-                if self.gate is not None:
-                    request = self.gate.admit(request)
+                request = request if self.gate is None else self.gate.admit(request)
                 response = await pipeline.call(request)
             except MizzleError as error:
                 failures += 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeV
 
 import orjson
 from attrs import field, fields
+from attrs.validators import optional
 
 from mizzle_async.errors import ClientStateError, MizzleError, UnawaitedOperationWarning
 from mizzle_async.expressions.misuse import is_at_misuse, is_refusal_of_asyncio
@@ -30,13 +31,12 @@ OperationT = TypeVar("OperationT", bound="Operation[Any]")
 READ: Final = RepeatSafety.READ
 
 
-def _check_timeout(operation: Operation[Any], _attribute: object, timeout: object) -> None:
-    if timeout is not None:
-        try:
-            check_timeout(timeout)
-        except BaseException:
-            use(operation)  # it will not be handed out, so it was not forgotten
-            raise
+def _check_timeout(operation: Operation[Any], _attribute: object, timeout: float) -> None:
+    try:
+        check_timeout(timeout)
+    except BaseException:
+        use(operation)  # it will not be handed out, so it was not forgotten
+        raise
 
 
 @transient(eq=False, repr=False)
@@ -54,7 +54,7 @@ class Operation(Generic[ResultT_co]):
     """The largest answer that is believed."""
 
     _target: Target[Any]
-    _timeout: float | None = field(default=None, kw_only=True, alias="timeout", validator=_check_timeout)
+    _timeout: float | None = field(default=None, kw_only=True, alias="timeout", validator=optional(_check_timeout))
     _used: bool = field(default=False, init=False)
 
     @property

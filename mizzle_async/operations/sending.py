@@ -76,10 +76,10 @@ class Sending(Generic[ResultT_co]):
             now: The time in seconds since the epoch, by the client's clock.
 
         Returns:
-            The request, or None where the operation is settled.
+            The request. None where the operation is settled, or `is_detached`.
         """
         operation = self._operation
-        if operation._settled:
+        if operation._settled or type(operation._target) is DetachedTarget:
             return None
         operation._begin(now)
         return self.to_request()

@@ -102,12 +102,18 @@ class Target(Generic[ModelT]):
             expression: The request member that it is for: ``ConditionExpression`` or ``FilterExpression``.
 
         Raises:
-            ExpressionError: It is about another entity, or DynamoDB would refuse it.
+            ExpressionError: It is no condition, is about another entity, or DynamoDB would refuse it.
+            MarshallingError: A value does not fit its attribute.
             LimitError: It is nested too deeply, or IN has too many operands.
         """
         known = self.checker.known(condition)
         if known is not None:
             return known
+        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # types may be unchecked
+            raise ExpressionError(
+                f"{self.schema.entity}: a condition is made from attributes, such as `Order.status == Status.OPEN`, "
+                f"not from {type(condition).__name__}"
+            )
         if not self.owns(condition):
             self.check_owners(condition.owners, condition)
         return self.checker.condition(condition, expression)

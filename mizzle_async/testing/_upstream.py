@@ -87,7 +87,7 @@ class Upstream:
     async def _send(self, headers: list[tuple[str, str]], body: bytes) -> Reply:
         if self._pool is None:
             self._pool = ConnectionPool()
-        return await self._pool.carry(Exchange(self.endpoint, headers, body), _as_reply)
+        return await self._pool.exchange(Exchange(self.endpoint, headers, body), _as_reply)
 
 
 def _as_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -70,7 +70,7 @@ class TablePatches(TablePart[ModelT]):
                 f"{schema.entity}: .patch(old, to=new) was given one object twice, so what changed cannot be seen: "
                 "change a copy, `evolve(old, …)`"
             )
-        return self._patch(codec.encode(old), self._version(old, "patch"), to, timeout)
+        return self._patch(codec.encode(old), self._version(old, "patch") if self._is_versioned else None, to, timeout)
 
     @explained()
     async def modify(
@@ -174,7 +174,7 @@ class TablePatches(TablePart[ModelT]):
                 if before.get(name) != value:
                     codec.check_assigned(name, value)
         difference = _difference(codec, before, after, stored)
-        conditions = self._of_family("patch()")
+        conditions = self._of_family("patch()") if self._is_shared else ()
         if as_read and stored is not None:
             conditions += tuple(self._as_read(name, stored) for name in difference.clauses.top_level_names)
         guarded = stored is None  # else the version, or the values of whole attributes, are checked
@@ -189,9 +189,9 @@ class TablePatches(TablePart[ModelT]):
             version=version,
             now=self._now(),
             timeout=timeout,
-            write_id=self._write_id(),
+            write_id=self._runtime.new_write_id() if self._is_versioned else None,
             verb="patch",
-            known=instance_values(self._schema, to),
+            known=instance_values(self._schema, to) if self._is_shared else None,
             renewed=frozenset() if stored is None else stale_keys(self._target, stored, to),
             unchanged=to,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from mizzle_async.expressions import Condition
@@ -37,9 +37,11 @@ class TablePart(Generic[ModelT]):
         self._runtime = runtime
         self._target = target
         self._schema: EntitySchema = target.schema
-        self._stamped = is_stamped(target.schema)
+        # The time for stamps and time to live, or 0.0 where the entity has neither.
+        self._now: Callable[[], float] = runtime.now if is_stamped(target.schema) else float
         shared = target.schema.shared
         self._is_shared = shared is not None
+        self._is_versioned = target.schema.version is not None
         self._inherits_key = shared is not None and shared.parent is not None
 
     @property
@@ -54,12 +56,8 @@ class TablePart(Generic[ModelT]):
             check_no_guard(self._schema, item)
         return item
 
-    def _now(self) -> float:
-        """Return the time for stamps and time to live, or 0 where the entity has neither."""
-        return self._runtime.now() if self._stamped else 0.0
-
     def _of_family(self, verb: str) -> tuple[Condition[ModelT], ...]:
-        """Return the conditions under which a change keeps to items of the entity's own classes.
+        """Return the conditions under which a change of a shared table keeps to items of the entity's own classes.
 
         Args:
             verb: The verb that changes an item, for messages.
@@ -67,21 +65,13 @@ class TablePart(Generic[ModelT]):
         Raises:
             ExpressionError: A subclass has what this entity would not keep.
         """
-        if not self._is_shared:
-            return ()
         refuse_through_parent(self._schema, verb)
         return family_conditions(self._target) if self._inherits_key else ()
 
     def _version(self, key: object, verb: str) -> int | None:
-        """Return the version of an instance, or None where this is no instance, or its entity counts no versions."""
+        """Return the version of an instance of an entity that counts them, or None where this is no instance."""
         schema = self._schema
-        if schema.version is None or not isinstance(key, schema.cls):
-            return None
-        return stored_version(schema, key, verb)
-
-    def _write_id(self) -> str | None:
-        """Return the id that a versioned item stores beside its version, or None without versions."""
-        return None if self._schema.version is None else self._runtime.new_write_id()
+        return stored_version(schema, key, verb) if isinstance(key, schema.cls) else None
 
 
 def target_of(table: TablePart[ModelT]) -> Target[ModelT]:

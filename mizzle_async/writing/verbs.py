@@ -62,7 +62,7 @@ class TableWrites(TablePart[ModelT]):
         """
         now = self._now()
         encoded = self._target.codec.encode_new(item)
-        write_id = self._write_id()
+        write_id = self._runtime.new_write_id() if self._is_versioned else None
         stamp_new(self._target.codec, encoded, now, write_id)
         plain: PutItem[ModelT] = PutItem(
             self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout, write_id=write_id
@@ -130,16 +130,16 @@ class TableWrites(TablePart[ModelT]):
             self._target,
             self._target.codec.key_of(item),
             clauses=replacing(schema, encoded),
-            conditions=(*self._of_family("replace()"), *kept),
+            conditions=(*(self._of_family("replace()") if self._is_shared else ()), *kept),
             guard=None if guard is None else guard.condition,
             guard_is_exact=guard is None or guard.is_exact,
             presence=Presence.PRESENT,
-            version=self._version(item, "replace"),
+            version=self._version(item, "replace") if self._is_versioned else None,
             now=self._now(),
             timeout=timeout,
-            write_id=self._write_id(),
+            write_id=self._runtime.new_write_id() if self._is_versioned else None,
             sent=encoded,
-            known=instance_values(self._schema, item),
+            known=instance_values(self._schema, item) if self._is_shared else None,
         )
 
     # ── changes ──
@@ -172,13 +172,13 @@ class TableWrites(TablePart[ModelT]):
         return UpdateItem(
             self._target,
             self._key(key, attributes, more),
-            conditions=self._of_family("update()"),
-            known=instance_values(self._schema, key),
+            conditions=self._of_family("update()") if self._is_shared else (),
+            known=instance_values(self._schema, key) if self._is_shared else None,
             presence=Presence.PRESENT,
-            version=self._version(key, "update"),
+            version=self._version(key, "update") if self._is_versioned else None,
             now=self._now(),
             timeout=timeout,
-            write_id=self._write_id(),
+            write_id=self._runtime.new_write_id() if self._is_versioned else None,
         )
 
     @explained()
@@ -208,12 +208,12 @@ class TableWrites(TablePart[ModelT]):
         return UpdateItem(
             self._target,
             self._key(key, attributes, more),
-            conditions=self._of_family("upsert()"),
+            conditions=self._of_family("upsert()") if self._is_shared else (),
             creates=True,
             known=key_values(self._schema, key, attributes, more),
             now=self._now(),
             timeout=timeout,
-            write_id=self._write_id(),
+            write_id=self._runtime.new_write_id() if self._is_versioned else None,
             verb="upsert",
         )
 
@@ -252,7 +252,7 @@ class TableWrites(TablePart[ModelT]):
             self._target,
             self._key(key, attributes, more),
             conditions=family_conditions(self._target) if self._inherits_key else (),
-            version=self._version(key, "delete"),
+            version=self._version(key, "delete") if self._is_versioned else None,
             now=self._now(),
             timeout=timeout,
         )
@@ -282,6 +282,6 @@ class TableWrites(TablePart[ModelT]):
             self._target,
             self._key(key, attributes, more),
             conditions=family_conditions(self._target) if self._inherits_key else (),
-            version=self._version(key, "check"),
+            version=self._version(key, "check") if self._is_versioned else None,
             now=self._now(),
         )

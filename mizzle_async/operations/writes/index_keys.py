@@ -274,10 +274,7 @@ def _defaults(
 
 def instance_values(schema: EntitySchema, key: object) -> dict[str, Any] | None:
     """Return the values of an instance, by name in Python, for an update of a shared table's item. Else None."""
-    if schema.shared is None or not isinstance(key, schema.cls):
-        return None
-    values: dict[str, Any] = vars(key)
-    return values
+    return vars(key) if isinstance(key, schema.cls) else None
 
 
 def key_values(

@@ -25,21 +25,6 @@ class Presence(Enum):
 ANY, PRESENT = Presence.ANY, Presence.PRESENT
 
 
-def checked(target: Target[ModelT], condition: Condition[ModelT]) -> Condition[ModelT]:
-    """Return a caller's condition with its values encoded.
-
-    Raises:
-        ExpressionError: It is no condition, is about another entity, or DynamoDB would refuse it.
-        MarshallingError: A value does not fit its attribute.
-    """
-    if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # types may be unchecked
-        raise ExpressionError(
-            f"{target.schema.entity}: a condition is made from attributes, such as `Order.status == Status.OPEN`, "
-            f"not from {type(condition).__name__}"
-        )
-    return target.checked(condition)
-
-
 def write_condition(
     target: Target[Any], presence: Presence, conditions: Sequence[Condition[Any]], now: float
 ) -> Condition[Any] | None:
@@ -57,7 +42,7 @@ def write_condition(
     if not parts:
         return None
     whole = parts[0] if len(parts) == 1 else Conjunction(tuple(parts))
-    expired = expired_condition(target, now)
+    expired = None if target.schema.time_to_live is None else expired_condition(target, now)
     if expired is None:
         return whole
     return expired | whole if holds_without_item(whole) else ~expired & whole

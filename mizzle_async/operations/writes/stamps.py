@@ -67,8 +67,6 @@ def stamp_update(
         write_id: The id that is stored beside the version.
     """
     schema = target.schema
-    if not schema.role_attributes:
-        return clauses
     touched = clauses.top_level_names
     write = _context(target.codec, now, creates=creates, version=version, write_id=write_id)
     for clause in _role_clauses(schema, write):

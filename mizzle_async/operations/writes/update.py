@@ -121,20 +121,20 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         """
         if self._version is not None:
             return RepeatSafety.GUARDED
-        return super()._safety if self._clauses.is_repeat_safe else RepeatSafety.UNSAFE
-
-    @property
-    def _revives(self) -> bool:
-        return self._creates
+        if not self._clauses.is_repeat_safe:
+            return RepeatSafety.UNSAFE
+        return RepeatSafety.GUARDED if "ConditionExpression" in self._request() else RepeatSafety.IDEMPOTENT
 
     def _compile(self) -> WirePayload:
         target = self._target
-        clauses = stamp_update(
-            target, self._clauses, self._now, creates=self._creates, version=self._version, write_id=self._write_id
-        )
+        clauses = self._clauses
+        if target.schema.role_attributes:
+            clauses = stamp_update(
+                target, clauses, self._now, creates=self._creates, version=self._version, write_id=self._write_id
+            )
         derived = self._index_changes(clauses)
         clauses = clauses if not derived.clauses else clauses.merge(UpdateClauses(derived.clauses))
-        condition = self._condition()
+        condition = self._condition(creates=self._creates)
         for check in derived.conditions:
             condition = check if condition is None else condition & check
         return {"TableName": target.table, "Key": self._key, **target.statements.members(clauses, condition)}
@@ -353,7 +353,7 @@ class UpdateItem(ItemUpdate[ModelT_co, None]):
         return self._unchanged
 
     def _compile(self) -> WirePayload:
-        if self._clauses.is_empty and self._unchanged is None and self._asked_clauses is None:
+        if not self._clauses.clauses and self._unchanged is None and self._asked_clauses is None:
             raise ExpressionError(
                 f"{self._target.schema.entity}: .{self._verb}() needs a clause: .set(), .set_default(), .add(),"
                 " .remove(), .discard(), .append() or .prepend()"
@@ -468,7 +468,8 @@ class PurgeExpired(DeleteItem[ModelT_co]):
 
     __slots__ = ()
 
-    def _condition(self) -> Condition[Any] | None:
+    def _condition(self, *, creates: bool = False) -> Condition[Any] | None:
+        del creates
         return expired_condition(self._target, self._now)
 
     def _recover(self, error: Exception, now: float, /) -> ModelT_co | None:

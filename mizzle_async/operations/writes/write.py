@@ -23,7 +23,7 @@ from mizzle_async.operations.transactions.exactly_once import ExactlyOnce, exact
 from mizzle_async.operations.transactions.tokens import request_token
 from mizzle_async.operations.writes.failures import raise_condition_failure, raise_refusal
 from mizzle_async.operations.writes.immutable import explain_change
-from mizzle_async.operations.writes.presence import Presence, checked, write_condition
+from mizzle_async.operations.writes.presence import Presence, write_condition
 from mizzle_async.operations.writes.stamps import check_version, version_condition
 from mizzle_async.operations.writes.verdict import Verdict, judge
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
@@ -74,7 +74,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
             ExpressionError: DynamoDB would refuse it, or it is about another entity.
         """
         self._used = True  # type: ignore[misc]  # frozen for type checkers only
-        return self._with_conditions((*self._conditions, checked(self._target, condition)))
+        return self._with_conditions((*self._conditions, self._target.checked(condition)))
 
     def _with_conditions(self, conditions: tuple[Condition[ModelT_co], ...]) -> Self:
         more: Self = WITH_CONDITIONS[type(self)](self, conditions)
@@ -213,19 +213,20 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """Return the conditions of the caller, and those that the write itself must hold to."""
         return self._conditions
 
-    def _condition(self) -> Condition[Any] | None:
+    def _condition(self, *, creates: bool = False) -> Condition[Any] | None:
+        """Return the whole condition.
+
+        Args:
+            creates: Whether the write is an update that may create the item.
+        """
         conditions = self._asked
         if self._version is not None:
             conditions = (version_condition(self._target, self._version), *conditions)
-        if self._revives and (expired := expired_condition(self._target, self._now)) is not None:
+        if creates and (expired := expired_condition(self._target, self._now)) is not None:
             # Attributes of an expired item must not come back: a first request finds that out, see `_follow_up`.
             conditions = (~expired, *conditions)
             return conditions[0] if len(conditions) == 1 else conditions[0] & _all(conditions[1:])
         return write_condition(self._target, self._presence, conditions, self._now)
-
-    @property
-    def _revives(self) -> bool:
-        return False
 
     @property
     def _whole(self) -> Item | None:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from threading import get_ident
 from typing import Any, TypeAlias, TypeVar, overload
@@ -80,11 +80,16 @@ class ConnectionPool:
 
     # ── carrying ──
 
-    def exchange(self, exchange: Exchange, /) -> Coroutine[Any, Any, Answer]:
+    @overload
+    async def exchange(self, exchange: Exchange, /) -> Answer: ...
+    @overload
+    async def exchange(self, exchange: Exchange, check: Check[AnswerT], /) -> AnswerT: ...
+    async def exchange(self, exchange: Exchange, check: Check[Any] | None = None, /) -> Any:
         """Carry one exchange to the service and back, its answer checked before the connection is used again.
 
         Args:
             exchange: The request. Its ``phase`` and ``stale`` are kept right.
+            check: Judges status, lower-case headers and body, in place of `check_answer`. Its result is returned.
 
         Returns:
             The answer: of success, or of an error of the service.
@@ -93,19 +98,6 @@ class ConnectionPool:
             TransportError: No trustworthy answer came. Its ``outcome`` says whether the request may have been applied.
             PoolTimeoutError: No connection became free in time.
             ClientStateError: The pool is closed, or belongs to another event loop or process.
-        """
-        return self.carry(exchange, None)
-
-    @overload
-    async def carry(self, exchange: Exchange, check: None) -> Answer: ...
-    @overload
-    async def carry(self, exchange: Exchange, check: Check[AnswerT]) -> AnswerT: ...
-    async def carry(self, exchange: Exchange, check: Check[Any] | None) -> Any:
-        """Carry one exchange whose answer is judged by another check. See `exchange`.
-
-        Args:
-            exchange: The request.
-            check: Judges status, lower-case headers and body. Its result is returned. None for `check_answer`.
         """
         host = self._hosts.get(exchange.endpoint)
         home = self._home
