@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 from botocore.session import Session
 
-from mizzle_async.testing import EmbeddedEngine
+from mizzle_async.testing import Engine, start_engine
 
 HERE = Path(__file__).resolve().parent
 SHELL = [sys.executable, "-c", "from mizzle_async.cli import main; main()"]
@@ -49,7 +49,7 @@ class Bench:
         folder: The folder.
     """
 
-    def __init__(self, engine: EmbeddedEngine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         self.folder = folder
         self.environment = os.environ | engine.environment
@@ -209,10 +209,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--items", type=int, default=1_000_000)
     options.add_argument("--compared", type=int, default=200_000, help="items of the runs without kills")
+    options.add_argument("--engine", choices=["embedded", "dynamodb-local"], default="embedded")
     options.add_argument("--output", type=Path, default=HERE / "million.json")
     chosen = options.parse_args()
-    outcome: dict[str, Any] = {"measured_at": time.strftime("%Y-%m-%d", time.gmtime()), "items": chosen.items}
-    with tempfile.TemporaryDirectory() as name, EmbeddedEngine().start() as engine:
+    outcome: dict[str, Any] = {
+        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
+        "engine": chosen.engine,
+        "items": chosen.items,
+    }
+    with tempfile.TemporaryDirectory() as name, start_engine(chosen.engine) as engine:
         bench = Bench(engine, Path(name))
         outcome["load average before"] = os.getloadavg()
         outcome["compared"] = measured(bench, chosen.compared)

@@ -112,6 +112,8 @@ class Worker:
     def _send(self, message: Any) -> None:
         try:
             self._pipe.send(message)
+        except ConnectionError:  # the parent is gone
+            os._exit(ORPHANED)
         except (pickle.PicklingError, AttributeError, TypeError):  # an error of the caller's own that does not travel
             self._pipe.send(_travelling(message))
 
