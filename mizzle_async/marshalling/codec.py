@@ -41,6 +41,7 @@ from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shards import Sharding, sharding_of
 from mizzle_async.marshalling.shared_items import SharedItems
 from mizzle_async.marshalling.standalone import Standalone
+from mizzle_async.marshalling.stored_defaults import check_stored_defaults
 from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.model import AttributeSchema, EntitySchema, schema_of
 from mizzle_async.model.scalars.temporal import from_epoch
@@ -449,11 +450,14 @@ class Marshaller:
             schema: The entity's.
 
         Raises:
-            ModelError: If the type of an attribute cannot be mapped, with the type to write.
+            ModelError: If the type of an attribute cannot be mapped, with the type to write, or a default cannot be
+                stored.
         """
         codec = self._codecs.get(schema)
         if codec is None:
-            codec = self._codecs[schema] = EntityCodec(schema, self.resolver, self.codec)
+            codec = EntityCodec(schema, self.resolver, self.codec)
+            check_stored_defaults(codec._shape, schema.entity)  # noqa: SLF001  (both are this module's)
+            self._codecs[schema] = codec
         return codec
 
     def standalone(self, target: Any) -> Standalone:

@@ -39,7 +39,8 @@ def check_shared_default(where: str, default: Any) -> None:
     if default is NOTHING or _is_factory(default):
         return
     kind = type(default)
-    if not isinstance(default, SHARED) and not (has_fields(kind) and getattr(kind, "__hash__", None) is None):
+    may_change = (has_fields(kind) or isinstance(default, tuple)) and not _is_hashable(default)
+    if not isinstance(default, SHARED) and not may_change:
         return
     raise ModelError(
         f"{where}: every instance would share this {kind.__name__}: write `attribute(factory={kind.__name__})`"
@@ -70,6 +71,14 @@ def check_default_type(where: str, annotation: Any, default: Any) -> None:
     if default is None:
         instead = f": declare it {type_name(annotation)} | None, or leave the default out"
     raise ModelError(f"{where}: its default is no {type_name(annotation)} but {shown}{instead}")
+
+
+def _is_hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_factory(default: Any) -> bool:

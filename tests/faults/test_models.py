@@ -4,7 +4,7 @@ import dataclasses
 import ipaddress
 import pathlib
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, Union
@@ -85,12 +85,19 @@ class Changeable:
 
 DEFAULTS: dict[str, tuple[Any, Callable[[], Any]]] = {
     "a document that every instance would share": (Changeable, lambda: Changeable(x=1)),
+    "a tuple of such documents": (tuple[Changeable, ...], lambda: (Changeable(x=1),)),
     "None for a text": (str, lambda: None),
     "a text for a number": (int, lambda: "x"),
     "a number for a text": (str, lambda: 1),
     "no member of a literal": (Literal["a"], lambda: "q"),
     "a float for a Decimal": (Decimal, lambda: 1.5),
     "a text for a list": (list[str], lambda: "x"),
+    "a time without a zone": (datetime, lambda: datetime(2026, 1, 1)),  # noqa: DTZ001  (which is the mistake)
+    "a time for a date": (date, lambda: datetime(2026, 1, 1, tzinfo=UTC)),
+    "a float that is no number": (float, lambda: float("nan")),
+    "a tuple of another length": (tuple[int, int], lambda: (1,)),
+    "another element": (frozenset[int], lambda: frozenset({"x"})),
+    "a value that has no place": (Any, object),
 }
 
 
@@ -105,7 +112,7 @@ def test_a_default_that_cannot_be_is_refused_with_its_class(name: str) -> None:
             id: PartitionKey[str]
             value: Attribute[kind] = attribute(default=default())
 
-        Client().table(Holder)
+        Client().table(Holder).key(id="a")
 
     with pytest.raises(ModelError, match="value"):
         define()
