@@ -272,11 +272,11 @@ class NotedRejects(Rejects):
 
     def __attrs_post_init__(self) -> None:
         """Send sentences for the user, too."""
-        self.say = lambda text: self.note(Remark(text))
+        self.say: Callable[[str], object] = lambda text: self.note(Remark(text))
 
     def take(self, reject: Reject) -> None:
         """Send a reject."""
-        self.count += 1
+        self.count: int = self.count + 1
         self.note(evolve(reject, good=self.good))
 
 

@@ -189,9 +189,9 @@ class StreamDeck:
 
     def __init__(self, blocks: Generator[Block, None, None], *, rows: int = 0, digest: str = "") -> None:
         self._blocks = blocks
-        self.rows = rows
+        self.rows: int = rows
         """The rows that are done, without a gap."""
-        self.digest = digest
+        self.digest: str = digest
         self._wake: Callable[[], object] = lambda: None
         self._room = threading.Semaphore(BLOCKS_AHEAD)
         self._is_closed = threading.Event()
