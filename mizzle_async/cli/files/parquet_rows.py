@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -45,7 +46,7 @@ def parquet_rows(name: str, stream: BinaryIO, nan: Nan = "reject") -> Iterator[R
         converters = Converters(arrow, has_nan=nan == "reject")
         fields = [
             (field.name, _readable(arrow, field.type), converters.of_field(field), mark_of(field))
-            for field in file.schema_arrow
+            for field in _schema(arrow, file)
         ]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS):
@@ -62,6 +63,16 @@ def parquet_rows(name: str, stream: BinaryIO, nan: Nan = "reject") -> Iterator[R
                 yield Row(file=name, line=number, values=values, format=Format.PARQUET)
     except (OSError, ValueError, NotImplementedError) as error:  # as the errors of pyarrow are
         raise unreadable(name, error) from error
+
+
+def _schema(arrow: Any, file: Any) -> Any:
+    """Return the schema of a file, as its writer left it there: older versions of pyarrow forget the marks in maps."""
+    shown = file.schema_arrow
+    left = (file.metadata.metadata or {}).get(b"ARROW:schema")
+    if left is None:
+        return shown
+    stored = arrow.ipc.read_schema(arrow.BufferReader(b64decode(left)))
+    return stored if stored.equals(shown) else shown
 
 
 def mark_of(field: Any) -> str:
