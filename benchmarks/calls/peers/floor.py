@@ -88,9 +88,9 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = transport
         self.write = transport.write  # type: ignore[attr-defined]  # a Transport
 
-    def get_buffer(self, _hint: int) -> bytearray:
-        """Return the buffer."""
-        return BUFFER
+    def get_buffer(self, _hint: int) -> memoryview:
+        """Return the buffer: its view, because TLS reads into slices, and a slice of a bytearray is a copy."""
+        return VIEW
 
     def buffer_updated(self, count: int) -> None:
         """Resolve the waiter once the whole body is here."""
