@@ -92,10 +92,13 @@ def run_tests(tree: Path, chosen: list[str]) -> ET.Element:
 
 
 def reason_of(message: str) -> str:
-    """Return the first line of pytest's message about a failure; of a text that does not match, the text."""
+    """Return the first line of pytest's message about a failure; of a text that does not match, the text.
+
+    The folder of temporary files is left out: it is another one on each machine.
+    """
     first, *rest = message.splitlines() or [""]
     said = next((line.strip() for line in rest if line.strip().startswith(("Actual message:", "Input:"))), "")
-    return (said or first)[:REASON_LENGTH]
+    return (said or first).replace(tempfile.gettempdir(), "…")[:REASON_LENGTH]
 
 
 def cases_of(report: ET.Element, tests: tuple[str, ...]) -> Cases:
