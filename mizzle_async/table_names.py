@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 _RESOURCE: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:([^:]*):table/([^/:]+)(?:/.*)?", re.DOTALL)
@@ -50,6 +51,7 @@ def asked_table(answered: str, asked: Iterable[str]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
+@lru_cache(maxsize=1024)
 def _account_and_name(table: str) -> tuple[str | None, str]:
     resource = _RESOURCE.fullmatch(table) if table.startswith("arn:") else None
     return (None, table) if resource is None else (resource[1], resource[2])

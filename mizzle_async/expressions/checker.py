@@ -58,7 +58,10 @@ APPROVED: Final = 4_096
 """Uses of attributes that are kept."""
 
 TERMS: Final = (Term, Condition)
-NO_VALUES: Final = (Term, Condition, Encoded)
+"""Classes of arguments that stand for something stored, in place of a value."""
+
+NO_VALUES: Final = (*TERMS, Encoded)
+"""Classes of arguments that no encoder takes."""
 
 FindWriter: TypeAlias = Callable[[str, Facet], "Callable[[Any], AttributeValue] | None"]
 """Returns the function that encodes an attribute's plain values, or None where a value decides how it is encoded."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any, Final
 
-from mizzle_async.expressions import AttributePath, Condition, Encoded, Facet, UpdateClause
-from mizzle_async.expressions.terms import Term
+from mizzle_async.expressions import AttributePath, Encoded, Facet, UpdateClause
+from mizzle_async.expressions.checker import NO_VALUES
 from mizzle_async.expressions.updates import ADD, SET, SET_DEFAULT, ClauseKind
 from mizzle_async.marshalling import EntityCodec
 from mizzle_async.types import AttributeValue
@@ -20,8 +20,6 @@ KNOWN: Final = 4_096
 
 FACETS: Final = {SET: Facet.WHOLE, SET_DEFAULT: Facet.WHOLE, ADD: Facet.DELTA}
 """How the values of the kinds that can be known relate to their attributes."""
-
-NO_VALUES: Final = (Term, Condition, Encoded)
 
 
 class KnownClauses:

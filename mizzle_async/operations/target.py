@@ -118,6 +118,26 @@ class Target(Generic[ModelT]):
             self.check_owners(condition.owners, condition)
         return self.checker.condition(condition, expression)
 
+    def checked_key(
+        self, partition: Condition[Any], sort: Condition[Any] | None
+    ) -> tuple[Condition[Any], Condition[Any] | None]:
+        """Return the key condition of a query with its values encoded.
+
+        Args:
+            partition: The equality of the partition key.
+            sort: The comparison of the sort key, or None.
+
+        Raises:
+            ExpressionError: It is about another entity, or no key condition of one index.
+            MarshallingError: A value does not fit its attribute.
+        """
+        known = self.checker.known(partition) if sort is None else None
+        if known is not None:
+            return known, None
+        if not self.owns(partition):
+            self.check_owners(partition.owners, partition)
+        return self.checker.key_condition(partition, sort)
+
     def owns(self, condition: Condition[Any]) -> bool:
         """Tell whether a condition compares an own path with one value. Of others `check_owners` decides."""
         if not isinstance(condition, Predicate) or len(condition.arguments) != 1:

@@ -94,14 +94,8 @@ class ReadPlan(Generic[ModelT, RowT_co]):
     def _check_key_condition(self) -> None:
         """Check the key condition, and keep it with its values encoded. Plans that derive from this need not do it."""
         if self.partition is not None:
-            known = self.target.checker.known(self.partition) if self.sort is None else None
-            if known is not None:
-                self.partition = known  # type: ignore[misc]  # frozen for type checkers only
-            else:
-                if not self.target.owns(self.partition):
-                    self.target.check_owners(self.partition.owners, self.partition)
-                checked = self.target.checker.key_condition(self.partition, self.sort)
-                self.partition, self.sort = checked  # type: ignore[misc]  # the same
+            checked = self.target.checked_key(self.partition, self.sort)
+            self.partition, self.sort = checked  # type: ignore[misc]  # frozen for type checkers only
         self._is_checked = True  # type: ignore[misc]  # the same
 
     # ── builders ──

@@ -10,6 +10,7 @@ from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, ServiceError, ValidationError
 from mizzle_async.expressions import AttributePath, Condition, Encoded, Operand, UpdateClause, UpdateClauses
+from mizzle_async.expressions.checker import TERMS
 from mizzle_async.expressions.paths import ListPath, SetPath, Summand
 from mizzle_async.expressions.terms import Term, own_copy
 from mizzle_async.expressions.update_checks import APPROVABLE
@@ -67,7 +68,6 @@ ValueT = TypeVar("ValueT")
 ElementT = TypeVar("ElementT")
 SummandT = TypeVar("SummandT", bound=Summand)
 
-TERMS = (Term, Condition)
 NO_CLAUSES = UpdateClauses()
 WITH_CLAUSES = Copiers("_clauses")
 _CREATING = frozenset({SET, SET_DEFAULT, ADD, APPEND, PREPEND})

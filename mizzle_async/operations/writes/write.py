@@ -16,7 +16,7 @@ from mizzle_async.errors import (
 )
 from mizzle_async.expressions import Condition
 from mizzle_async.operations.actions import Action, Transactable, WriteSending
-from mizzle_async.operations.base import Operation, use
+from mizzle_async.operations.base import Operation, derive, use
 from mizzle_async.operations.expiry import expired_condition
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.transactions.exactly_once import ExactlyOnce, exactly_once
@@ -27,7 +27,7 @@ from mizzle_async.operations.writes.presence import Presence, write_condition
 from mizzle_async.operations.writes.stamps import check_version, version_condition
 from mizzle_async.operations.writes.verdict import Verdict, judge
 from mizzle_async.types import Item, RepeatSafety, WirePayload, WireRequest
-from mizzle_async.values import Copiers, altered, transient
+from mizzle_async.values import Copiers, transient
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -185,10 +185,8 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
             raise_refusal(self._target, error)
         raise error
 
-    def _derived(self, **changes: Any) -> Self:
-        """Return a copy with changed attributes."""
-        self._used = True  # type: ignore[misc]  # frozen for type checkers only
-        return altered(self, **changes)
+    _derived = derive
+    """Return a copy with changed attributes."""
 
     def _request(self) -> WirePayload:
         """Return the members that the single request and a transaction share, compiled once."""
