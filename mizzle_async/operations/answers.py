@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from mizzle_async.errors import CorruptResponseError, MizzleError
+from mizzle_async.errors import CorruptResponseError
 from mizzle_async.limits import ITEM_BYTES, PAGE_BYTES
 from mizzle_async.marshalling import canonical_key
 from mizzle_async.types import AttributeValue, Item, Outcome, WirePayload
@@ -85,9 +85,9 @@ def checked_payload(api: str, payload: Any, check: Callable[[WirePayload], objec
         if "ConsumedCapacity" in payload:
             check_consumed(payload)
         check(payload)
-    except MizzleError:
+    except CorruptResponseError:
         raise
-    except Exception as error:
+    except Exception as error:  # those of the codecs too: no instance is made here
         raise mismatch(f"{api} does not answer in this shape ({type(error).__name__})") from error
     return payload
 

@@ -481,7 +481,7 @@ def test_no_foreign_exception_leaves_a_mutated_answer(name: str, tmp_path: Path)
                 with suppress(MizzleError):
                     use_error(raised)
                 return True
-            return False
+            return client.statistics().failures > 0  # refused, and asked for again: by a batch, say
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

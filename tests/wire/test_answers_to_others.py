@@ -139,6 +139,10 @@ OTHERS: dict[str, tuple[Callable[[Client], Awaitable[Any]], Any]] = {
         lambda c: c.table(Note).get_many(["a", "c"]),
         {"Responses": {"notes": [note("a"), {"key": {"S": ["c"]}}]}},
     ),
+    "an item of a batch without its key": (
+        lambda c: c.table(Note).get_many(["a", "c"]),
+        {"Responses": {"notes": [note("a"), {"text": {"S": "c"}}]}},
+    ),
     "items of two tables": (
         lambda c: c.table(Note).get_many(["a"]),
         {"Responses": {"notes": [note("a")], "other": []}},
@@ -242,9 +246,10 @@ def test_a_partition_of_numbers_is_the_same_in_any_form():
     assert isinstance(error, CorruptResponseError)
 
 
-def test_writes_that_were_never_sent_are_not_sent_again():
-    """What a batch answers as unprocessed is sent again only if it was sent before."""
-    left = {"UnprocessedItems": {"notes": [{"PutRequest": {"Item": note("b")}}]}}
+@pytest.mark.parametrize("item", [note("b"), {"text": {"S": "a"}}, {"key": None}, "a"])
+def test_writes_that_were_never_sent_are_not_sent_again(item: Any):
+    """What a batch answers as unprocessed is sent again only if it was sent before; else the answer is corrupt."""
+    left = {"UnprocessedItems": {"notes": [{"PutRequest": {"Item": item}}]}}
     report, server = play([Reply(left)], lambda c: c.table(Note).put_many([Note(key="a")]))
     assert report.written == 1
     assert [request.connection for request in server.requests] == [1, 2]
