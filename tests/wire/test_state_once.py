@@ -141,13 +141,18 @@ def test_every_answer_lost_is_unknown():
     assert len(requests) > 4
 
 
+@pytest.mark.parametrize("lost", [1, 2])
 @pytest.mark.parametrize("last", ["throttled", "silent", "conflict"])
-def test_lost_answer_stays_unknown_where_later_sendings_fail_too(last):
-    """What came of the lost one is unknown, although the last sending was certainly not applied, or never answered."""
+def test_lost_answer_stays_unknown_where_later_sendings_fail_too(last, lost):
+    """What came of the lost one is unknown, although the last sending was certainly not applied, or never answered.
+
+    It is where both answers of the first call were lost, and where that call has the second answer too.
+    """
     replies = {"throttled": Reply.throttled(), "silent": Reply.hang(), "conflict": cancelled(CONFLICT, FINE)}
-    error, requests = run_virtual(run(lambda number, _request: Reply.close() if number <= 2 else replies[last]))
+    error, requests = run_virtual(run(lambda number, _request: Reply.close() if number <= lost else replies[last]))
     assert isinstance(error, OutcomeUnknownError), error
-    assert len(requests) > 2
+    assert "Ask again with the same key" in str(error)
+    assert len(requests) > lost
 
 
 @pytest.mark.parametrize("reasons", [(CONFLICT, FINE), (FINE, CONFLICT), (CONFLICT, CONFLICT), (CONFLICT, FAILED)])

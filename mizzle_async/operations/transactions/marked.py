@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field
 
 from mizzle_async.codes import RETRIED_CANCELLATION_CODES
-from mizzle_async.errors import LimitError, OutcomeUnknownError, TransactionCanceledError
+from mizzle_async.errors import LimitError, MizzleError, OutcomeUnknownError, TransactionCanceledError
 from mizzle_async.operations.actions import Transactable
 from mizzle_async.operations.base import derive, promote
 from mizzle_async.operations.error_context import call_context
@@ -61,7 +61,7 @@ class MarkedWrite(TransactWrite[bool]):
 
         Raises:
             TransactionCanceledError: Nothing was written, and the mark is not there.
-            OutcomeUnknownError: Every attempt's answer was lost.
+            OutcomeUnknownError: Every attempt's answer was lost, or one was, and the later ones met conflicts.
         """
         if isinstance(error, TransactionCanceledError) and error.reasons:
             marked = error.reasons[0]
@@ -71,10 +71,12 @@ class MarkedWrite(TransactWrite[bool]):
         try:
             return super()._recover(error, now)
         except OutcomeUnknownError as unknown:
-            raise OutcomeUnknownError(
-                "the operations may or may not have been applied. Ask again with the same key: they are applied once",
-                **call_context(unknown),
-            ) from error
+            raise _unknown(unknown) from error
+        except TransactionCanceledError as canceled:
+            was_lost = isinstance(error, TransactionCanceledError) and error.ambiguous
+            if was_lost and may_pass(canceled):  # a conflict says nothing about the attempt that was lost
+                raise _unknown(canceled) from canceled
+            raise
 
     def _capacity(self) -> Capacity:
         return transaction_capacity(*(each.sending.capacity() for each in (self.mark, *self.operations)))
@@ -108,6 +110,13 @@ def marked_write(
     except LimitError as error:
         raise LimitError(f"{error.message}. The mark of the operations is one of its actions") from None
     return promote(whole, MarkedWrite, operations=tuple(operations), mark=mark, proof=proof)
+
+
+def _unknown(error: MizzleError) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        "the operations may or may not have been applied. Ask again with the same key: they are applied once",
+        **call_context(error),
+    )
 
 
 def may_pass(error: TransactionCanceledError) -> bool:
