@@ -1,18 +1,20 @@
 """Show that each mended fault has a test that fails on the commit in which it was found, and passes now.
 
-The tests of `tests/faults` run twice, each time in a process of its own: against the library of an old checkout, and
-against this one. `faults.toml` says which tests prove which fault.
+The tests of `tests/faults` run twice, each time in a process of its own: against the library of an old commit, and
+against this one. `faults.toml` names the commit, and says which tests prove which fault.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 from dataclasses import asdict, dataclass, field
@@ -68,6 +70,14 @@ def read_table() -> tuple[str, list[Fault]]:
     """Return the commit on which the tests must fail, and the faults."""
     table: dict[str, Any] = tomllib.loads((HERE / "faults.toml").read_text(encoding="utf-8"))
     return table["commit"], [Fault(**{**row, "tests": tuple(row.get("tests", ()))}) for row in table["fault"]]
+
+
+def write_library(commit: str, folder: Path) -> None:
+    """Write the library of a commit into a folder."""
+    command = ["git", "-C", str(ROOT), "archive", commit, "mizzle_async"]
+    archive = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
 
 
 def run_tests(tree: Path, chosen: list[str]) -> ET.Element:
@@ -150,18 +160,16 @@ def describe(fault: Fault, verdict: str, before: Cases, now: Cases) -> str:
 def main() -> None:
     """Print the proof of each fault, and keep it as `results.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("old", type=Path, metavar="OLD_CHECKOUT", help="a checkout of the commit that the table names")
     parser.add_argument("--only", default="", help="only the faults whose number begins so, such as A1")
     arguments = parser.parse_args()
     commit, faults = read_table()
-    old: Path = arguments.old.resolve()
-    asked = ["git", "-C", str(old), "rev-parse", "HEAD"]
-    head = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    if not head.startswith(commit):
-        sys.exit(f"{old} is at {head[:7] or 'no commit'}, the table is about {commit}: git worktree add PATH {commit}")
     faults = [fault for fault in faults if fault.id.startswith(arguments.only)]
     chosen = sorted({name for fault in faults for name in fault.tests})
-    before, now = run_tests(old, chosen), run_tests(ROOT, chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        old = Path(folder).resolve()
+        write_library(commit, old)
+        before = run_tests(old, chosen)
+    now = run_tests(ROOT, chosen)
     results, verdicts = [], []
     for fault in faults:
         there, here = cases_of(before, fault.tests), cases_of(now, fault.tests)
