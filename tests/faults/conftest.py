@@ -14,15 +14,20 @@ from mizzle_async import Client
 from mizzle_async.testing import DynamoDBLocal, EmbeddedEngine
 
 
+def _client(engine: EmbeddedEngine | DynamoDBLocal) -> Client:
+    """Return a client of an engine."""
+    return Client(
+        endpoint_url=engine.endpoint_url,
+        region_name=engine.region_name,
+        credentials=engine.credentials,
+        table_prefix="faults-",
+    )
+
+
 @pytest.fixture(scope="session")
 async def client(embedded_engine: EmbeddedEngine) -> AsyncIterator[Client]:
     """An open client on the embedded engine. Each class has one table, so each test has keys of its own."""
-    settings: dict[str, Any] = {
-        "endpoint_url": embedded_engine.endpoint_url,
-        "region_name": embedded_engine.region_name,
-        "credentials": embedded_engine.credentials,
-    }
-    async with Client(**settings, table_prefix="faults-") as opened:
+    async with _client(embedded_engine) as opened:
         yield opened
 
 
@@ -41,10 +46,5 @@ def options() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 async def dynamodb(dynamodb_local: DynamoDBLocal) -> AsyncIterator[Client]:
     """An open client on DynamoDB Local, for what the embedded engine lets pass."""
-    settings: dict[str, Any] = {
-        "endpoint_url": dynamodb_local.endpoint_url,
-        "region_name": dynamodb_local.region_name,
-        "credentials": dynamodb_local.credentials,
-    }
-    async with Client(**settings, table_prefix="faults-") as opened:
+    async with _client(dynamodb_local) as opened:
         yield opened
