@@ -21,7 +21,7 @@ from mizzle_async.cli.rejects import Rejects
 from mizzle_async.cli.schemas import of_existing
 from mizzle_async.cli.selections import Selection, selecting
 from mizzle_async.cli.values import json_bytes
-from mizzle_async.cli.with_workers import with_workers
+from mizzle_async.cli.with_workers import shared_by, with_workers, worker_connect
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
@@ -60,20 +60,20 @@ def copy(
 
     Items under an existing key are replaced. Ctrl-C stops at once, and the report says how to go on.
     """
-    if parts is not None and workers is None:
-        raise click.UsageError("--parts goes with --workers")
+    shared = shared_by(connection, workers, parts)
     other = Connection(
         to_endpoint_url or connection.endpoint_url,
         to_profile or connection.profile_name,
         to_region or connection.region_name,
     )
+    if shared and other != connection:
+        shared["connect_target"] = worker_connect(other)
 
     async def work(client: Client) -> int:
-        shared: dict[str, Any] = {"connections": (connection, other), "workers": workers, "parts": parts}
         if other == connection:
-            return await _copy(client, client, **shared, **options)
+            return await _copy(client, client, shared, **options)
         async with other.client() as target_client:
-            return await _copy(client, target_client, **shared, **options)
+            return await _copy(client, target_client, shared, **options)
 
     connection.run(work)
 
@@ -81,10 +81,8 @@ def copy(
 async def _copy(
     client: Client,
     target_client: Client,
+    shared: dict[str, Any],
     *,
-    connections: tuple[Connection, Connection],
-    workers: int | None,
-    parts: int | None,
     source: str,
     target: str,
     model: str | None,
@@ -121,21 +119,11 @@ async def _copy(
         "write_units_per_second": write_units_per_second,
         "timeout": timeout,
     }
-    if workers is not None:
+    if shared:
         from mizzle_async.cli.copy_with_workers import copy_with_workers
 
         work = copy_with_workers(
-            opened,
-            goal,
-            selection,
-            rejects,
-            workers=workers,
-            parts=parts,
-            connection=connections[0],
-            target=None if target_client is client else connections[1],
-            resume=state.path,
-            progress=display,
-            **limits,
+            opened, goal, selection, rejects, resume=state.path, progress=display, **shared, **limits
         )
         return await job.run(work)
     report = BatchReport()

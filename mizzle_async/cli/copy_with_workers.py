@@ -12,13 +12,12 @@ from mizzle_async.bulk.saved_state import ResumeFrom, SavedState
 from mizzle_async.bulk.workers.messages import UnitKind
 from mizzle_async.bulk.workers.worker import TaskStore
 from mizzle_async.bulk.write_engine import Progress
-from mizzle_async.cli.connection import Connection
 from mizzle_async.cli.handles import Opened, opened_as
 from mizzle_async.cli.paging import PagedWork, position_of
 from mizzle_async.cli.putting import Putting
 from mizzle_async.cli.rejects import NotedRejects, Rejects, SharedRejects
 from mizzle_async.cli.selections import Selection
-from mizzle_async.cli.with_workers import WorkerConnect, worker_connect
+from mizzle_async.cli.with_workers import WorkerConnect
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
@@ -46,13 +45,13 @@ class CopyRows:
 
     Attributes:
         description: The target.
-        connect: Makes the client of the target, or None where it is that of the source.
+        connect_target: Makes the client of the target, or None where it is that of the source.
         key_names: The key attributes of the source.
         limits: The options of `put_many`.
     """
 
     description: TableDescription
-    connect: WorkerConnect | None
+    connect_target: WorkerConnect | None
     key_names: tuple[str, ...]
     limits: Mapping[str, Any]
 
@@ -70,8 +69,8 @@ class CopyRows:
         async def work() -> BatchReport:
             async with AsyncExitStack() as stack:
                 goal_client = client
-                if self.connect is not None:
-                    goal_client = await stack.enter_async_context(self.connect())
+                if self.connect_target is not None:
+                    goal_client = await stack.enter_async_context(self.connect_target())
                     # The parent grants the units of writing, at any address.
                     goal_client._runtime.write_limiter = client._runtime.write_limiter  # noqa: SLF001  (there is no word)
                 client._runtime.reports_capacity = True  # noqa: SLF001  (as the shell's own client, whose meter asks)
@@ -97,8 +96,8 @@ def copy_with_workers(
     *,
     workers: int,
     parts: int | None,
-    connection: Connection,
-    target: Connection | None,
+    connect: WorkerConnect,
+    connect_target: WorkerConnect | None = None,
     resume: ResumeFrom,
     progress: Callable[[BatchReport], object],
     write_units_per_second: float | None,
@@ -113,14 +112,13 @@ def copy_with_workers(
         rejects: The rejects file.
         workers: How many processes.
         parts: In how many parts the source is divided, or None for the usual number.
-        connection: The address of the source.
-        target: The address of the target, or None where it is that of the source.
+        connect: Makes the client of a worker.
+        connect_target: Makes its client of the target, or None where it is that of the source.
         resume: Where the state is kept.
         progress: Called with the report as it grows.
         write_units_per_second: The limit of write units of all workers together, or None.
         limits: Further options of `put_many`, for each worker.
     """
-    connect = None if target is None else worker_connect(target)
 
     def shown(report: BatchReport) -> None:
         rejects.good = max(rejects.good, report.written)
@@ -129,7 +127,7 @@ def copy_with_workers(
     options = WorkerOptions(
         workers,
         parts,
-        worker_connect(connection),
+        connect,
         resume,
         shown,
         {"write": write_units_per_second},
@@ -143,7 +141,7 @@ def copy_with_workers(
     return work_in_parts(
         selection.rows(opened),
         payload,
-        CopyRows(goal.description, connect, opened.key_names, limits),
+        CopyRows(goal.description, connect_target, opened.key_names, limits),
         options,
         verb="copy",
         kind="put",
