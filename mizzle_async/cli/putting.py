@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mizzle_async.cli.handles import Opened
 from mizzle_async.cli.rejects import Rejects
@@ -37,19 +37,17 @@ class Putting:
 
     async def take(self, page: Sequence[dict[str, Any]]) -> None:
         """Put a page."""
-        report = self.report
-        before = added(report, BatchReport())
         writing = self.goal.table.put_many(
             page,
             on_error=self._reject,
-            progress=lambda part: self.progress(added(before, part)),
+            progress=lambda part: self.progress(_with_page(self.report, part)),
             **self.limits,
         )
         try:
             await writing
         finally:
             self.rejects.good += writing.report.written
-            _add(report, writing.report)
+            self.report.become(_with_page(self.report, writing.report))
 
     def _reject(self, undone: UndoneWrite) -> None:
         reason = undone.error.message if isinstance(undone.error, MizzleError) else type(undone.error).__name__
@@ -57,19 +55,6 @@ class Putting:
         self.rejects.add((self.place, undone.position + self.report.taken + 1), reason, content=key)
 
 
-def _add(report: BatchReport, part: BatchReport) -> None:
-    """Add the report of a page. Reads are counted by the reader."""
-    report.written += part.written
-    report.rejected += part.rejected
-    report.unprocessed += part.unprocessed
-    report.count_consumption(part)
-    report.failed += part.failed
-    report.unknown += part.unknown
-
-
-def added(report: BatchReport, part: BatchReport) -> BatchReport:
-    """Return the report of a copy with that of a page."""
-    whole = BatchReport(skipped=report.skipped, taken=report.taken, evaluated=report.evaluated)
-    _add(whole, report)
-    _add(whole, part)
-    return whole
+def _with_page(report: BatchReport, page: BatchReport) -> BatchReport:
+    """Return the report of a copy with that of a page, whose items the reader counts as taken."""
+    return report + evolve(page, taken=0, not_taken=0)
