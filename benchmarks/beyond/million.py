@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import outcome
 from botocore.session import Session
 
 from mizzle_async.testing import Engine, start_engine
@@ -212,31 +213,27 @@ def main() -> None:
     options.add_argument("--engine", choices=["embedded", "dynamodb-local"], default="embedded")
     options.add_argument("--output", type=Path, default=HERE / "million.json")
     chosen = options.parse_args()
-    outcome: dict[str, Any] = {
-        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
-        "engine": chosen.engine,
-        "items": chosen.items,
-    }
+    figures: dict[str, Any] = {"engine": chosen.engine, "items": chosen.items}
     with tempfile.TemporaryDirectory() as name, start_engine(chosen.engine) as engine:
         bench = Bench(engine, Path(name))
-        outcome["load average before"] = os.getloadavg()
-        outcome["compared"] = measured(bench, chosen.compared)
-        outcome["load average between"] = os.getloadavg()
-        print(json.dumps(outcome, indent=1), flush=True)
+        figures["load average before"] = os.getloadavg()
+        figures["compared"] = measured(bench, chosen.compared)
+        figures["load average between"] = os.getloadavg()
+        print(json.dumps(figures, indent=1), flush=True)
         bench.write("orders.jsonl", chosen.items)
         line_bytes = (bench.folder / "orders.jsonl").stat().st_size / chosen.items
         bench.create("orders")
         state = bench.folder / "load.json"
         command = ["load", "orders.jsonl", "-t", "orders", "--workers", "2", "--resume", str(state)]
-        outcome["load"] = killed(bench, command, lambda: rows_of(state), chosen.items)
-        outcome["load"]["count"] = counted(bench.scanned("orders"), chosen.items)
-        print(json.dumps(outcome["load"], indent=1), flush=True)
+        figures["load"] = killed(bench, command, lambda: rows_of(state), chosen.items)
+        figures["load"]["count"] = counted(bench.scanned("orders"), chosen.items)
+        print(json.dumps(figures["load"], indent=1), flush=True)
         out = bench.folder / "out"
         command = ["export", "out", "-t", "orders", "--workers", "2", "--resume", "export.json"]
-        outcome["export"] = killed(bench, command, lambda: lines_of(out, line_bytes), chosen.items)
-        outcome["export"]["count"] = counted(bench.exported("out"), chosen.items)
-        print(json.dumps(outcome["export"], indent=1), flush=True)
-    chosen.output.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+        figures["export"] = killed(bench, command, lambda: lines_of(out, line_bytes), chosen.items)
+        figures["export"]["count"] = counted(bench.exported("out"), chosen.items)
+        print(json.dumps(figures["export"], indent=1), flush=True)
+    outcome.write(chosen.output, figures)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import pyarrow as pa
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # the folder is no installed package
 
+import outcome
 from shop import Order, Status, make_orders
 
 from mizzle_async import Client
@@ -189,18 +190,9 @@ def main() -> None:
     us = marshalling(chosen.rounds)
     seen = asyncio.run(workers(chosen.items))
     found = ratios(us, seen, chosen.items)
-    for name, value in found.items():
-        word, target = TARGETS.get(name, ("", 0.0))
-        is_met = not word or (value <= target if word == "at most" else value >= target)
-        print(f"{value:6.2f}  {name}{f'  ({word} {target})' if word else ''}{'' if is_met else '  MISSED'}")
-    outcome = {
-        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
-        "rounds": chosen.rounds,
-        "cpu_us_per_item": us,
-        "workers": seen,
-        "ratios": found,
-    }
-    chosen.output.write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    outcome.show(found, TARGETS)
+    figures = {"rounds": chosen.rounds, "cpu_us_per_item": us, "workers": seen, "ratios": found}
+    outcome.write(chosen.output, figures)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -22,6 +23,7 @@ import orjson
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # the folder is no installed package
 
+import outcome
 from shop import Order, make_orders
 
 from mizzle_async import Client
@@ -31,7 +33,10 @@ from mizzle_async.model import schema_of
 
 SEGMENTS = 8
 PAGE = 2_500
-TARGETS = {"CPU of Python, read_query / boto3": 0.2, "wall time, read_query / boto3": 0.4}
+TARGETS = {
+    "CPU of Python, read_query / boto3": ("at most", 0.2),
+    "wall time, read_query / boto3": ("at most", 0.4),
+}
 
 
 # ── the server, in a process of its own ──
@@ -72,8 +77,6 @@ def serve(items: int) -> None:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(server.server_address[1], flush=True)
-    import threading  # noqa: PLC0415  (of the server alone)
-
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()
 
@@ -143,11 +146,9 @@ def python_cpu() -> float:
             parents[int(entry.name)] = int(fields[1])
             if name.startswith(("python", "pyspark")):
                 seconds[int(entry.name)] = sum(map(int, fields[11:15])) / tick
-    below, own = {os.getpid()}, len(parents)
-    while own:
-        own = len(below)
-        below |= {pid for pid, parent in parents.items() if parent in below}
-        own = 0 if len(below) == own else own
+    below = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
     return sum(each for pid, each in seconds.items() if pid in below and pid != os.getpid())
 
 
@@ -176,15 +177,8 @@ def main() -> None:
         "CPU of Python, read_query / boto3": min(ours["cpu"]) / min(theirs["cpu"]),
         "wall time, read_query / boto3": min(ours["wall"]) / min(theirs["wall"]),
     }
-    for name, value in ratios.items():
-        print(f"{value:6.2f}  {name}  (at most {TARGETS[name]}){'' if value <= TARGETS[name] else '  MISSED'}")
-    outcome = {
-        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
-        "items": chosen.items,
-        "seconds": seen,
-        "ratios": ratios,
-    }
-    chosen.output.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+    outcome.show(ratios, TARGETS)
+    outcome.write(chosen.output, {"items": chosen.items, "seconds": seen, "ratios": ratios})
 
 
 def measured(rounds: int, server: int) -> dict[str, dict[str, list[float]]]:
