@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]  # the folder is no installed packa
 
 from harness import counting
 from probe import LONGER, VERBS, WAYS
-from shop import compact, padded_item, plain_item, shared_item
+from shop import compact
 
 LIMITS = {"query": 1.15, "put": 1.2}
 """The ratios to a plain entity with items of as many bytes."""
@@ -53,11 +53,10 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=9, help="rounds of the import")
     options.add_argument("--output", type=Path, default=HERE / "results.json")
     arguments = options.parse_args()
-    made = {"plain": plain_item, "plain, as many bytes": padded_item, "shared": shared_item}
     result: dict[str, Any] = {
         "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
         "python": platform.python_version(),
-        "bytes of an item": {way: len(compact(item(0))) for way, item in made.items()},
+        "bytes of an item": {way: len(compact(item(0))) for way, (_, item) in WAYS.items()},
         "instructions of a call": counts(),
     }
     ratios: dict[str, dict[str, float]] = {}
