@@ -48,31 +48,28 @@ def array_of_texts(texts: Sequence[str | bool | None], form: TextForm, kind: Any
     if not _has_digits_only(array):
         raise NotPlainError
     if form == "number":
-        return decimals(array, kind) if pa.types.is_decimal(kind) else array.cast(kind)
+        return _decimals(array, kind) if pa.types.is_decimal(kind) else array.cast(kind)
     scaled, factor = _IN_MICROSECONDS[form]
-    microseconds = pc.multiply(decimals(array, scaled), factor).cast(pa.int64())
+    microseconds = pc.multiply(_decimals(array, scaled), factor).cast(pa.int64())
     if pa.types.is_duration(kind):
         return microseconds.cast(pa.duration("us")).cast(kind)
     return in_calendar(microseconds.cast(pa.timestamp("us", "UTC"))).cast(kind)
 
 
-def decimals(array: Any, kind: Any) -> Any:
-    """Return texts, or decimals, as decimals of a type.
+def _decimals(texts: Any, kind: Any) -> Any:
+    """Return texts as decimals of a type.
 
     Arrow makes room for the digits behind the point without a look at those before it, and wraps.
 
     Raises:
         ArrowException: The type does not hold a value.
-        NotPlainError: The same, or perhaps the same.
+        NotPlainError: The same, or perhaps the same: a sign counts as a digit, and the careful way looks again.
     """
-    texts = array.cast(pa.string())
     point = pc.find_substring(texts, ".")
     whole = pc.max(pc.if_else(pc.less(point, 0), pc.utf8_length(texts), point)).as_py()
-    if (
-        whole is not None and whole > kind.precision - kind.scale
-    ):  # a sign counts as a digit: the careful way looks again
+    if whole is not None and whole > kind.precision - kind.scale:
         raise NotPlainError
-    return array.cast(kind)
+    return texts.cast(kind)
 
 
 def _has_digits_only(array: Any) -> bool:
