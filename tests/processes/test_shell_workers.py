@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,22 +132,6 @@ async def bench(tmp_path: Path) -> Any:
         yield Bench(tmp_path, engine)
 
 
-def is_running(pid: int) -> bool:
-    """Return whether a process is there, and is no zombie."""
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-
-
-def all_end(pids: list[int]) -> bool:
-    """Wait until processes have ended."""
-    ends = time.monotonic() + 30
-    while any(map(is_running, pids)) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return not any(map(is_running, pids))
-
-
 async def test_a_load_by_workers_is_that_of_one_process(bench: Bench):
     """The later of two lines with one key stays, bad lines are rejected once each, and the reports are the same."""
     lines: list[Any] = [item(number) for number in range(ITEMS)]
@@ -170,14 +154,14 @@ async def test_a_load_by_workers_is_that_of_one_process(bench: Bench):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGINT"])
-async def test_a_load_by_workers_survives_kills(bench: Bench, end: str):
+async def test_a_load_by_workers_survives_kills(bench: Bench, all_end: Callable[..., bool], end: str):
     """Two workers and their parent are killed, or Ctrl-C ends all. Another run, by one worker, has each item once."""
     bench.write("in.jsonl", [*map(item, range(ITEMS)), "{broken"])
     await bench.create(One)
     command = ("load", "in.jsonl", "-t", "one", "--resume", "state.json", "--json")
     code = -signal.SIGKILL if end == "SIGKILL" else 130
     bench.shell(*command, "--workers", "2", kills=end == "SIGKILL", end=(700, end), code=code)
-    assert all_end([int(pid) for pid in (bench.folder / "workers.txt").read_text().split()])
+    assert all_end(map(int, (bench.folder / "workers.txt").read_text().split()))
     state = bench.folder / "state.json"
     done = json.loads(state.read_text())["rows"] if state.exists() else 0
     assert (0 if end == "SIGINT" else -1) < done < ITEMS  # a kill may come before the first state, Ctrl-C never
@@ -188,7 +172,7 @@ async def test_a_load_by_workers_survives_kills(bench: Bench, end: str):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
-async def test_a_copy_by_workers_survives_kills(bench: Bench):
+async def test_a_copy_by_workers_survives_kills(bench: Bench, all_end: Callable[..., bool]):
     """Two workers and their parent are killed. A second run completes the copy; refused items are rejected once."""
     wrong = {"kind": 1}
     await bench.create(One, Two)
@@ -197,7 +181,7 @@ async def test_a_copy_by_workers_survives_kills(bench: Bench):
         await one.put_many(plain(number, **(wrong if number % 500 == 0 else {})) for number in range(ITEMS))
     command = ("copy", "one", "two", "--parts", "40", "--resume", "state.json", "--json")
     bench.shell(*command, "--workers", "2", kills=True, end=(700, "SIGKILL"), code=-signal.SIGKILL)
-    assert all_end([int(pid) for pid in (bench.folder / "workers.txt").read_text().split()])
+    assert all_end(map(int, (bench.folder / "workers.txt").read_text().split()))
     address = ("--to-endpoint-url", bench.engine.endpoint_url)  # a client of its own for the target
     report = bench.shell(*command, *address, "--workers", "2", "--write-units", "100000", code=3)
     assert 0 < report["copied"] < ITEMS  # pages of parts that were done are not put again

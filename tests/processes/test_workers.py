@@ -5,9 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,33 +145,15 @@ WHOLE = Counter({str(number): 1 for number in range(ITEMS)})
 
 
 def children_of(pid: int) -> Iterator[int]:
-    """Yield the processes that a process has started."""
+    """Yield the processes that a process has started, and that have not ended."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 status = (entry / "status").read_text()
             except OSError:
                 continue
-            if f"PPid:\t{pid}\n" in status:
+            if f"PPid:\t{pid}\n" in status and "State:\tZ" not in status:
                 yield int(entry.name)
-
-
-def is_running(pid: int) -> bool:
-    """Return whether a process is there, and is no zombie."""
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-
-
-def wait_until(condition: Any, seconds: float = 60.0) -> bool:
-    """Wait until something is true."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 async def test_an_export_by_workers_has_each_item_once_whoever_is_killed(bench: Bench):
@@ -196,18 +177,20 @@ print(len(killed), report.written, report.evaluated >= report.written)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=lambda end: end.name)
-async def test_a_parent_that_ends_leaves_nothing_behind_and_is_resumed(bench: Bench, end: signal.Signals):
+async def test_a_parent_that_ends_leaves_nothing_behind_and_is_resumed(
+    bench: Bench, wait_until: Callable[..., bool], all_end: Callable[..., bool], end: signal.Signals
+):
     """Its workers end with it, and another run, by another number of workers, has each item once."""
     body = 'await scan.export("out", workers=2, parts=16, checkpoint_pages=1, resume="state.json", {more})'
     slow = "read_units_per_second=25"  # in a page of 20 small items is half a unit
     process = bench.start(body.format(more=slow))
     assert wait_until(lambda: (bench.folder / "state.json").exists() and sum(bench.exported().values()) > 200)
-    workers = [pid for pid in children_of(process.pid) if is_running(pid)]
+    workers = list(children_of(process.pid))
     process.send_signal(end)
     process.communicate(timeout=30)
     assert process.returncode != 0
     assert len(workers) >= 2
-    assert wait_until(lambda: not any(map(is_running, workers)), 15)
+    assert all_end(workers, 15)
     assert bench.manifest() is None
     assert sum(bench.exported().values()) < ITEMS
     output = bench.run("""
