@@ -13,17 +13,14 @@ from mizzle_async import (
     Client,
     CorruptResponseError,
     InvalidCursorError,
-    MizzleError,
     OutcomeUnknownError,
     PartitionKey,
-    RetryPolicy,
     SortKey,
     attribute,
     entity,
 )
-from mizzle_async.testing.clock import run_virtual
 from mizzle_async.testing.replies import Reply
-from mizzle_async.testing.server import Request, Script, ScriptedServer
+from mizzle_async.testing.server import Request
 from mizzle_async.types import Outcome
 
 
@@ -48,30 +45,6 @@ def note(key: str, **more: Any) -> dict[str, Any]:
 def entry(key: str, number: str = "1") -> dict[str, Any]:
     """An entry as it is stored."""
     return {"key": {"S": key}, "number": {"N": number}}
-
-
-def play(
-    script: Script, call: Callable[[Client], Awaitable[Any]], *, attempts: int = 1, **options: Any
-) -> tuple[Any, ScriptedServer]:
-    """Play a script to a client; return what came of the call, and the server."""
-
-    async def main() -> tuple[Any, ScriptedServer]:
-        retry = RetryPolicy.no_backoff(attempts=attempts)
-        async with (
-            ScriptedServer(script) as server,
-            Client(
-                endpoint_url=server.url, region_name="us-east-1", credentials=("id", "secret"), retry=retry, **options
-            ) as client,
-        ):
-            try:
-                outcome = await call(client)
-            except MizzleError as error:
-                outcome = error
-            await asyncio.sleep(0.01)  # virtual: what is closed is closed by now
-            server.left_open = server.open  # type: ignore[attr-defined]  # ours
-            return outcome, server
-
-    return run_virtual(main())
 
 
 OTHERS: dict[str, tuple[Callable[[Client], Awaitable[Any]], Any]] = {
@@ -160,7 +133,7 @@ OTHERS: dict[str, tuple[Callable[[Client], Awaitable[Any]], Any]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_an_answer_to_something_else_is_refused_and_its_connection_closed(name: str):
+def test_an_answer_to_something_else_is_refused_and_its_connection_closed(play: Any, name: str):
     """Nobody gets another's answer: it is corrupt, its outcome is unknown, and its connection carries nothing more."""
     call, payload = OTHERS[name]
     error, server = play([Reply(payload)], call)
@@ -170,7 +143,7 @@ def test_an_answer_to_something_else_is_refused_and_its_connection_closed(name: 
     assert server.left_open == 0
 
 
-def test_an_answer_to_something_else_is_asked_for_again_where_that_does_no_harm():
+def test_an_answer_to_something_else_is_asked_for_again_where_that_does_no_harm(play: Any):
     """A read, and a write that can be repeated, go out again on another connection."""
     answers = [Reply({"Item": note("b")}), Reply({"Item": note("a", text={"S": "mine"})})]
     found, server = play(answers, lambda c: c.table(Note).get("a"), attempts=2)
@@ -178,7 +151,7 @@ def test_an_answer_to_something_else_is_asked_for_again_where_that_does_no_harm(
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_shifted_answers_reach_nobody():
+def test_shifted_answers_reach_nobody(play: Any):
     """A middlebox that gives each request the answer before it: thirty gets, and none returns another's item."""
     asked: list[str] = ["k0"]
 
@@ -200,7 +173,7 @@ def test_shifted_answers_reach_nobody():
     assert outcomes == [CorruptResponseError] * 30
 
 
-def test_a_chunk_of_keys_is_not_answered_by_another_chunk():
+def test_a_chunk_of_keys_is_not_answered_by_another_chunk(play: Any):
     """The answer to one request of a get_many, repeated for the next one, is no answer: its items would be missing."""
     keys = [f"k{number}" for number in range(150)]
     first = [note(key) for key in keys[:100]]
@@ -215,7 +188,7 @@ def test_a_chunk_of_keys_is_not_answered_by_another_chunk():
 
 
 @pytest.mark.parametrize("number", [1, 98, 99])
-def test_no_caller_of_coalesced_reads_gets_or_misses_an_item_for_anothers(number: int):
+def test_no_caller_of_coalesced_reads_gets_or_misses_an_item_for_anothers(play: Any, number: int):
     """A page with one foreign item, wherever it stands, is asked for again."""
     keys = [f"k{each}" for each in range(100)]
     right = [note(key) for key in keys]
@@ -231,7 +204,7 @@ def test_no_caller_of_coalesced_reads_gets_or_misses_an_item_for_anothers(number
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_a_partition_of_numbers_is_the_same_in_any_form():
+def test_a_partition_of_numbers_is_the_same_in_any_form(play: Any):
     """The service writes a number in its own way: 1 where 1.0 was sent. Another number is another partition."""
     items = [{"key": {"N": form}} for form in ("1", "1.0", "1e0")]
 
@@ -247,7 +220,7 @@ def test_a_partition_of_numbers_is_the_same_in_any_form():
 
 
 @pytest.mark.parametrize("item", [note("b"), {"text": {"S": "a"}}, {"key": None}, "a"])
-def test_writes_that_were_never_sent_are_not_sent_again(item: Any):
+def test_writes_that_were_never_sent_are_not_sent_again(play: Any, item: Any):
     """What a batch answers as unprocessed is sent again only if it was sent before; else the answer is corrupt."""
     left = {"UnprocessedItems": {"notes": [{"PutRequest": {"Item": item}}]}}
     report, server = play([Reply(left)], lambda c: c.table(Note).put_many([Note(key="a")]))
@@ -258,7 +231,7 @@ def test_writes_that_were_never_sent_are_not_sent_again(item: Any):
     }
 
 
-def test_an_update_without_its_item_is_unknown():
+def test_an_update_without_its_item_is_unknown(play: Any):
     """Where a second application would count twice, the outcome is unknown; where it would not, the error says so."""
     error, _ = play([Reply({})], lambda c: c.table(Note).update("a").add(Note.count, 1))
     assert isinstance(error, OutcomeUnknownError)
@@ -268,7 +241,7 @@ def test_an_update_without_its_item_is_unknown():
     assert isinstance(error, CorruptResponseError | OutcomeUnknownError)
 
 
-def test_the_same_last_key_again_ends_reading():
+def test_the_same_last_key_again_ends_reading(play: Any):
     """A service that answers the same position for ever is found out at the second page."""
     page = Reply({"Items": [entry("a")], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": entry("a")})
     for call in (
@@ -282,7 +255,7 @@ def test_the_same_last_key_again_ends_reading():
 
 
 @pytest.mark.parametrize("length", [2, 3, 7])
-def test_a_circle_of_last_keys_ends_reading(length: int):
+def test_a_circle_of_last_keys_ends_reading(play: Any, length: int):
     """Positions that come back after several pages are found out as well, long before the deadline of anything."""
     ends = [entry("a", str(number)) for number in range(length)]
 
@@ -296,7 +269,7 @@ def test_a_circle_of_last_keys_ends_reading(length: int):
     assert len(server.requests) <= 4 * length
 
 
-def test_many_pages_are_no_circle():
+def test_many_pages_are_no_circle(play: Any):
     """A hundred pages, each with an end of its own, are read to the last one."""
 
     def page(request: Request) -> Reply:
@@ -309,7 +282,7 @@ def test_many_pages_are_no_circle():
     assert len(rows) == len(server.requests) == 100
 
 
-def test_the_same_token_of_a_statement_again_ends_reading():
+def test_the_same_token_of_a_statement_again_ends_reading(play: Any):
     """The same for PartiQL."""
     page = Reply({"Items": [entry("a")], "NextToken": "again"})
     error, server = play(lambda _request: page, lambda c: c.execute('SELECT * FROM "entries"').all())
@@ -325,7 +298,7 @@ def test_the_same_token_of_a_statement_again_ends_reading():
     ],
     ids=["get", "update"],
 )
-def test_an_answer_that_is_too_large_for_its_operation_is_refused(call: Any, member: str):
+def test_an_answer_that_is_too_large_for_its_operation_is_refused(play: Any, call: Any, member: str):
     """An item has 400 KB: five million bytes are none, and are not read to their end."""
     error, server = play([Reply({member: note("a", text={"S": "x" * 5_000_000})})], call)
     corrupt = error if isinstance(error, CorruptResponseError) else error.__cause__
@@ -334,7 +307,7 @@ def test_an_answer_that_is_too_large_for_its_operation_is_refused(call: Any, mem
     assert server.left_open == 0
 
 
-def test_the_largest_answers_of_the_service_are_read():
+def test_the_largest_answers_of_the_service_are_read(play: Any):
     """An item of 400 KB of control characters is 2.4 MB of JSON, and a page of a megabyte may be several."""
     text = "\x01" * 400_000
     found, _ = play([Reply({"Item": note("a", text={"S": text})})], lambda c: c.table(Note).get_one("a"))
@@ -357,7 +330,7 @@ def test_the_largest_answers_of_the_service_are_read():
     ],
     ids=["get", "dict", "digits", "all", "page", "each", "statement"],
 )
-def test_what_is_no_attribute_value_is_a_corrupt_answer(call: Any, payload: Any):
+def test_what_is_no_attribute_value_is_a_corrupt_answer(play: Any, call: Any, payload: Any):
     """The answer is to blame, not the class, wherever its items are read; its connection is closed."""
     error, server = play([Reply(payload)], call)
     assert type(error) is CorruptResponseError
@@ -366,7 +339,7 @@ def test_what_is_no_attribute_value_is_a_corrupt_answer(call: Any, payload: Any)
     assert server.left_open == 0
 
 
-def test_a_cursor_whose_key_was_changed_is_refused_before_anything_is_sent():
+def test_a_cursor_whose_key_was_changed_is_refused_before_anything_is_sent(play: Any):
     """Without a cursor_key anybody can write a cursor: its names, types and partition are checked."""
     page = {"Items": [entry("a")], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": entry("a")}
 
@@ -400,7 +373,7 @@ def test_a_cursor_whose_key_was_changed_is_refused_before_anything_is_sent():
     assert len(server.requests) == 2
 
 
-def test_a_start_key_that_the_service_refuses_is_an_invalid_cursor():
+def test_a_start_key_that_the_service_refuses_is_an_invalid_cursor(play: Any):
     """A key outside of the sort key's bounds cannot be told from here: the service's refusal says the same."""
     page = {"Items": [entry("a")], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": entry("a")}
     refusal = Reply.error("ValidationException", "The provided starting key is outside query boundaries")

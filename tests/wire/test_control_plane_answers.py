@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from mizzle_async import Client, CorruptResponseError, MizzleError, RetryPolicy
-from mizzle_async.testing.clock import run_virtual
+from mizzle_async import Client, CorruptResponseError, MizzleError
 from mizzle_async.testing.replies import Reply
-from mizzle_async.testing.server import Request, ScriptedServer
+from mizzle_async.testing.server import Request
 
 COUNT = int(os.environ.get("MIZZLE_TEST_COUNT", "60"))
 TABLE: dict[str, Any] = {
@@ -40,24 +39,6 @@ TABLE: dict[str, Any] = {
 JUNK: list[Any] = [None, True, 0, -1, 1e300, "", "x", [], [1], {}, {"S": 1}, [[]], {"Table": 5}]
 
 
-def play(script: Any, call: Any, *, attempts: int = 1) -> tuple[list[Any], ScriptedServer]:
-    """Play a script to a client; return what came of each of its calls, and the server."""
-
-    async def main() -> tuple[list[Any], ScriptedServer]:
-        async with (
-            ScriptedServer(script) as server,
-            Client(
-                endpoint_url=server.url,
-                region_name="us-east-1",
-                credentials=("id", "secret"),
-                retry=RetryPolicy.no_backoff(attempts=attempts),
-            ) as client,
-        ):
-            return await call(client), server
-
-    return run_virtual(main())
-
-
 async def described(client: Client) -> list[Any]:
     """Describe a table once."""
     try:
@@ -77,7 +58,7 @@ async def described(client: Client) -> list[Any]:
         ({"Table": {**TABLE, "DeletionProtectionEnabled": 1}}, ".Table.DeletionProtectionEnabled"),
     ],
 )
-def test_an_answer_of_the_wrong_shape_is_corrupt_and_asked_for_again(answer: Any, place: str):
+def test_an_answer_of_the_wrong_shape_is_corrupt_and_asked_for_again(play: Any, answer: Any, place: str):
     """The error names the place; its connection is closed, and a read goes out again on another one."""
     (error,), server = play([Reply(answer)], described)
     assert isinstance(error, CorruptResponseError)
@@ -89,7 +70,7 @@ def test_an_answer_of_the_wrong_shape_is_corrupt_and_asked_for_again(answer: Any
 
 
 @pytest.mark.parametrize("answer", [{}, {"Table": {}}, {"Table": {"TableName": "orders"}}])
-def test_an_answer_that_describes_no_table_is_corrupt(answer: Any):
+def test_an_answer_that_describes_no_table_is_corrupt(play: Any, answer: Any):
     """What every table has is missing: botocore's model demands nothing of an answer."""
     (error,), _ = play([Reply(answer)], described)
     assert isinstance(error, CorruptResponseError)
@@ -112,7 +93,7 @@ def mutate(payload: Any, chance: random.Random) -> Any:
     return changed
 
 
-def test_no_foreign_exception_leaves_a_mutated_description():
+def test_no_foreign_exception_leaves_a_mutated_description(play: Any):
     """Every changed answer ends in a description, or in an error of the library."""
     chance = random.Random(7)
     refused = 0

@@ -1,14 +1,11 @@
 """Tables that are given by their resource names, answered by name, by resource name, or by that of a part."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from mizzle_async import Attribute, Client, CorruptResponseError, PartitionKey, RetryPolicy, attribute, entity
-from mizzle_async.testing.clock import run_virtual
+from mizzle_async import Attribute, Client, CorruptResponseError, PartitionKey, attribute, entity
 from mizzle_async.testing.replies import Reply
-from mizzle_async.testing.server import Script, ScriptedServer
 
 ARN = "arn:aws:dynamodb:us-east-1:444455556666:table/notes"
 CHINA = "arn:aws-cn:dynamodb:cn-north-1:444455556666:table/notes"
@@ -24,32 +21,13 @@ class Note:
     text: Attribute[str] = attribute(default="")
 
 
-def play(script: Script, asked: str, call: Callable[[Client], Awaitable[Any]]) -> tuple[Any, ScriptedServer]:
-    """Play a script to a client that has the table by a name; return the result of the call, and the server."""
-
-    async def main() -> tuple[Any, ScriptedServer]:
-        async with (
-            ScriptedServer(script) as server,
-            Client(
-                endpoint_url=server.url,
-                region_name="us-east-1",
-                credentials=("id", "secret"),
-                retry=RetryPolicy.no_backoff(attempts=1),
-                table_names={"notes": asked},
-            ) as client,
-        ):
-            return await call(client), server
-
-    return run_virtual(main())
-
-
 def stored(key: str) -> dict[str, Any]:
     """A note as it is stored."""
     return {"key": {"S": key}, "text": {"S": key}}
 
 
 @pytest.mark.parametrize(("asked", "answered"), ANSWERS)
-def test_items_and_keys_of_a_batch_are_understood(asked: str, answered: str):
+def test_items_and_keys_of_a_batch_are_understood(play: Any, asked: str, answered: str):
     """The key that was left is sent again, to the table as it was named."""
     replies = [
         Reply(
@@ -61,24 +39,26 @@ def test_items_and_keys_of_a_batch_are_understood(asked: str, answered: str):
         ),
         Reply({"Responses": {answered: [stored("b")]}, "UnprocessedKeys": {}}),
     ]
-    found, server = play(replies, asked, lambda c: c.table(Note).get_many(["a", "b", "c"]).send())
+    found, server = play(
+        replies, lambda c: c.table(Note).get_many(["a", "b", "c"]).send(), table_names={"notes": asked}
+    )
     assert found == [Note(key="a", text="a"), Note(key="b", text="b"), None]
     assert [list(request.payload["RequestItems"]) for request in server.requests] == [[asked], [asked]]
 
 
 @pytest.mark.parametrize(("asked", "answered"), ANSWERS)
-def test_writes_that_were_left_are_understood(asked: str, answered: str):
+def test_writes_that_were_left_are_understood(play: Any, asked: str, answered: str):
     """They are sent again, to the table as it was named, and counted once."""
     left = {answered: [{"PutRequest": {"Item": stored("b")}}]}
     replies = [Reply({"UnprocessedItems": left}), Reply({"UnprocessedItems": {}})]
     notes = [Note(key="a", text="a"), Note(key="b", text="b")]
-    report, server = play(replies, asked, lambda c: c.table(Note).put_many(notes).send())
+    report, server = play(replies, lambda c: c.table(Note).put_many(notes).send(), table_names={"notes": asked})
     assert report.written == 2
     assert [each.payload["RequestItems"][asked] for each in server.requests][1] == left[answered]
 
 
 @pytest.mark.parametrize(("asked", "answered"), ANSWERS)
-def test_units_are_counted_under_the_name_that_was_asked_for(asked: str, answered: str):
+def test_units_are_counted_under_the_name_that_was_asked_for(play: Any, asked: str, answered: str):
     """The use of a table is one line, whatever the answer calls it; so in batches and transactions."""
     one = {"TableName": answered, "CapacityUnits": 2.0}
     replies = [
@@ -95,23 +75,21 @@ def test_units_are_counted_under_the_name_that_was_asked_for(asked: str, answere
             await client.transact_get(notes.get("a"), notes.get("b"))
         return usage
 
-    usage, _ = play(replies, asked, use)
+    usage, _ = play(replies, use, table_names={"notes": asked})
     assert {name: (each.calls, each.read_units) for name, each in usage.tables.items()} == {asked: (3, 6.0)}
 
 
-def test_another_accounts_table_is_another_table():
+def test_another_accounts_table_is_another_table(play: Any):
     """Nothing is taken of a table that has the same name and belongs to another account."""
     other = ARN.replace("4444", "1111")
-
-    async def read(client: Client) -> Any:
-        with pytest.raises(CorruptResponseError, match="a table that was not asked for"):
-            await client.table(Note).get_many(["a"])
-
-    play([Reply({"Responses": {other: [stored("a")]}})], ARN, read)
+    reply = Reply({"Responses": {other: [stored("a")]}})
+    error, _ = play([reply], lambda c: c.table(Note).get_many(["a"]), table_names={"notes": ARN})
+    assert isinstance(error, CorruptResponseError)
+    assert "a table that was not asked for" in str(error)
 
 
 @pytest.mark.parametrize("asked", ["notes", ARN])
-def test_the_control_plane_describes_a_table_that_was_named_by_arn(asked: str):
+def test_the_control_plane_describes_a_table_that_was_named_by_arn(play: Any, asked: str):
     """ensure_tables() answers for the entity, and its changes go to the table as it was named."""
     described = {
         "TableName": "notes",
@@ -125,6 +103,6 @@ def test_the_control_plane_describes_a_table_that_was_named_by_arn(asked: str):
     async def ensure(client: Client) -> Any:
         return await client.ensure_tables(Note)
 
-    (table,), server = play(lambda _request: Reply({"Table": described}), asked, ensure)
+    (table,), server = play(lambda _request: Reply({"Table": described}), ensure, table_names={"notes": asked})
     assert table.name == "notes"
     assert {request.payload["TableName"] for request in server.requests} == {asked}
