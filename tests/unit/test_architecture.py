@@ -539,3 +539,10 @@ def test_tests_that_spawn_processes_have_a_folder_of_their_own(tmp_path):
     assert process_users(tests / name for name in ("unit", "wire", "property")) == []
     (tmp_path / "test_slow.py").write_text("import subprocess\n")
     assert process_users([tmp_path]) == [f"{tmp_path.name}/test_slow.py"]
+
+
+def test_no_data_lies_at_the_top_of_the_checkout():
+    """What a command wrote into the current folder, a frame or an export, is not kept by a commit."""
+    top = Path(__file__).parents[2]
+    files = [path.name for path in top.iterdir() if path.is_file() and not path.name.startswith(".")]
+    assert {Path(name).suffix for name in files} <= {"", ".lock", ".md", ".py", ".toml"}, files
