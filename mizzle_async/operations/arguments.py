@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.values import is_seconds
@@ -37,10 +37,13 @@ def check_at_least_one(verb: str, **numbers: object) -> None:
 
 
 def check_many(verb: str, given: object) -> None:
-    """Refuse one item, or one key, whose letters or names would pass for many.
+    """Refuse one item, or one key, also where its letters or names would pass for many.
 
     Raises:
-        ExpressionError: It is a text or a mapping.
+        ExpressionError: It is a text or a mapping, or nothing that can be iterated.
     """
-    if isinstance(given, str | bytes | Mapping):
+    if given is None:
+        raise ExpressionError(f"{verb} takes many, and this is None")
+    is_many = isinstance(given, Iterable | AsyncIterable) or hasattr(type(given), "__getitem__")
+    if isinstance(given, str | bytes | Mapping) or not is_many:
         raise ExpressionError(f"{verb} takes many, and this is one {type(given).__name__}: put it into a list")

@@ -572,6 +572,41 @@ def test_one_item_is_not_many(table, one):
     assert not table.batches
 
 
+@pytest.mark.parametrize(
+    ("one", "message"),
+    [
+        (Row(name="a", number=1), "takes many, and this is one Row: put it into a list"),
+        (Client().table(Row).key(name="a", number=1), "takes many, and this is one Key: put it into a list"),
+        (5, "takes many, and this is one int: put it into a list"),
+        (None, "takes many, and this is None"),
+    ],
+)
+def test_one_instance_is_not_many(table, one, message):
+    """An instance, a key or nothing in the place of many is refused in the words of the library, as a text is."""
+
+    async def use(client):
+        rows = client.table(Row)
+        for verb in (rows.put_many, rows.delete_many, rows.get_many):
+            with pytest.raises(ExpressionError, match=rf"^{verb.__name__} {message}$"):
+                verb(one)
+
+    with_client(table, use)
+    assert not table.batches
+
+
+def test_what_is_iterated_by_position_is_many(table):
+    """A sequence of a class of the caller's own is written as a list is, also where it has positions only."""
+
+    class Rows:
+        def __getitem__(self, position):
+            return [Row(name="a", number=1), Row(name="b", number=1)][position]
+
+    async def use(client):
+        assert (await client.table(Row).put_many(Rows())).written == 2
+
+    with_client(table, use)
+
+
 def test_closed_client_fails_the_load(table):
     """On a client that is closed nothing is sent, and the error says so."""
 
