@@ -70,6 +70,18 @@ def _class_forms(kind: Any, datetime_format: Any) -> Mapping[str, frozenset[Use]
     return {} if tag is None else {tag: CONTAINER_USES[tag]}
 
 
+def _remedy(path: Place, use: Use, forms: Mapping[str, frozenset[Use]], annotation: Any) -> str:
+    """Return how what a sum of the wrong type meant is written, nothing where that is not known."""
+    if use is not Use.SUM:
+        return ""
+    if "SET" in forms:
+        return f". A set takes a set of elements, `.add({path}, {{…}})`"
+    kinds = [get_origin(one) or one for one in without_none(annotation)]
+    if any(isinstance(kind, type) and issubclass(kind, datetime) for kind in kinds):
+        return '. A time that is stored as text takes no sum: assign a value, or declare datetime_format="epoch"'
+    return ""
+
+
 class UsageCheck:
     """Refuses uses of an entity's paths that their types do not allow: a `PathCheck` for the compiler.
 
@@ -107,7 +119,7 @@ class UsageCheck:
             if use not in allowed:
                 raise ExpressionError(
                     f"{path} is of type {type_name(annotation)}, which does not take {use.value}. It takes "
-                    f"{', '.join(one.value for one in Use if one in allowed)}"
+                    f"{', '.join(one.value for one in Use if one in allowed)}{_remedy(path, use, forms, annotation)}"
                 )
         if remembered is not None:
             self._approved.add(remembered)

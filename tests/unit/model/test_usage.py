@@ -198,6 +198,23 @@ def test_error_names_the_attribute_its_type_and_what_it_takes():
 
 
 @pytest.mark.parametrize(
+    ("clauses", "remedy"),
+    [
+        (UPDATE.add(Order.tags, "vip"), "A set takes a set of elements, `.add(Order.tags, {…})`"),
+        (UPDATE.add(Order.tags, ["vip"]), "A set takes a set of elements, `.add(Order.tags, {…})`"),
+        (UPDATE.add(Order.at, timedelta(days=1)), "A time that is stored as text takes no sum: assign a value"),
+        (UPDATE.set(Order.at, Order.at + timedelta(days=1)), 'declare datetime_format="epoch"'),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_error_of_a_sum_says_what_is_written_instead(clauses, remedy):
+    """An element alone stands in a set, and a time is added to where it is stored as a number."""
+    with pytest.raises(ExpressionError, match="does not take `") as caught:
+        compile_update(clauses)
+    assert remedy in caught.value.message
+
+
+@pytest.mark.parametrize(
     ("condition", "message"),
     [
         (
