@@ -110,6 +110,8 @@ def check_arguments(context: CheckContext, predicate: Predicate[Any], path: Any,
         return predicate.arguments
     arguments = tuple(_argument(context, each, predicate.left, path, facet) for each in predicate.arguments)
     values: list[Any] = [each.value for each in arguments if type(each) is Encoded]
+    if isinstance(predicate.left, Size) and context.rules is not None and len(values) == len(arguments):
+        context.rules.measure(path, operator, [Decimal(value["N"]) for value in values])
     if operator in ORDERED:
         name = "between()" if operator == "BETWEEN" else operator
         for value in values:

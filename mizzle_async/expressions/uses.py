@@ -6,6 +6,8 @@ Type checkers refuse a prefix of a number or a sum of texts. For code that is no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,4 +77,8 @@ class ClauseRules(Protocol):
 
     def meet(self, left: Place, right: Place, facet: Facet) -> None:
         """Check that the values at two paths can be equal, or that one can be a part of the other."""
+        ...
+
+    def measure(self, path: Place, operator: str, numbers: Sequence[Decimal]) -> None:
+        """Check that a value has one of the sizes that it is compared with."""
         ...

@@ -5,7 +5,9 @@ The service knows only how a value is stored, `N` or `M`. These rules know the P
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from mizzle_async.errors import ExpressionError
@@ -17,6 +19,7 @@ from mizzle_async.marshalling.shapes.containers import TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape
 from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, Scalar, scalar_for
+from mizzle_async.marshalling.shapes.sets import SetShape
 from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.marshalling.shapes.unions import NumberShape
 from mizzle_async.model import EntitySchema
@@ -37,6 +40,10 @@ NEVER: Final = {
     Facet.TEXT: "never begins with",
     Facet.ELEMENT: "never contains",
 }
+
+
+AT_MOST: Final = frozenset({"=", "<", "<=", "BETWEEN", "IN"})
+"""The comparisons with numbers that a larger one never satisfies."""
 
 
 class PathRules:
@@ -153,6 +160,26 @@ class PathRules:
                     f"{path} is an element of a {step.holder.python}, and a set without elements has no place in it: "
                     "assign the whole value"
                 )
+
+    def measure(self, path: Place, operator: str, numbers: Sequence[Decimal]) -> None:
+        """Check that a set that is an attribute is not looked for by a size of 0: without elements it is absent.
+
+        Args:
+            path: What is measured.
+            operator: The comparison.
+            numbers: What the size is compared with.
+
+        Raises:
+            ExpressionError: Only a set without elements could have the size.
+        """
+        if operator not in AT_MOST or any(number > 1 or (number == 1 and operator != "<") for number in numbers):
+            return
+        targets = [step.target for step in steps_to(self.operands, path)]
+        if all(isinstance(target, Field) and isinstance(target.shape, SetShape) for target in targets):
+            raise ExpressionError(
+                f"{path}.size() is never 0: a set without elements is stored as absence, which has no size: "
+                "use .not_exists()"
+            )
 
     def total(self, path: Place, operator: str, left: Any, right: Any) -> Place:
         """Check that a sum or a difference is a value of the path that it is assigned or added to.

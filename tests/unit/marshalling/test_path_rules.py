@@ -407,3 +407,49 @@ def test_a_path_into_a_dict_takes_its_keys():
     assert type(path.segments[1]) is str
     with pytest.raises(ExpressionError, match="takes a member's path"):
         E.by_color[b"x"]
+
+
+SET_OF_DOC: Any = ANY.d[Doc.tags]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        E.intset.size() == 0,
+        E.intset.size() < 1,
+        E.intset.size() <= 0,
+        E.intset.size().between(0, 0),
+        E.intset.size().is_in([0]),
+        SET_OF_DOC.size() == 0,
+    ],
+    ids=str,
+)
+def test_a_set_is_not_looked_for_by_a_size_of_nothing(compiler, condition):
+    """An attribute without elements is absent, and has no size: the condition would be false for all of them."""
+    with pytest.raises(ExpressionError, match=r"\.size\(\) is never 0: .* use \.not_exists\(\)"):
+        compiler.condition(condition)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        E.intset.size() == 1,
+        E.intset.size() < 2,
+        E.intset.size() <= 1,
+        E.intset.size() > 0,
+        E.intset.size() >= 0,
+        E.intset.size() != 0,
+        E.intset.size().between(0, 1),
+        E.intset.size().is_in([0, 3]),
+        E.intset.size() == E.number,
+        E.ints.size() == 0,
+        E.text.size() == 0,
+        E.names.size() == 0,
+        ANY.sets[0].size() == 0,  # in a tuple an empty set is kept, as an empty list
+        ANY.anything.size() == 0,
+    ],
+    ids=str,
+)
+def test_a_size_that_something_has_is_compared(compiler, condition):
+    """Sets with elements, empty lists, texts and maps, and an empty set where absence has no place."""
+    assert compiler.condition(condition)
