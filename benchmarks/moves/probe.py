@@ -14,6 +14,9 @@ import mizzle_async
 from mizzle_async import Attribute, Client, PartitionKey, SortKey, attribute, entity
 from mizzle_async.testing import EmbeddedEngine
 
+ROUNDS = 20
+"""An answer comes in one piece or in two, which takes some calls more: the fewest of so many runs count."""
+
 PACKAGE = str(Path(mizzle_async.__file__).parent)
 
 
@@ -47,16 +50,19 @@ class Count:
 
 
 async def counted(work: Any) -> dict[str, int]:
-    """Return the counts of one operation, after a first one that made everything that is made once."""
+    """Return the fewest counts of one operation, after those that made everything that is made once."""
     for _ in range(3):
         await work()
-    count = Count()
-    sys.setprofile(count)
-    try:
-        await work()
-    finally:
-        sys.setprofile(None)
-    return dict(count.found)
+    found = []
+    for _ in range(ROUNDS):
+        count = Count()
+        sys.setprofile(count)
+        try:
+            await work()
+        finally:
+            sys.setprofile(None)
+        found.append(dict(count.found))
+    return min(found, key=lambda each: each["calls"])
 
 
 async def main() -> dict[str, dict[str, int]]:
