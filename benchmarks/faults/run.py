@@ -180,7 +180,7 @@ def main() -> None:
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     if not arguments.only:
-        text = json.dumps({"commit": commit, "faults": results}, indent=2)
+        text = json.dumps({"commit": commit, "faults": results}, indent=2, ensure_ascii=False)
         (HERE / "results.json").write_text(text + "\n", encoding="utf-8")
     if counts.keys() - {"proven", "no test"}:
         sys.exit(1)
