@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mizzle_async.bulk.workers.folders import MANIFEST
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
@@ -69,7 +70,7 @@ def export(
             raise click.UsageError(
                 "--workers writes a folder of files in DynamoDB's JSON: name a folder, without --columns and --format"
             )
-        if (Path(file) / "_manifest.json").exists() and not (overwrite or options["resume"] or options["dry_run"]):
+        if (Path(file) / MANIFEST).exists() and not (overwrite or options["resume"] or options["dry_run"]):
             raise click.UsageError(f"{file} has an export: say --overwrite, or --resume with its state")
         connection.run(lambda client: _export_folder(client, file, shared, overwrite=overwrite, **options))
         return

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
 from mizzle_async.bulk.parts import split_plan
 from mizzle_async.bulk.saved_state import ResumeFrom
+from mizzle_async.bulk.workers.folders import MANIFEST, is_part, part_name
 from mizzle_async.bulk.workers.jobs import PARTS, Job, JobRun, common_rate
 from mizzle_async.bulk.workers.messages import UnitKind
 from mizzle_async.bulk.workers.worker import Perform, Setup, TaskStore
@@ -29,8 +30,6 @@ from mizzle_async.wire.retry import RetryPolicy
 
 Connect: TypeAlias = Callable[[], Client]
 """Returns the client of a worker: an importable function."""
-
-MANIFEST: Final = "_manifest.json"
 
 
 @frozen(eq=False, repr=False)
@@ -186,8 +185,7 @@ def export_with_workers(
     place = Path(folder)
     queries = _split(query, options)
     payloads = [
-        ExportPart(part, str(place / f"part-{number:05}.jsonl"), checkpoint_pages)
-        for number, part in enumerate(queries)
+        ExportPart(part, str(place / part_name(number)), checkpoint_pages) for number, part in enumerate(queries)
     ]
     job = _job(query, payloads, options, verb="export", kind="get")
 
@@ -324,8 +322,8 @@ def _prepare(folder: Path, run: JobRun, *, begins: bool) -> None:
     folder.mkdir(exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     names = {Path(part.payload.path).name for part in run.parts}
-    for file in folder.glob("part-*.jsonl"):
-        if begins or file.name not in names:
+    for file in folder.iterdir():
+        if is_part(file.name) and (begins or file.name not in names):
             file.unlink()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from typing import Any, Final
 import click
 from attrs import frozen
 
+from mizzle_async.bulk.workers.folders import MANIFEST, is_part
 from mizzle_async.cli.files.opening import READ_ERRORS, open_input
 from mizzle_async.cli.files.rows import unreadable
 from mizzle_async.cli.formats import STANDARD, SUFFIXES, plain_suffix
@@ -19,9 +19,6 @@ from mizzle_async.marshalling import parse_json
 
 FILES: Final = "manifest-files.json"
 SUMMARY: Final = "manifest-summary.json"
-PARTS: Final = "_manifest.json"
-"""Written last by an export of several processes."""
-PART_FILE: Final = re.compile(r"part-[0-9]{5}\.jsonl")
 DATA: Final = "data"
 CHUNK: Final = 1024 * 1024
 
@@ -94,7 +91,7 @@ def _expand(name: str) -> list[InputFile]:
     path = Path(name)
     if path.name in {FILES, SUMMARY} and path.is_file():
         return _of_manifest(path.parent)
-    if path.name == PARTS and path.is_file():
+    if path.name == MANIFEST and path.is_file():
         return _of_parts(path.parent)
     if path.is_dir():
         return _of_folder(path)
@@ -106,7 +103,7 @@ def _expand(name: str) -> list[InputFile]:
 def _of_folder(path: Path) -> list[InputFile]:
     if (path / FILES).is_file():
         return _of_manifest(path)
-    if (path / PARTS).is_file():
+    if (path / MANIFEST).is_file():
         return _of_parts(path)
     exports = sorted(child for child in path.iterdir() if (child / FILES).is_file())
     if len(exports) == 1:
@@ -119,10 +116,10 @@ def _of_folder(path: Path) -> list[InputFile]:
     folder = path / DATA if (path / DATA).is_dir() else path
     files = sorted(child for child in folder.iterdir() if child.is_file() and plain_suffix(child.name) in SUFFIXES)
     files = [file for file in files if file.name not in {FILES, SUMMARY, "schema.json"}]
-    if any(PART_FILE.fullmatch(file.name) for file in files):
+    if any(is_part(file.name) for file in files):
         raise click.UsageError(
-            f"{path} has parts of an export that is not complete, as it has no {PARTS}: end it with --resume, or name"
-            " the files"
+            f"{path} has parts of an export that is not complete, as it has no {MANIFEST}: end it with --resume, or"
+            " name the files"
         )
     if not files:
         raise click.UsageError(f"{path} is a folder without files of items and without {FILES}")
@@ -136,14 +133,14 @@ def _of_parts(folder: Path) -> list[InputFile]:
         click.UsageError: If one of them is missing or has another size, or the manifest cannot be read.
     """
     try:
-        content: Any = parse_json((folder / PARTS).read_bytes())
+        content: Any = parse_json((folder / MANIFEST).read_bytes())
         sizes = {str(entry["name"]): int(entry["bytes"]) for entry in content["files"]}
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise click.UsageError(f"{folder / PARTS} is no manifest of an export") from error
+        raise click.UsageError(f"{folder / MANIFEST} is no manifest of an export") from error
     for name, size in sizes.items():
         file = folder / PurePosixPath(name).name
         if not file.is_file():
-            raise click.UsageError(f"{folder} lacks {name}, which {PARTS} names: fetch the whole export")
+            raise click.UsageError(f"{folder} lacks {name}, which {MANIFEST} names: fetch the whole export")
         if file.stat().st_size != size:
             raise click.UsageError(
                 f"{file} is not the file that its manifest describes: it has {file.stat().st_size:,} bytes, not"

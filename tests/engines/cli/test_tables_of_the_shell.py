@@ -117,7 +117,7 @@ def test_export_is_restored_into_an_empty_account(shell, name):
 
 
 def test_an_export_by_workers_is_restored_into_an_empty_account(shell, name):
-    """The definition lies beside the folder; another run replaces neither without a word."""
+    """The definition lies beside the folder; another run replaces neither without a word, and no file of the user's."""
     shell("create", name, "id:S", "--index", "ind=kind:S")
     shell("load", "-", "-t", name, input='{"id": "1"}\n{"id": "2"}\n')
     workers = ("--workers", "1", "--parts", "2", "--schema")
@@ -125,7 +125,9 @@ def test_an_export_by_workers_is_restored_into_an_empty_account(shell, name):
     (shell.folder / "backup" / "_manifest.json").unlink()
     again = shell("export", "backup", "-t", name, *workers)
     assert (again.exit_code, "backup.schema.json exists: say --overwrite" in again.stderr) == (2, True)
+    (shell.folder / "backup" / "part-list.jsonl").touch()
     assert shell("export", "backup", "-t", name, *workers, "--overwrite").exit_code == 0
+    assert (shell.folder / "backup" / "part-list.jsonl").exists()
     shell("drop", name, "--yes")
     result = shell("load", "backup", "-t", name, "--create")
     assert (result.exit_code, "2 loaded" in result.stderr) == (0, True), result.stderr
