@@ -14,18 +14,10 @@ from mizzle_async import (
     PartitionKey,
     SortKey,
     UnindexedFilterWarning,
-    VersionConflictError,
     attribute,
-    document,
     entity,
 )
 from mizzle_async.testing import StubCaller
-
-
-@document
-class Node:
-    nxt: Attribute["Node | None"] = attribute(default=None)
-    kids: Attribute[list["Node"]] = attribute(factory=list)
 
 
 @entity("messages")
@@ -34,9 +26,7 @@ class E:
     sk: SortKey[str]
     a: Attribute[int] = attribute(default=1)
     b: Attribute[int] = attribute(default=1)
-    root: Attribute[Node | None] = attribute(default=None)
     words: Attribute[list[str]] = attribute(factory=list)
-    anything: Attribute[Any] = attribute(default=None)
 
 
 @entity("counted")
@@ -59,7 +49,7 @@ async def test_a_versioned_delete_of_what_is_gone_says_that_it_is_gone(client: C
     table = client.table(Counted)
     item = await table.insert(Counted(pk="gone"))
     await table.delete(item)
-    with pytest.raises((VersionConflictError, MizzleError)) as caught:
+    with pytest.raises(MizzleError) as caught:
         await table.delete(item)
     assert "wrote this item" not in str(caught.value)
     assert any(word in str(caught.value) for word in ("no such item", "not there", "deleted", "gone", "does not exist"))

@@ -195,18 +195,13 @@ async def test_a_credential_process_that_hangs_ends_with_its_client(
         child, reader, writer = await born.get()
         await client.aclose()
         await asyncio.gather(call, return_exceptions=True)
-        lives = [task for task in [asyncio.ensure_future(reader.read())] if not await ended(task)]
-        if lives:
+        end = asyncio.ensure_future(reader.read())
+        _, left = await asyncio.wait([end], timeout=10)  # it comes at once where the promise is kept
+        if left:
             os.kill(child, signal.SIGKILL)
-        await asyncio.gather(*lives)
+        await end
         writer.close()
-    assert lives == []
-
-
-async def ended(task: asyncio.Future[bytes]) -> bool:
-    """Wait for the end of a task, for ten seconds at most; it comes at once where the promise is kept."""
-    done, _ = await asyncio.wait([task], timeout=10)
-    return bool(done)
+    assert not left, "the program outlived its client"
 
 
 async def test_a_program_is_never_asked_for_an_mfa_code(
