@@ -126,7 +126,9 @@ class Rejects:
             return
         if not self.path.parent.is_dir():
             raise click.UsageError(f"{self.path} cannot be written: there is no folder {self.path.parent}")
-        if not self.path.exists():
+        if self.path.is_dir():
+            raise click.UsageError(f"{self.path} is a folder: name a file with --rejects")
+        if not self.path.is_file():  # a device or a pipe, such as /dev/null, which is neither read nor renamed
             return
         whole = 0
         with self.path.open("rb") as lines:
@@ -247,16 +249,18 @@ class Rejects:
             files: The files of the input, in order.
         """
         self.close()
-        if self.path is None or not self.path.exists():
+        if self.path is None or not self.path.is_file():
             return
+        path = self.path.resolve()  # a link stays one
         places = {name: position for position, name in enumerate(files)}
-        with self.path.open("rb") as file:
+        with path.open("rb") as file:
             keyed = [(self._origin(line), line) for line in file]
         keyed.sort(key=lambda each: (places.get(each[0][0], len(places)), each[0][1]))
-        scratch = self.path.with_name(f"{self.path.name}.new")
-        with scratch.open("wb") as file:
+        scratch = path.with_name(f"{path.name}.new")
+        scratch.unlink(missing_ok=True)  # a link that lies there must not be followed
+        with scratch.open("xb") as file:
             file.writelines(line for _, line in keyed)
-        scratch.replace(self.path)
+        scratch.replace(path)
 
 
 @define

@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 from decimal import Decimal
 
@@ -53,6 +54,44 @@ def test_rejects_are_written_once(tmp_path, capsys):
         many.add(("f", line), "wrong")
     many.close()
     assert len(capsys.readouterr().err.splitlines()) == MOST_SHOWN + 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_or_a_device_takes_rejects_and_stays(tmp_path):
+    """It is neither read, nor renamed, nor put in order: `--rejects /dev/null` must not move the device away."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    pipe = os.open(path, os.O_RDWR)
+    try:
+        os.write(pipe, b"not to be read\n")
+        rejects = Rejects(path, say=str)
+        rejects.add(("f", 1), "wrong")
+        rejects.put_in_order(["f"])
+        assert os.read(pipe, 1_000).splitlines()[1].startswith(b'{"file":"f","line":1,')
+        assert [(each.name, each.is_fifo()) for each in tmp_path.iterdir()] == [("pipe", True)]
+    finally:
+        os.close(pipe)
+
+
+def test_a_folder_takes_no_rejects(tmp_path):
+    """The command is refused before anything is loaded."""
+    with pytest.raises(click.UsageError, match="is a folder: name a file with --rejects"):
+        Rejects(tmp_path)
+
+
+def test_a_link_to_the_rejects_stays_one(tmp_path):
+    """The file that it leads to is put in order. A link under the name of the new file is not followed."""
+    (tmp_path / "other").write_text("stays")
+    (tmp_path / "rejects.new").symlink_to("other")
+    link = tmp_path / "link"
+    link.symlink_to("rejects")
+    rejects = Rejects(link, say=str)
+    for line in (2, 1):
+        rejects.add(("f", line), "wrong")
+    rejects.put_in_order(["f"])
+    assert link.is_symlink()
+    assert (tmp_path / "other").read_text() == "stays"
+    assert [json.loads(line)["line"] for line in (tmp_path / "rejects").read_text().splitlines()] == [1, 2]
 
 
 def test_rejects_end_the_work_when_nothing_is_good(tmp_path):
