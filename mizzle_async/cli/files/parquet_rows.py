@@ -76,9 +76,28 @@ def _schema(arrow: Any, file: Any) -> Any:
 
 
 def mark_of(field: Any) -> str:
-    """Return the word that a frame of this library has in the metadata of a field whose type does not say it all."""
+    """Return the word that a frame of this library has in the metadata of a field whose type does not say it all.
+
+    A field of another type has no such word: a program that cast the column has left it there.
+    """
     mark: bytes = (field.metadata or {}).get(b"mizzle", b"")
-    return mark.decode("utf-8", "replace")
+    is_right = _MARKED.get(mark)
+    return mark.decode() if is_right is not None and is_right(import_module("pyarrow").types, field.type) else ""
+
+
+def _is_text(types: Any, kind: Any) -> bool:
+    if types.is_dictionary(kind):
+        return _is_text(types, kind.value_type)
+    return types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
+
+
+def _is_set(types: Any, kind: Any) -> bool:
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return is_list and not types.is_nested(kind.value_type)
+
+
+_MARKED: Final[dict[bytes, Callable[[Any, Any], bool]]] = {b"json": _is_text, b"set": _is_set}
+"""The types of the fields that have a word."""
 
 
 def is_present(value: Any, mark: str) -> bool:

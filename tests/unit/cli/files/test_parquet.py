@@ -255,6 +255,30 @@ def test_a_frame_of_the_library_is_loaded_as_it_was(model):
     assert [codec.decode(opened.codec.encode(value)) for value in values] == readings
 
 
+@pytest.mark.parametrize(
+    ("kind", "mark", "value", "expected"),
+    [
+        (pyarrow.int64(), "set", 0, 0),
+        (pyarrow.string(), "set", "abc", "abc"),
+        (pyarrow.list_(pyarrow.list_(pyarrow.int64())), "set", [[1]], [[1]]),
+        (pyarrow.list_(pyarrow.struct([("x", pyarrow.int64())])), "set", [], []),
+        (pyarrow.map_(pyarrow.string(), pyarrow.int64()), "set", [("k", 1)], {"k": 1}),
+        (pyarrow.timestamp("s"), "json", 0, "1970-01-01T00:00:00"),
+        (pyarrow.dictionary(pyarrow.int32(), pyarrow.string()), "json", "[1]", [1]),
+        (pyarrow.large_list(pyarrow.int64()), "set", [1, 1], {1}),
+    ],
+)
+def test_a_mark_counts_where_the_type_is_that_of_marked_fields(kind, mark, value, expected):
+    """A column that was cast keeps the mark: its values are what their type says, and none is lost."""
+    field = pyarrow.field("a", kind, metadata={"mizzle": mark})
+    schema = pyarrow.schema([field, pyarrow.field("s", pyarrow.struct([field]))])
+    columns = [pyarrow.array([value], kind), pyarrow.array([{"a": value}], schema.field("s").type)]
+    table = pyarrow.table(columns, schema)
+    parquet.write_table(table, "a.parquet")
+    (row,) = Source(("a.parquet",))
+    assert row.values == {"a": expected, "s": {"a": expected}}
+
+
 def test_marks_of_other_programs_do_no_harm():
     """A text that is no JSON stays text, and a set in a struct is a set."""
     fields = [
