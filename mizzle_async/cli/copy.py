@@ -60,7 +60,7 @@ def copy(
 
     Items under an existing key are replaced. Ctrl-C stops at once, and the report says how to go on.
     """
-    shared = shared_by(connection, workers, parts)
+    shared = shared_by(connection, workers, parts, options["selection"])
     other = Connection(
         to_endpoint_url or connection.endpoint_url,
         to_profile or connection.profile_name,

@@ -39,7 +39,7 @@ def delete(key: tuple[str, ...], connection: Connection, selection: Selection, *
     and the report says how to go on.
     """
     everything = options.pop("everything")
-    shared = shared_by(connection, options.pop("workers"), options.pop("parts"))
+    shared = shared_by(connection, options.pop("workers"), options.pop("parts"), selection)
     if key and shared:
         raise click.UsageError("--workers goes with --partition, --filter or --everything")
     if options["resume"] is not None and ((not selection.is_filtered and not shared) or selection.limit):

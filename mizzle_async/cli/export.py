@@ -11,7 +11,7 @@ from mizzle_async.bulk.workers.folders import MANIFEST
 from mizzle_async.cli.connection import Connection, connected
 from mizzle_async.cli.estimates import read_units
 from mizzle_async.cli.exit_codes import DONE, EXIT_CODES
-from mizzle_async.cli.formats import STANDARD, WRITE_FORMAT_HELP, Format, format_of_export
+from mizzle_async.cli.formats import STANDARD, WRITE_FORMAT_HELP, Format, format_of_export, format_of_name
 from mizzle_async.cli.handles import Opened, is_typed, open_table
 from mizzle_async.cli.jobs import Job, State, bulk_options, resumable
 from mizzle_async.cli.losses import Losses
@@ -64,9 +64,10 @@ def export(
 
     Ctrl-C stops at once, and the report says how to go on.
     """
-    shared = shared_by(connection, workers, parts)
+    shared = shared_by(connection, workers, parts, options["selection"])
     if shared:
-        if file == STANDARD or columns or format_name not in {None, Format.DYNAMODB}:
+        named = format_name or format_of_name(file)
+        if file == STANDARD or columns or named in {Format.CSV, Format.PARQUET} or format_name == Format.JSONL:
             raise click.UsageError(
                 "--workers writes a folder of files in DynamoDB's JSON: name a folder, without --columns and --format"
             )

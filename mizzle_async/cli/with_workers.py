@@ -9,6 +9,7 @@ import click
 from attrs import frozen
 
 from mizzle_async.cli.connection import TIMEOUT, Connection
+from mizzle_async.cli.selections import Selection
 from mizzle_async.handles.client import Client
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -32,16 +33,18 @@ class WorkerConnect:
         )
 
 
-def shared_by(connection: Connection, workers: int | None, parts: int | None) -> dict[str, Any]:
+def shared_by(connection: Connection, workers: int | None, parts: int | None, selection: Selection) -> dict[str, Any]:
     """Return the arguments of a bulk verb for its workers, none where there are none.
 
     Raises:
-        click.UsageError: If parts are named without workers.
+        click.UsageError: If parts are named without workers, or a limit with them.
     """
     if workers is None:
         if parts is not None:
             raise click.UsageError("--parts goes with --workers")
         return {}
+    if selection.limit is not None:
+        raise click.UsageError("--workers does not go with --limit, which counts over the whole table")
     return {"workers": workers, "parts": parts, "connect": worker_connect(connection)}
 
 

@@ -65,6 +65,24 @@ def test_parts_go_with_workers(run, words):
     assert "--parts goes with --workers" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [("copy", "a", "b", "--create"), ("export", "a"), ("delete", "--everything", "--yes")]
+)
+def test_a_limit_does_not_go_with_workers(run, words):
+    """Each worker would count by itself: nothing is made, read or deleted before that is said."""
+    result = run(*words, "--workers", "2", "--limit", "5")
+    assert result.exit_code == 2
+    assert "--workers does not go with --limit" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("a.csv",), ("a.csv.gz",), ("a.parquet",), ("a", "--format", "jsonl")])
+def test_an_export_by_workers_has_one_format(run, words):
+    """A name or an option of another format would make a folder that has none of it."""
+    result = run("export", *words, "-t", "x", "--workers", "2")
+    assert result.exit_code == 2
+    assert "--workers writes a folder of files in DynamoDB's JSON" in result.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_script_of_completion(run, shell):
     """`completion` prints the script of each shell, which asks the program for words."""
