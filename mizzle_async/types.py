@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from attrs import field, frozen
+from msgspec import to_builtins
 
 from mizzle_async.table_names import asked_table
 from mizzle_async.values import Value, transient
@@ -111,7 +112,7 @@ class WireResponse(Value):
     """The checked answer to a `WireRequest`.
 
     Attributes:
-        payload: The parsed JSON.
+        parsed: The parsed JSON, whose items may be records in place of dicts.
         request_id: The service's own, for support. Empty when it sent none.
         attempts: How many requests were sent.
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
@@ -119,11 +120,18 @@ class WireResponse(Value):
             no connection of ours carried it.
     """
 
-    payload: WirePayload = field(repr=False)
+    parsed: WirePayload = field(repr=False, alias="payload")
     request_id: str = ""
     attempts: int = 1
     ambiguous: bool = False
     distrust: Callable[[], None] | None = field(default=None, repr=False)
+
+    @property
+    def payload(self) -> WirePayload:
+        """The JSON, with items as dicts from now on."""
+        plain: WirePayload = to_builtins(self.parsed)
+        self.parsed = plain  # type: ignore[misc]  # frozen for type checkers only
+        return plain
 
 
 @frozen(eq=False, repr=False)

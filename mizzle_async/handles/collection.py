@@ -28,11 +28,11 @@ from mizzle_async.operations import (
     check_batchable,
     collection_query,
     collection_scan,
-    is_expired,
     put_entry,
     stamp_put,
 )
 from mizzle_async.operations.arguments import check_at_least_one, check_many
+from mizzle_async.operations.reads.by_key import instances_of
 from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows
@@ -292,15 +292,9 @@ class Collection(
             timeout=timeout,
             limiters=read_limiters(self._owner, read_units_per_second),
         )
-        codec, lifetime = self._target.codec, self._target.schema.time_to_live
 
         def decoded(items: Sequence[Item | None]) -> list[Any]:
-            if lifetime is None or include_expired:
-                return codec.decode_all(items)
-            now = self._owner.now()
-            return codec.decode_all(
-                None if item is None or is_expired(codec.stored(item, lifetime.name), now) else item for item in items
-            )
+            return instances_of(self._target, items, None if include_expired else self._owner.now())
 
         return GetMany(self._owner, self._target, wanted, decoded, settings)
 

@@ -86,6 +86,6 @@ def _record(request: WireRequest, seconds: float, answer: Any, error: BaseExcept
         attempts or 1,
         response.request_id,
         error,
-        response.payload.get("ConsumedCapacity"),
+        response.parsed.get("ConsumedCapacity"),
         is_read=request.safety is RepeatSafety.READ,
     )

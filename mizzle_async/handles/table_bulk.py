@@ -16,11 +16,10 @@ from mizzle_async.operations import (
     check_many,
     delete_entry,
     entity_identity,
-    is_expired,
     put_maker,
     stamp_put,
 )
-from mizzle_async.operations.reads.projected_keys import projected_row
+from mizzle_async.operations.reads.by_key import instances_of, rows_of
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.signatures import explained
@@ -90,12 +89,12 @@ class TableBulk(TablePart[ModelT]):
         )
 
         def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
-            return self._decoded(items, include_expired=include_expired)
+            return instances_of(self._target, items, self._moment(include_expired=include_expired))
 
-        def rows_of(projection: Projection) -> Callable[[Sequence[Item | None]], list[Any]]:
-            return lambda items: self._rows(items, projection, include_expired=include_expired)
+        def decode_rows(projection: Projection) -> Callable[[Sequence[Item | None]], list[Any]]:
+            return lambda items: rows_of(self._target, projection, items, self._moment(include_expired=include_expired))
 
-        return GetMany(self._runtime, self._target, wanted, decoded, settings, decode_rows=rows_of)
+        return GetMany(self._runtime, self._target, wanted, decoded, settings, decode_rows=decode_rows)
 
     def coalesced(
         self, *, consistent_read: bool = False, include_expired: bool = False, timeout: float | None = None
@@ -118,31 +117,13 @@ class TableBulk(TablePart[ModelT]):
         settings = ReadSettings(consistent_read=consistent_read, concurrency=1, timeout=timeout, limiters=limiters)
 
         def decode(item: Item | None) -> ModelT | None:
-            return self._decoded([item], include_expired=include_expired)[0]
+            return instances_of(self._target, [item], self._moment(include_expired=include_expired))[0]
 
         return CoalescedReads(self._runtime, self._target, self._key, decode, settings)
 
-    def _rows(
-        self, items: Sequence[Item | None], projection: Projection, *, include_expired: bool
-    ) -> list[tuple[Any, ...] | None]:
-        """Return the rows of items, None where there is none, or an expired one."""
-        target = self._target
-        lifetime = None if include_expired else self._schema.time_to_live
-        now = 0.0 if lifetime is None else self._runtime.now()
-        return [
-            None
-            if item is None or (lifetime is not None and is_expired(item.get(lifetime.name), now))
-            else projected_row(target, projection, item)
-            for item in items
-        ]
-
-    def _decoded(self, items: Sequence[Item | None], *, include_expired: bool) -> list[ModelT | None]:
-        codec, lifetime = self._target.codec, self._schema.time_to_live
-        if lifetime is None or include_expired:
-            return codec.decode_all(items)
-        name, now = lifetime.name, self._runtime.now()
-        expired = [item is not None and is_expired(codec.stored(item, name), now) for item in items]
-        return codec.decode_all(None if gone else item for item, gone in zip(items, expired, strict=True))
+    def _moment(self, *, include_expired: bool) -> float | None:
+        """Return the time for which items are shown, None where expired ones are."""
+        return None if include_expired or self._schema.time_to_live is None else self._runtime.now()
 
     @explained(_many)
     def put_many(

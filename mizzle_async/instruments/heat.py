@@ -206,7 +206,7 @@ class Heat:
         if not shares:
             return
         whole = sum(share for _, _, share in shares)
-        units = consumed(answer.payload)
+        units = consumed(answer.parsed)
         for table, key, share in shares:
             self._sketch.add((table, key), share if units is None else units * share / whole)
 

@@ -15,7 +15,8 @@ from mizzle_async.marshalling.plain import (
     value_from_plain,
 )
 from mizzle_async.marshalling.preconf import configure_converter, make_converter, marshaller_of
-from mizzle_async.marshalling.records import ItemRecord, ItemRecords, RecordForm, item_of
+from mizzle_async.marshalling.record_values import ItemRecord
+from mizzle_async.marshalling.records import ItemRecords, RecordForm, item_of, parse_items
 from mizzle_async.marshalling.row_records import RowRecords
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
@@ -57,6 +58,7 @@ __all__ = [
     "marshaller_of",
     "members_guard",
     "null_forms",
+    "parse_items",
     "parse_json",
     "plain_item",
     "plain_value",

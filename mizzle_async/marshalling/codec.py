@@ -23,7 +23,8 @@ from mizzle_async.marshalling.index_limits import index_key_limits, limited_enco
 from mizzle_async.marshalling.lamp import Lamp
 from mizzle_async.marshalling.path_rules import PathRules
 from mizzle_async.marshalling.path_values import Operands, StoredValue
-from mizzle_async.marshalling.records import ItemRecords, RecordForm, fits_records, item_records
+from mizzle_async.marshalling.record_values import fits_records
+from mizzle_async.marshalling.records import ItemRecords, RecordForm, item_records
 from mizzle_async.marshalling.resolve import Resolver
 from mizzle_async.marshalling.row_records import RowRecords
 from mizzle_async.marshalling.serialize import (
@@ -224,6 +225,14 @@ class EntityCodec(Generic[ModelT]):
         if self._shape is None:
             raise ModelError(f"{self.schema.entity}: its items are dicts, whose columns are declared nowhere: schema=…")
         return self._shape
+
+    def decode_one(self, item: Any) -> ModelT:
+        """Return the instance of an item, dict or record. It raises as ``decode`` does."""
+        records = self._records
+        if records is None or type(item) is not records.cls:
+            return self.decode(item)
+        instance: ModelT = records.decode(item)
+        return instance
 
     def decode_all(self, items: Iterable[Any]) -> list[ModelT | None]:
         """Return the instances of many items, dicts or records, and None for None. It raises as ``decode`` does."""

@@ -21,17 +21,19 @@ from functools import lru_cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from attrs import Converter
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
 from mizzle_async.errors import MizzleError
 from mizzle_async.expressions import AttributePath
 from mizzle_async.marshalling.codec import EntityCodec
 from mizzle_async.marshalling.differences import value_at
 from mizzle_async.marshalling.forms import FieldForm, Form, TextForm, form_of
-from mizzle_async.marshalling.records import ItemRecord, item_of
+from mizzle_async.marshalling.record_values import ItemRecord, descriptor_of, is_null_alone
+from mizzle_async.marshalling.records import item_of
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.fields import Field, factory_of
 from mizzle_async.marshalling.shapes.generated_classes import is_made_of_instance
+from mizzle_async.marshalling.shapes.one_type import single
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import STR, Scalar
 from mizzle_async.marshalling.shapes.sets import ScalarSetShape
@@ -76,14 +78,14 @@ class Column:
         Raises:
             Misfit: It does not fit.
         """
-        stored = item if isinstance(item, dict) else item_of(item)
+        stored = item_of(item)
         if self._reads_instances and self.wire not in stored:
             return self.of_instance(stored)
         return self._field_form.read(stored)
 
     def of_instance(self, item: Item | ItemRecord) -> Any:
         """Return the value that an instance of an item has: its default may be made of the other attributes."""
-        instance = self._codec.decode(item if isinstance(item, dict) else item_of(item))
+        instance = self._codec.decode(item_of(item))
         return self._of_value(getattr(instance, self.name))
 
     def _of_value(self, value: Any) -> Any:
@@ -122,7 +124,7 @@ class Column:
     def _entry_of_instance(self, item: Item | ItemRecord) -> Any:
         if not self.text:
             return self.of_instance(item)
-        instance = self._codec.decode(item if isinstance(item, dict) else item_of(item))
+        instance = self._codec.decode(item_of(item))
         stored = self.field.encode(getattr(instance, self.name), ATTRIBUTE_LEVELS)
         return None if stored is None else stored[self._tag]
 
@@ -169,17 +171,27 @@ class Column:
         """
         field, shape, slot = self.field, self.field.shape, f"item.a{number}"
         tag = f".{shape.tag}" if isinstance(shape, Scalar | ScalarSetShape) else ""
+
+        def present(found: str) -> str:
+            return self.present_source(program, found + tag if tag else None, found if tag else one(found))
+
+        def one(found: str) -> str:
+            plain = f"{program.bind(to_builtins, 'plain')}({found})" if descriptor_of(shape) else found
+            return f"{program.bind(single, 'single')}({plain})"
+
         if not field.may_be_absent:
-            return self.present_source(program, slot + tag if tag else None, slot)
+            return present(slot)
         unset, stored, absent = program.bind(UNSET, "unset"), program.fresh(), self.absent_source(program)
         is_absent = f"({stored} := {slot}) is {unset}"
-        if not tag or not field.takes_null:
-            is_null = f' or "NULL" in {stored}' if field.takes_null else ""
-            present = self.present_source(program, stored + tag if tag else None, stored)
-            return f"{absent} if {is_absent}{is_null} else {present}"
-        payload = program.fresh()
-        is_null = f"({payload} := {stored}{tag}) is {unset} and {stored}.NULL"
-        return f"{absent} if {is_absent} or ({is_null}) else {self.present_source(program, payload, payload)}"
+        if not field.takes_null:
+            return f"{absent} if {is_absent} else {present(stored)}"
+        if not tag:
+            is_null = f'"NULL" in ({stored} := {one(stored)})'
+            return f"{absent} if {is_absent} or {is_null} else {self.present_source(program, None, stored)}"
+        payload, null = program.fresh(), program.bind(is_null_alone, "is_null")
+        is_value = f"({payload} := {stored}{tag}) is not {unset} and {stored}.NULL is {unset}"
+        is_null = f"not ({is_value}) and {null}({stored}, {payload})"
+        return f"{absent} if {is_absent} or {is_null} else {self.present_source(program, payload, payload)}"
 
 
 class PathColumn:
@@ -210,7 +222,7 @@ class PathColumn:
         Raises:
             Misfit: It does not fit.
         """
-        stored = item if isinstance(item, dict) else item_of(item)
+        stored = item_of(item)
         segments = self._path.segments
         found = value_at(stored, segments)
         if found is not None and "NULL" not in found:
@@ -315,7 +327,7 @@ class EntityColumns(Generic[ModelT]):
 
     def misread(self, error: Exception, item: Any) -> MizzleError:
         """Return the error of an item that does not fit, with its key."""
-        stored = item if isinstance(item, dict) else item_of(item)
+        stored = item_of(item)
         names = self.codec.schema.key_names
         return unreadable(self.codec.schema.entity, error, {name: stored[name] for name in names if name in stored})
 

@@ -13,6 +13,7 @@ from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.containers import ListShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
+from mizzle_async.marshalling.shapes.one_type import single
 from mizzle_async.marshalling.shapes.open_values import AnyShape, HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.scalars import DECIMAL, FLOAT, INT, Scalar, scalar_for, scalar_writer
 from mizzle_async.marshalling.shapes.sets import SetShape
@@ -183,7 +184,7 @@ class Operands:
         """
         try:
             target = self.find(segments, documents)
-            value = target.decode(stored)
+            value = target.decode(single(stored))
             return target.converted(value) if isinstance(target, Field) else value
         except Misfit as misfit:
             found = misfit

@@ -1,4 +1,4 @@
-"""Items from JSON into records, for reads of many items, without dicts in between.
+"""Items from JSON into records, without dicts in between.
 
 Parsed as any JSON is, a page of a hundred items of ten attributes becomes eleven hundred dicts, and making, reading and
 freeing them is half of what the page costs. So an entity tells msgspec its stored form, and each attribute becomes an
@@ -15,8 +15,7 @@ object with one slot, each item one with a slot for each attribute::
         return self
 
 It is for the common case: where one item of an answer is not as its class declares it (another descriptor, an attribute
-missing), all of the answer is parsed as any JSON is, and its items are dicts. A value that is stored as anything but
-text, number, truth value, bytes or a set of them is a dict within its record in any case.
+missing), all of the answer is parsed as any JSON is, and its items are dicts.
 """
 
 from __future__ import annotations
@@ -27,30 +26,18 @@ from typing import Any, Final, TypeAlias, TypedDict
 
 import orjson
 from attrs import frozen
-from msgspec import UNSET, DecodeError, Struct, UnsetType, defstruct, to_builtins
+from msgspec import UNSET, DecodeError, Raw, to_builtins
 from msgspec.json import Decoder
 
 from mizzle_async.marshalling.lamp import Lamp
-from mizzle_async.marshalling.shapes.construct import Construction
+from mizzle_async.marshalling.record_values import ItemRecord, descriptor_of, record_class, slots_of, value_source
 from mizzle_async.marshalling.shapes.fields import Field
-from mizzle_async.marshalling.shapes.generated_classes import (
-    INDENT,
-    ClassShape,
-    absent_source,
-    indented,
-    instance_lines,
-    is_made_of_instance,
-)
+from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape, indented, instance_lines
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import Scalar
-from mizzle_async.marshalling.shapes.sets import ScalarSetShape
-from mizzle_async.marshalling.shapes.shape import Shape
 from mizzle_async.model import EntitySchema
 from mizzle_async.types import AttributeValue, Item
 from mizzle_async.values import Record
-
-ItemRecord: TypeAlias = Struct
-"""An item in the form of its entity's record."""
 
 
 @frozen(eq=False, repr=False)
@@ -71,21 +58,21 @@ class KeyCheck(Record):
 CheckSource: TypeAlias = Callable[[Program, Callable[[str, str], str]], KeyCheck]
 """Writes a check. It takes the program, and a function that writes the place of a stored value."""
 
-_PAYLOADS: Final[dict[str, Any]] = {
-    **dict.fromkeys(("S", "N", "B"), str),
-    "BOOL": bool,
-    **dict.fromkeys(("SS", "NS", "BS"), list[str]),
-}
-_STORED: Final = {tag: defstruct(tag, [(tag, payload)], gc=False) for tag, payload in _PAYLOADS.items()}
-_STORED_OR_NULL: Final = {
-    tag: defstruct(
-        f"{tag}OrNull",
-        [(tag, payload | UnsetType, UNSET), ("NULL", bool | UnsetType, UNSET)],
-        forbid_unknown_fields=True,
-        gc=False,
-    )
-    for tag, payload in _PAYLOADS.items()
-}
+
+class _Found(TypedDict, total=False):
+    """The answer to one read of a transaction."""
+
+    Item: Raw
+
+
+class _Transaction(TypedDict, total=False):
+    """The answer to a transaction of reads."""
+
+    Responses: list[_Found]
+    ConsumedCapacity: Any
+
+
+_TRANSACTION: Final[Decoder[Any]] = Decoder(_Transaction)
 
 
 class RecordForm:
@@ -99,12 +86,13 @@ class RecordForm:
         cls: The records' class.
     """
 
-    __slots__ = ("_decoder", "_payloads", "_slots", "cls")
+    __slots__ = ("_decoder", "_item_decoder", "_payloads", "_slots", "cls")
 
     def __init__(self, cls: type[ItemRecord], slots: Mapping[str, str]) -> None:
         self._slots = slots
         self._payloads: dict[tuple[str, str], Callable[[Sequence[ItemRecord]], list[Any]]] = {}
         self._decoder: Decoder[Any] = Decoder(_answer_type(cls))
+        self._item_decoder: Decoder[Any] = Decoder(cls)
         self.cls: Final[type[ItemRecord]] = cls
 
     def parse(self, body: bytes) -> Any:
@@ -117,6 +105,17 @@ class RecordForm:
             return self._decoder.decode(body)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             return orjson.loads(body)
+
+    def parse_item(self, body: bytes | Raw) -> Any:
+        """Return a parsed item: a record where it fits, else a dict.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        try:
+            return self._item_decoder.decode(body)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            return orjson.loads(memoryview(body))
 
     def holds(self, names: Iterable[str]) -> bool:
         """Tell whether records have all of these names: of a shared table they lack what other entities have."""
@@ -165,41 +164,53 @@ class ItemRecords(RecordForm):
         decode: Returns the instance of a record, or raises as the decoder of items does.
         identify: Returns the identity of a record's key, as `EntityCodec.identify` does.
         identify_all: Returns the identities of many records' keys.
+        lies_under: Tells whether a record has a key, which is given as an item. It says no where another text is the
+            same number.
     """
 
-    __slots__ = ("decode", "identify", "identify_all")
+    __slots__ = ("decode", "identify", "identify_all", "lies_under")
 
     def __init__(
         self,
         cls: type[ItemRecord],
-        decode: Callable[[ItemRecord], Any],
-        identify: Callable[[ItemRecord], Hashable],
-        identify_all: Callable[[Sequence[ItemRecord]], list[Hashable]],
         slots: Mapping[str, str],
+        identify: Callable[[ItemRecord], Hashable],
+        functions: Mapping[str, Callable[..., Any]],
     ) -> None:
         super().__init__(cls, slots)
-        self.decode: Final[Callable[[ItemRecord], Any]] = decode
         self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
-        self.identify_all: Final[Callable[[Sequence[ItemRecord]], list[Hashable]]] = identify_all
+        self.decode: Final[Callable[[ItemRecord], Any]] = functions["decode_record"]
+        self.identify_all: Final[Callable[[Sequence[ItemRecord]], list[Hashable]]] = functions["identify_records"]
+        self.lies_under: Final[Callable[[ItemRecord, Item], bool]] = functions["lies_under"]
 
 
-def item_of(record: ItemRecord) -> Item:
-    """Return the item that a record holds: of its entity's attributes, those that are stored."""
-    item: Item = to_builtins(record)
-    return item
-
-
-def fits_records(shape: ClassShape, added: Iterable[str] = ()) -> bool:
-    """Tell whether a class can have records: its instances need not see an item whole, or half of it.
+def parse_items(body: bytes, forms: Sequence[RecordForm | None]) -> Any:
+    """Return the parsed answer to a transaction of reads.
 
     Args:
-        shape: The class's.
-        added: Names that items have beside its attributes.
+        body: The answer.
+        forms: The form in which each item is read, None where it is a dict.
+
+    Raises:
+        ValueError: It is not JSON.
     """
-    names = (*shape.by_wire, *added)
-    if shape.refuses_unknown or any(orjson.dumps(name)[1:-1] != name.encode() for name in names):
-        return False  # msgspec takes no name that JSON escapes
-    return shape.construction is not Construction.CALL or not any(is_made_of_instance(field) for field in shape.fields)
+    try:
+        answer: Any = _TRANSACTION.decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return orjson.loads(body)
+    for each, form in zip(answer.get("Responses", ()), forms, strict=False):
+        raw: Raw | None = each.get("Item")
+        if raw is not None:
+            each["Item"] = orjson.loads(memoryview(raw)) if form is None else form.parse_item(raw)
+    return answer
+
+
+def item_of(found: Item | ItemRecord) -> Item:
+    """Return an item itself, or that which a record holds: of its entity's attributes, those that are stored."""
+    if isinstance(found, dict):
+        return found
+    item: Item = to_builtins(found)
+    return item
 
 
 def item_records(
@@ -224,7 +235,7 @@ def item_records(
         check: Writes the test that a record is the entity's, where it need not be.
     """
     slots = {**(added or {}), **slots_of(shape)}
-    cls = record_class(schema, shape, slots)
+    cls = record_class(f"{schema.entity}Record", shape, slots)
     program = Program(schema.entity)
     known: Mapping[str, str] = {}
     before: list[str] = []
@@ -243,15 +254,20 @@ def item_records(
     count = f"{program.bind(lamp, 'lamp')}.decoded += 1"
     body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}{count}", f"return {whole}"]
     program.add(f"def decode_record(item):\n{indented(body)}")
-    tags = {name: _tag(shape.by_wire[name]) if name in shape.by_wire else "S" for name in schema.key_names}
-    keys = {name: (slots[name], tag) for name, tag in tags.items()}
+    fields = shape.by_wire
+    tags = [descriptor_of(fields[name].shape) if name in fields else "S" for name in schema.key_names]
+    keys = {name: (slots[name], tag) for name, tag in zip(schema.key_names, tags, strict=True)}
     of_record = _identifier(keys, identify)
     texts = [f"item.{slot}.S" for slot, tag in keys.values() if tag == "S"]
     is_text = len(texts) == len(keys)
     identity = f"({', '.join(texts)})" if is_text else f"{program.bind(of_record, 'identify')}(item)"
     program.add(_list_of("identify_records", identity))
-    functions = program.compile()
-    return ItemRecords(cls, functions["decode_record"], of_record, functions["identify_records"], slots)
+    same = (
+        f"item.{slot} == key[{name!r}]" if tag is None else f"item.{slot}.{tag} == key[{name!r}][{tag!r}]"
+        for name, (slot, tag) in keys.items()
+    )
+    program.add(f"def lies_under(item, key):\n{INDENT}return {' and '.join(same)}")
+    return ItemRecords(cls, slots, of_record, program.compile())
 
 
 def _list_of(name: str, value: str) -> str:
@@ -259,95 +275,22 @@ def _list_of(name: str, value: str) -> str:
     return f"def {name}(items):\n{INDENT}return [{value} for item in items]"
 
 
-def slots_of(shape: ClassShape) -> dict[str, str]:
-    """Return the slot of each attribute of a class, by its stored name."""
-    return {field.wire: f"a{position}" for position, field in enumerate(shape.fields)}
-
-
-def record_class(
-    schema: EntitySchema, shape: ClassShape, slots: Mapping[str, str], *, is_partial: bool = False
-) -> type[ItemRecord]:
-    """Make the class of an entity's records.
-
-    Args:
-        schema: The entity's.
-        shape: How its instances are stored.
-        slots: The slot of each attribute, by its stored name.
-        is_partial: Whether every attribute may be absent, or only those that an item may lack.
-    """
-    members: list[Any] = [
-        (slot, _STORED["S"] | UnsetType, UNSET) for name, slot in slots.items() if name not in shape.by_wire
-    ]
-    members += [_member(field, slots[field.wire], is_partial=is_partial) for field in shape.fields]
-    names = {slot: wire for wire, slot in slots.items()}
-    return defstruct(f"{schema.entity}Record", members, rename=names, kw_only=True, gc=False)
-
-
 def _answer_type(cls: type[ItemRecord]) -> Any:
-    """Return the type of the answers to Query, Scan and BatchGetItem whose items are such records."""
+    """Return the type of the answers whose items are such records. Of other members an operation may say more."""
     members: dict[str, Any] = {
+        "Item": cls,
+        "Attributes": cls,
         "Items": list[cls],  # type: ignore[valid-type]  # made at run time, as its attributes are
         "Responses": dict[str, list[cls]],  # type: ignore[valid-type]  # the same
         "Count": int,
         "ScannedCount": int,
         "LastEvaluatedKey": dict[str, Any],
         "UnprocessedKeys": dict[str, Any],
-        "ConsumedCapacity": Any,
+        **dict.fromkeys(("ConsumedCapacity", "ItemCollectionMetrics"), Any),
+        **dict.fromkeys(("NextToken", "Table", "TableNames", "UnprocessedItems"), Any),
     }
     make: Any = TypedDict  # type checkers want to read its members
     return make("Answer", members, total=False)
-
-
-def _tag(field: Field) -> str | None:
-    """Return the one descriptor that a value's payload stands under, or None where it is stored otherwise."""
-    shape = field.shape
-    return shape.tag if isinstance(shape, Scalar | ScalarSetShape) else None
-
-
-def _member(field: Field, slot: str, *, is_partial: bool) -> tuple[str, Any] | tuple[str, Any, Any]:
-    tag = _tag(field)
-    kind: Any = dict[str, Any]
-    if tag is not None:
-        kind = (_STORED_OR_NULL if field.takes_null else _STORED)[tag]
-    return (slot, kind | UnsetType, UNSET) if is_partial or field.may_be_absent else (slot, kind)
-
-
-def value_source(program: Program, field: Field, slot: str, *, is_partial: bool = False) -> str:
-    """Return an expression for an attribute's value in a record that is named ``item``, there or absent.
-
-    Args:
-        program: The program that is written.
-        field: The attribute.
-        slot: Its slot.
-        is_partial: Whether it may be absent without having a value then, which is None.
-    """
-    shape, found = field.shape, f"item.{slot}"
-    if not field.may_be_absent and not is_partial:
-        return _present_source(program, shape, found)
-    unset, stored = program.bind(UNSET, "unset"), program.fresh()
-    is_absent = f"({stored} := {found}) is {unset}"
-    has_value = field.may_be_absent and not field.optional and not (is_partial and is_made_of_instance(field))
-    absent = absent_source(program, field) if has_value else "None"
-    if not field.takes_null:
-        return f"{absent} if {is_absent} else {_present_source(program, shape, stored)}"
-    if not isinstance(shape, Scalar | ScalarSetShape):
-        return f'{absent} if {is_absent} or "NULL" in {stored} else {shape.decode_source(program, stored)}'
-    payload, null = program.fresh(), program.bind(_null, "null")
-    present = f"({shape.value_source(program, payload)}) if ({payload} := {stored}.{shape.tag}) is not {unset}"
-    is_null = f"{null}({stored})" if field.optional else f"({null}({stored}), {absent})[1]"
-    return f"{absent} if {is_absent} else {present} else {is_null}"
-
-
-def _present_source(program: Program, shape: Shape, stored: str) -> str:
-    if isinstance(shape, Scalar | ScalarSetShape):
-        return shape.value_source(program, f"{stored}.{shape.tag}")
-    return shape.decode_source(program, stored)
-
-
-def _null(stored: Any) -> None:
-    """Return None for a stored NULL. Anything else is for the item's own decoder to refuse."""
-    if stored.NULL is UNSET:
-        raise KeyError
 
 
 def _identifier(

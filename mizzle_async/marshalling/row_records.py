@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from mizzle_async.marshalling.records import ItemRecord, RecordForm, record_class, slots_of, value_source
+from mizzle_async.marshalling.record_values import ItemRecord, record_class, slots_of, value_source
+from mizzle_async.marshalling.records import RecordForm
 from mizzle_async.marshalling.shapes.generated_classes import INDENT, ClassShape
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.model import EntitySchema
@@ -38,7 +39,7 @@ class RowRecords(RecordForm):
 
     def __init__(self, schema: EntitySchema, shape: ClassShape) -> None:
         slots = slots_of(shape)
-        super().__init__(record_class(schema, shape, slots, is_partial=True), slots)
+        super().__init__(record_class(f"{schema.entity}Row", shape, slots, is_partial=True), slots)
         self._entity = schema.entity
         self._shape = shape
         self._readers: dict[tuple[str, ...], ReadRows] = {}

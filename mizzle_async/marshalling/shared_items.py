@@ -14,7 +14,8 @@ from msgspec import UNSET
 from mizzle_async.errors import MarshallingError
 from mizzle_async.marshalling.entities import known_key, refuse_key_names
 from mizzle_async.marshalling.lamp import Lamp
-from mizzle_async.marshalling.records import ItemRecords, KeyCheck, fits_records, item_of, item_records
+from mizzle_async.marshalling.record_values import fits_records
+from mizzle_async.marshalling.records import ItemRecords, KeyCheck, item_of, item_records
 from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.program import Program

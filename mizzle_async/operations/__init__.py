@@ -19,7 +19,6 @@ from mizzle_async.operations.batches.requests import (
     put_entry,
     put_maker,
 )
-from mizzle_async.operations.expiry import is_expired
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing
 from mizzle_async.operations.guards import check_no_guard, check_reserved, is_guard
 from mizzle_async.operations.key import (
@@ -151,7 +150,6 @@ __all__ = [
     "hidden_items",
     "identifier",
     "instance_values",
-    "is_expired",
     "is_guard",
     "is_stamped",
     "key_attributes",

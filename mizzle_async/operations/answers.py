@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from mizzle_async.errors import CorruptResponseError
 from mizzle_async.limits import ITEM_BYTES, PAGE_BYTES
-from mizzle_async.marshalling import canonical_key
+from mizzle_async.marshalling import EntityCodec, canonical_key, item_of
 from mizzle_async.types import AttributeValue, Item, Outcome, WirePayload
 
 JSON_EXPANSION: Final = 9
@@ -66,6 +66,22 @@ def check_key(asked: Item, item: Item) -> None:
         stored = item[name]
         if stored != value and canonical_key({name: stored}) != canonical_key({name: value}):
             raise mismatch(f"it is about another item: its {name!r} is not what was asked for")
+
+
+def check_item(codec: EntityCodec[Any], asked: Item, item: Any) -> None:
+    """Refuse an item, dict or record, that lies under another key than the one that was asked for.
+
+    Args:
+        codec: The entity's.
+        asked: The key in the request.
+        item: The item.
+    """
+    records = codec.records
+    if records is not None and type(item) is records.cls:
+        if records.lies_under(item, asked):
+            return
+        item = item_of(item)
+    check_key(asked, item)
 
 
 def checked_payload(api: str, payload: Any, check: Callable[[WirePayload], object]) -> WirePayload:

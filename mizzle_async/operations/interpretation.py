@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError, MizzleError, OutcomeUnknownError
-from mizzle_async.marshalling import malformed_path
+from mizzle_async.marshalling import item_of, malformed_path
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.missing import explain_missing
@@ -48,7 +48,7 @@ def result_of(sending: SendingSteps[ResultT], request: WireRequest, response: Wi
     try:
         return sending.from_wire(response, now)
     except Exception as error:
-        meant: MizzleError = as_corrupt(error, malformed_in(response.payload))
+        meant: MizzleError = as_corrupt(error, malformed_in(response.parsed))
         if isinstance(meant, CorruptResponseError):
             if response.distrust is not None:
                 response.distrust()
@@ -130,7 +130,7 @@ def misread(
 
 def malformed_in(payload: WirePayload) -> str | None:
     """Return the path of the first value in an answer's items that is no attribute value, or None where all are."""
-    return next((path for path in map(malformed_path, _items(payload)) if path is not None), None)
+    return next((path for path in map(malformed_path, map(item_of, _items(payload))) if path is not None), None)
 
 
 def _items(payload: WirePayload) -> Iterator[Any]:

@@ -65,7 +65,7 @@ class _MeteredSending(Sending[ResultT_co]):
     def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         """Count the units of the answer, and turn it into the result."""
         metered = self._metered
-        metered.meter.count_units(consumed(response.payload) or 0.0, reads=metered.reads)
+        metered.meter.count_units(consumed(response.parsed) or 0.0, reads=metered.reads)
         return super().from_wire(response, now)
 
     def follow_up(self, error: Exception, now: float, /) -> Sendable[Any] | None:

@@ -20,6 +20,7 @@ from mizzle_async import (
     SortKey,
     ValidationError,
     attribute,
+    document,
     entity,
 )
 from mizzle_async.testing import Ending, Reply, Request, ScriptedServer, run_virtual
@@ -206,6 +207,47 @@ def test_a_number_is_read_by_one_strict_rule(name: str, place: str) -> None:
     for call in (
         lambda c: c.table(Numbers).get("a").send(),
         lambda c: c.table("numbers", partition_key="key").get("a").send(),
+    ):
+        (outcome, _), _ = play([answer], call)
+        assert isinstance(outcome, CorruptResponseError), repr(outcome)
+
+
+TWICE = {"N": "1", "S": "x"}
+PLACES = {"count": TWICE, "anything": TWICE, "within": {"M": {"count": TWICE}}, "several": {"L": [{"N": "1"}, TWICE]}}
+PLACES |= {"named": {"M": {"one": TWICE}}, "shares": {"L": [{"N": "1.5"}, TWICE]}, "pair": {"L": [{"N": "1"}, TWICE]}}
+
+
+@document
+class Within:
+    """A document inside of an item."""
+
+    count: Attribute[int]
+
+
+@entity("twice")
+class Twice:
+    """An item with a place of every kind for a value of two types."""
+
+    key: PartitionKey[str]
+    count: Attribute[int | None] = None
+    anything: Attribute[Any] = None
+    within: Attribute[Within | None] = None
+    several: Attribute[list[int] | None] = None
+    named: Attribute[dict[str, int] | None] = None
+    shares: Attribute[list[float] | None] = None
+    pair: Attribute[tuple[int, int] | None] = None
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_value_of_two_types_is_refused(place: str) -> None:
+    """It would be read as either: no answer has one, at any place, of an item alone and on a page."""
+    item = {"key": {"S": "a"}, place: PLACES[place]}
+    for answer, call in (
+        (Reply({"Item": item}), lambda c: c.table(Twice).get("a").send()),
+        (
+            Reply({"Items": [item], "Count": 1, "ScannedCount": 1}),
+            lambda c: c.table(Twice).query(Twice.key == "a").all(),
+        ),
     ):
         (outcome, _), _ = play([answer], call)
         assert isinstance(outcome, CorruptResponseError), repr(outcome)

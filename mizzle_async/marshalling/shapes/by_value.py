@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES, NESTING_LEVELS, NUMBER_DIGITS
+from mizzle_async.marshalling.shapes.one_type import single, single_elements, single_entries
 from mizzle_async.model.scalars.binary import check_name, read_bytes, write_bytes, write_str
 from mizzle_async.model.scalars.misfit import LimitMisfit, Misfit, python_name
 from mizzle_async.model.scalars.numbers import RANGE, decimal_text, float_text, integer_text, read_number
@@ -201,7 +202,7 @@ def _encode_kin(value: Any, levels: int) -> AttributeValue:
 
 def decode_value(stored: AttributeValue) -> Any:
     """Return the Python value of a stored one: whole numbers as ``int``, others as ``Decimal``."""
-    for tag in stored:
+    for tag in single(stored):
         if tag == "S":
             return stored["S"]
         if tag == "N":
@@ -222,12 +223,12 @@ def decode_entries(payload: Mapping[str, AttributeValue]) -> dict[str, Any]:
         else int(text)
         if "N" in stored and (text := stored["N"]).isdigit() and text.isascii()
         else decode_value(stored)
-        for name, stored in payload.items()
+        for name, stored in single_entries(payload).items()
     }
 
 
 def _decode_list(payload: list[AttributeValue]) -> list[Any]:
-    return [stored["S"] if "S" in stored else decode_value(stored) for stored in payload]
+    return [stored["S"] if "S" in stored else decode_value(stored) for stored in single_elements(payload)]
 
 
 def _decode_numbers(payload: list[str]) -> set[int | Decimal]:

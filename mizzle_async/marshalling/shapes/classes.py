@@ -13,6 +13,7 @@ from typing import Any
 from mizzle_async.marshalling.shapes.by_value import too_deep
 from mizzle_async.marshalling.shapes.construct import Construction, argument_names, construction_of, make_instance
 from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.one_type import single
 from mizzle_async.marshalling.shapes.shape import Shape, deepest
 from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item
@@ -106,8 +107,10 @@ class CarefulClassShape(Shape):
 
     def _decode_field(self, field: Field, item: Mapping[str, AttributeValue], partial: _Partial) -> Any:
         stored = item.get(field.wire)
-        if stored is not None and not (field.null_as_default and "NULL" in stored):
-            return field.decode(stored)
+        if stored is not None:
+            single(stored)
+            if not (field.null_as_default and "NULL" in stored):
+                return field.decode(stored)
         if self.construction is Construction.CALL and not field.optional and not field.is_set and field.may_be_absent:
             return partial  # its default is made by __init__
         return field.when_absent(partial)

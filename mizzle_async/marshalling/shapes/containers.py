@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
 from mizzle_async.marshalling.shapes.by_value import too_deep
+from mizzle_async.marshalling.shapes.one_type import single, single_elements, single_entries
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import STR, Scalar
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, deeper, deepest, guard
@@ -56,7 +57,7 @@ class ListShape(Shape):
         decoded: list[Any] = []
         try:
             for element in stored["L"]:
-                decoded.append(self.of.decode(element))  # noqa: PERF401  (as above)
+                decoded.append(self.of.decode(single(element)))  # noqa: PERF401  (as above)
         except Misfit as misfit:
             raise misfit.at_position(len(decoded)) from misfit.__cause__
         return self.build(decoded)
@@ -68,8 +69,8 @@ class ListShape(Shape):
         return guard(program, self, fast, value, levels, test=f"({test})")
 
     def decode_source(self, program: Program, stored: str) -> str:
-        element = program.fresh()
-        decoded = f'[{self.of.decode_source(program, element)} for {element} in {stored}["L"]]'
+        element, elements = program.fresh(), program.bind(single_elements, "elements")
+        decoded = f'[{self.of.decode_source(program, element)} for {element} in {elements}({stored}["L"])]'
         return decoded if self.build is list else f"tuple({decoded})"
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
@@ -114,7 +115,7 @@ class TupleShape(Shape):
         payload: list[AttributeValue] = stored["L"]
         if len(payload) != len(self.of):
             raise Misfit(f"L of {len(self.of)}", f"L of {len(payload)}")
-        return tuple(self._each(lambda shape, element: shape.decode(element), payload))
+        return tuple(self._each(lambda shape, element: shape.decode(single(element)), payload))
 
     def encode_source(self, program: Program, value: str, levels: Levels) -> str:
         names = [program.fresh() for _ in self.of]
@@ -126,13 +127,13 @@ class TupleShape(Shape):
         return guard(program, self, f'({taken}{{"L": [{inner}]}})[-1]', value, levels, test=test)
 
     def decode_source(self, program: Program, stored: str) -> str:
-        found = program.fresh()
+        found, elements = program.fresh(), program.bind(single_elements, "elements")
         inner = "".join(
             f"{shape.decode_source(program, f'{found}[{position}]')}, " for position, shape in enumerate(self.of)
         )
         value = f"({inner})" if self.build is tuple else f"{program.bind(self.build, 'class')}({inner})"
         careful = f'{program.bind(self.decode, "decode")}({{"L": {found}}})'
-        return f'({value} if len({found} := {stored}["L"]) == {len(self.of)} else {careful})'
+        return f'({value} if len({found} := {elements}({stored}["L"])) == {len(self.of)} else {careful})'
 
     def _each(self, convert: Callable[[Shape, Any], Any], values: Sequence[Any]) -> list[Any]:
         converted: list[Any] = []
@@ -189,7 +190,7 @@ class MapShape(Shape):
         name: str = ""
         try:
             for name, element in stored["M"].items():
-                decoded[self.key.read(name)] = self.of.decode(element)
+                decoded[self.key.read(name)] = self.of.decode(single(element))
         except Misfit as misfit:
             raise misfit.at_entry(name) from misfit.__cause__
         return decoded
@@ -208,7 +209,8 @@ class MapShape(Shape):
     def decode_source(self, program: Program, stored: str) -> str:
         key, element = program.fresh(), program.fresh()
         inner = self.of.decode_source(program, element)
-        return f'{{{self.key.value_source(program, key)}: {inner} for {key}, {element} in {stored}["M"].items()}}'
+        entries = f'{program.bind(single_entries, "entries")}({stored}["M"])'
+        return f"{{{self.key.value_source(program, key)}: {inner} for {key}, {element} in {entries}.items()}}"
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
         inner = self.of.depth(above)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from mizzle_async.marshalling.shapes.containers import ListShape
+from mizzle_async.marshalling.shapes.one_type import single_elements
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import FLOAT
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, guard
@@ -61,9 +62,17 @@ def read_floats(elements: Sequence[AttributeValue]) -> list[float]:
 
     Raises:
         KeyError: One is no number.
+        Misfit: One has several types, or a text is no number.
+    """
+    return read_float_texts([element["N"] for element in single_elements(elements)])
+
+
+def read_float_texts(texts: list[str]) -> list[float]:
+    """Return the floats of the texts of stored numbers.
+
+    Raises:
         Misfit: A text is no number.
     """
-    texts: list[str] = [element["N"] for element in elements]
     if len(texts) >= BULK:
         joined = ",".join(texts)
         if not any(space in joined for space in _JSON_SPACE):  # JSON allows them

@@ -12,6 +12,7 @@ from attrs import NOTHING
 from mizzle_async.marshalling.shapes.by_value import too_deep
 from mizzle_async.marshalling.shapes.containers import TupleShape
 from mizzle_async.marshalling.shapes.fields import Field
+from mizzle_async.marshalling.shapes.one_type import single
 from mizzle_async.marshalling.shapes.shape import Shape, deepest
 from mizzle_async.model.scalars.misfit import Misfit, not_a, not_stored_as
 from mizzle_async.types import AttributeValue
@@ -78,7 +79,7 @@ class TypedDictShape(Shape):
                 self._check_absent(name, member, "no such attribute")
                 continue
             try:
-                decoded[name] = member.shape.decode(payload[name])
+                decoded[name] = member.shape.decode(single(payload[name]))
             except Misfit as misfit:
                 raise misfit.at_entry(name) from misfit.__cause__
         return decoded

@@ -377,7 +377,7 @@ class BatchGet(Operation[BatchAnswer]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (rows judge what is expired)
         """Return the items, in no order, and the keys that were not looked at."""
-        payload, asked = response.payload, self.asked
+        payload, asked = response.parsed, self.asked
         left = [(name, asked[name]) for name in payload[_LEFT]]
         return BatchAnswer(payload[_ITEMS], left, consumed_units(payload))
 
@@ -437,7 +437,7 @@ class BatchWrite(Operation[BatchAnswer]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> BatchAnswer:  # noqa: ARG002  (nothing expires)
         """Return the writes that were not done, as they were given."""
-        payload = response.payload
+        payload = response.parsed
         left = payload.get("UnprocessedItems")
         unprocessed = self._matched(left) if left else []
         return BatchAnswer({}, unprocessed, consumed_units(payload), response.ambiguous)

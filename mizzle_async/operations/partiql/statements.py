@@ -178,7 +178,7 @@ class ExecuteStatement(Operation[RawPage]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page. Its last key holds the service's token for the next one."""
-        payload = response.payload
+        payload = response.parsed
         items: list[Item] = payload.get("Items") or []
         token = payload.get("NextToken")
         last_key: Item | None = None if token is None else {"NextToken": {"S": token}}
@@ -273,7 +273,7 @@ class ExecuteBatch(Operation[tuple[StatementResult[RowT], ...]], Generic[RowT]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> tuple[StatementResult[RowT], ...]:
         """Return the result of each statement, in their order."""
-        answers: list[WirePayload] = response.payload["Responses"]
+        answers: list[WirePayload] = response.parsed["Responses"]
         return tuple(
             self._result_of(plan, answer, response, now) for plan, answer in zip(self._plans, answers, strict=True)
         )
@@ -353,7 +353,7 @@ class ExecuteTransaction(Operation[tuple[RowT | None, ...]], Generic[RowT]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> tuple[RowT | None, ...]:
         """Return the row of each statement, in their order, None for writes and where there is no item."""
-        answers: Sequence[WirePayload] = response.payload.get("Responses") or [{}] * len(self._plans)
+        answers: Sequence[WirePayload] = response.parsed.get("Responses") or [{}] * len(self._plans)
         return tuple(plan.shown(answer.get("Item"), now) for plan, answer in zip(self._plans, answers, strict=True))
 
     def _recover(self, error: Exception, now: float, /) -> tuple[RowT | None, ...]:  # noqa: ARG002  (as above)

@@ -9,7 +9,8 @@ from attrs import field
 from mizzle_async.errors import ExpressionError, ItemNotFoundError
 from mizzle_async.expressions import AttributePath
 from mizzle_async.limits import READ_UNIT_BYTES
-from mizzle_async.operations.answers import check_key, check_results
+from mizzle_async.marshalling import RecordForm
+from mizzle_async.operations.answers import check_item, check_results
 from mizzle_async.operations.base import Operation, promote, use
 from mizzle_async.operations.capacity import read_capacity
 from mizzle_async.operations.expiry import is_expired
@@ -41,6 +42,21 @@ class GetSending(Sending[ResultT_co]):
         """The get as a part of a transaction."""
         members: WirePayload = self._operation._read  # noqa: SLF001  (its other face)
         return members
+
+    @property
+    def form(self) -> RecordForm | None:
+        """The lighter form in which the item is read, None where it is a dict."""
+        form: RecordForm | None = self._operation._form()  # noqa: SLF001  (its other face)
+        return form
+
+    def check(self, item: Any) -> None:
+        """Refuse an item that is not the one that was asked for.
+
+        Args:
+            item: The item, a dict or a record.
+        """
+        operation = self._operation
+        check_item(operation._target.codec, operation._key, item)  # noqa: SLF001  (as above)
 
     def from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:
         """Return the result for an item that a transaction returned.
@@ -178,27 +194,35 @@ class GetItem(Operation[ResultT_co]):
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body
 
+    def _form(self) -> RecordForm | None:
+        """Return the lighter form in which the item is read, None where it is a dict."""
+        return self._target.codec.records
+
+    def _json(self, body: bytes) -> Any:
+        form = self._form()
+        return super()._json(body) if form is None else form.parse(body)
+
     def _check(self, payload: WirePayload) -> None:
         item = payload.get("Item")
         if item is not None:
-            check_key(self._key, item)
+            check_item(self._target.codec, self._key, item)
         elif payload:
             check_results(payload)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         """Return the instance, or the result for none."""
-        return self._from_item(response.payload.get("Item"), now, response)
+        return self._from_item(response.parsed.get("Item"), now, response)
 
     def _from_item(self, item: Item | None, now: float, response: WireResponse) -> ResultT_co:
         if item is None or self._is_hidden(item, now):
             return self._absent(response)
-        result: ResultT_co = self._target.codec.decode(item)
+        result: ResultT_co = self._target.codec.decode_one(item)
         return result
 
     def _is_hidden(self, item: Item, now: float) -> bool:
         """Return whether an item is expired, and the caller did not ask for expired ones."""
         lifetime = None if self._include_expired else self._target.schema.time_to_live
-        return lifetime is not None and is_expired(item.get(lifetime.name), now)
+        return lifetime is not None and is_expired(self._target.codec.stored(item, lifetime.name), now)
 
     def _absent(self, response: WireResponse) -> ResultT_co:
         if self._required:
@@ -306,6 +330,9 @@ class ProjectedGet(GetItem[ResultT_co]):
         use(self)
         raise ExpressionError(f"{self._target.schema.entity}: .project() is said twice: give all paths at once")
 
+    def _form(self) -> None:
+        pass
+
     @property
     def _read(self) -> WirePayload:
         return {**super()._read, **projection_members(self._target, self._projection)}
@@ -331,6 +358,9 @@ class GetRaw(GetItem[Item | None]):
 
     __slots__ = ()
 
+    def _form(self) -> None:
+        pass
+
     def _from_item(self, item: Item | None, now: float, response: WireResponse) -> Item | None:
         del now, response
         return item
@@ -340,6 +370,9 @@ class GetStored(GetItem[tuple[Item, ModelT]]):
     """Read one item that must be there. The result is the item as it is stored, and the instance."""
 
     __slots__ = ()
+
+    def _form(self) -> None:
+        pass
 
     def _from_item(self, item: Item | None, now: float, response: WireResponse) -> tuple[Item, ModelT]:
         instance: Any = super()._from_item(item, now, response)

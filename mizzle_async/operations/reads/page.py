@@ -135,7 +135,7 @@ class ReadPage(Operation[RawPage]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> RawPage:  # noqa: ARG002  (rows judge what is expired)
         """Return the page."""
-        payload = response.payload
+        payload = response.parsed
         items: list[Any] = payload.get("Items") or []
         consumed: Any = payload.get("ConsumedCapacity")
         return RawPage(

@@ -353,7 +353,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     def misread(self, error: Exception, items: Iterable[Item | ItemRecord]) -> MizzleError:
         """Return the error of items that cannot be read: which call read them, and whether they are values at all."""
-        dicts = (item if isinstance(item, dict) else item_of(item) for item in items)
+        dicts = (item_of(item) for item in items)
         target, operation = self.target, "Scan" if self.partition is None else "Query"
         return misread(error, dicts, operation, target.table, target.schema.entity)
 
@@ -417,7 +417,7 @@ class ReadPlan(Generic[ModelT, RowT_co]):
 
     def position(self, item: Item | ItemRecord) -> Item:
         """Return the start key that stands for "after this item"."""
-        stored = item if isinstance(item, dict) else item_of(item)
+        stored = item_of(item)
         return key_in(stored, self._position_names())
 
     @property

@@ -50,7 +50,7 @@ class Projection(Record):
         if read is not None:
             with suppress(Exception):  # a value is not of the common kind: it is read by itself
                 return read(cast("Sequence[ItemRecord]", items))
-        return [self.row(codec, item if isinstance(item, dict) else item_of(item)) for item in items]
+        return [self.row(codec, item_of(item)) for item in items]
 
     def wire_paths(self, also: Iterable[AttributePath[Any, Any]]) -> list[AttributePath[Any, Any]]:
         """Return the paths to ask the service for: these and the others, none inside another.
@@ -82,6 +82,8 @@ class Projection(Record):
         values: list[Any] = []
         for path in self.paths:
             segments = path.segments
+            if len(segments) > 1:
+                _check_way(codec, item, path)
             stored = value_at(item, segments)
             if stored is not None:
                 values.append(codec.decode_at(segments, stored, path.documents))
@@ -91,6 +93,19 @@ class Projection(Record):
                 held = value_at(item, segments[:-1]) is not None
                 values.append(codec.assumed_at(segments, path.documents, held=held))
         return tuple(values)
+
+
+def _check_way(codec: EntityCodec[Any], item: Item, path: AttributePath[Any, Any]) -> None:
+    """Refuse a path through a value of two types: what stands at its end is one of them.
+
+    Raises:
+        MarshallingError: There is one.
+    """
+    for length in range(1, len(path.segments)):
+        way = path.segments[:length]
+        held = value_at(item, way)
+        if held is not None and len(held) > 1:
+            codec.decode_at(way, held, path.documents)
 
 
 def projection_of(schema: EntitySchema, paths: Sequence[Any]) -> Projection:

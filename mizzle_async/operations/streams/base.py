@@ -99,7 +99,7 @@ class StreamSending(Sending[ResultT_co]):
     def from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         """Turn the answer into the result."""
         del now
-        result: ResultT_co = self._operation.result(response.payload)
+        result: ResultT_co = self._operation.result(response.parsed)
         return result
 
     def recover(self, error: Exception, now: float, /) -> ResultT_co:

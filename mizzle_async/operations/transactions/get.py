@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar, cast
 
-from attrs import evolve
+from attrs import evolve, field
 
 from mizzle_async.errors import ExpressionError, LimitError, TransactionCanceledError
 from mizzle_async.limits import TRANSACTION_ACTIONS
-from mizzle_async.marshalling import canonical_key
-from mizzle_async.operations.answers import check_key, mismatch
+from mizzle_async.marshalling import canonical_key, parse_items
+from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.base import Operation, derive, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
-from mizzle_async.operations.reads.get import GetItem
+from mizzle_async.operations.reads.get import GetItem, GetSending
 from mizzle_async.operations.target import BindTarget, Target
 from mizzle_async.operations.transactions.cancellations import canceled_read
 from mizzle_async.operations.transactions.request import names_of
@@ -35,6 +35,16 @@ class TransactGet(Operation[ResultT_co]):
     _answer_bytes = MAX_ANSWER_BYTES
 
     gets: tuple[GetItem[Any], ...]
+    _sendings: tuple[GetSending[Any], ...] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def _parts(self) -> tuple[GetSending[Any], ...]:
+        """Return how each get is sent, as a part of this."""
+        parts = self._sendings
+        if parts is None:
+            parts = tuple(get.sending for get in self.gets)
+            object.__setattr__(self, "_sendings", parts)
+        return parts
 
     def _bound(self, bind: BindTarget) -> TransactGet[ResultT_co]:
         """Return this with the targets of the client that sends it: those of its gets too."""
@@ -59,14 +69,17 @@ class TransactGet(Operation[ResultT_co]):
         """Return the wire request, encoded."""
         return evolve(super()._to_request(), table=self._tables())
 
+    def _json(self, body: bytes) -> Any:
+        return parse_items(body, [part.form for part in self._parts])
+
     def _check(self, payload: WirePayload) -> None:
         answers = payload["Responses"]
         if len(answers) != len(self.gets):
             raise mismatch(f"{len(answers)} items were answered to {len(self.gets)} gets")
-        for get, answer in zip(self.gets, answers, strict=True):
+        for part, answer in zip(self._parts, answers, strict=True):
             item = answer.get("Item")
             if item is not None:
-                check_key(get.key, item)
+                part.check(item)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ResultT_co:
         """Return the result of each get, in their order.
@@ -74,9 +87,9 @@ class TransactGet(Operation[ResultT_co]):
         Raises:
             ItemNotFoundError: From a `get_one`, where there is no item.
         """
-        answers: list[dict[str, Item]] = response.payload["Responses"]
+        answers: list[dict[str, Item]] = response.parsed["Responses"]
         results = [
-            get.sending.from_item(each.get("Item"), now, response) for get, each in zip(self.gets, answers, strict=True)
+            part.from_item(each.get("Item"), now, response) for part, each in zip(self._parts, answers, strict=True)
         ]
         return cast("ResultT_co", tuple(results))
 
@@ -101,10 +114,10 @@ class TransactGet(Operation[ResultT_co]):
         )
 
     def _tables(self) -> str:
-        return ", ".join(dict.fromkeys(get.sending.target.table for get in self.gets))
+        return ", ".join(dict.fromkeys(part.target.table for part in self._parts))
 
     def _body(self) -> WirePayload:
-        body: WirePayload = {"TransactItems": [{"Get": get.sending.action} for get in self.gets]}
+        body: WirePayload = {"TransactItems": [{"Get": part.action} for part in self._parts]}
         if self._target.report_capacity:
             body["ReturnConsumedCapacity"] = "TOTAL"
         return body

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from attrs import field
 
-from mizzle_async.operations.answers import check_key, check_results
+from mizzle_async.operations.answers import check_item, check_results
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.failures import living, raise_unknown
@@ -62,7 +62,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
     def _check(self, payload: WirePayload) -> None:
         item = payload.get("Attributes")
         if item:
-            check_key(self.key, item)
+            check_item(self._target.codec, self._key, item)
         elif payload:
             check_results(payload, "Attributes")
 
@@ -76,7 +76,7 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
         """
         if not self._returns_item:
             return None
-        item: Item | None = response.payload.get("Attributes")
+        item: Item | None = response.parsed.get("Attributes")
         if not item:
             if response.ambiguous:
                 raise_unknown(

@@ -28,7 +28,7 @@ from mizzle_async.types import Item, WireResponse
 def living(target: Target[Any], item: Item | None, now: float) -> Item | None:
     """Return an item, or None where it is expired."""
     lifetime = target.schema.time_to_live
-    if item is not None and lifetime is not None and is_expired(item.get(lifetime.name), now):
+    if item is not None and lifetime is not None and is_expired(target.codec.stored(item, lifetime.name), now):
         return None
     return item
 

@@ -27,7 +27,7 @@ from mizzle_async.expressions.updates import (
 )
 from mizzle_async.marshalling import Overtaken, item_size, value_size
 from mizzle_async.operations.actions import Action
-from mizzle_async.operations.answers import check_key
+from mizzle_async.operations.answers import check_item
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.expiry import expired_condition
@@ -170,14 +170,14 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
         return self._decode_answer(item)
 
     def _check(self, payload: WirePayload) -> None:
-        check_key(self._key, payload["Attributes"])
+        check_item(self._target.codec, self._key, payload["Attributes"])
 
     def _misfit_places(self) -> tuple[str, ...]:
         return misfit_places(self._clauses)
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT_co:  # noqa: ARG002  (every operation is asked alike)
         """Return the instance as it is stored now."""
-        return self._decode_answer(response.payload["Attributes"])
+        return self._decode_answer(response.parsed["Attributes"])
 
     def _action_capacity(self) -> Capacity:
         """Return the cost of the write outside of a transaction."""

@@ -231,6 +231,10 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """The whole item that is written, None for other writes."""
         return None
 
+    def _json(self, body: bytes) -> Any:
+        records = self._target.codec.records
+        return super()._json(body) if records is None else records.parse(body)
+
     # ── filled in by each write ──
 
     def _applied(self, item: Item) -> ResultT_co:
@@ -244,7 +248,7 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """Add the members of a single request that an action of a transaction does not have."""
 
     def _decode(self, item: Item) -> ModelT_co:
-        instance: ModelT_co = self._target.codec.decode(item)
+        instance: ModelT_co = self._target.codec.decode_one(item)
         return instance
 
     def _decode_answer(self, item: Item) -> ModelT_co:

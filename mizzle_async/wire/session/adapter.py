@@ -102,7 +102,7 @@ class HttpSessionAdapter:
         )
         call.answers.append(response)
         headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": response.request_id}
-        return AioAWSResponse(request.url, 200, headers, _Content(orjson.dumps(response.payload)))
+        return AioAWSResponse(request.url, 200, headers, _Content(orjson.dumps(response.parsed)))
 
 
 class _Content:

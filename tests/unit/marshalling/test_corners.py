@@ -58,7 +58,8 @@ def converter() -> cattrs.Converter:
     [
         (list[str], [{"S": 5}, {"N": "1"}], "[0]: expected text, found int"),
         (list[bool], [{"BOOL": 1}, {"N": "1"}], "[0]: expected true or false, found something else"),
-        (list[str], [{"S": "a", "N": "1"}, {"N": "1"}], "[1]: expected S, found N"),
+        (list[str], [{"S": "a"}, {"N": "1"}], "[1]: expected S, found N"),
+        (list[str], [{"S": "a", "N": "1"}, {"N": "1"}], "[0]: expected a value of one type, found one of 2"),
         (list[str], [{}], "[0]: expected S, found no attribute value"),
         (list[Positive], [{"N": "-1"}], "[0]: expected what Positive accepts, found ValueError"),
         (list[set], [{"NS": ["1"]}, {"SS": [5]}, {"S": "x"}], "[2]: expected SS, NS or BS, found S"),
