@@ -7,7 +7,7 @@ that happens once for each entity. The compiled functions are the codec's attrib
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from mizzle_async.errors import ExpressionError, ModelError
 from mizzle_async.expressions import AttributePath, Documents, Facet, Segments
@@ -18,6 +18,7 @@ from mizzle_async.marshalling.entities import (
     key_identifier,
     key_of_item,
     keys_identifier,
+    own_decoder,
 )
 from mizzle_async.marshalling.index_limits import index_key_limits, limited_encoder
 from mizzle_async.marshalling.lamp import Lamp
@@ -77,6 +78,7 @@ class EntityCodec(Generic[ModelT]):
     """
 
     __slots__ = (
+        "_decode_own",
         "_identify_items",
         "_limits",
         "_make_serializer",
@@ -122,6 +124,7 @@ class EntityCodec(Generic[ModelT]):
         members: Mapping[str, Field | Shape]
         self._shape: ClassShape | None = None
         self._make_serializer: MakeSerializer | None = None
+        self._decode_own: Callable[[Item], ModelT] | None = None
         self._records: ItemRecords | None = None
         self._row_records: RowRecords | None = None
         if schema.is_open:
@@ -226,13 +229,23 @@ class EntityCodec(Generic[ModelT]):
             raise ModelError(f"{self.schema.entity}: its items are dicts, whose columns are declared nowhere: schema=…")
         return self._shape
 
+    @property
+    def decode_own(self) -> Callable[[Item], ModelT]:
+        """The decoder of items that `encode` has made: as ``decode``, but that it does not count their descriptors."""
+        own = self._decode_own
+        if own is None:
+            own, shape = self.decode, self._shape
+            if shape is not None and self.sharding is None and self.shared is None:
+                own = own_decoder(self.schema, shape, self.decode)
+            self._decode_own = own
+        return own
+
     def decode_one(self, item: Any) -> ModelT:
         """Return the instance of an item, dict or record. It raises as ``decode`` does."""
         records = self._records
         if records is None or type(item) is not records.cls:
             return self.decode(item)
-        instance: ModelT = records.decode(item)
-        return instance
+        return cast("ModelT", records.decode(item))
 
     def decode_all(self, items: Iterable[Any]) -> list[ModelT | None]:
         """Return the instances of many items, dicts or records, and None for None. It raises as ``decode`` does."""

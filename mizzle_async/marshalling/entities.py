@@ -91,13 +91,34 @@ def entity_functions(schema: EntitySchema, shape: ClassShape, lamp: Lamp) -> Cod
         ("key_of", "self", [*instance_keys, *key_lines], careful.key_of),
     ]
     for name, parameter, lines, carefully in functions:
-        # The careful call stands outside the `except`, so that what went wrong first is not shown as its context.
-        second_try = [f"return {program.bind(carefully, 'carefully')}({parameter})"]
-        body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", *second_try]
-        # cattrs gives the type beside the value.
-        program.add(f"def {name}({parameter}, _target=None):\n{indented(body)}")
+        _add_function(program, name, parameter, lines, carefully)
     compiled = program.compile()
     return CodecFunctions(*(compiled[name] for name, *_ in functions))
+
+
+def own_decoder(schema: EntitySchema, shape: ClassShape, decode: Callable[[Item], Any]) -> Callable[[Item], Any]:
+    """Write and compile the function that decodes items which this process has encoded.
+
+    Args:
+        schema: The entity's.
+        shape: How its instances are stored.
+        decode: Decodes an item from anywhere.
+    """
+    program = Program(schema.entity, is_own=True)
+    _add_function(program, "decode_own", "item", decoder_lines(program, shape), decode)
+    own: Callable[[Item], Any] = program.compile()["decode_own"]
+    return own
+
+
+def _add_function(
+    program: Program, name: str, parameter: str, lines: list[str], carefully: Callable[[Any], Any]
+) -> None:
+    """Add a function for the common case, which leaves everything else to another one."""
+    # The careful call stands outside the `except`, so that what went wrong first is not shown as its context.
+    second_try = [f"return {program.bind(carefully, 'carefully')}({parameter})"]
+    body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}pass", *second_try]
+    # cattrs gives the type beside the value.
+    program.add(f"def {name}({parameter}, _target=None):\n{indented(body)}")
 
 
 def _entry(program: Program, key: Field, value: str) -> str:

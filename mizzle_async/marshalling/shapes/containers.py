@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from mizzle_async.limits import ATTRIBUTE_NAME_BYTES
 from mizzle_async.marshalling.shapes.by_value import too_deep
-from mizzle_async.marshalling.shapes.one_type import single, single_elements, single_entries
+from mizzle_async.marshalling.shapes.one_type import elements_source, entries_source, single
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import STR, Scalar
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, deeper, deepest, guard
@@ -69,8 +69,8 @@ class ListShape(Shape):
         return guard(program, self, fast, value, levels, test=f"({test})")
 
     def decode_source(self, program: Program, stored: str) -> str:
-        element, elements = program.fresh(), program.bind(single_elements, "elements")
-        decoded = f'[{self.of.decode_source(program, element)} for {element} in {elements}({stored}["L"])]'
+        element, elements = program.fresh(), elements_source(program, f'{stored}["L"]')
+        decoded = f"[{self.of.decode_source(program, element)} for {element} in {elements}]"
         return decoded if self.build is list else f"tuple({decoded})"
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:
@@ -127,13 +127,13 @@ class TupleShape(Shape):
         return guard(program, self, f'({taken}{{"L": [{inner}]}})[-1]', value, levels, test=test)
 
     def decode_source(self, program: Program, stored: str) -> str:
-        found, elements = program.fresh(), program.bind(single_elements, "elements")
+        found, elements = program.fresh(), elements_source(program, f'{stored}["L"]')
         inner = "".join(
             f"{shape.decode_source(program, f'{found}[{position}]')}, " for position, shape in enumerate(self.of)
         )
         value = f"({inner})" if self.build is tuple else f"{program.bind(self.build, 'class')}({inner})"
         careful = f'{program.bind(self.decode, "decode")}({{"L": {found}}})'
-        return f'({value} if len({found} := {elements}({stored}["L"])) == {len(self.of)} else {careful})'
+        return f"({value} if len({found} := {elements}) == {len(self.of)} else {careful})"
 
     def _each(self, convert: Callable[[Shape, Any], Any], values: Sequence[Any]) -> list[Any]:
         converted: list[Any] = []
@@ -209,7 +209,7 @@ class MapShape(Shape):
     def decode_source(self, program: Program, stored: str) -> str:
         key, element = program.fresh(), program.fresh()
         inner = self.of.decode_source(program, element)
-        entries = f'{program.bind(single_entries, "entries")}({stored}["M"])'
+        entries = entries_source(program, f'{stored}["M"]')
         return f"{{{self.key.value_source(program, key)}: {inner} for {key}, {element} in {entries}.items()}}"
 
     def depth(self, above: tuple[Shape, ...] = ()) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from mizzle_async.marshalling.shapes.containers import ListShape
-from mizzle_async.marshalling.shapes.one_type import single_elements
+from mizzle_async.marshalling.shapes.one_type import elements_source
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shapes.scalars import FLOAT
 from mizzle_async.marshalling.shapes.shape import Levels, Shape, guard
@@ -38,7 +38,8 @@ class FloatListShape(ListShape):
         return guard(program, self, fast, value, levels, test=f"({test})")
 
     def decode_source(self, program: Program, stored: str) -> str:
-        decoded = f'{program.bind(read_floats, "read_floats")}({stored}["L"])'
+        elements = elements_source(program, f'{stored}["L"]')
+        decoded = f"{program.bind(read_floats, 'read_floats')}({elements})"
         return decoded if self.build is list else f"tuple({decoded})"
 
 
@@ -62,9 +63,9 @@ def read_floats(elements: Sequence[AttributeValue]) -> list[float]:
 
     Raises:
         KeyError: One is no number.
-        Misfit: One has several types, or a text is no number.
+        Misfit: A text is no number.
     """
-    return read_float_texts([element["N"] for element in single_elements(elements)])
+    return read_float_texts([element["N"] for element in elements])
 
 
 def read_float_texts(texts: list[str]) -> list[float]:

@@ -123,8 +123,9 @@ def write_decoder(program: Program, shape: ClassShape, name: str) -> None:
 
 def decoder_lines(program: Program, shape: ClassShape) -> list[str]:
     """Return the lines that make an instance of ``item``, and return it."""
-    # A value of two types has two descriptors: the careful way names its attribute.
-    lines = ["if sum(map(len, item.values())) != len(item):", f"{INDENT}raise TypeError"]
+    lines: list[str] = []
+    if not program.is_own:  # a value of two types has two descriptors: the careful way names its attribute
+        lines += ["if sum(map(len, item.values())) != len(item):", f"{INDENT}raise TypeError"]
     if shape.refuses_unknown:
         names = program.bind(frozenset({*shape.by_wire, WRITE_ID_ATTRIBUTE}), "names")
         lines += [f"if not item.keys() <= {names}:", f"{INDENT}raise KeyError"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.model.scalars.misfit import Misfit
 from mizzle_async.types import AttributeValue
 
@@ -44,3 +45,13 @@ def single_entries(entries: Mapping[str, AttributeValue]) -> Mapping[str, Attrib
         for entry in entries.values():
             single(entry)
     return entries
+
+
+def elements_source(program: Program, payload: str) -> str:
+    """Return an expression for the elements of a stored list, which checks them unless they are the program's own."""
+    return payload if program.is_own else f"{program.bind(single_elements, 'elements')}({payload})"
+
+
+def entries_source(program: Program, payload: str) -> str:
+    """Return an expression for the entries of a stored map, which checks them as above."""
+    return payload if program.is_own else f"{program.bind(single_entries, 'entries')}({payload})"

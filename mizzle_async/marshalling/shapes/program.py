@@ -17,11 +17,17 @@ _programs = count(1)
 class Program:
     """The functions of one entity, while they are written.
 
+    Args:
+        entity: The entity's name.
+        is_own: Whether its decoders read items that its encoders made, and none from elsewhere.
+
     Attributes:
         names: The names that the functions use, with their values.
+        is_own: As above.
     """
 
-    def __init__(self, entity: str) -> None:
+    def __init__(self, entity: str, *, is_own: bool = False) -> None:
+        self.is_own = is_own
         self.names: dict[str, Any] = {"new": object.__new__}
         self._entity = entity
         self._functions: list[str] = []

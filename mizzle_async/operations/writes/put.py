@@ -82,7 +82,8 @@ class PutItem(Write[ModelT_co, ModelT_co, ModelT_co]):
 
     def stored(self) -> ModelT_co:
         """Return the instance as this write stores it: normalised, with its times and its version."""
-        return self._decode(self._item)
+        stored: ModelT_co = self._target.codec.decode_own(self._item)
+        return stored
 
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode_answer(item)

@@ -72,8 +72,9 @@ class ReplaceItem(ItemUpdate[ModelT_co, ModelT_co]):
 
     def _transacted(self) -> ModelT_co:
         """Return the result in a transaction: the instance as it was sent, with its times and its version."""
-        target = self._target
-        return self._decode(stamped(target.codec, self._sent, self._now, self._version))
+        codec = self._target.codec
+        own: ModelT_co = codec.decode_own(stamped(codec, self._sent, self._now, self._version))
+        return own
 
 
 def replacing(schema: EntitySchema, item: Item) -> UpdateClauses:

@@ -164,7 +164,8 @@ class UniqueUpdate(_Guarded, UpdateItem[ModelT]):
 
     def _from_wire(self, response: WireResponse, now: float, /) -> ModelT:  # noqa: ARG002  (all are asked alike)
         """Return the instance as it was sent, with its times and its version: a transaction returns no item."""
-        given: ModelT = self._decode(stamped(self._target.codec, self._sent, self._now, self._version))
+        codec = self._target.codec
+        given: ModelT = codec.decode_own(stamped(codec, self._sent, self._now, self._version))
         return given
 
 
