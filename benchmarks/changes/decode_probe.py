@@ -1,4 +1,4 @@
-"""The measured process of decoding: our decoder and boto3's take the same records, parsed before, in turns.
+"""The measured process of decoding: our decoder and boto3's take the JSON of the same page, in turns.
 
 Run by `run.py` in an environment with boto3 and this package: ``python decode_probe.py``. For each line of standard
 input it runs a round, and prints CPU microseconds a record as JSON.
@@ -17,7 +17,6 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # the folder is no installed package
 
-import orjson
 from boto3.dynamodb.types import TypeDeserializer
 from records import PAGE, Order, StreamInMemory, page
 
@@ -36,23 +35,34 @@ async def decoder() -> ChangeDecoder[Order]:
 
 def main() -> None:
     """Run a round for each line."""
-    decode = asyncio.run(decoder()).decode
+    body = page(0, None)
+    own = asyncio.run(decoder())
+    decode, form = own.decode, own.form
     deserialize = TypeDeserializer().deserialize
-    records = orjson.loads(page(0, None))["Records"]
+    if form is None:
+        raise SystemExit("the entity has no lighter form")
+    parsed = form.parse(body)["Records"], json.loads(body)["Records"]
 
-    def ours() -> None:
+    def ours_alone(records: Any = parsed[0]) -> None:
         for record in records:
             decode(record, record["dynamodb"]["SequenceNumber"])
 
-    def theirs() -> None:
+    def theirs_alone(records: Any = parsed[1]) -> None:
         for record in records:
             for image in ("OldImage", "NewImage"):
                 for value in record["dynamodb"][image].values():
                     deserialize(value)
 
+    def ours() -> None:
+        ours_alone(form.parse(body)["Records"])
+
+    def theirs() -> None:
+        theirs_alone(json.loads(body)["Records"])
+
     for _ in sys.stdin:
         found: dict[str, Any] = {}
-        for name, way in (("ours", ours), ("boto3", theirs)):
+        ways = {"ours": ours, "boto3": theirs, "ours, parsed before": ours_alone, "boto3, parsed before": theirs_alone}
+        for name, way in ways.items():
             gc.collect()
             begun = time.process_time()
             for _again in range(PASSES):

@@ -49,6 +49,8 @@ class ShownRecord:
 class RecordsAsTheyAre:
     """Decodes nothing: every record is shown, those of all entities of a shared table too."""
 
+    form = None
+
     def decode(self, record: RawRecord, number: str, shard: str | None = None, /) -> ShownRecord:
         """Return the record."""
         del number

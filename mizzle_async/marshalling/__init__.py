@@ -21,6 +21,7 @@ from mizzle_async.marshalling.row_records import RowRecords
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
+from mizzle_async.marshalling.stream_records import StreamForm, whole_record
 from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.marshalling.undeclared import keep_undeclared, members_guard
 from mizzle_async.marshalling.wellformed import malformed_path
@@ -39,6 +40,7 @@ __all__ = [
     "RowRecords",
     "StoredSet",
     "StoredValue",
+    "StreamForm",
     "canonical_key",
     "careful_serializer",
     "check_item_size",
@@ -65,4 +67,5 @@ __all__ = [
     "value_at",
     "value_from_plain",
     "value_size",
+    "whole_record",
 ]

@@ -39,7 +39,7 @@ class ChangeStream(Generic[ChangeT]):
         self._port = port
         self._decoder = decoder
         self._settings = settings
-        self._parts = ConsumerParts(port, table, view, settings, Tally(), Room(settings.buffer_bytes))
+        self._parts = ConsumerParts(port, table, view, settings, Tally(), Room(settings.buffer_bytes), decoder.form)
         self._consumer: Consumer | None = None
         self._queue: ChangeQueue[ChangeT] | None = None
         self._task: asyncio.Task[None] | None = None

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, Generic, Protocol, TypeVar
 
 from mizzle_async.errors import ClientStateError, MarshallingError
+from mizzle_async.marshalling import StreamForm
 from mizzle_async.operations import Transactable
 from mizzle_async.operations.streams import ChangeRecord, RawRecord
 from mizzle_async.streams.checkpoints import MarkingCheckpoints
@@ -22,6 +23,11 @@ ChangeT_co = TypeVar("ChangeT_co", covariant=True)
 
 class Decoder(Protocol[ChangeT_co]):
     """Makes changes of records."""
+
+    @property
+    def form(self) -> StreamForm | None:
+        """The lighter form in which it takes records too, None where there is none."""
+        ...
 
     def decode(self, record: RawRecord, number: str, shard: str | None = None, /) -> ChangeT_co | None:
         """Return the change that a record tells of, or None where it is about nothing that shows.

@@ -10,6 +10,7 @@ import anyio
 from attrs import field, frozen
 
 from mizzle_async.flow.ports import TaskPort
+from mizzle_async.marshalling import StreamForm
 from mizzle_async.streams.checkpoints import Member, SavedPositions, ShardProgress
 from mizzle_async.streams.discovery import Discovery
 from mizzle_async.streams.failures import stream_gap
@@ -63,6 +64,7 @@ class ConsumerParts(Record):
         settings: The settings.
         tally: The counts.
         room: The room for changes that wait.
+        form: The lighter form in which records are read, None where they are plain JSON.
     """
 
     port: TaskPort = field(repr=False)
@@ -71,6 +73,7 @@ class ConsumerParts(Record):
     settings: ConsumerSettings
     tally: Tally
     room: Room
+    form: StreamForm | None = field(default=None, repr=False)
 
 
 @frozen(eq=False, repr=False)
@@ -109,7 +112,7 @@ async def begin_session(
         MizzleError: The shards cannot be listed.
     """
     settings = parts.settings
-    source = StreamSource(parts.port, arn, parts.port.stream_spacing)
+    source = StreamSource(parts.port, arn, parts.port.stream_spacing, parts.form)
     tree = ShardTree()
     discovery = Discovery(parts.port, source, tree)
     saved = await member.read()

@@ -6,6 +6,7 @@ from attrs import frozen
 
 from mizzle_async.flow.pace import Spacing
 from mizzle_async.flow.ports import PacingPort
+from mizzle_async.marshalling import StreamForm
 from mizzle_async.operations.streams import (
     RECORDS_LIMIT,
     DescribeStream,
@@ -42,6 +43,7 @@ class StreamSource:
         port: The client.
         arn: The stream's Amazon Resource Name.
         spacing: Spaces all descriptions of streams by this client.
+        form: The lighter form of records, None where they are plain JSON.
 
     Attributes:
         arn: The stream's Amazon Resource Name.
@@ -50,8 +52,9 @@ class StreamSource:
         empty_pages: Those of them that had no records.
     """
 
-    def __init__(self, port: PacingPort, arn: str, spacing: Spacing) -> None:
+    def __init__(self, port: PacingPort, arn: str, spacing: Spacing, form: StreamForm | None = None) -> None:
         self._port = port
+        self._form = form
         self._spacing = spacing
         self.arn: str = arn
         self.table: str = table_of_stream(arn)
@@ -85,7 +88,7 @@ class StreamSource:
 
     async def records(self, iterator: str) -> RecordsPage:
         """Return the page at an iterator."""
-        page = await self._port.send(GetRecords(iterator, RECORDS_LIMIT, table_name=self.table))
+        page = await self._port.send(GetRecords(iterator, RECORDS_LIMIT, table_name=self.table, form=self._form))
         self.pages += 1
         if not page.records:
             self.empty_pages += 1

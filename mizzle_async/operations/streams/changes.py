@@ -13,7 +13,7 @@ from attrs import field
 
 from mizzle_async.errors import ClientStateError, ExpressionError, MarshallingError
 from mizzle_async.expressions import AttributePath
-from mizzle_async.marshalling import value_at
+from mizzle_async.marshalling import value_at, whole_record
 from mizzle_async.marshalling.same_values import same_value
 from mizzle_async.model import type_at
 from mizzle_async.operations.actions import Transactable
@@ -86,21 +86,27 @@ class ChangeRecord(Generic[ModelT]):
     """The common part of all changes.
 
     Attributes:
-        raw: The record in the service's JSON.
         number: Its sequence number as the service wrote it, leading zeros included.
         shard: The shard that it was read from, or None where it came in an event, which names none.
     """
 
     _source: ChangeSource
-    raw: RawRecord
+    _record: RawRecord = field(alias="raw")
     number: str
     shard: str | None
     _delivery: Delivery | None = field(default=None, init=False)
 
     @property
+    def raw(self) -> RawRecord:
+        """The record in the service's JSON."""
+        whole = whole_record(self._record)
+        self._record = whole  # type: ignore[misc]  # frozen for type checkers only
+        return whole
+
+    @property
     def key(self) -> Key[ModelT]:
         """The key of the item, as `Table.key` makes it."""
-        source, keys = self._source, self._body["Keys"]
+        source, keys = self._source, self._record["dynamodb"]["Keys"]
         return Key(source.identity, {name: keys[name] for name in source.key_names})
 
     @property

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from attrs import evolve
 
 from mizzle_async.errors import ExpressionError, MarshallingError, MizzleError
-from mizzle_async.marshalling import CollectionCodec, EntityCodec
+from mizzle_async.marshalling import CollectionCodec, EntityCodec, StreamForm, whole_record
 from mizzle_async.model import WIRE_VIEWS, EntitySchema, StreamView, is_view, schema_of, view_advice, view_of
 from mizzle_async.operations.guards import GUARD_PREFIX
 from mizzle_async.operations.interpretation import UNREADABLE
@@ -38,6 +38,7 @@ class ChangeDecoder(Generic[ModelT]):
     Attributes:
         target: As above.
         view: As above.
+        form: The lighter form in which it takes records too, None where there is none.
 
     Raises:
         ExpressionError: There is no such view.
@@ -61,6 +62,8 @@ class ChangeDecoder(Generic[ModelT]):
         is_plain = self._is_whole and self._foreign is None and not (self._has_guards or self._strips)
         # Both images, of an entity that has its table for itself.
         self._plain: Final = _plain_decoder(codec, self._source) if is_plain else None
+        records = codec.records if is_plain else None
+        self.form: Final[StreamForm | None] = None if records is None else StreamForm(records)
 
     def decode(
         self, record: RawRecord, number: str, shard: str | None = None
@@ -83,7 +86,7 @@ class ChangeDecoder(Generic[ModelT]):
                 return plain(record, number, shard)
             except Exception:  # noqa: BLE001, S110  (it is done again carefully, which says what is wrong)
                 pass
-        return self._careful(record, number, shard)
+        return self._careful(whole_record(record), number, shard)
 
     def image(self, image: Item) -> ModelT:
         """Return the instance of an item's image.
@@ -199,7 +202,7 @@ def _plain_decoder(
     Changes are made without their ``__init__``, which only assigns: it would cost as much as a quarter of an image.
     """
     first, last, count = source.key_names[0], source.key_names[-1], len(source.key_names)
-    decode, new = codec.decode, object.__new__
+    decode, new = codec.decode_one, object.__new__
 
     def plain(record: RawRecord, number: str, shard: str | None) -> Any:
         body, kind = record["dynamodb"], record["eventName"]
@@ -218,7 +221,7 @@ def _plain_decoder(
             change = new(Removed)
             change.old = decode(body["OldImage"])
         change._source = source  # noqa: SLF001  (as `__init__` does)
-        change.raw = record
+        change._record = record  # noqa: SLF001  (the same)
         change.number = number
         change.shard = shard
         change._delivery = None  # noqa: SLF001  (the same)

@@ -6,10 +6,12 @@ import math
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
+import orjson
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.operations.answers import check_is_key, mismatch
+from mizzle_async.marshalling import StreamForm
+from mizzle_async.operations.answers import check_is_key, checked_payload, mismatch
 from mizzle_async.operations.streams.base import StreamOperation, is_number, table_of_stream
 from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
@@ -18,7 +20,7 @@ ShardStart: TypeAlias = Literal["TRIM_HORIZON", "LATEST", "AT_SEQUENCE_NUMBER", 
 """The kinds of positions in a shard."""
 
 RawRecord: TypeAlias = dict[str, Any]
-"""A record of a stream in the service's JSON; binary is base64 text, as on the wire."""
+"""A record of a stream in the service's JSON, as it is or as `StreamForm` parses it; binary is base64 text."""
 
 RECORDS_LIMIT: Final = 1000
 """The records of one page at most."""
@@ -113,6 +115,7 @@ class GetRecords(StreamOperation[RecordsPage]):
         iterator: The position, from `GetShardIterator` or the page before.
         limit: The number of records at most.
         table_name: The table, for errors and throttle state.
+        form: The lighter form in which a decoder of changes takes records, None for plain JSON.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
     """
@@ -122,6 +125,7 @@ class GetRecords(StreamOperation[RecordsPage]):
     iterator: str = field(repr=False)
     limit: int = RECORDS_LIMIT
     table_name: str = field(default="", kw_only=True)
+    form: StreamForm | None = field(default=None, kw_only=True, repr=False)
 
     @property
     def table(self) -> str:
@@ -133,7 +137,8 @@ class GetRecords(StreamOperation[RecordsPage]):
         return {"ShardIterator": self.iterator, "Limit": self.limit}
 
     def _parse(self, body: bytes, /) -> WirePayload:
-        payload = super()._parse(body)
+        parsed: Any = orjson.loads(body) if self.form is None else self.form.parse(body)
+        payload = checked_payload(self.api, parsed, self._check)
         payload[_BODY_BYTES] = len(body)
         return payload
 
