@@ -107,13 +107,13 @@ RECORDS = [
 ]
 
 
-def page(records: list[Any], *, light: bool) -> RecordsPage:
-    """Return a page as a client reads it."""
+def page(records: list[Any], *, light: bool, by: ChangeDecoder[Any] = DECODER) -> RecordsPage:
+    """Return a page as a client reads it, for a decoder."""
     caller = StubCaller({"GetRecords": {"Records": records, "NextShardIterator": "next"}})
 
     async def main() -> RecordsPage:
         async with Client(caller=caller) as client:
-            return await client._runtime.send(GetRecords("it", form=DECODER.form if light else None))
+            return await client._runtime.send(GetRecords("it", form=by.form if light else None))
 
     return run_virtual(main())
 
@@ -140,12 +140,14 @@ def test_changes_are_those_of_plain_json():
 
 def test_images_are_records_and_the_page_is_not_kept():
     """Otherwise nothing would be gained; and a change holds its own bytes, not those of the page."""
-    (first, *_) = page(RECORDS, light=True).records
-    assert type(first["dynamodb"]["NewImage"]) is DECODER._codec.records.cls
+    own = decoder(Reading)
+    (first, *_) = page(RECORDS, light=True, by=own).records
+    assert type(first["dynamodb"]["NewImage"]) is own._codec.records.cls
     assert whole_record(first) == RECORDS[0]
     kept = next(value for value in first.values() if isinstance(value, bytes))
     assert orjson.loads(kept) == RECORDS[0]
-    assert not DECODER._codec.lamp, DECODER._codec.lamp
+    assert own.decode(first, "1").new.value == Decimal("1.50")
+    assert not own._codec.lamp, own._codec.lamp
 
 
 def test_a_record_that_does_not_fit_is_plain_and_the_others_are_not():
