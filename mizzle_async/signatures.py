@@ -37,6 +37,7 @@ SYNONYMS: Final[Mapping[str, str]] = {
 """Names of other libraries for options of this one."""
 
 _NAMED_OPTIONS = 12
+_OPEN = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _VARIABLE = frozenset({inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
@@ -51,6 +52,9 @@ def explained(
     """
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        if _takes_anything(method):
+            return method
+
         @wraps(method)
         def call(*arguments: P.args, **named: P.kwargs) -> R:
             try:
@@ -64,6 +68,14 @@ def explained(
         return call
 
     return decorate
+
+
+def _takes_anything(method: Any) -> bool:
+    """Tell whether Python binds any arguments of a method, so that the method itself looks at them."""
+    code = method.__code__  # as `inspect.signature`, which would take a millisecond of our import
+    by_position = code.co_argcount - len(method.__defaults__ or ()) <= 1 and code.co_posonlyargcount == code.co_argcount
+    by_name = code.co_kwonlyargcount == len(method.__kwdefaults__ or ())
+    return bool(by_position and by_name and code.co_flags & _OPEN == _OPEN)
 
 
 def _sentence(method: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any], hint: Hint | None) -> str:

@@ -78,7 +78,8 @@ class TableBulk(TablePart[ModelT]):
         check_at_least_one("get_many", concurrency=concurrency)
         identity = entity_identity(self._schema)
         wanted = [
-            (key, key.item if isinstance(key, Key) and key.entity is identity else self._key(key, {})) for key in keys
+            (key, key._item if type(key) is Key and key._entity is identity else self._key(key, {}))  # noqa: SLF001  (many)
+            for key in keys
         ]
         settings = ReadSettings(
             consistent_read=consistent_read,

@@ -137,3 +137,26 @@ def test_a_type_error_inside_of_a_verb_passes():
     assert Verbs.verb.__doc__ == "Add."
     with pytest.raises(ExpressionError, match=r"^\.slow\(\) lacks value$"):
         verbs.slow()
+
+
+class Bound:
+    """Methods that Python binds with any arguments, and others."""
+
+    def anything(self, key=None, /, *more, option=1, **attributes): ...
+
+    def required(self, key, /, *more, **attributes): ...
+
+    def by_name(self, key=None, *more, **attributes): ...
+
+    def option(self, key=None, /, *more, option, **attributes): ...
+
+    def no_more(self, key=None, /, **attributes): ...
+
+    def no_names(self, key=None, /, *more): ...
+
+
+@pytest.mark.parametrize("name", ["anything", "required", "by_name", "option", "no_more", "no_names"])
+def test_a_method_that_takes_anything_looks_at_its_arguments_itself(name: str):
+    """Python binds whatever it is given, so that there is nothing to explain: it is not called through another one."""
+    method = getattr(Bound, name)
+    assert (explained()(method) is method) is (name == "anything")
