@@ -14,6 +14,7 @@ from mizzle_async.operations import (
     transact_get,
     transact_write,
 )
+from mizzle_async.operations.base import is_detached
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -216,6 +217,6 @@ class ClientTransactions(ClientPart):
 
     def _own(self, operation: Any) -> Any:
         """Return an operation with this client's targets, where it came out of a pickle."""
-        if isinstance(operation, Operation) and operation.sending.is_detached:
+        if isinstance(operation, Operation) and is_detached(operation):
             return operation.sending.bound(self._catalog.bound)
         return operation

@@ -13,7 +13,7 @@ from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.runtime import Runtime
 from mizzle_async.model import StateTable, schema_of
 from mizzle_async.operations import Operation, Transactable, check_timeout
-from mizzle_async.operations.base import use_all
+from mizzle_async.operations.base import is_detached, use_all
 from mizzle_async.streams.state.consumer_rows import Position, Start, Worker
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows
 from mizzle_async.streams.state.leases import Lease, check_lease_seconds
@@ -173,7 +173,7 @@ class State:
         """Return operations with this client's targets, where they came out of a pickle."""
         bound = self._catalog.bound
         return [
-            each.sending.bound(bound) if isinstance(each, Operation) and each.sending.is_detached else each
+            each.sending.bound(bound) if isinstance(each, Operation) and is_detached(each) else each
             for each in operations
         ]
 

@@ -21,7 +21,7 @@ from mizzle_async.operations.answers import ITEM_ANSWER_BYTES, checked_payload
 from mizzle_async.operations.arguments import check_timeout
 from mizzle_async.operations.explain import Capacity, Explanation, explain_nothing, explain_request, outline
 from mizzle_async.operations.sending import Sending
-from mizzle_async.operations.target import BindTarget, Target
+from mizzle_async.operations.target import BindTarget, DetachedTarget, Target
 from mizzle_async.types import MYPY, RepeatSafety, WirePayload, WireRequest, WireResponse
 from mizzle_async.values import altered, transient
 
@@ -254,6 +254,11 @@ class Operation(Generic[ResultT_co]):
     def _forgotten(self, what: str) -> TypeError:
         use(self)
         return TypeError(f"{self} {what}: it is an operation that was not sent; did you forget `await`?")
+
+
+def is_detached(operation: Operation[Any]) -> bool:
+    """Tell whether an operation came out of a pickle, and has no client's targets yet. It is not used by that."""
+    return type(operation._target) is DetachedTarget  # noqa: SLF001  (a sending would be made for it)
 
 
 def use(operation: Operation[Any]) -> None:

@@ -11,8 +11,6 @@ from mizzle_async.types import RepeatSafety, Sendable, WireRequest, WireResponse
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
-_set = object.__setattr__
-
 
 class Sending(Generic[ResultT_co]):
     """How one operation is sent: its request, and the meaning of the answer or the failure.
@@ -23,8 +21,8 @@ class Sending(Generic[ResultT_co]):
 
     __slots__ = ("_operation",)
 
-    def __init__(self, operation: object) -> None:
-        _set(operation, "_used", True)  # noqa: FBT003  (it is the value)
+    def __init__(self, operation: Any) -> None:
+        operation._used = True
         self._operation: Any = operation
 
     @property

@@ -9,7 +9,7 @@ import orjson
 from attrs import field
 
 from mizzle_async.errors import ExpressionError, TransactionCanceledError
-from mizzle_async.operations.actions import Action, Transactable, check_actions, check_size
+from mizzle_async.operations.actions import Action, Transactable, WriteSending, check_actions, check_size
 from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.base import Operation, derive, use, use_all
 from mizzle_async.operations.explain import Capacity, Explanation
@@ -52,6 +52,9 @@ class TransactWrite(Operation[ResultT_co]):
     _token: ClientRequestToken = field(kw_only=True, alias="token")
     _actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, alias="actions", repr=False)
     _encoded: bytes | None = field(default=None, kw_only=True, alias="encoded", repr=False)
+    _sendings: tuple[WriteSending[Any, Any], ...] | None = field(
+        default=None, kw_only=True, alias="sendings", repr=False
+    )
 
     def _bound(self, bind: BindTarget) -> TransactWrite[ResultT_co]:
         """Return this with the targets of the client that sends it: those of its operations too."""
@@ -60,6 +63,7 @@ class TransactWrite(Operation[ResultT_co]):
             self,
             _target=bind(self._target),
             _encoded=None,
+            _sendings=None,
             operations=tuple(bound[id(each)] for each in self.operations),
             _actions=tuple((bound[id(each)], action) for each, action in self._actions),
         )
@@ -81,7 +85,8 @@ class TransactWrite(Operation[ResultT_co]):
 
     def _result(self) -> ResultT_co:
         """Return the results of the operations, once all are applied."""
-        return cast("ResultT_co", tuple(operation.sending.transacted() for operation in self.operations))
+        sendings = self._sendings or [operation.sending for operation in self.operations]
+        return cast("ResultT_co", tuple([sending.transacted() for sending in sendings]))
 
     def _begin(self, now: float, /) -> None:
         """Note a sending.
@@ -165,9 +170,9 @@ def transact_write(
         if not isinstance(operation, Transactable):
             raise ExpressionError(_refusal(operation))
     given: tuple[Transactable[Any], ...] = tuple(operations)
+    sendings = tuple([operation.sending for operation in given])
     parts: list[tuple[Transactable[Any], Action]] = []
-    for operation in given:
-        sending = operation.sending
+    for operation, sending in zip(given, sendings, strict=True):
         if not sending.settled:
             parts += [(operation, action) for action in sending.to_actions()]
     actions = hand_over(parts)
@@ -176,7 +181,7 @@ def transact_write(
     # Measured before it is an operation: that would count as its use, and hide a forgotten await.
     encoded = orjson.dumps(transaction_body(written, own, report_capacity=target.report_capacity))
     check_size(len(encoded), written)
-    return TransactWrite(target, given, token=own, actions=actions, timeout=timeout, encoded=encoded)
+    return TransactWrite(target, given, token=own, actions=actions, timeout=timeout, encoded=encoded, sendings=sendings)
 
 
 def _refusal(operation: object) -> str:
