@@ -87,7 +87,7 @@ class ChangeQueue(Generic[ChangeT]):
         waiting = self._waiting
         while waiting and not self._is_ended:
             delivery = waiting[0]
-            if delivery.is_refused:
+            if delivery.run.is_stopping and delivery.is_refused:
                 self._delivering.dropped(waiting.popleft())
                 continue
             change = self._delivering.open(delivery)  # where it raises, the change stays the first

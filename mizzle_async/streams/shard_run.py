@@ -162,7 +162,7 @@ class ShardRun:
         if self.is_lost or not self.watermark.end(delivery.number):
             return False
         self.latest = delivery
-        if self.is_stopping or (self.watermark.is_clear and (self.is_ended or self.empty_pages >= CAUGHT_UP_PAGES)):
+        if self.is_stopping or ((self.is_ended or self.empty_pages >= CAUGHT_UP_PAGES) and self.watermark.is_clear):
             self._attended()
         return True
 

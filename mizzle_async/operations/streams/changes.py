@@ -169,7 +169,7 @@ class ChangeRecord(Generic[ModelT]):
 
     def deliver(self, delivery: Delivery) -> Self:
         """Note the consumer that delivers this change, and return the change."""
-        object.__setattr__(self, "_delivery", delivery)
+        self._delivery = delivery  # type: ignore[misc]  # frozen for type checkers only
         return self
 
     @property
