@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
+import orjson
+
 from mizzle_async.errors import CorruptResponseError
 from mizzle_async.limits import ITEM_BYTES, PAGE_BYTES
 from mizzle_async.marshalling import EntityCodec, canonical_key, item_of
@@ -48,6 +50,8 @@ def check_results(payload: WirePayload, *own: str) -> None:
         payload: The answer.
         own: The results that the operation may have.
     """
+    if RESULTS.isdisjoint(payload):
+        return
     foreign = RESULTS.intersection(payload).difference(own)
     if foreign:
         raise mismatch(f"{', '.join(sorted(foreign))} belongs to another operation")
@@ -66,6 +70,16 @@ def check_key(asked: Item, item: Item) -> None:
         stored = item[name]
         if stored != value and canonical_key({name: stored}) != canonical_key({name: value}):
             raise mismatch(f"it is about another item: its {name!r} is not what was asked for")
+
+
+def parse_item_answer(codec: EntityCodec[Any], body: bytes) -> Any:
+    """Read the JSON of an answer that may have an item of an entity, which is a record where it fits one.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    records = codec.records
+    return orjson.loads(body) if records is None else records.parse(body)
 
 
 def check_item(codec: EntityCodec[Any], asked: Item, item: Any) -> None:

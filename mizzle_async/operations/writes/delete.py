@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import field
 
-from mizzle_async.operations.answers import check_item, check_results
+from mizzle_async.operations.answers import check_item, check_results, parse_item_answer
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.explain import Capacity
 from mizzle_async.operations.writes.failures import living, raise_unknown
@@ -58,6 +58,9 @@ class DeleteItem(Write[ModelT_co, "ModelT_co | None", None]):
 
     def _transacted(self) -> None:
         """Return the result in a transaction, which hands no deleted item back."""
+
+    def _json(self, body: bytes) -> Any:
+        return parse_item_answer(self._target.codec, body)
 
     def _check(self, payload: WirePayload) -> None:
         item = payload.get("Attributes")

@@ -27,7 +27,7 @@ from mizzle_async.expressions.updates import (
 )
 from mizzle_async.marshalling import Overtaken, item_size, value_size
 from mizzle_async.operations.actions import Action
-from mizzle_async.operations.answers import check_item
+from mizzle_async.operations.answers import check_item, parse_item_answer
 from mizzle_async.operations.base import Operation, use
 from mizzle_async.operations.capacity import write_capacity
 from mizzle_async.operations.expiry import expired_condition
@@ -168,6 +168,9 @@ class ItemUpdate(Write[ModelT_co, ModelT_co, StoredT_co]):
 
     def _applied(self, item: Item) -> ModelT_co:
         return self._decode_answer(item)
+
+    def _json(self, body: bytes) -> Any:
+        return parse_item_answer(self._target.codec, body)
 
     def _check(self, payload: WirePayload) -> None:
         check_item(self._target.codec, self._key, payload["Attributes"])

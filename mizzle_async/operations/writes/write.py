@@ -231,10 +231,6 @@ class Write(Operation[ResultT_co], Transactable[StoredT_co], Generic[ModelT_co, 
         """The whole item that is written, None for other writes."""
         return None
 
-    def _json(self, body: bytes) -> Any:
-        records = self._target.codec.records
-        return super()._json(body) if records is None else records.parse(body)
-
     # ── filled in by each write ──
 
     def _applied(self, item: Item) -> ResultT_co:
