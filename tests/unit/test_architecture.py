@@ -110,6 +110,7 @@ LATE_OWN = {
     "handles.change_verbs": ("operations.streams", "streams.change_stream", "streams.settings"),
     "handles.table_bulk": ("bulk.loads", "integrations.arrow.writing", "reading.coalescing"),
     "model.seams": ("integrations.pydantic", "integrations.pydantic_pages"),
+    "wire.session.direct": ("wire.session.aiobotocore_session",),
 }
 
 # A foreign library, and the only modules that may import it.

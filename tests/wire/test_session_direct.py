@@ -14,7 +14,7 @@ from mizzle_async.testing.server import ScriptedServer
 from mizzle_async.types import RepeatSafety, WireRequest
 from mizzle_async.wire.pipeline import open_pipeline
 from mizzle_async.wire.services import STREAM_OPERATIONS
-from mizzle_async.wire.session import container, direct
+from mizzle_async.wire.session import aiobotocore_session, container
 from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.direct import _DIRECT_OPERATIONS, DirectSession
 from mizzle_async.wire.session.environment import VERSION
@@ -397,7 +397,7 @@ async def test_an_opening_of_botocore_that_failed_is_tried_again(lambda_like, mo
 
     session = await open_session(WireSettings(endpoint_url="http://127.0.0.1:1"))
     with monkeypatch.context() as patch:
-        patch.setattr(direct, "open_aiobotocore_session", fail)
+        patch.setattr(aiobotocore_session, "open_aiobotocore_session", fail)
         calls = [session.destination("ListTables", "orders") for _ in range(3)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {errors.ClientStateError}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -14,7 +14,6 @@ from mizzle_async.errors import ClientStateError
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.services import STREAM_OPERATIONS
 from mizzle_async.wire.session.adapter import ControlCall
-from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.container import ContainerSource
 from mizzle_async.wire.session.credentials import CredentialKeeper, CredentialSource, LoadError, StaticSource
 from mizzle_async.wire.session.endpoints import Destination, check_streams
@@ -23,6 +22,9 @@ from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.short_way import Holder, ShortWay, environment_credentials
 from mizzle_async.wire.session.trust import endpoint_tls
 from mizzle_async.wire.settings import Credentials, WireSettings
+
+if TYPE_CHECKING:
+    from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession
 
 _DIRECT_OPERATIONS: Final = frozenset(
     {
@@ -126,7 +128,7 @@ class DirectSession:
             settings = evolve(self._settings, region_name=way.region, endpoint_url=_url(way.endpoint))
             streams = evolve(settings, endpoint_url=_url(way.streams))
             self._opening = self._loop.create_task(
-                open_aiobotocore_session(settings, self.credentials, streams=streams),
+                open_by_botocore(settings, self.credentials, streams=streams),
                 name="mizzle_async: aiobotocore session",
             )
         opening = self._opening
@@ -137,6 +139,26 @@ class DirectSession:
 
     def __repr__(self) -> str:
         return f"<DirectSession in {self.region_name}>"
+
+
+async def open_by_botocore(
+    settings: WireSettings, credentials: CredentialKeeper | None = None, *, streams: WireSettings | None = None
+) -> AiobotocoreSession:
+    """Open an aiobotocore session, whose module is imported in a thread, as aiobotocore is: few processes need it.
+
+    Args:
+        settings: The settings.
+        credentials: Keeps the credentials, or None to find them.
+        streams: The settings of the streams' service, or None for the same.
+    """
+
+    def load() -> Callable[..., Coroutine[Any, Any, AiobotocoreSession]]:
+        from mizzle_async.wire.session.aiobotocore_session import open_aiobotocore_session
+
+        return open_aiobotocore_session
+
+    open_session = await asyncio.to_thread(load)
+    return await open_session(settings, credentials, streams=streams)
 
 
 def _url(endpoint: Endpoint | None) -> str | None:

@@ -13,19 +13,21 @@ import logging
 import os
 import ssl
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mizzle_async.wire.exchange import Endpoint
 from mizzle_async.wire.session.adapter import ControlCall
-from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession, open_aiobotocore_session
 from mizzle_async.wire.session.credentials import CredentialKeeper
-from mizzle_async.wire.session.direct import DirectSession
+from mizzle_async.wire.session.direct import DirectSession, open_by_botocore
 from mizzle_async.wire.session.endpoints import Destination
 from mizzle_async.wire.session.environment import name_unused
-from mizzle_async.wire.session.fallback import FallbackTransport
 from mizzle_async.wire.session.short_way import short_way
 from mizzle_async.wire.session.static import StaticSession
 from mizzle_async.wire.settings import WireSettings
+
+if TYPE_CHECKING:
+    from mizzle_async.wire.session.aiobotocore_session import AiobotocoreSession
+    from mizzle_async.wire.session.fallback import FallbackTransport
 
 logger: logging.Logger = logging.getLogger("mizzle_async.wire")
 
@@ -81,7 +83,7 @@ async def open_session(settings: WireSettings) -> Session:
         return StaticSession(settings, asyncio.get_running_loop())
     way = short_way(settings, os.environ)
     if way is None:
-        session: AiobotocoreSession | DirectSession = await open_aiobotocore_session(settings)
+        session: AiobotocoreSession | DirectSession = await open_by_botocore(settings)
     else:
         name_unused({})
         session = DirectSession(way, settings)
