@@ -115,9 +115,6 @@ if TYPE_CHECKING:
         Capacity,
         CheckItem,
         DeleteItem,
-        ExactlyOnce,
-        ExecuteBatch,
-        ExecuteTransaction,
         Explanation,
         GetItem,
         GetOne,
@@ -125,15 +122,15 @@ if TYPE_CHECKING:
         Operation,
         PutItem,
         ReplaceItem,
-        StatementResult,
         Transactable,
-        TransactGet,
-        TransactWrite,
         UpdateItem,
-        identifier,
     )
+    from mizzle_async.operations.partiql import ExecuteBatch, ExecuteTransaction, StatementResult, identifier
     from mizzle_async.operations.streams.changes import Change, Inserted, Modified, PartialChange, Removed
     from mizzle_async.operations.tables.definition import IndexDescription, TableDescription
+    from mizzle_async.operations.transactions.exactly_once import ExactlyOnce
+    from mizzle_async.operations.transactions.get import TransactGet
+    from mizzle_async.operations.transactions.write import TransactWrite
     from mizzle_async.reading.by_key import GetMany
     from mizzle_async.reading.coalescing import CoalescedReads
     from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
@@ -370,12 +367,15 @@ if not TYPE_CHECKING:
                 "SharedIndex SharedTable SortKey StateTable asdict attribute document entity evolve key_template path"
             ),
             "operations": (
-                "Capacity CheckItem DeleteItem ExactlyOnce ExecuteBatch ExecuteTransaction Explanation GetItem GetOne "
-                "Key Operation PutItem ReplaceItem StatementResult Transactable TransactGet TransactWrite "
-                "UpdateItem identifier"
+                "Capacity CheckItem DeleteItem Explanation GetItem GetOne Key Operation PutItem ReplaceItem "
+                "Transactable UpdateItem"
             ),
+            "operations.partiql": "ExecuteBatch ExecuteTransaction StatementResult identifier",
             "operations.streams.changes": "Change Inserted Modified PartialChange Removed",
             "operations.tables.definition": "IndexDescription TableDescription",
+            "operations.transactions.exactly_once": "ExactlyOnce",
+            "operations.transactions.get": "TransactGet",
+            "operations.transactions.write": "TransactWrite",
             "reading.by_key": "GetMany",
             "reading.coalescing": "CoalescedReads",
             "reading.iterators": "ItemIterator Page PageIterator Stream",

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, TextIO, TypeAlias, TypeVar
 from attrs import define, frozen
 
 from mizzle_async.errors import ResumeError
-from mizzle_async.operations import WRITE_CHUNK, BatchEntry
+from mizzle_async.operations.batches import WRITE_CHUNK, BatchEntry
 
 StateT = TypeVar("StateT")
 

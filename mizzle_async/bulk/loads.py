@@ -18,7 +18,8 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.report import BatchReport, UndoneKind, UndoneWrite
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import WRITE_CHUNK, BatchEntry, check_at_least_one, check_many, check_timeout
+from mizzle_async.operations import check_at_least_one, check_many, check_timeout
+from mizzle_async.operations.batches import WRITE_CHUNK, BatchEntry
 from mizzle_async.values import Value
 
 Source: TypeAlias = Iterable[Any] | AsyncIterable[Any]

@@ -43,10 +43,10 @@ from mizzle_async.operations import (
     UpdateItem,
     check_at_least_one,
     stale_keys,
-    unique_delete,
 )
 from mizzle_async.operations.interpretation import UNREADABLE
 from mizzle_async.operations.key import Key, entity_identity
+from mizzle_async.operations.writes.unique import unique_delete
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item
 from mizzle_async.values import Value

@@ -33,7 +33,8 @@ from mizzle_async.flow.ports import PacingPort
 from mizzle_async.flow.repeat import RepeatedBatch
 from mizzle_async.flow.report import BatchReport, UndoneWrite, WorkStoppedError, may_be_applied
 from mizzle_async.flow.tasks import Bell, run_lanes
-from mizzle_async.operations import WRITE_CHUNK, BatchAnswer, BatchEntry, BatchWrite, WritePacker, use
+from mizzle_async.operations import use
+from mizzle_async.operations.batches import WRITE_CHUNK, BatchAnswer, BatchEntry, BatchWrite, WritePacker
 
 OnUndone: TypeAlias = Literal["raise"] | Callable[[UndoneWrite], object]
 """The fate of an item that cannot be written: the work stops and raises, or a function takes the item."""

@@ -13,17 +13,14 @@ from mizzle_async.bulk.write_engine import WriteEngine
 from mizzle_async.errors import ClientStateError, ExpressionError, MizzleError
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
-from mizzle_async.operations import (
+from mizzle_async.operations import Key, Target, resolve_key, stamp_put
+from mizzle_async.operations.batches import (
     WRITE_CHUNK,
     BatchEntry,
-    Key,
-    Target,
     check_batchable,
     delete_entry,
     operation_entry,
     put_entry,
-    resolve_key,
-    stamp_put,
 )
 from mizzle_async.writing.table_part import TablePart, target_of
 

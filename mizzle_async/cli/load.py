@@ -30,7 +30,7 @@ from mizzle_async.errors import ExpressionError, ResourceNotFoundError
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client
-from mizzle_async.operations import check_batchable
+from mizzle_async.operations.batches import check_batchable
 
 SAMPLE: Final = 1_000
 """The number of rows that are looked at before anything is written."""

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
 from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
 from mizzle_async.flow.ports import PacingPort
-from mizzle_async.operations import BatchAnswer
+from mizzle_async.operations.batches import BatchAnswer
 
 EntryT = TypeVar("EntryT")
 ResultT = TypeVar("ResultT")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mizzle_async.flow.ports import write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client_part import ClientPart
-from mizzle_async.operations import Operation, Target, check_at_least_one, operation_entry
+from mizzle_async.operations import Operation, Target, check_at_least_one
+from mizzle_async.operations.batches import operation_entry
 from mizzle_async.writing.table_part import target_of
 
 if TYPE_CHECKING:

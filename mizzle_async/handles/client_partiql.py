@@ -10,14 +10,13 @@ from mizzle_async.expressions import Facet
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.marshalling import decode_any, encode_any
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations import (
+from mizzle_async.operations import ReadOptions, hidden_items
+from mizzle_async.operations.partiql import (
     ExecuteBatch,
     ExecuteTransaction,
-    ReadOptions,
     StatementPlan,
     execute_batch,
     execute_transaction,
-    hidden_items,
 )
 from mizzle_async.types import AttributeValue, Item
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import Any, TypeVar, overload
 
 from mizzle_async.handles.client_part import ClientPart
-from mizzle_async.operations import (
-    GetItem,
-    Operation,
-    Transactable,
-    TransactGet,
-    TransactWrite,
-    transact_get,
-    transact_write,
-)
+from mizzle_async.operations import GetItem, Operation, Transactable
 from mizzle_async.operations.base import is_detached
+from mizzle_async.operations.transactions.get import TransactGet, transact_get
+from mizzle_async.operations.transactions.write import TransactWrite, transact_write
 
 A = TypeVar("A")
 B = TypeVar("B")

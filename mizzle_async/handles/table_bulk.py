@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import (
-    BatchEntry,
-    Key,
-    KeyLike,
-    check_at_least_one,
-    check_batchable,
-    check_many,
-    delete_entry,
-    entity_identity,
-    put_maker,
-    stamp_put,
-)
+from mizzle_async.operations import Key, KeyLike, check_at_least_one, check_many, entity_identity, stamp_put
+from mizzle_async.operations.batches import BatchEntry, check_batchable, delete_entry, put_maker
 from mizzle_async.operations.reads.by_key import instances_of, rows_of
 from mizzle_async.operations.reads.projection import Projection
 from mizzle_async.reading.by_key import GetMany, ReadSettings

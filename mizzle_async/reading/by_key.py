@@ -28,7 +28,8 @@ from mizzle_async.flow.report import BatchReport, UndoneWrite
 from mizzle_async.flow.tasks import drop, run_together
 from mizzle_async.flow.work import Pending
 from mizzle_async.marshalling import ItemRecords
-from mizzle_async.operations import GET_CHUNK, BatchAnswer, BatchGet, Meter, Target, check_timeout, use
+from mizzle_async.operations import Meter, Target, check_timeout, use
+from mizzle_async.operations.batches import GET_CHUNK, BatchAnswer, BatchGet
 from mizzle_async.operations.reads.projected_keys import projection_members
 from mizzle_async.operations.reads.projection import Projection, projection_of
 from mizzle_async.types import Item, WirePayload

@@ -10,7 +10,8 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import GET_CHUNK, MISSING, KeyPart, OneKey, Target
+from mizzle_async.operations import MISSING, KeyPart, OneKey, Target
+from mizzle_async.operations.batches import GET_CHUNK
 from mizzle_async.reading.by_key import BatchReader, ReadSettings
 from mizzle_async.types import Item
 

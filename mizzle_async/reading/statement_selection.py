@@ -10,15 +10,8 @@ from attrs import evolve, frozen
 from mizzle_async.errors import ExpressionError, InvalidCursorError
 from mizzle_async.flow.pace import UNLIMITED, Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
-from mizzle_async.operations import (
-    ExecuteStatement,
-    RawPage,
-    ReadOptions,
-    StatementPlan,
-    Target,
-    query_digest,
-    table_of,
-)
+from mizzle_async.operations import RawPage, ReadOptions, Target, query_digest
+from mizzle_async.operations.partiql import ExecuteStatement, StatementPlan, table_of
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.paged_source import PagedSource
 from mizzle_async.reading.selection import Selection

@@ -21,9 +21,9 @@ from mizzle_async.operations import (
     check_timeout,
     instance_values,
     stale_keys,
-    unique_patch,
 )
 from mizzle_async.operations.hints import write_hint
+from mizzle_async.operations.writes.unique import unique_patch
 from mizzle_async.signatures import explained
 from mizzle_async.types import Item
 from mizzle_async.writing.modify import Change, Modification, check_attempts

@@ -19,17 +19,15 @@ from mizzle_async.operations import (
     family_conditions,
     instance_values,
     key_values,
-    refuse_unique,
     refuse_unique_below,
     replacing,
     stamp_new,
     stamp_put,
     unchanged_conditions,
-    unique_delete,
-    unique_insert,
     use,
 )
 from mizzle_async.operations.hints import write_hint
+from mizzle_async.operations.writes.unique import refuse_unique, unique_delete, unique_insert
 from mizzle_async.signatures import explained
 from mizzle_async.writing.table_part import TablePart
 

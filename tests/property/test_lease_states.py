@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from mizzle_async import Client, StateTable
-from mizzle_async.operations import transact_write
+from mizzle_async.operations.transactions.write import transact_write
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows, Standing, Tenure, Watch
 from mizzle_async.streams.state.rows import BEAT, FENCE, Beat
 

@@ -17,7 +17,8 @@ from mizzle_async.marshalling import EntityCodec
 from mizzle_async.marshalling.columns import Column, columns_of
 from mizzle_async.marshalling.wellformed import unreadable
 from mizzle_async.model.scalars.misfit import Misfit
-from mizzle_async.operations import BatchEntry, Target
+from mizzle_async.operations import Target
+from mizzle_async.operations.batches import BatchEntry
 from mizzle_async.operations.batches.requests import put_entry
 from mizzle_async.operations.writes.stamps import stamp_put
 from mizzle_async.types import Item

@@ -18,7 +18,7 @@ from mizzle_async.handles.with_workers import connect_like
 from mizzle_async.integrations.arrow.library import pa
 from mizzle_async.integrations.arrow.writing import EntityRows, FrameRow, rows_maker, rows_of
 from mizzle_async.integrations.spark.platform import arrow_schema_of, pickled, share_of, tasks_at_once
-from mizzle_async.operations import check_batchable
+from mizzle_async.operations.batches import check_batchable
 from mizzle_async.writing.table_part import target_of
 
 Verb: TypeAlias = Literal["put", "insert", "delete"]

@@ -25,7 +25,8 @@ from mizzle_async.errors import (
     TransactionCanceledError,
 )
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import CheckItem, Target, Transactable, derive, transact_write
+from mizzle_async.operations import CheckItem, Target, Transactable, derive
+from mizzle_async.operations.transactions.write import transact_write
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows, Standing, Tenure, Watch
 from mizzle_async.streams.state.rows import BEAT, FENCE, Beat
 

@@ -17,7 +17,8 @@ from mizzle_async.errors import (
 )
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_lanes
-from mizzle_async.operations import Operation, Target, transact_write
+from mizzle_async.operations import Operation, Target
+from mizzle_async.operations.transactions.write import transact_write
 from mizzle_async.streams.checkpoints import Holding, SavedPositions, ShardProgress
 from mizzle_async.streams.state.consumer_rows import (
     FENCES,

@@ -286,7 +286,7 @@ def test_answer_about_what_was_not_asked_is_corrupt(table):
 
 def test_batch_shows_what_it_sends():
     """A batch can be looked at like any operation, and the request is what is shown."""
-    from mizzle_async.operations import BatchWrite, put_entry  # noqa: PLC0415  (not public)
+    from mizzle_async.operations.batches import BatchWrite, put_entry  # noqa: PLC0415  (not public)
 
     rows = Client().table(Row)
     entry = put_entry(target_of(rows), target_of(rows).codec.encode(Row(name="a")), None, 0)

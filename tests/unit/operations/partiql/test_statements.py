@@ -25,7 +25,7 @@ from mizzle_async import (
 )
 from mizzle_async.errors import CancellationReason, ResourceNotFoundError, TransactionConflictError
 from mizzle_async.handles.statement import plan_of
-from mizzle_async.operations import ExecuteStatement
+from mizzle_async.operations.partiql import ExecuteStatement
 from mizzle_async.operations.partiql.text import StatementKind, check_statement, table_of
 from mizzle_async.types import Outcome, RepeatSafety, WireResponse
 

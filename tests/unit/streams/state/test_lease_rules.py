@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from mizzle_async import Client, StateTable
-from mizzle_async.operations import transact_write
+from mizzle_async.operations.transactions.write import transact_write
 from mizzle_async.streams.state.lease_rules import Claim, LeaseRows, Standing, Tenure, Watch
 from mizzle_async.streams.state.rows import BEAT, FENCE, Beat, Fence
 
