@@ -17,7 +17,7 @@ from mizzle_async.cli.paging import PagedWork, position_of
 from mizzle_async.cli.putting import Putting
 from mizzle_async.cli.rejects import NotedRejects, Rejects, SharedRejects
 from mizzle_async.cli.selections import Selection
-from mizzle_async.cli.with_workers import WorkerConnect
+from mizzle_async.cli.worker_connect import WorkerConnect
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client import Client

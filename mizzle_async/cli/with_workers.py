@@ -6,31 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from attrs import frozen
 
 from mizzle_async.cli.connection import TIMEOUT, Connection
 from mizzle_async.cli.selections import Selection
-from mizzle_async.handles.client import Client
+from mizzle_async.cli.worker_connect import WorkerConnect
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-
-
-@frozen
-class WorkerConnect:
-    """Makes the client of a worker, with the address of the command's own. It travels by pickle."""
-
-    endpoint_url: str | None
-    profile_name: str | None
-    region_name: str | None
-
-    def __call__(self) -> Client:
-        """Return a new client."""
-        return Client(
-            endpoint_url=self.endpoint_url,
-            profile_name=self.profile_name,
-            region_name=self.region_name,
-            timeout=TIMEOUT,
-        )
 
 
 def shared_by(connection: Connection, workers: int | None, parts: int | None, selection: Selection) -> dict[str, Any]:
@@ -50,7 +31,7 @@ def shared_by(connection: Connection, workers: int | None, parts: int | None, se
 
 def worker_connect(connection: Connection) -> WorkerConnect:
     """Return a function that makes the clients of workers, with the address of a connection."""
-    return WorkerConnect(connection.endpoint_url, connection.profile_name, connection.region_name)
+    return WorkerConnect(connection.endpoint_url, connection.profile_name, connection.region_name, TIMEOUT)
 
 
 def with_workers(command: CommandT) -> CommandT:

@@ -30,6 +30,27 @@ def test_without_a_converter_cattrs_is_not_imported():
     assert done.stdout == "False\n"
 
 
+def test_a_worker_of_the_shell_imports_what_reads():
+    """It has no options to parse and no frame to make, and its client opens without the rules of botocore."""
+    heavy = ["click", "rich", "pyarrow", "cattrs", "botocore", "aiobotocore", "urllib.request"]
+    program = f"""
+import asyncio, sys
+from mizzle_async.bulk.workers.worker import main
+from mizzle_async.cli.worker_connect import WorkerConnect
+from mizzle_async.handles.with_workers import perform
+
+async def open_one():
+    async with WorkerConnect("http://127.0.0.1:9", None, "eu-west-1", 10.0)():
+        print([name for name in {heavy} if name in sys.modules])
+
+asyncio.run(open_one())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, **KEYS}
+    )
+    assert done.stdout.strip() == "[]"
+
+
 WHERE = """
 import asyncio, ssl, sys, threading
 from mizzle_async import Client

@@ -116,8 +116,9 @@ class ListDeck:
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = parts
         self._waiting = deque(part for part in parts if not part.is_done)
+        self._under_way: dict[int, Part] = {}
+        self._done = sum((part.total for part in parts if part.is_done), BatchReport())
         self.workers_limit: int | None = len(self._waiting)
 
     @property
@@ -127,22 +128,28 @@ class ListDeck:
 
     @property
     def report(self) -> BatchReport:
-        """The sum of the reports of all parts."""
-        return sum((part.total for part in self._parts), BatchReport())
+        """The sum of the reports of all parts, of which few are under way: it is asked for with every message."""
+        return sum((part.total for part in self._under_way.values()), self._done)
 
     def begin(self, wake: Callable[[], object]) -> None:
         """Do nothing: every part is there."""
 
     def take(self) -> Part | None:
         """Return the next part, if there is one."""
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        part = self._waiting.popleft()
+        self._under_way[part.number] = part
+        return part
 
     def give_back(self, part: Part) -> None:
-        """Take a part back: it is the next one."""
+        """Take a part back: it is the next one. What an earlier worker has done of it still counts."""
         self._waiting.appendleft(part)
 
     def finished(self, part: Part) -> None:
-        """Do nothing: the part is marked."""
+        """Take note that a part is at its end."""
+        del self._under_way[part.number]
+        self._done += part.total
 
     def close(self) -> None:
         """Do nothing: parts that wait are not asked for."""

@@ -88,6 +88,7 @@ class JobRun:
         self._report = report
         self.parts: list[Part] = [Part(number, payload) for number, payload in enumerate(job.payloads)]
         self._written_before = [0] * len(self.parts)
+        self._done = BatchReport()
         about = {"work": f"{job.verb} in parts", "table": job.table, "query": job.digest, "parts": len(self.parts)}
         self._saved = None if job.resume is None else SavedState(job.resume, about)
         self._keeping = Keeping(self._saved, self._state)
@@ -132,7 +133,8 @@ class JobRun:
                 part.is_done = True
             finally:
                 part.report = work.report
-                self._add_up()
+                self._done += part.total
+                self._report.become(self._done)
 
     def _receive(self, part: Part, message: Progress | Noted) -> None:
         """Take a message of a part that is done in this process."""
@@ -145,12 +147,9 @@ class JobRun:
 
     def _grow(self, part: Part, report: BatchReport) -> None:
         part.report = report
-        self._add_up()
+        self._report.become(self._done + part.total)
         if self._job.progress is not None:
             self._job.progress(self._report)
-
-    def _add_up(self) -> None:
-        self._report.become(sum((part.total for part in self.parts), BatchReport()))
 
     # ── state ──
 

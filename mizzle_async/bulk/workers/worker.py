@@ -6,6 +6,7 @@ It ignores Ctrl-C: the parent hears it, and says so. When the parent is gone its
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pickle
 import signal
@@ -197,4 +198,5 @@ def _travelling(message: Any) -> Any:
 def main(pipe: Connection[Any, Any], setup: Setup) -> None:
     """Be a worker, until the parent says that there is no more to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()  # what is imported is there until the end: no collection looks at it, the ones of the end included
     asyncio.run(Worker(pipe, setup).run())

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from attrs import evolve
 
@@ -58,6 +57,8 @@ class AiobotocoreSession:
         endpoint = client._endpoint  # noqa: SLF001  (it holds our own adapter, with the options)
         self._options: dict[str, Any] = {**endpoint.http_session.options}
         if client.meta.config.proxies is None:
+            from urllib.request import getproxies  # beside botocore, which imports as much, and more
+
             # botocore has asked for the proxies of one host: where NO_PROXY names that one, it found none for all.
             self._options["proxies"] = getproxies()
         self._tls: ssl.SSLContext | None = None

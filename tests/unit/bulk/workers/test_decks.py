@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from mizzle_async.bulk.workers.decks import BLOCKS_AHEAD, Block, ListDeck, Part, StreamDeck
+from mizzle_async.bulk.workers.messages import Progress
 from mizzle_async.flow.report import BatchReport, UndoneWrite
 
 
@@ -130,3 +131,24 @@ def test_a_list_has_the_parts_that_are_not_done():
     deck.give_back(first)
     assert [deck.take(), deck.take(), deck.take()] == [parts[1], parts[2], None]
     assert not deck.is_open
+
+
+def test_a_report_adds_up_what_is_under_way_and_nothing_twice():
+    """A part that was given back still counts, one that is done is added once, and then not looked at again."""
+    parts = [Part(number, None) for number in range(3)]
+    deck = ListDeck(parts)
+    first, second = deck.take(), deck.take()
+    first.report, second.report = BatchReport(written=5), BatchReport(written=7)
+    assert deck.report.written == 12
+    first.advance(Progress(BatchReport(written=4), "state", has_state=True))
+    first.report = BatchReport(written=5)
+    first.lose_worker()
+    deck.give_back(first)
+    assert deck.report.written == 11
+    assert deck.take() is first
+    first.report = BatchReport(written=2)
+    deck.finished(done(second, written=8))
+    assert deck.report.written == 14
+    deck.finished(first)
+    second.report = BatchReport(written=100)
+    assert deck.report.written == 14
