@@ -15,6 +15,7 @@ LATEST: Final = 253_402_300_799_999_999
 """Microseconds since 1970 of the years 1 and 9999, which Python's datetimes end with."""
 
 EARLIEST_DAY: Final = EARLIEST // 86_400_000_000
+LATEST_DAY: Final = LATEST // 86_400_000_000
 SECONDS: Final = pa.decimal128(24, 6)
 MILLISECONDS: Final = pa.decimal128(24, 3)
 _IN_MICROSECONDS: Final = {
@@ -92,8 +93,9 @@ def cast_to(array: Any, kind: Any) -> Any:
 def in_calendar(array: Any) -> Any:
     """Return an array of points in time or days, unless one is of a year that Python does not have."""
     is_day = pa.types.is_date(array.type)
-    limits = pc.min_max(array.cast(pa.int32() if is_day else pa.int64()))
+    first, last = (EARLIEST_DAY, LATEST_DAY) if is_day else (EARLIEST, LATEST)
+    limits = pc.min_max(array.view(pa.int32() if is_day else pa.int64()))
     earliest, latest = limits["min"].as_py(), limits["max"].as_py()
-    if earliest is not None and (earliest < (EARLIEST_DAY if is_day else EARLIEST) or (latest > LATEST)):
+    if earliest is not None and (earliest < first or latest > last):
         raise NotPlainError
     return array

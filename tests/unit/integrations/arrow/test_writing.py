@@ -249,6 +249,16 @@ async def test_nanoseconds_are_refused_and_not_cut():
     assert "Order.placed: expected a value that timestamp[us, tz=UTC] holds exactly" in str(refused[0].error)
 
 
+@pytest.mark.parametrize("beyond", [-719_163, 2_932_897])
+async def test_a_day_of_a_year_that_python_does_not_have_is_refused(beyond: int):
+    """Arrow's days go further than the years 1 to 9999, and a text that no reader takes is not written."""
+    table = pa.table({**KEYS, "day": pa.array([beyond, 2_932_896], pa.int32()).cast(pa.date32())})
+    refused: list[UndoneWrite] = []
+    items = await put(table, on_error=refused.append)
+    assert [item["day"] for item in items] == [{"S": "9999-12-31"}]
+    assert "Order.day: expected a value that date32[day] holds exactly" in str(refused[0].error)
+
+
 async def test_roles_shards_and_refused_entities():
     """Timestamps are stamped, keys are spread, and what a batch cannot check is refused, as by put_many."""
 
