@@ -7,7 +7,7 @@ the values. So an entity's program has one comprehension for each attribute, whi
         return [
             [item.a0.S for item in items],
             [default_1 if (t0 := item.a1) is unset else t0.N for item in items],
-            [[] if (t1 := item.a2) is unset else sorted(t1.SS) for item in items],
+            [() if (t1 := item.a2) is unset else ((t2 := t1.SS).sort() or t2) for item in items],
         ]
 
 The program is pure: which library makes arrays of the lists is not known here. A failure in it is found by the
@@ -108,7 +108,7 @@ class Column:
         if field.optional:
             return "None"
         if field.is_set:
-            return "[]"
+            return "()"
         if self._reads_instances:
             return f"{program.bind(self._entry_of_instance, 'of_instance')}(item)"
         if factory_of(field.default) is None:
@@ -133,20 +133,22 @@ class Column:
         shape = self.field.shape
         return shape.tag if isinstance(shape, Scalar | ScalarSetShape) else ""
 
-    def present_source(self, program: Program, payload: str | None, stored: str) -> str:
+    def present_source(self, program: Program, payload: str | None, stored: str, *, of_record: bool = False) -> str:
         """Return an expression for the entry of a stored value.
 
         Args:
             program: The program that is written.
             payload: An expression for its payload, where it has one descriptor.
             stored: An expression for the stored value.
+            of_record: Whether it is a record's, whose lists are nobody else's: a set is sorted where it is.
         """
         if payload is None or self.form.payload is None:
             return f"{program.bind(self.form.read, 'read')}({stored})"
         if self.text:
             return payload
         if isinstance(self.field.shape, ScalarSetShape) and self.field.shape.of is STR:
-            return f"sorted({payload})"
+            elements = program.fresh()
+            return f"(({elements} := {payload}).sort() or {elements})" if of_record else f"sorted({payload})"
         return f"{program.bind(self.form.payload, 'read')}({payload})"
 
     def item_source(self, program: Program, _number: int) -> str:
@@ -173,7 +175,9 @@ class Column:
         tag = f".{shape.tag}" if isinstance(shape, Scalar | ScalarSetShape) else ""
 
         def present(found: str) -> str:
-            return self.present_source(program, found + tag if tag else None, found if tag else one(found))
+            return self.present_source(
+                program, found + tag if tag else None, found if tag else one(found), of_record=True
+            )
 
         def one(found: str) -> str:
             plain = f"{program.bind(to_builtins, 'plain')}({found})" if descriptor_of(shape) else found
@@ -191,7 +195,8 @@ class Column:
         payload, null = program.fresh(), program.bind(is_null_alone, "is_null")
         is_value = f"({payload} := {stored}{tag}) is not {unset} and {stored}.NULL is {unset}"
         is_null = f"not ({is_value}) and {null}({stored}, {payload})"
-        return f"{absent} if {is_absent} or {is_null} else {self.present_source(program, payload, payload)}"
+        present_payload = self.present_source(program, payload, payload, of_record=True)
+        return f"{absent} if {is_absent} or {is_null} else {present_payload}"
 
 
 class PathColumn:

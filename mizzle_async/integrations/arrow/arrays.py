@@ -66,11 +66,17 @@ def _decimals(texts: Any, kind: Any) -> Any:
         ArrowException: The type does not hold a value.
         NotPlainError: The same, or perhaps the same: a sign counts as a digit, and the careful way looks again.
     """
-    point = pc.find_substring(texts, ".")
-    whole = pc.max(pc.if_else(pc.less(point, 0), pc.utf8_length(texts), point)).as_py()
-    if whole is not None and whole > kind.precision - kind.scale:
-        raise NotPlainError
+    room = kind.precision - kind.scale
+    if _longest(pc.binary_length(texts)) > room:  # as numbers of usual length are not: the point need not be found
+        point = pc.find_substring(texts, ".")
+        if _longest(pc.if_else(pc.less(point, 0), pc.binary_length(texts), point)) > room:
+            raise NotPlainError
     return texts.cast(kind)
+
+
+def _longest(lengths: Any) -> int:
+    found = pc.max(lengths).as_py()
+    return 0 if found is None else int(found)
 
 
 def _has_digits_only(array: Any) -> bool:
