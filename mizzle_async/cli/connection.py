@@ -57,6 +57,9 @@ class Connection:
 
     def run(self, work: Callable[[Client], Awaitable[int]]) -> None:
         """Open a client, do the work, and exit with the work's code."""
+        context = click.get_current_context(silent=True)
+        if context is not None and context.obj is not None:
+            context.obj()  # everything is imported, and the work begins
         logging.getLogger("mizzle_async").addHandler(logging.NullHandler())  # each error is shown once, below
         try:
             with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """The entry point of the `mizzle-async` command. Without the extra it says how to install it."""
 
+import gc
 import io
 import os
 import sys
@@ -28,7 +29,8 @@ def _main() -> None:
         sys.exit(f"mizzle-async needs {error.name}, of the extra `cli`: pip install 'mizzle-async[cli]'")
     _buffer_output()
     try:
-        command_line(prog_name="mizzle-async")
+        # The process is the command's: what it has imported stays, and no collection need look at it.
+        command_line(prog_name="mizzle-async", obj=gc.freeze)
     finally:
         _drop_output()
 

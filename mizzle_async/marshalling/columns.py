@@ -140,7 +140,7 @@ class Column:
             program: The program that is written.
             payload: An expression for its payload, where it has one descriptor.
             stored: An expression for the stored value.
-            of_record: Whether it is a record's, whose lists are nobody else's: a set is sorted where it is.
+            of_record: Whether it is a record's, whose lists are only read here: a set is sorted where it is.
         """
         if payload is None or self.form.payload is None:
             return f"{program.bind(self.form.read, 'read')}({stored})"

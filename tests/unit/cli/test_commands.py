@@ -2,6 +2,7 @@ import json
 import re
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -152,6 +153,21 @@ def test_other_missing_modules_are_not_hidden(monkeypatch):
     monkeypatch.setattr(entry, "EXTRA", frozenset())
     with pytest.raises(ModuleNotFoundError):
         entry.main()
+
+
+def test_a_command_of_its_own_process_says_when_the_work_begins(monkeypatch):
+    """Everything is imported then, and the collector can leave it alone. Inside another program nothing is said."""
+    seen: list[str] = []
+
+    async def work(_connection, _work) -> int:
+        seen.append("work")
+        return 0
+
+    monkeypatch.setattr(Connection, "_work", work)
+    for told in (lambda: seen.append("begins"), None):
+        with click.Context(commands.command_line, obj=told), pytest.raises(SystemExit):
+            Connection(None, None, None).run(work)
+    assert seen == ["begins", "work", "work"]
 
 
 def test_connections_to_one_place_are_equal():
