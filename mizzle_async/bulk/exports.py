@@ -19,8 +19,9 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.report import BatchReport
 from mizzle_async.flow.work import BulkWork
-from mizzle_async.operations import ReadPlan, check_at_least_one
+from mizzle_async.operations import check_at_least_one
 from mizzle_async.operations.answers import mismatch
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.types import Item
 from mizzle_async.values import Value
 

@@ -34,18 +34,10 @@ from mizzle_async.flow.tasks import run_lanes
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.limits import WRITE_UNIT_BYTES
 from mizzle_async.marshalling import item_size
-from mizzle_async.operations import (
-    DeleteItem,
-    Encoded,
-    Metered,
-    Operation,
-    ReadPlan,
-    UpdateItem,
-    check_at_least_one,
-    stale_keys,
-)
+from mizzle_async.operations import DeleteItem, Encoded, Metered, Operation, UpdateItem, check_at_least_one, stale_keys
 from mizzle_async.operations.interpretation import UNREADABLE
 from mizzle_async.operations.key import Key, entity_identity
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.operations.writes.unique import unique_delete
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.types import Item

@@ -11,7 +11,7 @@ from attrs import evolve
 from mizzle_async.errors import ExpressionError
 from mizzle_async.expressions import Condition, Encoded, Facet, SortKeyCondition, SortKeyPath
 from mizzle_async.limits import SCAN_SEGMENTS
-from mizzle_async.operations import ReadPlan
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.merged_source import sortable
 from mizzle_async.types import AttributeValue
 

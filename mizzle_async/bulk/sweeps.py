@@ -16,8 +16,10 @@ from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.repeat import while_throttled
 from mizzle_async.flow.report import BatchReport
-from mizzle_async.operations import RawPage, ReadPlan, check_at_least_one
+from mizzle_async.operations import check_at_least_one
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.operations.reads.paging import check_pages
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.merged_source import open_source
 from mizzle_async.reading.page_source import PageSource, Position
 from mizzle_async.reading.plan_source import open_parts

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.pace import UNLIMITED, Limiters, RateLimiter, Spacing, rate_limiter
-from mizzle_async.operations import CursorCodec
+from mizzle_async.operations.reads.cursors import CursorCodec
 from mizzle_async.types import Sender
 
 ResultT = TypeVar("ResultT")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mizzle_async.errors import DeadlineExceededError, MizzleError, ThrottledError
 from mizzle_async.flow.pace import LAST_SECONDS, Lanes, Limiters, jittered
 from mizzle_async.flow.ports import PacingPort
-from mizzle_async.operations.batches import BatchAnswer
+
+if TYPE_CHECKING:
+    from mizzle_async.operations.batches import BatchAnswer
 
 EntryT = TypeVar("EntryT")
 ResultT = TypeVar("ResultT")

@@ -21,7 +21,7 @@ from mizzle_async.handles.client_tables import ClientTables
 from mizzle_async.handles.client_transactions import ClientTransactions
 from mizzle_async.handles.runtime import Runtime, RuntimeSettings
 from mizzle_async.handles.table import Table
-from mizzle_async.operations import CursorCodec, cursor_secret
+from mizzle_async.operations.reads.cursors import CursorCodec, cursor_secret
 from mizzle_async.signatures import explained
 from mizzle_async.types import Caller, Instrument, Sendable
 from mizzle_async.wire.calls import PipelineStatistics

@@ -6,10 +6,8 @@ from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mizzle_async.flow.ports import write_limiters
-from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.operations import Operation, Target, check_at_least_one
-from mizzle_async.operations.batches import operation_entry
 from mizzle_async.writing.table_part import target_of
 
 if TYPE_CHECKING:
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from mizzle_async.bulk.send_all import SendAll
     from mizzle_async.bulk.write_engine import OnUndone, Progress
     from mizzle_async.bulk.writer import Writer
+    from mizzle_async.flow.work import BulkWork
 
 ResultT = TypeVar("ResultT")
 
@@ -54,6 +53,7 @@ class ClientBulk(ClientPart):
             BatchError: Something was not written. ``error.report`` lists it, each with its error.
         """
         from mizzle_async.bulk.loads import LoadOptions, load
+        from mizzle_async.operations.batches import operation_entry
 
         entries = [operation_entry(operation, position) for position, operation in enumerate(operations)]
         options = LoadOptions(

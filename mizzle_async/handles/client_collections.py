@@ -9,7 +9,6 @@ from attrs import evolve
 from mizzle_async.errors import ModelError
 from mizzle_async.handles.catalog import Catalog
 from mizzle_async.handles.client_part import ClientPart
-from mizzle_async.handles.collection import Collection
 from mizzle_async.handles.runtime import Runtime
 from mizzle_async.marshalling import CollectionCodec, collection_schema
 from mizzle_async.model import SharedTable, is_entity, schema_of
@@ -29,6 +28,7 @@ UnknownItems: TypeAlias = Literal["ignore", "raise"]
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
+    from mizzle_async.handles.collection import Collection
     from mizzle_async.handles.collection_types import (
         AnyCollection,
         Collection1,
@@ -114,6 +114,8 @@ class ClientCollections(ClientPart):
         return known
 
     def _make(self, models: tuple[Any, ...], *, refuses_foreign: bool) -> Collection[Any, Any, Any, Any, Any]:
+        from mizzle_async.handles.collection import Collection
+
         named = _named(models)
         classes = list(dict.fromkeys(cls for model in named for cls in _entities(model)))
         members = [schema_of(cls) for cls in classes]

@@ -10,18 +10,11 @@ from mizzle_async.expressions import Facet
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.marshalling import decode_any, encode_any
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations import ReadOptions, hidden_items
-from mizzle_async.operations.partiql import (
-    ExecuteBatch,
-    ExecuteTransaction,
-    StatementPlan,
-    execute_batch,
-    execute_transaction,
-)
 from mizzle_async.types import AttributeValue, Item
 
 if TYPE_CHECKING:
     from mizzle_async.handles.statement import Statement
+    from mizzle_async.operations.partiql import ExecuteBatch, ExecuteTransaction, StatementPlan
 
 ModelT = TypeVar("ModelT")
 
@@ -89,6 +82,9 @@ class ClientPartiql(ClientPart):
         Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
         """
         from mizzle_async.handles.statement import Statement
+        from mizzle_async.operations.partiql import StatementPlan
+        from mizzle_async.operations.reads.hidden import hidden_items
+        from mizzle_async.operations.reads.options import ReadOptions
 
         options = ReadOptions(max_items=max_items, page_size=page_size, timeout=timeout)
         options.check("execute()")
@@ -118,6 +114,8 @@ class ClientPartiql(ClientPart):
             LimitError: More than 25 statements.
             ExpressionError: Reads and writes in one batch.
         """
+        from mizzle_async.operations.partiql import execute_batch
+
         return execute_batch(self._catalog.spanning_target, plans_of(statements), timeout)
 
     def execute_transaction(
@@ -139,6 +137,8 @@ class ClientPartiql(ClientPart):
 
         Cost: twice the cost of the statements alone.
         """
+        from mizzle_async.operations.partiql import execute_transaction
+
         return execute_transaction(self._catalog.spanning_target, plans_of(statements), statements, token, timeout)
 
     def _encode_parameter(self, value: Any, number: int) -> AttributeValue:

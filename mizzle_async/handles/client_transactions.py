@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mizzle_async.handles.client_part import ClientPart
 from mizzle_async.operations import GetItem, Operation, Transactable
 from mizzle_async.operations.base import is_detached
-from mizzle_async.operations.transactions.get import TransactGet, transact_get
-from mizzle_async.operations.transactions.write import TransactWrite, transact_write
+
+if TYPE_CHECKING:
+    from mizzle_async.operations.transactions.get import TransactGet
+    from mizzle_async.operations.transactions.write import TransactWrite
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -120,6 +122,8 @@ class ClientTransactions(ClientPart):
 
         Cost: one request, and twice the write units of the writes alone.
         """
+        from mizzle_async.operations.transactions.write import transact_write
+
         return transact_write(self._catalog.spanning_target, list(map(self._own, operations)), token, timeout)
 
     @overload
@@ -207,6 +211,8 @@ class ClientTransactions(ClientPart):
 
         Cost: one request, and two read units for each 4 KB of each item.
         """
+        from mizzle_async.operations.transactions.get import transact_get
+
         return transact_get(self._catalog.spanning_target, list(map(self._own, gets)), timeout)
 
     def _own(self, operation: Any) -> Any:

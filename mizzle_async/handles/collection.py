@@ -16,11 +16,13 @@ from mizzle_async.handles.query import Query
 from mizzle_async.handles.record_verbs import RecordVerbs
 from mizzle_async.marshalling import CollectionCodec
 from mizzle_async.model import EntitySchema
-from mizzle_async.operations import Explanation, Key, OnError, ReadOptions, ReadPlan, Target, stamp_put
+from mizzle_async.operations import Explanation, Key, Target, stamp_put
 from mizzle_async.operations.arguments import check_at_least_one, check_many
 from mizzle_async.operations.batches import BatchEntry, check_batchable, put_entry
 from mizzle_async.operations.reads.by_key import instances_of
 from mizzle_async.operations.reads.collections import about_one, collection_query, collection_scan
+from mizzle_async.operations.reads.options import OnError, ReadOptions
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.reading.rows import Rows

@@ -9,7 +9,8 @@ from attrs import fields
 
 from mizzle_async.errors import ClientStateError
 from mizzle_async.handles.runtime import Runtime, RuntimeSettings
-from mizzle_async.operations import ReadOptions, ReadPlan
+from mizzle_async.operations.reads.options import ReadOptions
+from mizzle_async.operations.reads.plan import ReadPlan
 
 
 class NoClient(Runtime):

@@ -11,7 +11,7 @@ from mizzle_async.errors import ExpressionError
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.handles.detached import LAYOUT, restored
 from mizzle_async.handles.runtime import HasRuntime, Runtime
-from mizzle_async.operations import ReadPlan
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.page_source import RecordBatches
 from mizzle_async.reading.rows import Rows
 from mizzle_async.values import transient

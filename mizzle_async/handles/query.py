@@ -15,7 +15,9 @@ from mizzle_async.expressions import AttributePath, Condition
 from mizzle_async.flow.ports import read_limiters, write_limiters
 from mizzle_async.flow.work import BulkWork
 from mizzle_async.handles.divided import Divided
-from mizzle_async.operations import Explanation, ReadPage, ReadPlan, explain_nothing, projection_of, use
+from mizzle_async.operations import Explanation, explain_nothing, projection_of, use
+from mizzle_async.operations.reads.page import ReadPage
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.paged_source import MINIMUM_FILTERED
 from mizzle_async.reading.plan_selection import PlanSelection
 from mizzle_async.types import WirePayload

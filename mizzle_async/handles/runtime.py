@@ -26,8 +26,9 @@ from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
 from mizzle_async.flow.pace import RateLimiter, Spacing, Throughput, rate_limiter
 from mizzle_async.flow.tasks import TaskSet
 from mizzle_async.handles.observed_caller import ObservedCaller
-from mizzle_async.operations import Cipher, CursorCodec, Metered
+from mizzle_async.operations import Metered
 from mizzle_async.operations.interpretation import raise_failure, result_of
+from mizzle_async.operations.reads.cursors import Cipher, CursorCodec
 from mizzle_async.types import AnswerInstrument, Caller, PoolInstrument, Sendable, WireResponse
 from mizzle_async.values import Value
 from mizzle_async.wire.calls import PipelineStatistics

@@ -8,8 +8,9 @@ from attrs import frozen
 
 from mizzle_async.expressions import AttributePath
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import Explanation, ReadOptions, Target
+from mizzle_async.operations import Explanation, Target
 from mizzle_async.operations.partiql import StatementPlan
+from mizzle_async.operations.reads.options import ReadOptions
 from mizzle_async.reading.rows import Rows
 from mizzle_async.reading.statement_selection import StatementSelection
 from mizzle_async.types import WirePayload

@@ -5,7 +5,9 @@ It gives operations the time and their sender, and builds them. It sends nothing
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mizzle_async.expressions import (
     AttributePath,
@@ -17,7 +19,6 @@ from mizzle_async.expressions import (
 )
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.handles.change_verbs import ChangeVerbs
-from mizzle_async.handles.query import Query
 from mizzle_async.handles.record_verbs import RecordVerbs
 from mizzle_async.handles.table_bulk import TableBulk
 from mizzle_async.model import SecondaryIndex
@@ -31,14 +32,9 @@ from mizzle_async.operations import (
     KeyScalar,
     Missing,
     OneKey,
-    OnError,
-    ReadOptions,
-    ReadPlan,
     Target,
     entity_identity,
-    query_plan,
     resolve_key,
-    scan_plan,
 )
 from mizzle_async.operations.hints import query_hint
 from mizzle_async.signatures import explained
@@ -46,7 +42,31 @@ from mizzle_async.types import Item
 from mizzle_async.writing.patches import TablePatches
 from mizzle_async.writing.verbs import TableWrites
 
+if TYPE_CHECKING:
+    from mizzle_async.handles.query import Query
+    from mizzle_async.operations.reads.options import OnError, ReadOptions
+    from mizzle_async.operations.reads.plan import ReadPlan
+
 ModelT = TypeVar("ModelT")
+
+
+class _Reading(NamedTuple):
+    """The parts of queries and scans."""
+
+    query: type[Query[Any]]
+    options: type[ReadOptions]
+    query_plan: Callable[..., Any]
+    scan_plan: Callable[..., Any]
+
+
+@cache
+def _reading() -> _Reading:
+    """Import the parts with the first query: a statement in the verb would look for them at each one."""
+    from mizzle_async.handles.query import Query
+    from mizzle_async.operations.reads.options import ReadOptions
+    from mizzle_async.operations.reads.selections import query_plan, scan_plan
+
+    return _Reading(Query, ReadOptions, query_plan, scan_plan)
 
 
 class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], ChangeVerbs[ModelT], RecordVerbs[ModelT]):
@@ -260,7 +280,8 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], Change
 
         Cost: a read unit for each 4 KB that is evaluated when consistent, half of it otherwise.
         """
-        options = ReadOptions(
+        reading = _reading()
+        options = reading.options(
             reverse=reverse,
             merged=merged,
             max_items=max_items,
@@ -271,8 +292,8 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], Change
             on_error=on_error,
             timeout=timeout,
         )
-        plan: ReadPlan[ModelT, ModelT] = query_plan(self._target, options, (partition, *more))
-        return Query(self._runtime, plan, self._advised)
+        plan: ReadPlan[ModelT, ModelT] = reading.query_plan(self._target, options, (partition, *more))
+        return reading.query(self._runtime, plan, self._advised)
 
     @explained()
     def scan(
@@ -307,7 +328,8 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], Change
 
         Cost: a read unit for each 8 KB of the whole table, for each 4 KB when consistent.
         """
-        options = ReadOptions(
+        reading = _reading()
+        options = reading.options(
             segments=segments,
             max_items=max_items,
             page_size=page_size,
@@ -317,8 +339,8 @@ class Table(TableWrites[ModelT], TablePatches[ModelT], TableBulk[ModelT], Change
             on_error=on_error,
             timeout=timeout,
         )
-        plan: ReadPlan[ModelT, ModelT] = scan_plan(self._target, options, index)
-        return Query(self._runtime, plan, self._advised)
+        plan: ReadPlan[ModelT, ModelT] = reading.scan_plan(self._target, options, index)
+        return reading.query(self._runtime, plan, self._advised)
 
     def __repr__(self) -> str:
         return f"<Table {self._schema.entity} in {self.name!r}>"

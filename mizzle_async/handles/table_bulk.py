@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from mizzle_async.flow.ports import read_limiters, write_limiters
-from mizzle_async.flow.work import BulkWork
 from mizzle_async.operations import Key, KeyLike, check_at_least_one, check_many, entity_identity, stamp_put
-from mizzle_async.operations.batches import BatchEntry, check_batchable, delete_entry, put_maker
-from mizzle_async.operations.reads.by_key import instances_of, rows_of
-from mizzle_async.operations.reads.projection import Projection
-from mizzle_async.reading.by_key import GetMany, ReadSettings
 from mizzle_async.signatures import explained
 from mizzle_async.types import Item
 from mizzle_async.writing.table_part import TablePart
@@ -19,6 +15,10 @@ from mizzle_async.writing.table_part import TablePart
 if TYPE_CHECKING:
     from mizzle_async.bulk.saved_state import ResumeFrom
     from mizzle_async.bulk.write_engine import OnUndone, Progress
+    from mizzle_async.flow.work import BulkWork
+    from mizzle_async.operations.batches import BatchEntry
+    from mizzle_async.operations.reads.projection import Projection
+    from mizzle_async.reading.by_key import GetMany, ReadSettings
     from mizzle_async.reading.coalescing import CoalescedReads
 
 ModelT = TypeVar("ModelT")
@@ -27,6 +27,24 @@ ModelT = TypeVar("ModelT")
 def _many(_table: object, values: Sequence[Any], _named: object) -> str:
     """Say how several items are given."""
     return "give them as one collection, `[…]`" if len(values) > 1 else ""
+
+
+class _ByKey(NamedTuple):
+    """The parts of reading by key."""
+
+    get_many: type[GetMany[Any, Any]]
+    settings: type[ReadSettings]
+    instances_of: Callable[..., list[Any]]
+    rows_of: Callable[..., list[Any]]
+
+
+@cache
+def _by_key() -> _ByKey:
+    """Import the parts with the first use: a statement in the verb would look for them at each one."""
+    from mizzle_async.operations.reads.by_key import instances_of, rows_of
+    from mizzle_async.reading.by_key import GetMany, ReadSettings
+
+    return _ByKey(GetMany, ReadSettings, instances_of, rows_of)
 
 
 class TableBulk(TablePart[ModelT]):
@@ -64,6 +82,7 @@ class TableBulk(TablePart[ModelT]):
 
         Cost: one request for each 100 keys, and read units as for `get`.
         """
+        by_key = _by_key()
         check_many("get_many", keys)
         check_at_least_one("get_many", concurrency=concurrency)
         identity = entity_identity(self._schema)
@@ -71,7 +90,7 @@ class TableBulk(TablePart[ModelT]):
             (key, key._item if type(key) is Key and key._entity is identity else self._key(key, {}))  # noqa: SLF001  (many)
             for key in keys
         ]
-        settings = ReadSettings(
+        settings = by_key.settings(
             consistent_read=consistent_read,
             concurrency=concurrency,
             timeout=timeout,
@@ -80,12 +99,14 @@ class TableBulk(TablePart[ModelT]):
         )
 
         def decoded(items: Sequence[Item | None]) -> list[ModelT | None]:
-            return instances_of(self._target, items, self._moment(include_expired=include_expired))
+            return by_key.instances_of(self._target, items, self._moment(include_expired=include_expired))
 
         def decode_rows(projection: Projection) -> Callable[[Sequence[Item | None]], list[Any]]:
-            return lambda items: rows_of(self._target, projection, items, self._moment(include_expired=include_expired))
+            return lambda items: by_key.rows_of(
+                self._target, projection, items, self._moment(include_expired=include_expired)
+            )
 
-        return GetMany(self._runtime, self._target, wanted, decoded, settings, decode_rows=decode_rows)
+        return by_key.get_many(self._runtime, self._target, wanted, decoded, settings, decode_rows=decode_rows)
 
     def coalesced(
         self, *, consistent_read: bool = False, include_expired: bool = False, timeout: float | None = None
@@ -104,11 +125,14 @@ class TableBulk(TablePart[ModelT]):
         """
         from mizzle_async.reading.coalescing import CoalescedReads
 
+        by_key = _by_key()
         limiters = read_limiters(self._runtime, None)
-        settings = ReadSettings(consistent_read=consistent_read, concurrency=1, timeout=timeout, limiters=limiters)
+        settings = by_key.settings(consistent_read=consistent_read, concurrency=1, timeout=timeout, limiters=limiters)
 
         def decode(item: Item | None) -> ModelT | None:
-            return instances_of(self._target, [item], self._moment(include_expired=include_expired))[0]
+            moment = self._moment(include_expired=include_expired)
+            found: ModelT | None = by_key.instances_of(self._target, [item], moment)[0]
+            return found
 
         return CoalescedReads(self._runtime, self._target, self._key, decode, settings)
 
@@ -163,6 +187,7 @@ class TableBulk(TablePart[ModelT]):
         Cost: one request for each 25 items, and write units as for `put`.
         """
         from mizzle_async.bulk.loads import LoadOptions, load
+        from mizzle_async.operations.batches import check_batchable, put_maker
 
         check_batchable(self._schema, "put")
         target, schema, runtime = self._target, self._schema, self._runtime
@@ -231,6 +256,7 @@ class TableBulk(TablePart[ModelT]):
         """
         from mizzle_async.bulk.loads import LoadOptions
         from mizzle_async.integrations.arrow.writing import put_arrow
+        from mizzle_async.operations.batches import check_batchable
 
         check_batchable(self._schema, "put")
         options = LoadOptions(
@@ -281,6 +307,7 @@ class TableBulk(TablePart[ModelT]):
         Cost: one request for each 25 items, and a write unit for each KB of the deleted items.
         """
         from mizzle_async.bulk.loads import LoadOptions, load
+        from mizzle_async.operations.batches import check_batchable, delete_entry
 
         check_batchable(self._schema, "delete")
         target = self._target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from mizzle_async.operations import derived_key
+from mizzle_async.operations.reads.cursors import derived_key
 
 _NONCE_BYTES: Final = 12
 

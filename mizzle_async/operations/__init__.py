@@ -19,16 +19,9 @@ from mizzle_async.operations.key import (
     resolve_key,
 )
 from mizzle_async.operations.metered import Meter, Metered
-from mizzle_async.operations.reads.cursors import Cipher, CursorCodec, cursor_secret, derived_key, query_digest
 from mizzle_async.operations.reads.exists import Exists
 from mizzle_async.operations.reads.get import GetItem, GetOne, GetRaw, GetStored
-from mizzle_async.operations.reads.hidden import hidden_items
-from mizzle_async.operations.reads.key_conditions import AnyIndex
-from mizzle_async.operations.reads.options import OnError, ReadOptions
-from mizzle_async.operations.reads.page import RawPage, ReadPage, add_units
-from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.operations.reads.projection import projection_of
-from mizzle_async.operations.reads.selections import query_plan, scan_plan
 from mizzle_async.operations.target import Target
 from mizzle_async.operations.writes.check import CheckItem
 from mizzle_async.operations.writes.delete import DeleteItem
@@ -45,11 +38,8 @@ from mizzle_async.operations.writes.update import UpdateItem
 __all__ = [
     "MISSING",
     "Action",
-    "AnyIndex",
     "Capacity",
     "CheckItem",
-    "Cipher",
-    "CursorCodec",
     "DeleteItem",
     "Encoded",
     "Exists",
@@ -65,47 +55,35 @@ __all__ = [
     "Meter",
     "Metered",
     "Missing",
-    "OnError",
     "OneKey",
     "Operation",
     "Patch",
     "Presence",
     "PutItem",
-    "RawPage",
-    "ReadOptions",
-    "ReadPage",
-    "ReadPlan",
     "ReplaceItem",
     "Target",
     "Transactable",
     "UpdateItem",
-    "add_units",
     "check_at_least_one",
     "check_difference",
     "check_many",
     "check_no_guard",
     "check_reserved",
     "check_timeout",
-    "cursor_secret",
     "derive",
-    "derived_key",
     "entity_identity",
     "explain_nothing",
     "family_conditions",
-    "hidden_items",
     "instance_values",
     "is_guard",
     "is_stamped",
     "key_attributes",
     "key_values",
     "projection_of",
-    "query_digest",
-    "query_plan",
     "refuse_through_parent",
     "refuse_unique_below",
     "replacing",
     "resolve_key",
-    "scan_plan",
     "stale_keys",
     "stamp_new",
     "stamp_put",

@@ -252,3 +252,22 @@ class Guards:
         if values:
             body["ExpressionAttributeValues"] = values
         return body
+
+
+def refuse_unique(schema: EntitySchema, verb: str, instead: str) -> None:
+    """Refuse a verb that cannot know the old values of unique attributes.
+
+    Args:
+        schema: The entity's.
+        verb: The verb that was called.
+        instead: The verb to call.
+
+    Raises:
+        ExpressionError: The entity has unique attributes.
+    """
+    if schema.unique:
+        names = ", ".join(attribute.field for attribute in schema.unique)
+        raise ExpressionError(
+            f"{schema.entity}: {names} must stay unique, and .{verb} does not know what is stored, so it cannot give up"
+            f" the old value: use {instead}"
+        )

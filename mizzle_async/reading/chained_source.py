@@ -6,7 +6,8 @@ from typing import Any
 
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.operations.reads.page import RawPage
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts
 from mizzle_async.types import Item

@@ -14,8 +14,9 @@ from attrs import define, field
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import run_together
-from mizzle_async.operations import RawPage, ReadPlan, add_units
 from mizzle_async.operations.answers import key_in
+from mizzle_async.operations.reads.page import RawPage, add_units
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.chained_source import ChainedSource
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeAlias
 
-from mizzle_async.operations import RawPage
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.types import Item
 
 Position: TypeAlias = tuple[Item | None, bool]

@@ -11,9 +11,11 @@ from attrs import define, evolve
 from mizzle_async.flow.pace import Limiters, ReadPace
 from mizzle_async.flow.ports import TaskPort
 from mizzle_async.flow.tasks import drop
-from mizzle_async.operations import Operation, RawPage, ReadOptions, use
+from mizzle_async.operations import Operation, use
 from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.reads.advice import WASTE_EVALUATED, WASTE_SHARE
+from mizzle_async.operations.reads.options import ReadOptions
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.reading.page_source import Position
 from mizzle_async.types import Item
 

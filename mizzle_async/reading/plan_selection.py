@@ -10,8 +10,9 @@ from attrs import evolve
 from mizzle_async.errors import CorruptResponseError, MarshallingError
 from mizzle_async.flow.pace import UNLIMITED
 from mizzle_async.flow.ports import TaskPort
-from mizzle_async.operations import RawPage, ReadPlan
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.operations.reads.paging import check_pages
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.merged_source import open_source
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.plan_source import open_parts

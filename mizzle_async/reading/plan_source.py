@@ -12,9 +12,11 @@ from mizzle_async.errors import UnindexedFilterWarning
 from mizzle_async.flow.pace import Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
 from mizzle_async.flow.report import BatchReport
-from mizzle_async.operations import RawPage, ReadOptions, ReadPage, ReadPlan
 from mizzle_async.operations.answers import key_in
 from mizzle_async.operations.reads.advice import wasteful_read
+from mizzle_async.operations.reads.options import ReadOptions
+from mizzle_async.operations.reads.page import RawPage, ReadPage
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.by_key import ReadSettings, read_items
 from mizzle_async.reading.page_source import Position
 from mizzle_async.reading.paged_source import PagedSource

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from mizzle_async.errors import ItemNotFoundError, MultipleItemsError
-from mizzle_async.operations import add_units
+from mizzle_async.operations.reads.page import add_units
 from mizzle_async.reading.iterators import ItemIterator, Page, PageIterator, Stream
 from mizzle_async.reading.selection import Selection, turned
 from mizzle_async.signatures import explained

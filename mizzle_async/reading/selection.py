@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from mizzle_async.errors import CorruptResponseError, MarshallingError
-from mizzle_async.operations import RawPage
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.types import Item
 

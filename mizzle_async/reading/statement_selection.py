@@ -10,8 +10,11 @@ from attrs import evolve, frozen
 from mizzle_async.errors import ExpressionError, InvalidCursorError
 from mizzle_async.flow.pace import UNLIMITED, Limiters
 from mizzle_async.flow.ports import TaskPort, read_limiters
-from mizzle_async.operations import RawPage, ReadOptions, Target, query_digest
+from mizzle_async.operations import Target
 from mizzle_async.operations.partiql import ExecuteStatement, StatementPlan, table_of
+from mizzle_async.operations.reads.cursors import query_digest
+from mizzle_async.operations.reads.options import ReadOptions
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.reading.page_source import PageSource
 from mizzle_async.reading.paged_source import PagedSource
 from mizzle_async.reading.selection import Selection

@@ -23,7 +23,6 @@ from mizzle_async.operations import (
     stale_keys,
 )
 from mizzle_async.operations.hints import write_hint
-from mizzle_async.operations.writes.unique import unique_patch
 from mizzle_async.signatures import explained
 from mizzle_async.types import Item
 from mizzle_async.writing.modify import Change, Modification, check_attempts
@@ -195,7 +194,11 @@ class TablePatches(TablePart[ModelT]):
             renewed=frozenset() if stored is None else stale_keys(self._target, stored, to),
             unchanged=to,
         )
-        return unique_patch(plain, old, new, self._runtime.new_token()) if schema.unique else plain
+        if not schema.unique:
+            return plain
+        from mizzle_async.operations.writes.unique import unique_patch  # noqa: PLC0415  (few entities need it)
+
+        return unique_patch(plain, old, new, self._runtime.new_token())
 
     def _patch_stored(self, item: Item, old: ModelT, to: ModelT, timeout: float | None) -> UpdateItem[ModelT]:
         schema = self._schema

@@ -26,8 +26,8 @@ from mizzle_async.operations import (
     unchanged_conditions,
     use,
 )
+from mizzle_async.operations.guards import refuse_unique
 from mizzle_async.operations.hints import write_hint
-from mizzle_async.operations.writes.unique import refuse_unique, unique_delete, unique_insert
 from mizzle_async.signatures import explained
 from mizzle_async.writing.table_part import TablePart
 
@@ -65,7 +65,11 @@ class TableWrites(TablePart[ModelT]):
         plain: PutItem[ModelT] = PutItem(
             self._target, item=encoded, presence=Presence.ABSENT, now=now, timeout=timeout, write_id=write_id
         )
-        return unique_insert(plain, self._runtime.new_token()) if self._schema.unique else plain
+        if not self._schema.unique:
+            return plain
+        from mizzle_async.operations.writes.unique import unique_insert  # noqa: PLC0415  (few entities need it)
+
+        return unique_insert(plain, self._runtime.new_token())
 
     @explained(write_hint)
     def put(self, item: ModelT, /, *, timeout: float | None = None) -> PutItem[ModelT]:
@@ -259,6 +263,8 @@ class TableWrites(TablePart[ModelT]):
         if not isinstance(key, schema.cls):
             use(plain)
             refuse_unique(schema, "delete(key)", ".delete(instance), with the instance as it was read")
+        from mizzle_async.operations.writes.unique import unique_delete  # noqa: PLC0415  (as above)
+
         return unique_delete(plain, self._target.codec.encode(cast("ModelT", key)), self._runtime.new_token())
 
     @explained()

@@ -97,10 +97,17 @@ LATE_OWN = {
     "": None,
     "cli": None,
     "integrations": None,
-    "handles.client_bulk": ("bulk.loads", "bulk.send_all", "bulk.writer"),
-    "handles.client_partiql": ("handles.statement",),
+    "handles.client_bulk": ("bulk.loads", "bulk.send_all", "bulk.writer", "operations.batches"),
+    "handles.client_collections": ("handles.collection",),
+    "handles.client_partiql": (
+        "handles.statement",
+        "operations.partiql",
+        "operations.reads.hidden",
+        "operations.reads.options",
+    ),
     "handles.client_state": ("handles.state",),
     "handles.client_tables": ("operations.tables.asked", "operations.tables.definition", "streams.state.rows"),
+    "handles.client_transactions": ("operations.transactions.get", "operations.transactions.write"),
     "handles.collection": ("bulk.loads",),
     "handles.divided": ("bulk.parts", "integrations.arrow.batches"),
     "handles.query": ("bulk.exports", "bulk.migrations", "bulk.sweeps", "handles.with_workers"),
@@ -108,8 +115,22 @@ LATE_OWN = {
     "handles.runtime": ("integrations.cursors",),
     "handles.client": ("handles.usage",),  # after its parts, whose names begin with its own
     "handles.change_verbs": ("operations.streams", "streams.change_stream", "streams.settings"),
-    "handles.table_bulk": ("bulk.loads", "integrations.arrow.writing", "reading.coalescing"),
+    "handles.table_bulk": (
+        "bulk.loads",
+        "integrations.arrow.writing",
+        "operations.batches",
+        "operations.reads.by_key",
+        "reading.by_key",
+        "reading.coalescing",
+    ),
+    "handles.table": (
+        "handles.query",
+        "operations.reads.options",
+        "operations.reads.selections",
+    ),  # after its part, as above
     "model.seams": ("integrations.pydantic", "integrations.pydantic_pages"),
+    "writing.patches": ("operations.writes.unique",),
+    "writing.verbs": ("operations.writes.unique",),
     "wire.session.direct": ("wire.session.aiobotocore_session",),
 }
 

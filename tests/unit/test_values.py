@@ -7,7 +7,7 @@ import pytest
 from attrs import field, frozen
 
 from mizzle_async import OperationOutcome
-from mizzle_async.operations import RawPage
+from mizzle_async.operations.reads.page import RawPage
 from mizzle_async.types import RepeatSafety, WireRequest, WireResponse
 from mizzle_async.values import Record, Value
 from mizzle_async.wire.exchange import Answer, Endpoint, Exchange

@@ -13,7 +13,9 @@ from mizzle_async.integrations.arrow.framing import EntityFramer, Framer
 from mizzle_async.integrations.arrow.library import pa
 from mizzle_async.integrations.arrow.open_tables import OpenFramer
 from mizzle_async.marshalling.columns import EntityColumns, columns_of
-from mizzle_async.operations import RawPage, ReadPlan, check_at_least_one
+from mizzle_async.operations import check_at_least_one
+from mizzle_async.operations.reads.page import RawPage
+from mizzle_async.operations.reads.plan import ReadPlan
 from mizzle_async.reading.merged_source import open_source
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mizzle_async.expressions import AttributePath, Condition, Encoded, Predicate
 from mizzle_async.model import EntitySchema, GlobalSecondaryIndex, SecondaryIndex, SharedKeys, SharedTable, mappings_of
 from mizzle_async.model.shared.formats import KeyFormat
-from mizzle_async.operations.reads.shared_keys import SharedSelection
+
+if TYPE_CHECKING:
+    from mizzle_async.operations.reads.shared_keys import SharedSelection
 
 
 def foreign_members(

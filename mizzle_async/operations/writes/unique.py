@@ -13,7 +13,6 @@ from attrs import evolve, field
 
 from mizzle_async.errors import ConditionalCheckFailedError, ExpressionError, TransactionCanceledError
 from mizzle_async.expressions import Condition, UpdateClause, UpdateClauses
-from mizzle_async.model import EntitySchema
 from mizzle_async.operations.actions import Action
 from mizzle_async.operations.answers import check_results
 from mizzle_async.operations.base import derive, promote, use
@@ -244,22 +243,3 @@ def unique_delete(plain: DeleteItem[ModelT], item: Item, token: str) -> DeleteIt
         token=ClientRequestToken(token),
         sent=item,
     )
-
-
-def refuse_unique(schema: EntitySchema, verb: str, instead: str) -> None:
-    """Refuse a verb that cannot know the old values of unique attributes.
-
-    Args:
-        schema: The entity's.
-        verb: The verb that was called.
-        instead: The verb to call.
-
-    Raises:
-        ExpressionError: The entity has unique attributes.
-    """
-    if schema.unique:
-        names = ", ".join(attribute.field for attribute in schema.unique)
-        raise ExpressionError(
-            f"{schema.entity}: {names} must stay unique, and .{verb} does not know what is stored, so it cannot give up"
-            f" the old value: use {instead}"
-        )

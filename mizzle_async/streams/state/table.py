@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from mizzle_async.flow.pace import UNLIMITED
-from mizzle_async.operations import GetItem, ReadOptions, query_plan
+from mizzle_async.operations import GetItem
+from mizzle_async.operations.reads.options import ReadOptions
+from mizzle_async.operations.reads.selections import query_plan
 from mizzle_async.reading.merged_source import open_source
 from mizzle_async.writing.verbs import TableWrites
 

@@ -21,7 +21,7 @@ from mizzle_async import (
     entity,
 )
 from mizzle_async.handles import runtime as runtime_module
-from mizzle_async.operations import CursorCodec
+from mizzle_async.operations.reads.cursors import CursorCodec
 from mizzle_async.testing.stub import StubCaller
 from mizzle_async.wire import pipeline as pipeline_module
 from mizzle_async.writing.table_part import target_of

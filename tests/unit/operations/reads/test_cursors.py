@@ -5,8 +5,7 @@ import pytest
 
 from mizzle_async import InvalidCursorError
 from mizzle_async.integrations.cursors import CursorCipher
-from mizzle_async.operations import CursorCodec, cursor_secret
-from mizzle_async.operations.reads.cursors import PLAIN, query_digest
+from mizzle_async.operations.reads.cursors import PLAIN, CursorCodec, cursor_secret, query_digest
 
 KEY = {"pk": {"S": "a/b+ü"}, "sk": {"N": "7"}}
 SECRET = b"sixteen bytes or more"
