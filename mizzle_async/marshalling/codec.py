@@ -231,13 +231,11 @@ class EntityCodec(Generic[ModelT]):
 
     @property
     def decode_own(self) -> Callable[[Item], ModelT]:
-        """The decoder of items that `encode` has made: as ``decode``, but that it does not count their descriptors."""
+        """The decoder of items that `encode` has made: as ``decode``, but that it checks neither types nor keys."""
         own = self._decode_own
         if own is None:
-            own, shape = self.decode, self._shape
-            if shape is not None and self.sharding is None and self.shared is None:
-                own = own_decoder(self.schema, shape, self.decode)
-            self._decode_own = own
+            shape = self._shape if self.sharding is None else None
+            own = self._decode_own = own_decoder(self.schema, shape, self.decode)
         return own
 
     def decode_one(self, item: Any) -> ModelT:

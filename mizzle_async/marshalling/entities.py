@@ -96,14 +96,16 @@ def entity_functions(schema: EntitySchema, shape: ClassShape, lamp: Lamp) -> Cod
     return CodecFunctions(*(compiled[name] for name, *_ in functions))
 
 
-def own_decoder(schema: EntitySchema, shape: ClassShape, decode: Callable[[Item], Any]) -> Callable[[Item], Any]:
-    """Write and compile the function that decodes items which this process has encoded.
+def own_decoder(schema: EntitySchema, shape: ClassShape | None, decode: Callable[[Item], Any]) -> Callable[[Item], Any]:
+    """Return the function that decodes items which this process has encoded.
 
     Args:
         schema: The entity's.
-        shape: How its instances are stored.
+        shape: How its instances are stored, None where an item is more than its attributes.
         decode: Decodes an item from anywhere.
     """
+    if shape is None or any(each.key_only for each in schema.attributes):
+        return decode
     program = Program(schema.entity, is_own=True)
     _add_function(program, "decode_own", "item", decoder_lines(program, shape), decode)
     own: Callable[[Item], Any] = program.compile()["decode_own"]
