@@ -140,7 +140,9 @@ def _payload_type(shape: Shape) -> Any:
         case ListShape():
             return list[_type_of(shape.of)]  # type: ignore[misc]  # made at run time, as its attributes are
         case TupleShape():
-            return tuple[tuple(_type_of(each) for each in shape.of)]  # type: ignore[misc]  # the same
+            # A tuple of msgspec's would be one in the item too, where JSON has a list.
+            members = [(f"e{position}", _type_of(each)) for position, each in enumerate(shape.of)]
+            return defstruct("Elements", members, array_like=True, forbid_unknown_fields=True, gc=False)
         case MapShape():
             return dict[str, _type_of(shape.of)]  # type: ignore[misc]  # the same
         case _:
@@ -201,7 +203,7 @@ def payload_source(program: Program, shape: Shape, payload: str) -> str:
         case TupleShape():
             found = program.fresh()
             inner = "".join(
-                f"{present_source(program, each, f'{found}[{position}]')}, " for position, each in enumerate(shape.of)
+                f"{present_source(program, each, f'{found}.e{position}')}, " for position, each in enumerate(shape.of)
             )
             build = "" if shape.build is tuple else program.bind(shape.build, "class")
             return f"({found} := {payload}, {build}({inner}))[1]"
