@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+import orjson
 from attrs import field, frozen
 from msgspec import to_builtins
 
@@ -118,6 +119,7 @@ class WireResponse(Value):
         ambiguous: Whether an earlier attempt may have been applied without our knowing.
         distrust: Closes the connection that carried the answer, where the payload turns out to be no answer. None where
             no connection of ours carried it.
+        kept: The answer's JSON, or what `payload` has made of it. None where no instrument asks.
     """
 
     parsed: WirePayload = field(repr=False, alias="payload")
@@ -125,12 +127,17 @@ class WireResponse(Value):
     attempts: int = 1
     ambiguous: bool = False
     distrust: Callable[[], None] | None = field(default=None, repr=False)
+    kept: bytes | WirePayload | None = field(default=None, repr=False)
 
     @property
     def payload(self) -> WirePayload:
-        """The JSON, with items as dicts from now on."""
-        plain: WirePayload = to_builtins(self.parsed)
-        self.parsed = plain  # type: ignore[misc]  # frozen for type checkers only
+        """The JSON. Where it was not kept, the parsed one, with items as dicts from now on."""
+        plain: WirePayload
+        if self.kept is None:
+            plain = self.parsed = to_builtins(self.parsed)  # type: ignore[misc]  # frozen for type checkers only
+        else:
+            plain = self.kept if isinstance(self.kept, dict) else orjson.loads(self.kept)
+            self.kept = plain  # type: ignore[misc]  # as above
         return plain
 
 

@@ -25,6 +25,7 @@ from mizzle_async.errors import ClientStateError, MizzleError
 from mizzle_async.flow.follow_ups import FOLLOW_UPS, follow_up
 from mizzle_async.flow.pace import RateLimiter, Spacing, Throughput, rate_limiter
 from mizzle_async.flow.tasks import TaskSet
+from mizzle_async.handles.kept_answers import call_keeping
 from mizzle_async.handles.observed_caller import ObservedCaller
 from mizzle_async.operations import Metered
 from mizzle_async.operations.interpretation import raise_failure, result_of
@@ -288,7 +289,7 @@ class Runtime:
         while True:
             try:
                 request = request if self.gate is None else self.gate.admit(request)
-                response = await pipeline.call(request)
+                response = await (call_keeping(pipeline, request) if self._listeners else pipeline.call(request))
             except MizzleError as error:
                 failures += 1
                 again = None
