@@ -20,6 +20,7 @@ from mizzle_async.marshalling.shapes.by_value import ATTRIBUTE_LEVELS
 from mizzle_async.marshalling.shapes.generated_classes import ClassShape
 from mizzle_async.marshalling.shapes.program import Program
 from mizzle_async.marshalling.shared_source import SharedSource
+from mizzle_async.marshalling.wellformed import NO_ITEM, unreadable
 from mizzle_async.marshalling.written_keys import KEY_LIMITS, WrittenKey, checked_key, written_keys
 from mizzle_async.model import EntitySchema, SharedKeys, mappings_of
 from mizzle_async.model.scalars.misfit import Misfit
@@ -260,10 +261,13 @@ class SharedItems:
                 if name is not None and item.kind is not UNSET:
                     return item.kind.S not in own
                 item = item_of(item)
-            stored = None if name is None else item.get(name)
-            if stored is not None:
-                return stored.get("S") not in own
-            return not fits([item.get(each, {}).get("S") for each in key_names])
+            try:
+                stored = None if name is None else item.get(name)
+                if stored is not None:
+                    return stored.get("S") not in own
+                return not fits([item.get(each, {}).get("S") for each in key_names])
+            except NO_ITEM as error:  # the answer may hold anything
+                raise unreadable(self.schema.entity, error, known_key(self.schema, item)) from error
 
         return is_foreign
 

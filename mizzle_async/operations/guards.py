@@ -94,8 +94,11 @@ def guard_key(schema: EntitySchema, attribute: AttributeSchema, value: Attribute
 
 def is_guard(schema: EntitySchema, item: Item) -> bool:
     """Tell whether an item is a guard."""
-    text: Any = item.get(schema.partition_key.name, {}).get("S", "")
-    return bool(text.startswith(GUARD_PREFIX))
+    try:
+        text: Any = item[schema.partition_key.name]["S"]
+        return bool(text.startswith(GUARD_PREFIX))
+    except (AttributeError, LookupError, TypeError):  # no text, or no attribute value: reading the item says so
+        return False
 
 
 def check_no_guard(schema: EntitySchema, key: Item) -> None:
