@@ -229,6 +229,8 @@ class PathColumn:
         """
         stored = item_of(item)
         segments = self._path.segments
+        for length in range(1, len(segments) + 1):
+            single(value_at(stored, segments[:length]) or {})
         found = value_at(stored, segments)
         if found is not None and "NULL" not in found:
             return self.form.read(found)
@@ -291,11 +293,14 @@ class EntityColumns(Generic[ModelT]):
         try:
             if self._of_records is not None and items and type(items[0]) is self._record:
                 return self._of_records(items), True
-            return self._of_items([self._plain(item) for item in items]), True
+            plain = [self._plain(item) for item in items]
+            if all(sum(map(len, item.values())) == len(item) for item in plain):  # else a value is of two types
+                return self._of_items(plain), True
         except MizzleError:
             raise
-        except Exception:  # noqa: BLE001  (the careful way says what it was)
-            return [self.careful(column, items) for column in self.columns], False
+        except Exception:  # noqa: BLE001, S110  (the careful way says what it was)
+            pass
+        return [self.careful(column, items) for column in self.columns], False
 
     def items(self, lists: Sequence[Sequence[Any]]) -> list[Item]:
         """Return the items of a list for each attribute, as their class stores them.

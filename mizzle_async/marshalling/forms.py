@@ -23,6 +23,7 @@ from mizzle_async.marshalling.shapes.classes import CarefulClassShape
 from mizzle_async.marshalling.shapes.containers import ListShape, MapShape
 from mizzle_async.marshalling.shapes.fields import Field
 from mizzle_async.marshalling.shapes.generated_classes import is_made_of_instance
+from mizzle_async.marshalling.shapes.one_type import single
 from mizzle_async.marshalling.shapes.open_values import HookShape, OptionalShape
 from mizzle_async.marshalling.shapes.scalars import BYTES, DECIMAL, FLOAT, INT, STR, Scalar, root, scalar_for
 from mizzle_async.marshalling.shapes.sets import ScalarSetShape
@@ -257,7 +258,10 @@ def _list_form(shape: ListShape, above: tuple[Shape, ...]) -> Form:
     def read(stored: AttributeValue) -> list[Any]:
         if "L" not in stored:
             raise not_stored_as("L", stored)
-        return in_turn(of.read, stored["L"])
+        elements = stored["L"]
+        if sum(map(len, elements)) != len(elements):
+            in_turn(single, elements)
+        return in_turn(of.read, elements)
 
     def write(value: Any) -> AttributeValue:
         return {"L": in_turn(of.write, _elements(value))}
@@ -274,7 +278,7 @@ def _map_form(shape: MapShape, above: tuple[Shape, ...]) -> Form:
         entries: list[tuple[str, Any]] = []
         for name, element in stored["M"].items():
             try:
-                entries.append((name, of.read(element)))
+                entries.append((name, of.read(single(element))))
             except Misfit as misfit:
                 raise misfit.at_entry(name) from misfit.__cause__
         return entries
@@ -443,7 +447,7 @@ class FieldForm:
         field = self.field
         stored = item.get(field.wire)
         try:
-            if stored is None or (field.takes_null and "NULL" in stored):
+            if stored is None or ("NULL" in single(stored) and field.takes_null):
                 return self.when_absent()
             return self.form.read(stored)
         except Misfit as misfit:

@@ -162,6 +162,39 @@ def test_no_read_of_dicts_takes_a_value_of_two_types(verb: str, place: str):
     assert isinstance(error, CorruptResponseError), repr(error)
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+@pytest.mark.parametrize(
+    ("cls", "place"), [*((Kinds, place) for place in PLACES), *((Strict, place) for place in IN_STRICT)]
+)
+def test_no_frame_takes_a_value_of_two_types(cls: Any, place: str, on_error: Any):
+    """Nor is it left out of one: it is the answer that is wrong."""
+    error = outcome(
+        with_key(PLACES[place]),
+        lambda client: client.table(cls).query(cls.key == "a", on_error=on_error).to_arrow(),
+    )
+    assert isinstance(error, CorruptResponseError), repr(error)
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ("in a document", Kinds.part[Part.count]),
+        ("a document", Kinds.part[Part.count]),
+        ("in a document in a list", Kinds.parts[0][Part.count]),
+        ("a document in a list", Kinds.parts[0][Part.count]),
+        ("in a map", Kinds.named["a"]),
+        ("in any value", Kinds.anything),
+    ],
+)
+def test_no_frame_of_paths_takes_a_value_of_two_types(place: str, path: Any):
+    """Neither at the end of a path nor on its way."""
+    error = outcome(
+        with_key(PLACES[place]),
+        lambda client: client.table(Kinds).query(Kinds.key == "a").project(Kinds.key, path).to_arrow(),
+    )
+    assert isinstance(error, CorruptResponseError), repr(error)
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("verb", WRITES)
 def test_no_write_takes_a_value_of_two_types(verb: str, place: str):

@@ -89,12 +89,12 @@ class ArrowBatches(AsyncIterator[Any]):
             self._left -= len(items)
         try:
             return self._framer.batch(items)
-        except CorruptResponseError:
-            page.refuse()
-            raise
-        except MarshallingError:
-            if self._plan.options.on_error == "raise":
-                raise
+        except MarshallingError as error:
+            meant = self._plan.misread(error, items)
+            if isinstance(meant, CorruptResponseError):
+                page.refuse()
+            if meant is not error or self._plan.options.on_error == "raise":
+                raise meant from meant.__cause__
         fitting = [item for item in items if self._fits(item)]
         if self._left is not None:
             self._left += len(items) - len(fitting)
