@@ -251,8 +251,14 @@ def item_records(
 
     lines = [*before, *instance_lines(program, shape, value)]
     whole = f"{program.bind(decode, 'decode')}({program.bind(item_of, 'item_of')}(item))"
-    count = f"{program.bind(lamp, 'lamp')}.decoded += 1"
-    body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}{count}", f"return {whole}"]
+    decoded = f"{program.bind(lamp, 'lamp')}.decoded"
+    body = ["try:", *(f"{INDENT}{line}" for line in lines), "except Exception:", f"{INDENT}count = {decoded} + 1"]
+    body += [
+        "try:",
+        f"{INDENT}return {whole}",
+        "finally:",
+        f"{INDENT}{decoded} = count",
+    ]  # once, though its decoder counts too
     program.add(f"def decode_record(item):\n{indented(body)}")
     fields = shape.by_wire
     tags = [descriptor_of(fields[name].shape) if name in fields else "S" for name in schema.key_names]

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
@@ -194,6 +195,20 @@ def test_items_that_take_the_careful_way_are_counted():
         codec.encode(model(id="1", sk=1, value=5))
     assert (codec.lamp.encoded, codec.lamp.decoded) == (1, 2)
     assert repr(codec) == "<EntityCodec of Thing, 1 encoded and 2 decoded carefully>"
+
+
+@pytest.mark.parametrize("text", ["1E3", "x"])
+def test_record_that_takes_the_careful_way_is_counted_once(text):
+    """Whether its item is read carefully, where the value fits after all, or refused."""
+    codec = Marshaller().codec(schema_of(make(int)))
+    records = codec.records
+    assert records is not None
+    found = records.parse_item(orjson.dumps({"id": {"S": "1"}, "sk": {"N": "1"}, "value": {"N": text}}))
+    assert type(found) is records.cls
+    for times in (1, 2):
+        with suppress(MarshallingError):
+            codec.decode_one(found)
+        assert codec.lamp.decoded == times
 
 
 def test_generated_code_has_one_attribute_on_a_line():
