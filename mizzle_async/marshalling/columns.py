@@ -266,12 +266,13 @@ class EntityColumns(Generic[ModelT]):
         self._make_items: Callable[..., list[Item]] | None = None
         self._record: type[ItemRecord] | None = None
         self._of_records: Callable[[Sequence[ItemRecord]], Lists] | None = None
+        self._agrees: Callable[[ItemRecord], bool] | None = None
         columns: list[AnyColumn]
         if paths is None:
             whole = [Column(codec, field) for field in shape.fields]
             columns = [*whole]
             if codec.records is not None:
-                self._record = codec.records.cls
+                self._record, self._agrees = codec.records.cls, codec.records.agrees
                 self._of_records = _program(codec.schema.entity, "of_records", whole, Column.record_source)
         else:
             columns = [_projected(codec, path) for path in paths]
@@ -291,8 +292,9 @@ class EntityColumns(Generic[ModelT]):
             MarshallingError: An item does not fit.
         """
         try:
-            if self._of_records is not None and items and type(items[0]) is self._record:
-                return self._of_records(items), True
+            of_records = self._of_records if items and type(items[0]) is self._record else None
+            if of_records is not None and (self._agrees is None or all(map(self._agrees, items))):
+                return of_records(items), True
             plain = [self._plain(item) for item in items]
             if all(sum(map(len, item.values())) == len(item) for item in plain):  # else a value is of two types
                 return self._of_items(plain), True
@@ -318,7 +320,7 @@ class EntityColumns(Generic[ModelT]):
         """Return an item whose attributes are those of the class."""
         codec = self.codec
         if codec.shared is not None and self._is_whole:
-            return codec.class_shape.encode_fields(codec.decode(item), ATTRIBUTE_LEVELS)
+            return codec.class_shape.encode_fields(codec.decode(item_of(item)), ATTRIBUTE_LEVELS)
         return item if codec.sharding is None else codec.sharding.collect(item)
 
     def careful(self, column: AnyColumn, items: Sequence[Any]) -> list[Any]:

@@ -161,6 +161,7 @@ class ItemRecords(RecordForm):
     """The records of one entity's whole items.
 
     Attributes:
+        agrees: Tells whether a record is the entity's, or raises any exception. None where each is.
         decode: Returns the instance of a record, or raises as the decoder of items does.
         identify: Returns the identity of a record's key, as `EntityCodec.identify` does.
         identify_all: Returns the identities of many records' keys.
@@ -168,7 +169,7 @@ class ItemRecords(RecordForm):
             same number.
     """
 
-    __slots__ = ("decode", "identify", "identify_all", "lies_under")
+    __slots__ = ("agrees", "decode", "identify", "identify_all", "lies_under")
 
     def __init__(
         self,
@@ -179,6 +180,7 @@ class ItemRecords(RecordForm):
     ) -> None:
         super().__init__(cls, slots)
         self.identify: Final[Callable[[ItemRecord], Hashable]] = identify
+        self.agrees: Final[Callable[[ItemRecord], bool] | None] = functions.get("agrees")
         self.decode: Final[Callable[[ItemRecord], Any]] = functions["decode_record"]
         self.identify_all: Final[Callable[[Sequence[ItemRecord]], list[Hashable]]] = functions["identify_records"]
         self.lies_under: Final[Callable[[ItemRecord, Item], bool]] = functions["lies_under"]
@@ -243,6 +245,7 @@ def item_records(
         checked = check(program, lambda name, tag: f"item.{slots[name]}.{tag}")
         known = checked.texts
         before = [*checked.lines, f"if not ({checked.test}):", f"{INDENT}raise KeyError"]
+        program.add(f"def agrees(item):\n{indented([*checked.lines, f'return {checked.test}'])}")
 
     def value(program: Program, field: Field) -> str:
         if field.wire in known and isinstance(field.shape, Scalar) and not field.may_be_absent:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from mizzle_async import (
     entity,
     key_template,
 )
+from mizzle_async.marshalling.columns import columns_of
 from mizzle_async.testing import StubCaller
 from mizzle_async.writing.table_part import target_of
 
@@ -149,3 +151,21 @@ def test_page_of_own_items_is_seen_at_one_look() -> None:
 def test_an_entity_that_others_inherit_from_has_no_records() -> None:
     """Its records would lack the attributes of theirs."""
     assert target_of(CLIENT.table(Event)).codec.records is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [({"PK": {"S": "CUSTOMER#c2"}}, "Order.customer"), ({"number": {"N": "x"}}, "Order.number")],
+)
+def test_columns_refuse_what_instances_refuse(wrong: dict[str, Any], path: str):
+    """A key that disagrees with an attribute, and a misfit, are named, whether the item came as a record or not."""
+    records = CODEC.records
+    assert records is not None
+    item = {**STORED, **wrong}
+    record = records.parse_item(orjson.dumps(item))
+    assert type(record) is records.cls
+    columns = columns_of(CODEC)
+    for found in (item, record):
+        with pytest.raises(MarshallingError) as caught:
+            columns.lists([found])
+        assert caught.value.path == path
