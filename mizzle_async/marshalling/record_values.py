@@ -84,11 +84,11 @@ def descriptor_of(shape: Shape) -> str | None:
         case ListShape():
             return "L" if _is_element(shape.of) else None
         case TupleShape():
-            return "L" if shape.of and all(map(_is_element, shape.of)) else None
+            return "L" if shape.of and all(map(_is_element, shape.of)) and not _holds_document(shape) else None
         case MapShape():
             return "M" if _is_element(shape.of) else None
         case ClassShape():
-            return "M" if not shape.is_deep and fits_records(shape) else None
+            return "M" if not (shape.is_deep or _is_json(shape)) and fits_records(shape) else None
         case _:
             return None
 
@@ -96,6 +96,22 @@ def descriptor_of(shape: Shape) -> str | None:
 def _is_element(shape: Shape) -> bool:
     """Tell whether a list or a map holds values of one descriptor: an empty set is a list there."""
     return descriptor_of(shape) is not None and not isinstance(shape, ScalarSetShape)
+
+
+def _is_json(shape: ClassShape) -> bool:
+    """Tell whether columns show a document as it is stored, with what its class does not declare: a record lacks it."""
+    return not shape.fields or any(is_made_of_instance(field) for field in shape.fields)
+
+
+def _holds_document(shape: Shape) -> bool:
+    """Tell whether a value holds documents: those inside of tuples are shown as they are stored, as above."""
+    match shape:
+        case ListShape() | MapShape():
+            return _holds_document(shape.of)
+        case TupleShape():
+            return any(map(_holds_document, shape.of))
+        case _:
+            return isinstance(shape, ClassShape)
 
 
 def slots_of(shape: ClassShape) -> dict[str, str]:
