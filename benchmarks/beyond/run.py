@@ -199,8 +199,8 @@ def main() -> None:
     """Measure, print the ratios beside their targets, and write them down."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=15)
-    options.add_argument("--items", type=int, default=20_000, help="items of the table that workers share")
-    options.add_argument("--turns", type=int, default=3, help="how often one process and two share it")
+    options.add_argument("--items", type=int, default=50_000, help="items of the table that workers share")
+    options.add_argument("--turns", type=int, default=2, help="how often one process and two share it")
     options.add_argument("--output", type=Path, default=HERE / "results.json")
     chosen = options.parse_args()
     installed.with_bytecode()
