@@ -30,6 +30,7 @@ from mizzle_async.limits import PARTITION_KEY_BYTES
 from mizzle_async.model import AttributeSchema, EntitySchema, SecondaryIndex, scalar_code
 from mizzle_async.model.scalars.numbers import canonical_number
 from mizzle_async.operations.actions import Action, Transactable
+from mizzle_async.operations.answers import mismatch
 from mizzle_async.operations.expiry import expiry_bounds
 from mizzle_async.operations.target import Target
 from mizzle_async.types import WRITE_ID_ATTRIBUTE, AttributeValue, Item, WirePayload
@@ -93,12 +94,16 @@ def guard_key(schema: EntitySchema, attribute: AttributeSchema, value: Attribute
 
 
 def is_guard(schema: EntitySchema, item: Item) -> bool:
-    """Tell whether an item is a guard."""
+    """Tell whether an item is a guard.
+
+    Raises:
+        CorruptResponseError: What stands for its key is no attribute value.
+    """
     try:
-        text: Any = item[schema.partition_key.name]["S"]
+        text: Any = item.get(schema.partition_key.name, {}).get("S", "")
         return bool(text.startswith(GUARD_PREFIX))
-    except (AttributeError, LookupError, TypeError):  # no text, or no attribute value: reading the item says so
-        return False
+    except (AttributeError, TypeError) as error:
+        raise mismatch("what stands for a key is none") from error
 
 
 def check_no_guard(schema: EntitySchema, key: Item) -> None:

@@ -99,3 +99,10 @@ def test_guard_that_is_none(verb: str, value: Any):
     """The key that would tell it is no text."""
     with pytest.raises((CorruptResponseError, MarshallingError)):
         ask({**USER, "user_id": value}, USERS[verb])
+
+
+@pytest.mark.parametrize("text", [{"M": {}}, ["x"], 5], ids=repr)
+def test_guard_whose_text_is_none(text: Any):
+    """A statement may return guards, so that each key is looked at."""
+    with pytest.raises(CorruptResponseError):
+        ask({**USER, "user_id": {"S": text}}, USERS["execute"])
