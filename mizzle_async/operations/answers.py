@@ -17,7 +17,7 @@ import orjson
 
 from mizzle_async.errors import CorruptResponseError
 from mizzle_async.limits import ITEM_BYTES, PAGE_BYTES
-from mizzle_async.marshalling import EntityCodec, canonical_key, item_of
+from mizzle_async.marshalling import EntityCodec, canonical_key, item_of, malformed_path
 from mizzle_async.types import AttributeValue, Item, Outcome, WirePayload
 
 JSON_EXPANSION: Final = 9
@@ -91,11 +91,19 @@ def check_item(codec: EntityCodec[Any], asked: Item, item: Any) -> None:
         item: The item.
     """
     records = codec.records
-    if records is not None and type(item) is records.cls:
-        if records.lies_under(item, asked):
+    if records is not None:
+        if type(item) is not records.cls:
+            check_values(item)
+        elif records.lies_under(item, asked):
             return
-        item = item_of(item)
-    check_key(asked, item)
+    check_key(asked, item_of(item))
+
+
+def check_values(item: Any) -> None:
+    """Refuse an item that fits no record of its entity, and is no item: a text, say, whose payload is a number."""
+    path = malformed_path(item)
+    if path is not None:
+        raise mismatch(f"an item{path} holds something that is no attribute value")
 
 
 def checked_payload(api: str, payload: Any, check: Callable[[WirePayload], object]) -> WirePayload:
@@ -143,8 +151,13 @@ def check_items(items: Iterable[Any], record: type[Any] | None) -> None:
     if type(items) is not list:
         raise mismatch("it lists something else than items")
     # Items are records all of them, or none.
-    if items and type(items[0]) is not record and set(map(type, items)) != {dict}:
+    if not items or type(items[0]) is record:
+        return
+    if set(map(type, items)) != {dict}:
         raise mismatch("it lists something else than items")
+    if record is not None:
+        for item in items:
+            check_values(item)
 
 
 def check_is_key(key: Any) -> None:
