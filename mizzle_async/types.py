@@ -1,6 +1,6 @@
 """The vocabulary that every layer shares: wire shapes, wire enums, and the Protocols at the borders.
 
-Nothing here does anything.
+Nothing here does anything, but for an answer that shows its JSON.
 """
 
 from __future__ import annotations
