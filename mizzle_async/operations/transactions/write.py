@@ -52,9 +52,7 @@ class TransactWrite(Operation[ResultT_co]):
     _token: ClientRequestToken = field(kw_only=True, alias="token")
     _actions: tuple[tuple[Transactable[Any], Action], ...] = field(kw_only=True, alias="actions", repr=False)
     _encoded: bytes | None = field(default=None, kw_only=True, alias="encoded", repr=False)
-    _sendings: tuple[WriteSending[Any, Any], ...] | None = field(
-        default=None, kw_only=True, alias="sendings", repr=False
-    )
+    _sendings: tuple[WriteSending[Any, Any], ...] | None = field(default=None, init=False, repr=False)
 
     def _bound(self, bind: BindTarget) -> TransactWrite[ResultT_co]:
         """Return this with the targets of the client that sends it: those of its operations too."""
@@ -63,7 +61,6 @@ class TransactWrite(Operation[ResultT_co]):
             self,
             _target=bind(self._target),
             _encoded=None,
-            _sendings=None,
             operations=tuple(bound[id(each)] for each in self.operations),
             _actions=tuple((bound[id(each)], action) for each, action in self._actions),
         )
@@ -181,7 +178,11 @@ def transact_write(
     # Measured before it is an operation: that would count as its use, and hide a forgotten await.
     encoded = orjson.dumps(transaction_body(written, own, report_capacity=target.report_capacity))
     check_size(len(encoded), written)
-    return TransactWrite(target, given, token=own, actions=actions, timeout=timeout, encoded=encoded, sendings=sendings)
+    whole: TransactWrite[Any] = TransactWrite(
+        target, given, token=own, actions=actions, timeout=timeout, encoded=encoded
+    )
+    whole._sendings = sendings  # type: ignore[misc]  # noqa: SLF001  # frozen for type checkers only
+    return whole
 
 
 def _refusal(operation: object) -> str:
