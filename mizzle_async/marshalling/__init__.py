@@ -21,7 +21,7 @@ from mizzle_async.marshalling.row_records import RowRecords
 from mizzle_async.marshalling.serialize import careful_serializer
 from mizzle_async.marshalling.shapes.by_value import decode_any, encode_any
 from mizzle_async.marshalling.sizes import canonical_key, check_item_size, item_size, value_size
-from mizzle_async.marshalling.stream_records import StreamForm, whole_record
+from mizzle_async.marshalling.stream_records import StreamForm, is_light, whole_record
 from mizzle_async.marshalling.timestamps import encode_timestamp
 from mizzle_async.marshalling.undeclared import keep_undeclared, members_guard
 from mizzle_async.marshalling.wellformed import malformed_path
@@ -51,6 +51,7 @@ __all__ = [
     "diff",
     "encode_any",
     "encode_timestamp",
+    "is_light",
     "item_from_plain",
     "item_of",
     "item_size",

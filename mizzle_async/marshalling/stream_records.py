@@ -77,6 +77,11 @@ class StreamForm:
         return record
 
 
+def is_light(record: dict[str, Any]) -> bool:
+    """Tell whether a record was parsed into a lighter form."""
+    return JSON in record
+
+
 def whole_record(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record of a stream in the service's JSON, whichever way it was parsed."""
     kept: bytes | None = record.get(JSON)

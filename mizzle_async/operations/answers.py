@@ -100,7 +100,7 @@ def check_item(codec: EntityCodec[Any], asked: Item, item: Any) -> None:
 
 
 def check_values(item: Any) -> None:
-    """Refuse an item that fits no record of its entity, and is no item: a text, say, whose payload is a number."""
+    """Refuse a dict that is no item, where records do not see to it: a text, say, whose payload is a number."""
     path = malformed_path(item)
     if path is not None:
         raise mismatch(f"an item{path} holds something that is no attribute value")

@@ -75,6 +75,7 @@ def test_no_verb_hands_on_a_payload_of_another_kind(values: dict[str, Any]):
                 lambda: notes.query(Note.key == "a").all(),
                 lambda: notes.scan().first(),
                 lambda: notes.scan().project(Note.text, Note.flag, Note.tags, Note.parts, Note.maybe).all(),
+                lambda: notes.get("a").project(Note.text, Note.flag, Note.tags, Note.parts, Note.maybe).send(),
                 lambda: notes.update("a").set(Note.text, "x").send(),
                 lambda: notes.delete("a").send(),
             ):
@@ -85,4 +86,4 @@ def test_no_verb_hands_on_a_payload_of_another_kind(values: dict[str, Any]):
             return outcomes
 
     outcomes = run_virtual(main())
-    assert [type(each) for each in outcomes] == [CorruptResponseError] * 8, outcomes
+    assert [type(each) for each in outcomes] == [CorruptResponseError] * 9, outcomes

@@ -10,8 +10,8 @@ import orjson
 from attrs import field, frozen
 
 from mizzle_async.errors import ExpressionError
-from mizzle_async.marshalling import StreamForm
-from mizzle_async.operations.answers import check_is_key, checked_payload, mismatch
+from mizzle_async.marshalling import StreamForm, is_light
+from mizzle_async.operations.answers import check_is_key, check_values, checked_payload, mismatch
 from mizzle_async.operations.streams.base import StreamOperation, is_number, table_of_stream
 from mizzle_async.types import WirePayload
 from mizzle_async.values import Value
@@ -24,6 +24,8 @@ RawRecord: TypeAlias = dict[str, Any]
 
 RECORDS_LIMIT: Final = 1000
 """The records of one page at most."""
+
+IMAGES: Final = frozenset({"OldImage", "NewImage"})
 
 EVENTS: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 
@@ -151,6 +153,9 @@ class GetRecords(StreamOperation[RecordsPage]):
             raise mismatch("it lists something else than records, or more of them than were asked for")
         for record in records:
             check_record(record)
+            if self.form is not None and not is_light(record):
+                for image in IMAGES & record["dynamodb"].keys():
+                    check_values(record["dynamodb"][image])
             if not is_number(record["dynamodb"]["SequenceNumber"]):
                 raise mismatch("a record has no number")
 

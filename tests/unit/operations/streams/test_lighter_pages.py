@@ -186,6 +186,15 @@ def test_an_answer_that_is_no_page_is_corrupt(records, light):
         page(records, light=light)
 
 
+@pytest.mark.parametrize("values", [{"place": {"M": {"city": {"S": 5}}}}, {"tags": {"SS": "ab"}}, {"value": 1}])
+@pytest.mark.parametrize("kind", ["OldImage", "NewImage"])
+def test_an_image_that_is_no_item_is_corrupt(values: dict[str, Any], kind: str):
+    """A payload of another kind fits no record, and would be read as the value of a dict."""
+    images = {"old": image(1), "new": image(1)} | {kind[:3].lower(): image(1, **values)}
+    with pytest.raises(CorruptResponseError):
+        page([record("MODIFY", 1, **images)], light=True)
+
+
 @pytest.mark.parametrize(
     ("model", "view"),
     [
